@@ -1,0 +1,116 @@
+# Two commands are enough: `make run` and `make test`. Both need Python 3.11 or newer and make.
+# What is installed where: .venv (Python), node_modules and static/vendor (front end).
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ENGINES := .venv-engines
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
+
+# Stamp files remember for which lock file something was installed.
+STAMPS := .stamps
+VENV_MADE := $(VENV)/pyvenv.cfg
+RUN_READY := $(STAMPS)/requirements-base
+TEST_READY := $(STAMPS)/requirements-dev
+ASSETS_READY := $(STAMPS)/assets
+ENGINES_READY := $(STAMPS)/requirements-engines
+
+# Settings as an operator would have them; these commands need no running part.
+PRODUCTION := TESSERA_STATE=$(STAMPS)/state PUBLIC_URL=https://ai.example.com
+
+# A proxy or an own index stands in the environment or in pip's own files, never here.
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes
+# The machine's npm, or the one of the wheel where there is none.
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: $(RUN_READY) $(ASSETS_READY) ## Install, start everything, print addresses and sign-ins
+	@exec $(BIN)/python manage.py up
+
+.PHONY: test
+test: $(TEST_READY) $(ASSETS_READY) ## Run the whole suite against real PostgreSQL and Valkey
+	$(PYTEST)
+
+.PHONY: check
+check: lint test ## Everything a change must pass: lint, then the tests
+
+.PHONY: lint
+lint: $(TEST_READY) $(ASSETS_READY) ## Format, lint, types, layers, migrations, templates, deploy check
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(PRODUCTION) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+	$(BIN)/djlint templates --check --lint --quiet
+	$(BIN)/djade --check --target-version 5.2 $$(git ls-files 'templates/*.html')
+	$(BIN)/django-upgrade --check --target-version 5.2 $$(git ls-files '*.py')
+	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+.PHONY: test-engines
+test-engines: $(TEST_READY) $(ENGINES_READY) ## Run the gateway against a real inference engine
+	ENGINES_BIN="$(CURDIR)/$(ENGINES)/bin" $(BIN)/python -m pytest tests/engines
+
+.PHONY: format
+format: $(TEST_READY) ## Lay out code and templates
+	$(BIN)/django-upgrade --exit-zero-even-if-changed --target-version 5.2 $$(git ls-files '*.py')
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+	$(BIN)/djlint templates --reformat --quiet
+	$(BIN)/djade --target-version 5.2 $$(git ls-files 'templates/*.html')
+
+.PHONY: assets
+assets: $(ASSETS_READY) ## Install the front-end packages and copy what the pages use
+
+.PHONY: requirements
+requirements: $(TEST_READY) ## Compile requirements/*.in to pinned lists with hashes
+	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet uv
+	$(COMPILE) requirements/base.in -o requirements/base.txt
+	$(COMPILE) -c requirements/base.txt requirements/dev.in -o requirements/dev.txt
+	$(COMPILE) --override requirements/engines-overrides.in --no-emit-package torch \
+		requirements/engines.in -o requirements/engines.txt
+	$(COMPILE) requirements/node.in -o requirements/node.txt
+
+COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/python -m uv pip compile --quiet \
+	--universal --python-version 3.11 --generate-hashes --no-emit-index-url
+
+$(VENV_MADE):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Tessera needs Python 3.11 or newer; $(PYTHON) is older (set PYTHON=…)." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "Python's venv is missing: install it with 'apt-get install python3-venv'." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMPS):
+	@mkdir -p $@
+
+$(RUN_READY): requirements/base.txt $(VENV_MADE) | $(STAMPS)
+	@echo "Installing the Python packages …"
+	@$(PIP) -r requirements/base.txt
+	@touch $@
+
+$(TEST_READY): requirements/dev.txt $(VENV_MADE) | $(STAMPS)
+	@echo "Installing the Python packages, tests and checks included …"
+	@$(PIP) -r requirements/dev.txt
+	@touch $@ $(RUN_READY)
+
+$(ASSETS_READY): package.json package-lock.json portal/assets.py $(wildcard static/icons.txt) | $(STAMPS) $(RUN_READY)
+	@echo "Installing the front-end packages …"
+	@command -v npm >/dev/null || test -x $(BIN)/npm || $(PIP) -r requirements/node.txt
+	@$(NPM) ci --ignore-scripts --no-audit --no-fund --silent
+	@$(BIN)/python -m portal.assets
+	@touch $@
+
+$(ENGINES_READY): requirements/engines.txt tests/support/torch.sh | $(STAMPS) $(VENV_MADE)
+	@echo "Installing the inference engine …"
+	@test -x $(ENGINES)/bin/python || $(PYTHON) -m venv $(ENGINES)
+	@$(ENGINES)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes \
+		--no-deps -r requirements/engines.txt
+	@sh tests/support/torch.sh $(ENGINES)/bin/python
+	@touch $@

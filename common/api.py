@@ -1,0 +1,52 @@
+"""The management API's one error shape and its pagination."""
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.pagination import CursorPagination
+from rest_framework.response import Response
+from rest_framework.views import exception_handler as rest_exception_handler
+
+from common.errors import DomainError
+
+
+class NewestFirstPagination(CursorPagination):
+    """Pages by cursor, newest first."""
+
+    ordering = "-id"
+    page_size_query_param = "limit"
+    max_page_size = 200
+
+
+def _domain(error: DomainError) -> Response:
+    body: dict[str, Any] = {"code": error.code, "detail": str(error.detail)}
+    if error.field_errors:
+        body["field_errors"] = {
+            field: [str(message) for message in messages]
+            for field, messages in error.field_errors.items()
+        }
+    return Response(body, status=error.status)
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Answer every refusal as ``{"code", "detail", "field_errors"?}``."""
+    if isinstance(error, DomainError):
+        return _domain(error)
+    response = rest_exception_handler(error, context)
+    if response is None:
+        return None
+    if isinstance(error, exceptions.ValidationError):
+        response.data = {
+            "code": "invalid_request",
+            "detail": "Some fields are not valid.",
+            "field_errors": response.data,
+        }
+    elif isinstance(error, Http404):
+        response.data = {"code": "not_found", "detail": "This does not exist."}
+    elif isinstance(error, PermissionDenied):
+        response.data = {"code": "permission_denied", "detail": "Your role does not allow this."}
+    elif isinstance(error, exceptions.APIException):
+        response.data = {"code": error.get_codes(), "detail": str(error.detail)}
+    return response
