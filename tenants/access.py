@@ -1,0 +1,126 @@
+"""The one gate to tenant pages: who is asking, for which organization, and may they."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django_htmx.middleware import HtmxDetails
+
+from common.database import service
+from tenants.models import Membership, Organization, Permission, User
+from tenants.scope import scope
+
+
+class TenantRequest(HttpRequest):
+    """A request whose organization and membership are settled."""
+
+    organization: Organization
+    membership: Membership
+    user: User
+    htmx: HtmxDetails
+
+
+class StaffRequest(HttpRequest):
+    """A request by a member of the operator's staff who proved a second factor."""
+
+    user: User
+    htmx: HtmxDetails
+
+
+def membership_of(user: User, slug: str) -> Membership | None:
+    """Return the person's membership in the organization at this address, if there is one."""
+    with service():
+        return (
+            Membership.objects.select_related("organization")
+            .filter(user=user, organization__slug=slug)
+            .first()
+        )
+
+
+class TenantMiddleware:
+    """Settle the organization of every address that names one, before its view runs.
+
+    To a stranger the organization does not exist (404); somebody who has not signed in is asked
+    to. A tenant view that names no permission is a mistake and fails loudly.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass the request on."""
+        return self.get_response(request)
+
+    def process_view(
+        self,
+        request: HttpRequest,
+        view: Callable[..., HttpResponse],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> HttpResponse | None:
+        """Put organization and membership on the request and take ``org`` from the arguments."""
+        match = request.resolver_match
+        if match is None or "org" not in kwargs or match.route.startswith("api/"):
+            return None
+        if not hasattr(view, "permission"):
+            raise RuntimeError(f"{match.view_name} names no permission")
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        membership = membership_of(request.user, kwargs.pop("org"))
+        if membership is None:
+            raise Http404
+        request.membership = membership  # type: ignore[attr-defined]
+        request.organization = membership.organization  # type: ignore[attr-defined]
+        return None
+
+
+def requires(permission: Permission, *, scoped: bool = True) -> Callable[..., Any]:
+    """Let in members whose role grants the permission; run the view in the organization's scope.
+
+    ``scoped=False`` is for views that talk to the outside: they open short scopes themselves, so
+    that no transaction waits for somebody else's server.
+    """
+
+    def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        @functools.wraps(view)
+        def gate(request: TenantRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not request.membership.can(permission):
+                raise PermissionDenied
+            if not scoped:
+                return view(request, *args, **kwargs)
+            with scope(request.organization):
+                return view(request, *args, **kwargs)
+
+        gate.permission = permission  # type: ignore[attr-defined]
+        return gate
+
+    return decorate
+
+
+def staff_required(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Let in the operator's staff with a second factor, as the service role; 404 for others."""
+
+    @functools.wraps(view)
+    def gate(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        if not request.user.is_staff:
+            raise Http404
+        if not proved_second_factor(request):
+            return redirect(settings.SECOND_FACTOR_URL)
+        with service():
+            return view(request, *args, **kwargs)
+
+    gate.is_staff_view = True  # type: ignore[attr-defined]
+    return gate
+
+
+def proved_second_factor(request: HttpRequest) -> bool:
+    """Whether this session was opened with a passkey or a one-time code."""
+    methods = request.session.get("account_authentication_methods", [])
+    return any(entry.get("method") == "mfa" for entry in methods)

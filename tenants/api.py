@@ -1,0 +1,136 @@
+"""Keys, members and audit over the management API."""
+
+import uuid
+from typing import Any
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from common.api import NewestFirstPagination
+from tenants.models import ApiKey, AuditEntry, Membership, Permission, User
+from tenants.organization_api import OrganizationView
+from tenants.scope import scope
+from tenants.services import api_keys
+
+
+class ApiKeyOut(serializers.ModelSerializer[ApiKey]):
+    """A key without its text."""
+
+    class Meta:
+        model = ApiKey
+        fields = (
+            "id", "name", "prefix", "last_four", "state", "allowed_models", "expires_at",
+            "rpm_limit", "last_used_at", "created_at",
+        )  # fmt: skip
+
+
+class ApiKeyIn(serializers.Serializer[Any]):
+    """What a new key is asked for with."""
+
+    name = serializers.CharField(max_length=100)
+    allowed_models = serializers.ListField(
+        child=serializers.CharField(max_length=100), default=list, max_length=100
+    )
+    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+    rpm_limit = serializers.IntegerField(min_value=1, required=False, allow_null=True)
+
+
+class MintedKeyOut(serializers.Serializer[Any]):
+    """A new key with its text, this once."""
+
+    api_key = ApiKeyOut()
+    key = serializers.CharField()
+
+
+class MemberOut(serializers.ModelSerializer[Membership]):
+    """A member and their role."""
+
+    email = serializers.EmailField(source="user.email")
+
+    class Meta:
+        model = Membership
+        fields = ("id", "email", "role", "created_at")
+
+
+class AuditEntryOut(serializers.ModelSerializer[AuditEntry]):
+    """One administrative act."""
+
+    class Meta:
+        model = AuditEntry
+        fields = (
+            "id", "occurred_at", "actor_kind", "actor_label", "action", "target_kind",
+            "target_id", "target_label", "before", "after",
+        )  # fmt: skip
+
+
+class KeyList(OrganizationView):
+    """The organization's keys."""
+
+    permissions = {"GET": Permission.KEYS_READ, "POST": Permission.KEYS_MANAGE}
+
+    @extend_schema(responses=ApiKeyOut(many=True))
+    def get(self, request: Request, org: str) -> Response:
+        """List the keys, newest first."""
+        with scope(self.organization):
+            page = NewestFirstPagination()
+            rows = page.paginate_queryset(self.organization.api_keys.all(), request, view=self)
+            return page.get_paginated_response(ApiKeyOut(rows, many=True).data)
+
+    @extend_schema(request=ApiKeyIn, responses={201: MintedKeyOut})
+    def post(self, request: Request, org: str) -> Response:
+        """Make a key; its text is in this answer alone."""
+        wanted = ApiKeyIn(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        assert isinstance(request.user, User)  # noqa: S101 - the gate has seen to it
+        with scope(self.organization):
+            minted = api_keys.create(self.organization, by=request.user, **wanted.validated_data)
+            body = {"api_key": ApiKeyOut(minted.api_key).data, "key": minted.text}
+        return Response(body, status=201, headers={"Cache-Control": "no-store"})
+
+
+class KeyDetail(OrganizationView):
+    """One key."""
+
+    permissions = {"DELETE": Permission.KEYS_MANAGE}
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, org: str, key_id: uuid.UUID) -> Response:
+        """Revoke the key; twice is once."""
+        assert isinstance(request.user, User)  # noqa: S101 - the gate has seen to it
+        with scope(self.organization):
+            key = get_object_or_404(self.organization.api_keys, pk=key_id)
+            api_keys.revoke(key, by=request.user)
+        return Response(status=204)
+
+
+class MemberList(OrganizationView):
+    """The organization's members."""
+
+    permissions = {"GET": Permission.MEMBERS_READ}
+
+    @extend_schema(responses=MemberOut(many=True))
+    def get(self, request: Request, org: str) -> Response:
+        """List the members."""
+        with scope(self.organization):
+            page = NewestFirstPagination()
+            members = self.organization.memberships.select_related("user")
+            rows = page.paginate_queryset(members, request, view=self)
+            return page.get_paginated_response(MemberOut(rows, many=True).data)
+
+
+class AuditLog(OrganizationView):
+    """What was done in the organization."""
+
+    permissions = {"GET": Permission.AUDIT_READ}
+
+    @extend_schema(responses=AuditEntryOut(many=True))
+    def get(self, request: Request, org: str) -> Response:
+        """List the acts, newest first."""
+        with scope(self.organization):
+            page = NewestFirstPagination()
+            entries = self.organization.audit_entries.all()
+            rows = page.paginate_queryset(entries, request, view=self)
+            return page.get_paginated_response(AuditEntryOut(rows, many=True).data)

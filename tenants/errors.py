@@ -1,0 +1,55 @@
+"""What tenancy refuses."""
+
+from django.utils.translation import gettext_lazy as _
+
+from common.errors import Conflict, DomainError, Forbidden, NotFound
+
+
+class LastOwner(Conflict):
+    """An organization would be left without an owner."""
+
+    code = "last_owner"
+    detail = _("This is the last owner. Make somebody else an owner first.")
+
+
+class OwnersOnly(Forbidden):
+    """Only owners make or unmake owners."""
+
+    code = "owners_only"
+    detail = _("Only an owner can make or remove an owner.")
+
+
+class AlreadyMember(Conflict):
+    """The address belongs to a member."""
+
+    code = "already_member"
+    detail = _("This address already belongs to a member.")
+
+
+class AlreadyInvited(Conflict):
+    """The address has an invitation that is still open."""
+
+    code = "already_invited"
+    detail = _("This address already has an open invitation. Resend or revoke it.")
+
+
+class InvitationUnusable(NotFound):
+    """The link is unknown, used, revoked or expired: which of these is not told."""
+
+    code = "invitation_unusable"
+    status = 410
+    detail = _("This invitation can no longer be used. Ask for a new one.")
+
+
+class InvitationForAnother(Forbidden):
+    """The invitation is bound to another address."""
+
+    code = "invitation_for_another"
+    detail = _("This invitation is for another e-mail address. Sign in with that one.")
+
+
+class SlugTaken(DomainError):
+    """The organization's address is in use."""
+
+    code = "slug_taken"
+    detail = _("This address is taken. Choose another.")

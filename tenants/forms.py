@@ -1,0 +1,104 @@
+"""What people may type about organizations, keys and members."""
+
+import zoneinfo
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from tenants.models import ApiKey, Invitation, Organization, Role
+
+
+class OrganizationForm(forms.ModelForm[Organization]):
+    """The first facts of a new organization."""
+
+    class Meta:
+        model = Organization
+        fields = ("name", "slug", "kind", "country")
+        help_texts = {
+            "slug": _("Part of your pages' address. Left empty, it is made of the name."),
+            "kind": _("Decides which steps come next; you can change it later."),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["slug"].required = False
+
+    def _get_validation_exclusions(self) -> set[str]:
+        # The database alone says whether an address is taken; the app role cannot see others'.
+        return {*super()._get_validation_exclusions(), "slug"}  # type: ignore[misc]
+
+
+class OrganizationSettingsForm(forms.ModelForm[Organization]):
+    """What an organization may change of itself."""
+
+    class Meta:
+        model = Organization
+        fields = ("name", "kind", "country", "time_zone")
+
+    def clean_time_zone(self) -> str:
+        """Accept the names of the IANA time zone database."""
+        name: str = self.cleaned_data["time_zone"]
+        if name not in zoneinfo.available_timezones():
+            raise forms.ValidationError(
+                _("“%(name)s” is no time zone. Write it like Europe/Paris or UTC."),
+                params={"name": name},
+            )
+        return name
+
+
+class ApiKeyForm(forms.ModelForm[ApiKey]):
+    """A new key."""
+
+    allowed_models = forms.CharField(
+        label=_("Models"),
+        required=False,
+        max_length=1000,
+        help_text=_("Names separated by commas; empty means every model you may use."),
+    )
+    expires_at = forms.DateTimeField(
+        label=_("Expires"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        help_text=_("Empty means never (UTC)."),
+    )
+
+    class Meta:
+        model = ApiKey
+        fields = ("name", "expires_at", "rpm_limit")
+        labels = {"rpm_limit": _("Requests per minute")}
+        help_texts = {"rpm_limit": _("Empty means the model's own limit.")}
+
+    def clean_allowed_models(self) -> list[str]:
+        """Split the names."""
+        names = self.cleaned_data["allowed_models"].split(",")
+        return [name.strip() for name in names if name.strip()]
+
+    def clean_expires_at(self) -> Any:
+        """Refuse a key that is born dead."""
+        expires_at = self.cleaned_data["expires_at"]
+        if expires_at and expires_at <= timezone.now():
+            raise forms.ValidationError(_("This moment has passed. Choose a later one."))
+        return expires_at
+
+    def clean_rpm_limit(self) -> int | None:
+        """Refuse a limit that lets nothing through."""
+        limit: int | None = self.cleaned_data["rpm_limit"]
+        if limit == 0:
+            raise forms.ValidationError(_("At least 1; leave it empty for the model's own limit."))
+        return limit
+
+
+class InvitationForm(forms.ModelForm[Invitation]):
+    """An address and the role it is offered."""
+
+    class Meta:
+        model = Invitation
+        fields = ("email", "role")
+
+
+class RoleForm(forms.Form):
+    """Another role for a member."""
+
+    role = forms.ChoiceField(label=_("Role"), choices=Role.choices)

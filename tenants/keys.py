@@ -1,0 +1,46 @@
+"""The form of a key: ``tsr_<env>_<43 base62><6 base62 CRC-32>``; plain Python for the hot path.
+
+256 random bits need 43 base62 digits; the checksum lets a typo, or a scanner's false hit, be
+refused without a look-up. Only the SHA-256 of the whole key is ever stored.
+"""
+
+import hashlib
+import re
+import secrets
+import zlib
+
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+RANDOM_DIGITS = 43
+CHECKSUM_DIGITS = 6
+#: Published, so that scanners of source code can find leaked keys.
+PATTERN = re.compile(r"tsr_[a-z]{2,8}_[0-9A-Za-z]{49}")
+
+
+def _base62(number: int, digits: int) -> str:
+    text = ""
+    for _place in range(digits):
+        number, digit = divmod(number, 62)
+        text = ALPHABET[digit] + text
+    return text
+
+
+def _checksum(body: str) -> str:
+    return _base62(zlib.crc32(body.encode()), CHECKSUM_DIGITS)
+
+
+def mint(environment: str = "live") -> str:
+    """Return a new key of 256 random bits."""
+    body = f"tsr_{environment}_{_base62(secrets.randbits(256), RANDOM_DIGITS)}"
+    return body + _checksum(body)
+
+
+def is_well_formed(key: str) -> bool:
+    """Whether form and checksum are right; says nothing about whether the key exists."""
+    if not PATTERN.fullmatch(key):
+        return False
+    return _checksum(key[:-CHECKSUM_DIGITS]) == key[-CHECKSUM_DIGITS:]
+
+
+def digest(key: str) -> bytes:
+    """Return the SHA-256 that is stored and looked up."""
+    return hashlib.sha256(key.encode()).digest()

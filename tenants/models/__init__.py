@@ -1,0 +1,21 @@
+"""Everything that says who exists and what was done."""
+
+from tenants.models.api_key import ApiKey
+from tenants.models.audit import AuditEntry
+from tenants.models.membership import GRANTS, Invitation, Membership, Permission, Role
+from tenants.models.organization import Organization, Project, Region
+from tenants.models.user import User
+
+__all__ = [
+    "GRANTS",
+    "ApiKey",
+    "AuditEntry",
+    "Invitation",
+    "Membership",
+    "Organization",
+    "Permission",
+    "Project",
+    "Region",
+    "Role",
+    "User",
+]

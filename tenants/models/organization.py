@@ -1,0 +1,84 @@
+"""The tenant row, its projects and the regions its work may run in."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from django_countries.fields import CountryField
+
+from common.models import LockingQuerySet, TimeStamped
+
+
+class Region(models.Model):
+    """A place where the operator computes, and the law that holds there."""
+
+    code = models.SlugField(primary_key=True, max_length=40)
+    name = models.CharField(max_length=100)
+    jurisdiction = models.CharField(max_length=10, help_text=_("ISO country code or EU"))
+    country = CountryField()
+
+    class Meta:
+        ordering = ("code",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OrganizationQuerySet(LockingQuerySet["Organization"]):
+    """Organizations."""
+
+
+class Organization(TimeStamped):
+    """A customer: everything they own hangs below this row."""
+
+    class Kind(models.TextChoices):
+        STARTUP = "startup", _("Startup")
+        ENTERPRISE = "enterprise", _("Enterprise")
+        GOVERNMENT = "government", _("Government")
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", _("Active")
+        SUSPENDED = "suspended", _("Suspended")
+
+    name = models.CharField(_("name"), max_length=100)
+    slug = models.SlugField(_("address"), max_length=50, unique=True)
+    kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.STARTUP)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACTIVE)
+    country = CountryField(_("country"))
+    currency = models.CharField(max_length=3, default="EUR")
+    time_zone = models.CharField(_("billing time zone"), max_length=50, default="UTC")
+    allowed_jurisdictions = ArrayField(
+        models.CharField(max_length=10),
+        default=list,
+        blank=True,
+        help_text=_("Where requests may be served; empty means everywhere the operator does."),
+    )
+    is_demo = models.BooleanField(default=False)
+
+    objects = OrganizationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Project(TimeStamped):
+    """A part of an organization's work that keys and usage are filed under."""
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="projects"
+    )
+    name = models.CharField(_("name"), max_length=100)
+    slug = models.SlugField(max_length=50)
+
+    class Meta:
+        ordering = ("name",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("organization", "slug"), name="project_slug_once_per_organization"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name

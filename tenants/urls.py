@@ -1,0 +1,42 @@
+"""Addresses of tenancy."""
+
+from django.urls import path
+
+from tenants import api
+from tenants.views import api_keys, members, organizations
+
+app_name = "tenants"
+
+urlpatterns = [
+    path("organizations/", organizations.organization_list, name="organization-list"),
+    path("organizations/new/", organizations.organization_create, name="organization-create"),
+    path("invitations/<str:token>/", members.invitation, name="invitation"),
+    path("o/<slug:org>/keys/", api_keys.key_list, name="key-list"),
+    path("o/<slug:org>/keys/new/", api_keys.key_create, name="key-create"),
+    path("o/<slug:org>/keys/<uuid:key_id>/revoke/", api_keys.key_revoke, name="key-revoke"),
+    path("o/<slug:org>/members/", members.member_list, name="member-list"),
+    path("o/<slug:org>/members/invite/", members.member_invite, name="member-invite"),
+    path(
+        "o/<slug:org>/members/<uuid:membership_id>/role/", members.member_role, name="member-role"
+    ),
+    path(
+        "o/<slug:org>/members/<uuid:membership_id>/remove/",
+        members.member_remove,
+        name="member-remove",
+    ),
+    path(
+        "o/<slug:org>/invitations/<uuid:invitation_id>/revoke/",
+        members.invitation_revoke,
+        name="invitation-revoke",
+    ),
+    path("o/<slug:org>/leave/", members.leave, name="leave"),
+    path("o/<slug:org>/audit/", members.audit_log, name="audit-log"),
+    path("o/<slug:org>/settings/", organizations.settings, name="settings"),
+]
+
+api_urlpatterns = [
+    path("organizations/<slug:org>/keys", api.KeyList.as_view()),
+    path("organizations/<slug:org>/keys/<uuid:key_id>", api.KeyDetail.as_view()),
+    path("organizations/<slug:org>/members", api.MemberList.as_view()),
+    path("organizations/<slug:org>/audit", api.AuditLog.as_view()),
+]

@@ -1,0 +1,69 @@
+"""Choosing, founding and describing an organization."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from common.htmx import render_page
+from tenants.access import TenantRequest, requires
+from tenants.errors import SlugTaken
+from tenants.forms import OrganizationForm, OrganizationSettingsForm
+from tenants.models import Permission, User
+from tenants.queries import memberships_of
+from tenants.services import organizations
+
+
+def _person(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)  # noqa: S101 - login_required has seen to it
+    return request.user
+
+
+@require_safe
+@login_required
+def organization_list(request: HttpRequest) -> HttpResponse:
+    """Show the person's organizations; go straight on when there is one or none."""
+    memberships = memberships_of(_person(request))
+    if not memberships:
+        return redirect("tenants:organization-create")
+    if len(memberships) == 1 and "all" not in request.GET:
+        return redirect("portal:dashboard", org=memberships[0].organization.slug)
+    context = {"memberships": memberships}
+    return render_page(
+        request, "tenants/organization_list.html", context, partial="organization-switcher"
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def organization_create(request: HttpRequest) -> HttpResponse:
+    """Found an organization; its founder owns it."""
+    form = OrganizationForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            organization = organizations.found(owner=_person(request), **form.cleaned_data)
+        except SlugTaken as refusal:
+            form.add_error("slug", str(refusal.detail))
+        else:
+            return redirect("portal:onboarding", org=organization.slug)
+    status = 422 if form.is_bound else 200
+    return render(request, "tenants/organization_create.html", {"form": form}, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.SETTINGS_READ)
+def settings(request: TenantRequest) -> HttpResponse:
+    """Show what the organization says of itself; those who may, change it."""
+    organization = request.organization
+    may_change = request.membership.can(Permission.SETTINGS_MANAGE)
+    form = OrganizationSettingsForm(request.POST or None, instance=organization)
+    if request.method == "POST" and may_change and form.is_valid():
+        organizations.change(organization, by=request.user, **form.cleaned_data)
+        messages.success(request, _("Settings saved."))
+        return redirect("tenants:settings", org=organization.slug)
+    context = {"form": form, "may_change": may_change, "nav_section": "settings"}
+    refused = request.method == "POST" and not may_change
+    status = 403 if refused else 422 if form.is_bound else 200
+    return render_page(request, "tenants/settings.html", context, status=status)
