@@ -1,0 +1,24 @@
+"""What is offered, where, at what price since when."""
+
+from marketplace.models.bundles import Bundle, GrantUnit
+from marketplace.models.catalogue import AIModel, Kind, ModelVersion, Publisher, Status
+from marketplace.models.offers import Offer, Route, TokenClass, TokenWeight, Upstream
+from marketplace.models.prices import Price, PriceBook, TokenPart
+
+__all__ = [
+    "AIModel",
+    "Bundle",
+    "GrantUnit",
+    "Kind",
+    "ModelVersion",
+    "Offer",
+    "Price",
+    "PriceBook",
+    "Publisher",
+    "Route",
+    "Status",
+    "TokenClass",
+    "TokenPart",
+    "TokenWeight",
+    "Upstream",
+]

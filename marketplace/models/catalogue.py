@@ -1,0 +1,101 @@
+"""Models as the catalogue shows them: who made them, what they can do, on which terms."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from common.models import LockingQuerySet, TimeStamped
+
+
+class Kind(models.TextChoices):
+    """What a model is called for."""
+
+    CHAT = "chat", _("Chat")
+    EMBEDDING = "embedding", _("Embedding")
+    RERANK = "rerank", _("Rerank")
+
+
+class Status(models.TextChoices):
+    """Where a model, or an offer of it, stands in its life."""
+
+    DRAFT = "draft", _("Draft")
+    PUBLISHED = "published", _("Published")
+    DEPRECATED = "deprecated", _("Deprecated")
+    RETIRED = "retired", _("Retired")
+
+
+#: What customers can see and call.
+LIVE = (Status.PUBLISHED, Status.DEPRECATED)
+
+
+class Publisher(TimeStamped):
+    """Who made a model."""
+
+    name = models.CharField(_("name"), max_length=100)
+    slug = models.SlugField(max_length=50, unique=True, allow_unicode=True)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AIModelQuerySet(LockingQuerySet["AIModel"]):
+    """Models."""
+
+    def live(self) -> "AIModelQuerySet":
+        """Those that customers can see and call."""
+        return self.filter(status__in=LIVE)
+
+
+class AIModel(TimeStamped):
+    """A model: its card and its place in its life."""
+
+    slug = models.SlugField(_("address"), max_length=60, unique=True)
+    name = models.CharField(_("name"), max_length=100)
+    publisher = models.ForeignKey(Publisher, on_delete=models.PROTECT, related_name="models")
+    family = models.CharField(_("family"), max_length=60, blank=True)
+    summary = models.CharField(_("summary"), max_length=250)
+    card = models.TextField(_("model card"), blank=True)
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.CHAT)
+    context_window = models.PositiveIntegerField(_("context window, in tokens"))
+    max_output = models.PositiveIntegerField(_("longest answer, in tokens"), default=0)
+    features = ArrayField(models.CharField(max_length=30), default=list, blank=True)
+    modalities = ArrayField(models.CharField(max_length=30), default=list, blank=True)
+    languages = ArrayField(models.CharField(max_length=10), default=list, blank=True)
+    licence = models.CharField(_("licence"), max_length=100)
+    licence_url = models.URLField(_("address of the licence"), blank=True)
+    origin = models.CharField(_("country of origin"), max_length=100, blank=True)
+    status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT)
+    published_at = models.DateTimeField(null=True, blank=True)
+    retires_at = models.DateTimeField(null=True, blank=True)
+    #: What the chat template adds to a prompt; part of the bound that is reserved beforehand.
+    template_tokens_per_message = models.PositiveIntegerField(default=8)
+    template_tokens_base = models.PositiveIntegerField(default=16)
+
+    objects = AIModelQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("name",)
+        verbose_name = _("model")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ModelVersion(TimeStamped):
+    """One set of weights of a model."""
+
+    model = models.ForeignKey(AIModel, on_delete=models.PROTECT, related_name="versions")
+    label = models.CharField(_("version"), max_length=60)
+    quantization = models.CharField(_("quantization"), max_length=20, blank=True)
+
+    class Meta:
+        ordering = ("-created_at",)
+        constraints = (
+            models.UniqueConstraint(fields=("model", "label"), name="version_once_per_model"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.label}"

@@ -1,0 +1,109 @@
+"""A version on terms: what it is called, where it runs, who answers, and how it burns tokens."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from common.models import LockingQuerySet, TimeStamped
+from marketplace.encryption import EncryptedField
+from marketplace.models.catalogue import LIVE, ModelVersion, Status
+from marketplace.models.prices import TokenPart
+from tenants.models import Region
+
+
+class TokenClass(TimeStamped):
+    """Models whose tokens can be bought together."""
+
+    code = models.SlugField(max_length=40, unique=True)
+    name = models.CharField(_("name"), max_length=100)
+
+    class Meta:
+        ordering = ("code",)
+        verbose_name_plural = "token classes"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TokenWeight(TimeStamped):
+    """How many tokens of the class one token of this part burns."""
+
+    token_class = models.ForeignKey(TokenClass, on_delete=models.PROTECT, related_name="weights")
+    token_part = models.CharField(max_length=20, choices=TokenPart.choices)
+    weight = models.DecimalField(max_digits=12, decimal_places=6)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("token_class", "token_part"), name="weight_once_per_part"
+            ),
+            models.CheckConstraint(condition=models.Q(weight__gte=0), name="weight_not_negative"),
+        )
+
+
+class Upstream(TimeStamped):
+    """A server that answers: the operator's own engine, in one region."""
+
+    name = models.CharField(_("name"), max_length=100)
+    slug = models.SlugField(max_length=50, unique=True)
+    base_url = models.URLField(_("address"), max_length=300)
+    credential = EncryptedField(blank=True, default="")
+    region = models.ForeignKey(Region, on_delete=models.PROTECT, related_name="upstreams")
+    is_enabled = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OfferQuerySet(LockingQuerySet["Offer"]):
+    """Offers."""
+
+    def live(self) -> "OfferQuerySet":
+        """Those that can be called."""
+        return self.filter(status__in=LIVE)
+
+
+class Offer(TimeStamped):
+    """A version in a region, under the name that ``/v1`` knows it by."""
+
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="offers")
+    region = models.ForeignKey(Region, on_delete=models.PROTECT, related_name="offers")
+    name = models.CharField(_("name in the API"), max_length=100, unique=True)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.DRAFT)
+    default_rpm = models.PositiveIntegerField(default=600)
+    default_tpm = models.PositiveIntegerField(default=1_000_000)
+    default_concurrency = models.PositiveIntegerField(default=64)
+    token_class = models.ForeignKey(
+        TokenClass, on_delete=models.PROTECT, related_name="offers", null=True, blank=True
+    )
+
+    objects = OfferQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Route(TimeStamped):
+    """One way from an offer to a server; lower priority numbers are tried first."""
+
+    offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="routes")
+    upstream = models.ForeignKey(Upstream, on_delete=models.PROTECT, related_name="routes")
+    upstream_model = models.CharField(_("model name at the server"), max_length=200)
+    weight = models.PositiveIntegerField(default=1)
+    priority = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ("priority", "-weight", "id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("offer", "upstream", "upstream_model"), name="route_once_per_server"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.offer} → {self.upstream}"

@@ -1,0 +1,113 @@
+"""What a token costs since when. A price is never changed: a new one closes the old."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from common.models import LockingQuerySet, Row, TimeStamped
+
+if TYPE_CHECKING:
+    from marketplace.models.offers import Offer
+
+
+class TokenPart(models.TextChoices):
+    """The disjoint parts of a request's tokens."""
+
+    INPUT = "input", _("Input")
+    CACHED_INPUT = "cached_input", _("Cached input")
+    OUTPUT = "output", _("Output")
+    REASONING = "reasoning", _("Reasoning")
+
+
+class PriceBook(TimeStamped):
+    """A list of prices in one currency; one list per currency applies to everybody."""
+
+    code = models.SlugField(max_length=40, unique=True)
+    name = models.CharField(_("name"), max_length=100)
+    currency = models.CharField(max_length=3)
+    is_default = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ("code",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("currency",),
+                condition=models.Q(is_default=True),
+                name="one_default_book_per_currency",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PriceQuerySet(LockingQuerySet["Price"]):
+    """Prices."""
+
+    def in_force(self, at: datetime) -> "PriceQuerySet":
+        """Those that apply at this instant."""
+        return self.filter(effective_from__lte=at).filter(
+            models.Q(effective_until=None) | models.Q(effective_until__gt=at)
+        )
+
+    def of(self, offer: "Offer", token_part: str, currency: str) -> "PriceQuerySet":
+        """The history of one part of an offer in the currency's default book."""
+        return self.filter(
+            offer=offer, token_part=token_part, book__currency=currency, book__is_default=True
+        )
+
+
+class Price(Row):
+    """The price of one token part of an offer, from an instant (in) until another (out).
+
+    ``definition`` is the house's price definition. The database refuses every change but
+    ``effective_until`` from empty to a time, once, and any two that overlap.
+    """
+
+    book = models.ForeignKey(PriceBook, on_delete=models.PROTECT, related_name="prices")
+    offer = models.ForeignKey("marketplace.Offer", on_delete=models.PROTECT, related_name="prices")
+    token_part = models.CharField(max_length=20, choices=TokenPart)
+    definition = models.JSONField()
+    effective_from = models.DateTimeField()
+    effective_until = models.DateTimeField(null=True, blank=True)
+
+    objects = PriceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("token_part", "-effective_from")
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(effective_until=None)
+                | models.Q(effective_until__gt=models.F("effective_from")),
+                name="price_ends_after_it_begins",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.offer} {self.token_part}"
+
+    @property
+    def per_token(self) -> Decimal:
+        """The dearest amount that one token can cost."""
+        return dearest_per_token(self.definition)
+
+    @property
+    def per_million(self) -> Decimal:
+        """The same for a million tokens, as people read it."""
+        return self.per_token * 1_000_000
+
+
+def dearest_per_token(definition: dict[str, Any]) -> Decimal:
+    """Return the dearest amount per token that the definition can come to."""
+    match definition.get("model"):
+        case "per_unit":
+            return Decimal(definition["unit_amount"])
+        case "graduated" | "volume":
+            return max(Decimal(tier["unit_amount"]) for tier in definition["tiers"])
+        case "package":
+            return Decimal(definition["package_amount"])
+        case model:
+            raise ValueError(f"a token cannot be priced as {model!r}")

@@ -1,0 +1,163 @@
+"""Answers about the catalogue, for pages and for the gateway."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import Prefetch
+from django.utils import timezone
+
+from marketplace.models import Offer, Price, Route, TokenPart
+from marketplace.models.offers import OfferQuerySet
+from tenants.models import Organization
+
+#: A part without a price of its own costs what this other part costs.
+FALLBACK: dict[str, str] = {
+    TokenPart.CACHED_INPUT: TokenPart.INPUT,
+    TokenPart.REASONING: TokenPart.OUTPUT,
+}
+DEFAULT_CURRENCY = "EUR"
+
+
+@dataclass(frozen=True, slots=True)
+class RouteSnapshot:
+    """One way to a server, with what is needed to call it."""
+
+    base_url: str
+    credential: str
+    upstream_model: str
+    weight: int
+    priority: int
+
+
+@dataclass(frozen=True, slots=True)
+class PricedPart:
+    """The price that applies to a token part now."""
+
+    price_id: uuid.UUID
+    unit_amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class OfferSnapshot:
+    """All the gateway must know to admit, route and price a request for one offer."""
+
+    offer_id: uuid.UUID
+    name: str
+    status: str
+    kind: str
+    region: str
+    jurisdiction: str
+    publisher: str
+    context_window: int
+    max_output: int
+    template_tokens_per_message: int
+    template_tokens_base: int
+    default_rpm: int
+    default_tpm: int
+    default_concurrency: int
+    token_class_id: uuid.UUID | None
+    weights: dict[str, Decimal]
+    currency: str
+    prices: dict[str, PricedPart]
+    routes: tuple[RouteSnapshot, ...]
+    created_at: datetime
+
+
+def price_in_force(
+    offer: Offer, token_part: str, at: datetime, currency: str = DEFAULT_CURRENCY
+) -> Price | None:
+    """Return the price of the part at the instant; a part without one costs what its twin does."""
+    price = Price.objects.of(offer, token_part, currency).in_force(at).first()
+    twin = FALLBACK.get(token_part)
+    if price is None and twin is not None:
+        return price_in_force(offer, twin, at, currency)
+    return price
+
+
+def prices_in_force(
+    offers: Iterable[uuid.UUID], at: datetime, currency: str = DEFAULT_CURRENCY
+) -> dict[uuid.UUID, dict[str, Price]]:
+    """Return, per offer, the price of each part that has one at the instant (no fallbacks)."""
+    found: dict[uuid.UUID, dict[str, Price]] = defaultdict(dict)
+    prices = Price.objects.in_force(at).filter(
+        offer_id__in=list(offers), book__currency=currency, book__is_default=True
+    )
+    for price in prices:
+        found[price.offer_id][price.token_part] = price
+    return found
+
+
+def offers_for(organization: Organization) -> OfferQuerySet:
+    """Return the offers that this organization may call, by region of its policy."""
+    offers = Offer.objects.live().select_related(
+        "model_version__model__publisher", "region", "token_class"
+    )
+    if organization.allowed_jurisdictions:
+        offers = offers.filter(region__jurisdiction__in=organization.allowed_jurisdictions)
+    return offers
+
+
+def snapshot(currency: str = DEFAULT_CURRENCY, at: datetime | None = None) -> list[OfferSnapshot]:
+    """Return every offer that can be called, as the gateway keeps them in memory."""
+    routes = Route.objects.filter(upstream__is_enabled=True).select_related("upstream")
+    offers = list(
+        Offer.objects.live()
+        .select_related("model_version__model__publisher", "region", "token_class")
+        .prefetch_related(Prefetch("routes", routes), "token_class__weights")
+    )
+    prices = prices_in_force([offer.pk for offer in offers], at or timezone.now(), currency)
+    return [_snapshot(offer, prices.get(offer.pk, {}), currency) for offer in offers]
+
+
+def _snapshot(offer: Offer, prices: dict[str, Price], currency: str) -> OfferSnapshot:
+    model = offer.model_version.model
+    return OfferSnapshot(
+        offer_id=offer.pk,
+        name=offer.name,
+        status=offer.status,
+        kind=model.kind,
+        region=offer.region.code,
+        jurisdiction=offer.region.jurisdiction,
+        publisher=model.publisher.slug,
+        context_window=model.context_window,
+        max_output=model.max_output,
+        template_tokens_per_message=model.template_tokens_per_message,
+        template_tokens_base=model.template_tokens_base,
+        default_rpm=offer.default_rpm,
+        default_tpm=offer.default_tpm,
+        default_concurrency=offer.default_concurrency,
+        token_class_id=offer.token_class_id,
+        weights=_weights(offer),
+        currency=currency,
+        prices=_priced(prices),
+        routes=tuple(_route(route) for route in offer.routes.all()),
+        created_at=offer.created_at,
+    )
+
+
+def _weights(offer: Offer) -> dict[str, Decimal]:
+    if offer.token_class is None:
+        return {}
+    return {entry.token_part: entry.weight for entry in offer.token_class.weights.all()}
+
+
+def _priced(prices: dict[str, Price]) -> dict[str, PricedPart]:
+    parts = {part: PricedPart(price.pk, price.per_token) for part, price in prices.items()}
+    for part, twin in FALLBACK.items():
+        if part not in parts and twin in parts:
+            parts[part] = parts[twin]
+    return parts
+
+
+def _route(route: Route) -> RouteSnapshot:
+    return RouteSnapshot(
+        base_url=route.upstream.base_url,
+        credential=route.upstream.credential,
+        upstream_model=route.upstream_model,
+        weight=route.weight,
+        priority=route.priority,
+    )

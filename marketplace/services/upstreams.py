@@ -1,0 +1,88 @@
+"""The operator's servers and the regions they stand in."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import IntegrityError
+from django.utils.text import slugify
+from django.utils.translation import gettext_lazy as _
+
+from common.database import atomic
+from common.errors import Conflict
+from marketplace.models import Upstream
+from tenants.models import Region, User
+from tenants.services import audit
+
+
+class ServerTaken(Conflict):
+    """Another server has this name."""
+
+    code = "server_taken"
+    detail = _("Another server has this name.")
+
+
+class RegionTaken(Conflict):
+    """Another region has this code."""
+
+    code = "region_taken"
+    detail = _("Another region has this code.")
+
+
+@atomic()
+def add(facts: Mapping[str, Any], *, by: User | None) -> Upstream:
+    """Add a server that models can be routed to."""
+    try:
+        with atomic():
+            upstream = Upstream.objects.create(
+                slug=slugify(facts["name"], allow_unicode=True)[:50], **facts
+            )
+    except IntegrityError as error:
+        raise ServerTaken(field_errors={"name": [ServerTaken.detail]}) from error
+    _record("server.added", upstream, None, by)
+    return upstream
+
+
+@atomic()
+def change(upstream: Upstream, facts: Mapping[str, Any], *, by: User | None) -> Upstream:
+    """Change how a server is reached; an empty credential keeps the one that is stored.
+
+    Its region stays: offers were sold as computed there.
+    """
+    upstream = Upstream.objects.select_for_update().get(pk=upstream.pk)
+    before = _facts(upstream)
+    for name in ("name", "base_url", "is_enabled"):
+        setattr(upstream, name, facts[name])
+    upstream.credential = facts["credential"] or upstream.credential
+    upstream.save()
+    _record("server.changed", upstream, before, by)
+    return upstream
+
+
+@atomic()
+def add_region(facts: Mapping[str, Any], *, by: User | None) -> Region:
+    """Add a place where the operator computes."""
+    try:
+        with atomic():
+            region = Region.objects.create(**facts)
+    except IntegrityError as error:
+        raise RegionTaken(field_errors={"code": [RegionTaken.detail]}) from error
+    audit.record(organization=None, actor=by, action="region.added", target=region, after=facts)
+    return region
+
+
+def _facts(upstream: Upstream) -> dict[str, Any]:
+    names = ("name", "base_url", "is_enabled", "region_id")
+    return {name: getattr(upstream, name) for name in names}
+
+
+def _record(
+    action: str, upstream: Upstream, before: dict[str, Any] | None, by: User | None
+) -> None:
+    audit.record(
+        organization=None,
+        actor=by,
+        action=action,
+        target=upstream,
+        before=before,
+        after=_facts(upstream),
+    )

@@ -1,0 +1,26 @@
+"""Addresses of the catalogue, and of the operator's desk over it."""
+
+from django.urls import path
+
+from marketplace.views import catalogue, staff_models, staff_prices
+
+app_name = "marketplace"
+
+urlpatterns = [
+    path("models/", catalogue.catalogue, name="catalogue"),
+    path("models/<slug:slug>/", catalogue.model_detail, name="model-detail"),
+    path("pricing/", catalogue.pricing, name="pricing"),
+]
+public_urlpatterns = urlpatterns
+
+staff_urlpatterns = [
+    path("models/", staff_models.model_list, name="model-list"),
+    path("models/new/", staff_models.model_create, name="model-create"),
+    path("models/<uuid:model_id>/", staff_models.model_detail, name="model-detail"),
+    path("models/<uuid:model_id>/edit/", staff_models.model_edit, name="model-edit"),
+    path("models/<uuid:model_id>/publish/", staff_models.model_publish, name="model-publish"),
+    path("models/<uuid:model_id>/deprecate/", staff_models.model_deprecate, name="model-deprecate"),
+    path("models/<uuid:model_id>/retire/", staff_models.model_retire, name="model-retire"),
+    path("prices/", staff_prices.price_list, name="price-list"),
+    path("prices/<uuid:offer_id>/", staff_prices.price_change, name="price-change"),
+]
