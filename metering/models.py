@@ -1,0 +1,137 @@
+"""What was used, when and by whom, exactly once; no amount of money stands here.
+
+The tables of facts refer to organizations, projects and keys without foreign keys: a check per
+row would lock the key's row for every request, and a fact outlives what it speaks of.
+"""
+
+from django.db import models
+from django.utils import timezone
+
+from common.models import AppendOnly, Row
+from tenants.models import ApiKey, Organization, Project
+
+#: The disjoint parts of a request's tokens: what is in one is in no other.
+TOKEN_PARTS = ("input", "cached_input", "output", "reasoning")
+
+
+class UsageEvent(AppendOnly):
+    """One fact: a request and what it used. Partitioned by month of ``recorded_at``."""
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="usage_events", db_constraint=False
+    )
+    project = models.ForeignKey(
+        Project, on_delete=models.PROTECT, related_name="+", db_constraint=False
+    )
+    api_key = models.ForeignKey(
+        ApiKey, on_delete=models.PROTECT, related_name="+", db_constraint=False, null=True
+    )
+    source = models.CharField(max_length=100)
+    event_id = models.CharField(max_length=100)
+    offer_id = models.UUIDField()
+    offer_name = models.CharField(max_length=100)
+    region = models.CharField(max_length=40)
+    input_tokens = models.BigIntegerField(default=0)
+    cached_input_tokens = models.BigIntegerField(default=0)
+    output_tokens = models.BigIntegerField(default=0)
+    reasoning_tokens = models.BigIntegerField(default=0)
+    #: The versions that priced each part, as opaque references.
+    price_ids = models.JSONField(default=dict)
+    policy = models.JSONField(default=dict)
+    outcome = models.CharField(max_length=20)
+    streamed = models.BooleanField(default=False)
+    ttft_ms = models.IntegerField(null=True)
+    latency_ms = models.IntegerField(null=True)
+    #: In the world.
+    occurred_at = models.DateTimeField()
+    #: We learnt.
+    recorded_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-recorded_at", "-id")
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.event_id}"
+
+    @property
+    def total_tokens(self) -> int:
+        """Return the tokens of all parts."""
+        prompt = self.input_tokens + self.cached_input_tokens
+        return prompt + self.output_tokens + self.reasoning_tokens
+
+
+class UsageEventKey(models.Model):
+    """The promise that an event counts once, for ever: kept when its partition is long gone."""
+
+    pk = models.CompositePrimaryKey("organization", "source", "event_id")
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="+", db_constraint=False
+    )
+    source = models.CharField(max_length=100)
+    event_id = models.CharField(max_length=100)
+    body_hash = models.BinaryField(max_length=32)
+    recorded_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.event_id}"
+
+
+class UsageConflict(AppendOnly):
+    """An event that came again under the same key with another body: refused, and kept to look at."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    source = models.CharField(max_length=100)
+    event_id = models.CharField(max_length=100)
+    body = models.JSONField()
+    body_hash = models.BinaryField(max_length=32)
+    recorded_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-recorded_at",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("organization", "source", "event_id", "body_hash"),
+                name="usage_conflict_told_once",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.event_id}"
+
+
+class UsageBucket(Row):
+    """The sums of a quarter of an hour, by when the usage occurred."""
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="usage_buckets", db_constraint=False
+    )
+    project = models.ForeignKey(
+        Project, on_delete=models.PROTECT, related_name="+", db_constraint=False
+    )
+    api_key = models.ForeignKey(
+        ApiKey, on_delete=models.PROTECT, related_name="+", db_constraint=False, null=True
+    )
+    offer_name = models.CharField(max_length=100)
+    region = models.CharField(max_length=40)
+    starts_at = models.DateTimeField()
+    requests = models.BigIntegerField(default=0)
+    failures = models.BigIntegerField(default=0)
+    input_tokens = models.BigIntegerField(default=0)
+    cached_input_tokens = models.BigIntegerField(default=0)
+    output_tokens = models.BigIntegerField(default=0)
+    reasoning_tokens = models.BigIntegerField(default=0)
+    ttft_ms_sum = models.BigIntegerField(default=0)
+    ttft_count = models.BigIntegerField(default=0)
+    latency_ms_sum = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("organization", "starts_at", "project", "api_key", "offer_name", "region"),
+                name="usage_bucket_once_per_quarter_hour",
+                nulls_distinct=False,
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.offer_name} {self.starts_at:%Y-%m-%d %H:%M}"
