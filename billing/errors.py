@@ -1,0 +1,18 @@
+"""Why billing refuses."""
+
+from django.utils.translation import gettext_lazy as _
+
+from billing.rating.definition import InvalidPrice
+from common.errors import DomainError
+
+
+class UnratablePrice(DomainError):
+    """A price definition, or what is to be rated by it, cannot be understood."""
+
+    code = "invalid_price"
+    detail = _("This price cannot be rated.")
+
+    @classmethod
+    def because(cls, error: InvalidPrice) -> "UnratablePrice":
+        """Return the refusal that names the field."""
+        return cls(field_errors={error.field: [error.reason]})

@@ -1,0 +1,73 @@
+"""What people may type about buying and billing."""
+
+import re
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.utils.translation import gettext_lazy as _
+from stdnum.eu import vat
+
+from billing.models import BillingProfile
+
+MOST_EMAILS = 10
+
+
+class OrderForm(forms.Form):
+    """Which bundle, and the key that makes two clicks one order."""
+
+    bundle = forms.SlugField(max_length=50)
+    operation_key = forms.UUIDField()
+
+
+class BillingProfileForm(forms.ModelForm[BillingProfile]):
+    """How the organization is named on invoices."""
+
+    emails = forms.CharField(
+        label=_("Billing e-mail addresses"),
+        required=False,
+        max_length=2000,
+        help_text=_("Separated by commas. Invoices go there."),
+    )
+
+    class Meta:
+        model = BillingProfile
+        fields = (
+            "legal_name",
+            "line1",
+            "line2",
+            "postal_code",
+            "city",
+            "country",
+            "vat_id",
+            "purchase_order",
+        )
+        help_texts = {
+            "vat_id": _("With its country letters, like FR40303265045."),
+            "purchase_order": _("Printed on every invoice from now on."),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["emails"] = ", ".join(self.instance.emails)
+
+    def clean_vat_id(self) -> str:
+        """Check the form and check digits of EU numbers; others are kept as they are written."""
+        number = re.sub(r"[\s.-]", "", self.cleaned_data["vat_id"]).upper()
+        if number and number[:2].lower() in vat.MEMBER_STATES and not vat.is_valid(number):
+            raise ValidationError(
+                _("This is not a VAT number of %(country)s. Check its digits."),
+                params={"country": number[:2]},
+            )
+        return number
+
+    def clean_emails(self) -> list[str]:
+        """Split the addresses and check each."""
+        found = [it.strip() for it in re.split(r"[,;\s]+", self.cleaned_data["emails"])]
+        addresses = list(dict.fromkeys(filter(None, found)))
+        if len(addresses) > MOST_EMAILS:
+            raise ValidationError(_("At most ten addresses."))
+        for address in addresses:
+            validate_email(address)
+        return addresses

@@ -1,0 +1,182 @@
+"""What the gateway does with money: lease before a request, record and settle after it.
+
+Service-role SQL on a psycopg connection that the caller brings, with nothing open on it; no ORM,
+because the gateway's hot path has none. Every function is one transaction. Locks are taken in the
+same order everywhere: event keys, grants by id, leases, then rows that are appended and buckets,
+in the order of their keys.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import class_row, tuple_row
+
+from billing import purses
+from billing.burning import Allocation, Split, Unit, burn_key, split
+from billing.recording import record
+from billing.settlement import Recorded, Settled
+from common.ids import uuid7
+from metering.services.rows import as_json
+
+__all__ = [
+    "Allocation",
+    "LeasedGrant",
+    "Recorded",
+    "Settled",
+    "Split",
+    "give_back",
+    "heartbeat",
+    "reclaim",
+    "record",
+    "split",
+    "take",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class LeasedGrant:
+    """What a process now holds of a grant."""
+
+    grant_id: UUID
+    unit: Unit
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A locked grant with something free."""
+
+    grant_id: UUID
+    unit: Unit
+    quantity: Decimal
+    priority: int
+    expires_at: datetime | None
+    created_at: datetime
+
+
+LOCK_FREE_GRANTS = """
+SELECT g.id AS grant_id, g.unit, g.remaining - g.leased AS quantity,
+    g.priority, g.expires_at, g.created_at
+FROM billing_creditgrant g
+WHERE g.organization_id = %(organization)s
+    AND g.wallet_id = (SELECT id FROM billing_wallet
+        WHERE organization_id = %(organization)s AND currency = %(currency)s)
+    AND (g.token_class_id IS NULL OR g.token_class_id = %(token_class)s)
+    AND g.remaining > g.leased AND g.voided_at IS NULL
+    AND g.effective_from <= now() AND (g.expires_at IS NULL OR g.expires_at > now())
+ORDER BY g.id FOR UPDATE
+"""
+HOLD = """
+UPDATE billing_creditgrant g SET leased = leased + new.quantity, updated_at = now()
+FROM jsonb_to_recordset(%s::jsonb) AS new(grant_id uuid, quantity numeric)
+WHERE g.id = new.grant_id AND g.remaining - g.leased >= new.quantity
+RETURNING g.id
+"""
+LEASE = """
+INSERT INTO billing_lease AS lease (
+    id, process_id, organization_id, grant_id, quantity, heartbeat_at)
+SELECT id, %s, %s, grant_id, quantity, now()
+FROM jsonb_to_recordset(%s::jsonb) AS new(id uuid, grant_id uuid, quantity numeric)
+ORDER BY grant_id
+ON CONFLICT (process_id, grant_id) DO UPDATE
+SET quantity = lease.quantity + excluded.quantity, heartbeat_at = now()
+"""
+# Rows that a recorder holds are touched by it; waiting for them here could deadlock.
+BEAT = """
+UPDATE billing_lease SET heartbeat_at = now() WHERE id IN (
+    SELECT id FROM billing_lease WHERE process_id = %s FOR UPDATE SKIP LOCKED)
+"""
+
+
+class FundsMoved(RuntimeError):
+    """A locked grant had less than was just read: the lock did not hold."""
+
+
+async def take(
+    conn: AsyncConnection[Any],
+    *,
+    process_id: str,
+    organization_id: UUID,
+    token_class_id: UUID | None,
+    currency: str,
+    money_needed: Decimal,
+    tokens_needed: Decimal,
+) -> list[LeasedGrant]:
+    """Hold as much of the organization's credit as is needed, or all there is if that is less.
+
+    ``money_needed`` and ``tokens_needed`` (weighted) are two measures of the same worst case; a
+    grant of tokens that covers a share of it leaves that share less to pay in money. The answer
+    is in burn order. Whether it is enough, the caller sees with :func:`billing.burning.split`.
+    """
+    facts = {"organization": organization_id, "currency": currency, "token_class": token_class_id}
+    async with conn.transaction(), conn.cursor(row_factory=class_row(_Candidate)) as cursor:
+        await cursor.execute(LOCK_FREE_GRANTS, facts)
+        free = sorted(await cursor.fetchall(), key=_burn_key)
+        wanted = [
+            each
+            for each in split(free, money=money_needed, tokens=tokens_needed).allocations
+            if each.quantity
+        ]
+        if not wanted:
+            return []
+        rows = as_json(
+            [{"id": uuid7(), "grant_id": a.grant_id, "quantity": a.quantity} for a in wanted]
+        )
+        await cursor.execute(HOLD, [rows])
+        if cursor.rowcount != len(wanted):
+            raise FundsMoved
+        await cursor.execute(LEASE, [process_id, organization_id, rows])
+    units = {grant.grant_id: grant.unit for grant in free}
+    return [LeasedGrant(a.grant_id, units[a.grant_id], a.quantity) for a in wanted]
+
+
+def _burn_key(grant: _Candidate) -> Any:
+    return burn_key(
+        unit=grant.unit,
+        priority=grant.priority,
+        expires_at=grant.expires_at,
+        created_at=grant.created_at,
+        grant_id=grant.grant_id,
+    )
+
+
+async def give_back(
+    conn: AsyncConnection[Any], *, process_id: str, allocations: Iterable[LeasedGrant]
+) -> None:
+    """Return what the process holds and does not need; never more than it holds."""
+    returned: dict[UUID, Decimal] = {}
+    for lease in allocations:
+        returned[lease.grant_id] = returned.get(lease.grant_id, Decimal(0)) + lease.quantity
+    async with conn.transaction():
+        held = await purses.lock(conn, process_id, returned)
+        for purse in held.values():
+            purse.release(returned[purse.id])
+        await purses.store(conn, process_id, held)
+
+
+async def reclaim(conn: AsyncConnection[Any], *, process_id: str) -> None:
+    """Return all that a process holds; for processes that ended, after their usage is recorded."""
+    async with conn.transaction():
+        async with conn.cursor(row_factory=tuple_row) as cursor:
+            await cursor.execute(
+                "SELECT grant_id FROM billing_lease WHERE process_id = %s", [process_id]
+            )
+            grants = [grant_id for (grant_id,) in await cursor.fetchall()]
+        held = await purses.lock(conn, process_id, grants)
+        for purse in held.values():
+            purse.release(purse.held)
+        await purses.store(conn, process_id, held)
+        await conn.execute(
+            "DELETE FROM billing_lease WHERE process_id = %s AND quantity = 0", [process_id]
+        )
+
+
+async def heartbeat(conn: AsyncConnection[Any], *, process_id: str) -> None:
+    """Say that the process is alive, so that its leases stay its own."""
+    async with conn.transaction():
+        await conn.execute(BEAT, [process_id])

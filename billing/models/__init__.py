@@ -1,0 +1,29 @@
+"""The models of billing."""
+
+from billing.models.grants import CreditGrant, Lease
+from billing.models.invoices import Invoice, InvoiceLine, InvoiceSequence
+from billing.models.ledger import AccountKind, LedgerAccount, LedgerEntry, LedgerTransaction
+from billing.models.orders import Order, StripeEvent
+from billing.models.profiles import BillingProfile, Issuer, VatState
+from billing.models.rated import RatedUsage, SpendBucket
+from billing.models.wallets import Wallet
+
+__all__ = [
+    "AccountKind",
+    "BillingProfile",
+    "CreditGrant",
+    "Invoice",
+    "InvoiceLine",
+    "InvoiceSequence",
+    "Issuer",
+    "Lease",
+    "LedgerAccount",
+    "LedgerEntry",
+    "LedgerTransaction",
+    "Order",
+    "RatedUsage",
+    "SpendBucket",
+    "StripeEvent",
+    "VatState",
+    "Wallet",
+]

@@ -1,0 +1,124 @@
+"""Invoices: written once, numbered without gaps, never changed but in how they are paid."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from billing.models.orders import Order
+from billing.models.profiles import Issuer
+from common.models import AppendOnly, LockingQuerySet, TimeStamped
+from tenants.models import Organization
+
+
+class InvoiceSequenceQuerySet(LockingQuerySet["InvoiceSequence"]):
+    """Number series."""
+
+
+class InvoiceSequence(TimeStamped):
+    """The last number given in one series of an issuer; its row lock makes the series gapless."""
+
+    issuer = models.ForeignKey(Issuer, on_delete=models.PROTECT, related_name="sequences")
+    series = models.CharField(max_length=20)
+    last_number = models.PositiveIntegerField(default=0)
+
+    objects = InvoiceSequenceQuerySet.as_manager()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("issuer", "series"), name="series_once_per_issuer"),
+        )
+
+    def __str__(self) -> str:
+        return self.series
+
+
+class InvoiceQuerySet(LockingQuerySet["Invoice"]):
+    """Invoices."""
+
+    def open(self) -> "InvoiceQuerySet":
+        """Those that wait for money."""
+        return self.filter(status=Invoice.Status.OPEN)
+
+
+class Invoice(TimeStamped):
+    """A finalized document; drafts are computed and never stored."""
+
+    class Kind(models.TextChoices):
+        PURCHASE = "purchase", _("Purchase")
+        USAGE = "usage", _("Usage")
+
+    class Status(models.TextChoices):
+        OPEN = "open", _("Open")
+        PAID = "paid", _("Paid")
+        VOID = "void", _("Void")
+        UNCOLLECTIBLE = "uncollectible", _("Uncollectible")
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="invoices"
+    )
+    issuer = models.ForeignKey(Issuer, on_delete=models.PROTECT, related_name="invoices")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    status = models.CharField(max_length=15, choices=Status.choices)
+    number = models.CharField(max_length=40)
+    order = models.OneToOneField(Order, on_delete=models.PROTECT, related_name="invoice", null=True)
+    period_start = models.DateTimeField(null=True)
+    period_end = models.DateTimeField(null=True)
+    currency = models.CharField(max_length=3)
+    seller = models.JSONField()
+    buyer = models.JSONField()
+    purchase_order = models.CharField(max_length=60, blank=True)
+    net = models.DecimalField(max_digits=30, decimal_places=12)
+    tax_rate = models.DecimalField(max_digits=6, decimal_places=4)
+    tax = models.DecimalField(max_digits=30, decimal_places=12)
+    total = models.DecimalField(max_digits=30, decimal_places=12)
+    #: What the lines come to before each was rounded.
+    exact_net = models.DecimalField(max_digits=30, decimal_places=12)
+    issued_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    paid_at = models.DateTimeField(null=True)
+
+    objects = InvoiceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-issued_at", "-id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("issuer", "number"), name="invoice_number_once_per_issuer"
+            ),
+            models.UniqueConstraint(
+                fields=("organization", "period_start"),
+                condition=models.Q(kind="usage"),
+                name="usage_invoice_once_per_period",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(total=models.F("net") + models.F("tax")),
+                name="invoice_total_is_net_and_tax",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class InvoiceLine(AppendOnly):
+    """One line: what it comes to exactly, and rounded once to the currency's minor unit."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="lines")
+    position = models.PositiveIntegerField()
+    kind = models.CharField(max_length=20)
+    description = models.CharField(max_length=250)
+    quantity = models.DecimalField(max_digits=30, decimal_places=12)
+    unit_amount = models.DecimalField(max_digits=30, decimal_places=18)
+    exact_amount = models.DecimalField(max_digits=30, decimal_places=12)
+    amount = models.DecimalField(max_digits=30, decimal_places=12)
+
+    class Meta:
+        ordering = ("position",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("invoice", "position"), name="line_position_once_per_invoice"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.description

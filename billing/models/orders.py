@@ -1,0 +1,92 @@
+"""Bundle purchases, and the payment provider's events about them."""
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from common.models import LockingQuerySet, TimeStamped
+from common.money import Money
+from marketplace.models import Bundle, TokenClass
+from tenants.models import Organization
+
+
+class OrderQuerySet(LockingQuerySet["Order"]):
+    """Orders."""
+
+    def pending(self) -> "OrderQuerySet":
+        """Those that wait for money."""
+        return self.filter(status=Order.Status.PENDING)
+
+
+class Order(TimeStamped):
+    """One purchase of a bundle, on the terms of the moment it was placed."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", _("Waiting for payment")
+        PAID = "paid", _("Paid")
+        EXPIRED = "expired", _("Expired")
+        REFUNDED = "refunded", _("Refunded")
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="orders")
+    operation_key = models.CharField(max_length=64)
+    bundle = models.ForeignKey(Bundle, on_delete=models.PROTECT, related_name="+")
+    bundle_name = models.CharField(max_length=100)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
+    currency = models.CharField(max_length=3)
+    net = models.DecimalField(max_digits=30, decimal_places=12)
+    tax_rate = models.DecimalField(max_digits=6, decimal_places=4)
+    tax = models.DecimalField(max_digits=30, decimal_places=12)
+    total = models.DecimalField(max_digits=30, decimal_places=12)
+    grant_unit = models.CharField(max_length=6)
+    grant_quantity = models.DecimalField(max_digits=30, decimal_places=12)
+    token_class = models.ForeignKey(
+        TokenClass, on_delete=models.PROTECT, related_name="+", null=True
+    )
+    validity_days = models.PositiveIntegerField()
+    session_id = models.CharField(max_length=255, null=True, unique=True)  # noqa: DJ001
+    checkout_url = models.TextField(blank=True)
+    payment_reference = models.CharField(max_length=255, blank=True)
+    placed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    paid_at = models.DateTimeField(null=True)
+
+    objects = OrderQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("organization", "operation_key"), name="order_once_per_operation"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(total=models.F("net") + models.F("tax"), net__gt=0, tax__gte=0),
+                name="order_total_is_net_and_tax",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.bundle_name
+
+    @property
+    def gross(self) -> Money:
+        """What the customer pays."""
+        return Money(self.total, self.currency)
+
+
+class StripeEvent(models.Model):
+    """An event that Stripe delivered; its row stands in the transaction of its effect."""
+
+    id = models.CharField(primary_key=True, max_length=255)
+    type = models.CharField(max_length=100)
+    object_id = models.CharField(max_length=255, blank=True)
+    happened_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(default=timezone.now)
+    is_handled = models.BooleanField()
+
+    class Meta:
+        ordering = ("-recorded_at",)
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.id}"

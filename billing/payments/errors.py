@@ -1,0 +1,29 @@
+"""What can go wrong at the door."""
+
+from django.utils.translation import gettext_lazy as _
+
+from common.errors import DomainError
+
+
+class PaymentUnavailable(DomainError):
+    """The provider cannot be reached or refuses to serve."""
+
+    code = "payment_unavailable"
+    status = 503
+    detail = _("The payment page cannot be opened now. Nothing was charged; try again shortly.")
+
+
+class UntrustedDelivery(DomainError):
+    """A webhook whose signature does not hold, or whose body is no event."""
+
+    code = "untrusted_delivery"
+    status = 400
+    detail = _("The signature of this delivery does not hold.")
+
+
+class PaymentMismatch(DomainError):
+    """A paid session does not carry the order's amount."""
+
+    code = "payment_mismatch"
+    status = 409
+    detail = _("The amount paid is not the order's. Nothing was granted; our staff was told.")

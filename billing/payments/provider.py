@@ -1,0 +1,61 @@
+"""The door to whoever takes the money, and the values that pass through it."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from common.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutRequest:
+    """What a hosted payment page is opened for."""
+
+    order_id: uuid.UUID
+    description: str
+    amount: Money
+    email: str
+    success_url: str
+    cancel_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutSession:
+    """A payment page and how far it has come."""
+
+    session_id: str
+    order_id: str
+    url: str
+    is_paid: bool
+    is_expired: bool
+    amount: Money
+    payment_reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentEvent:
+    """Something the provider says has happened; ``session_id`` is empty where it is not ours."""
+
+    event_id: str
+    type: str
+    object_id: str
+    session_id: str
+    happened_at: datetime
+
+
+class PaymentProvider(Protocol):
+    """Takes money. Every call goes over the network and never inside a transaction."""
+
+    def open_checkout(self, request: CheckoutRequest) -> CheckoutSession:
+        """Open one payment page per order; asked again, return the same page."""
+
+    def session(self, session_id: str) -> CheckoutSession:
+        """Return the session as it stands now."""
+
+    def verified(self, body: bytes, signature: str) -> PaymentEvent:
+        """Return the event in a delivery whose signature holds, or raise ``UntrustedDelivery``."""
+
+    def recent_events(self, since: datetime) -> Sequence[PaymentEvent]:
+        """Return the events since then that can change an order."""

@@ -1,0 +1,21 @@
+"""The official client, pointed at the configured Stripe."""
+
+import functools
+
+import stripe
+from django.conf import settings
+
+
+@functools.lru_cache(maxsize=4)
+def _client(api_key: str, base: str) -> stripe.StripeClient:
+    return stripe.StripeClient(
+        api_key,
+        base_addresses={"api": base},
+        max_network_retries=2,
+        http_client=stripe.RequestsClient(timeout=10),
+    )
+
+
+def client() -> stripe.StripeClient:
+    """Return the client of the account that the settings name."""
+    return _client(settings.STRIPE_API_KEY, settings.STRIPE_API_BASE)

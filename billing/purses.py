@@ -1,0 +1,167 @@
+"""Grants and leases while their rows are locked: what a batch does to them, computed in memory."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Context, Decimal
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import class_row, tuple_row
+
+from billing.burning import Allocation
+from billing.settlement import Settled
+from common.money import exact
+from metering.services.rows import as_json
+
+ZERO = Decimal(0)
+_PRECISE = Context(prec=80)
+
+# The lock order of the house: grants by id, then their leases (which change under these locks only).
+LOCK_GRANTS = """
+SELECT g.id, g.organization_id, w.currency, g.unit, g.granted, g.remaining, g.leased, g.cost_basis
+FROM billing_creditgrant g JOIN billing_wallet w ON w.id = g.wallet_id
+WHERE g.id = ANY(%s) ORDER BY g.id FOR UPDATE OF g
+"""
+LEASES = "SELECT grant_id, quantity FROM billing_lease WHERE process_id = %s AND grant_id = ANY(%s)"
+UPDATE_GRANTS = """
+UPDATE billing_creditgrant g
+SET remaining = new.remaining, leased = new.leased, updated_at = now()
+FROM jsonb_to_recordset(%s::jsonb) AS new(id uuid, remaining numeric, leased numeric)
+WHERE g.id = new.id
+"""
+UPDATE_LEASES = """
+UPDATE billing_lease l SET quantity = new.held, heartbeat_at = now()
+FROM jsonb_to_recordset(%s::jsonb) AS new(id uuid, held numeric)
+WHERE l.process_id = %s AND l.grant_id = new.id
+"""
+
+
+@dataclass(slots=True)
+class Purse:
+    """One locked grant, and what the recording process holds of it."""
+
+    id: UUID
+    organization_id: UUID
+    currency: str
+    unit: str
+    granted: Decimal
+    remaining: Decimal
+    leased: Decimal
+    cost_basis: Decimal
+    held: Decimal = ZERO
+    before: Decimal = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.before = self.remaining
+
+    @property
+    def used(self) -> Decimal:
+        """Return how much this batch has used up."""
+        return self.before - self.remaining
+
+    @property
+    def recognized(self) -> Decimal:
+        """Return the revenue that this batch's use recognizes.
+
+        Cumulative minus what was recognized before, so that any number of batches recognizes the
+        whole price of the grant and not a trillionth more.
+        """
+        return self._earned(self.remaining) - self._earned(self.before)
+
+    def _earned(self, remaining: Decimal) -> Decimal:
+        paid = _PRECISE.multiply(self.cost_basis, self.granted - remaining)
+        return exact(_PRECISE.divide(paid, self.granted))
+
+    def use(self, quantity: Decimal) -> Decimal:
+        """Use up to ``quantity``: what the process holds first, then what nobody holds."""
+        from_lease = min(self.held, quantity)
+        free = self.remaining - self.leased
+        from_free = min(quantity - from_lease, free)
+        self.held -= from_lease
+        self.leased -= from_lease
+        self.remaining -= from_lease + from_free
+        return from_lease + from_free
+
+    def release(self, quantity: Decimal) -> None:
+        """Give back up to ``quantity`` of what the process holds."""
+        returned = min(self.held, quantity)
+        self.held -= returned
+        self.leased -= returned
+
+
+Purses = dict[UUID, Purse]
+
+
+async def lock(conn: AsyncConnection[Any], process_id: str, grants: Iterable[UUID]) -> Purses:
+    """Lock these grants and return them with what the process holds of each."""
+    ids = sorted(set(grants))
+    if not ids:
+        return {}
+    async with conn.cursor(row_factory=class_row(Purse)) as cursor:
+        await cursor.execute(LOCK_GRANTS, [ids])
+        purses = {purse.id: purse for purse in await cursor.fetchall()}
+    async with conn.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(LEASES, [process_id, ids])
+        for grant_id, quantity in await cursor.fetchall():
+            purses[grant_id].held = quantity
+    return purses
+
+
+async def store(conn: AsyncConnection[Any], process_id: str, purses: Purses) -> None:
+    """Write back what was done to locked grants and the process's leases of them."""
+    if not purses:
+        return
+    rows = as_json(
+        [
+            {"id": p.id, "remaining": p.remaining, "leased": p.leased, "held": p.held}
+            for p in purses.values()
+        ]
+    )
+    await conn.execute(UPDATE_GRANTS, [rows])
+    await conn.execute(UPDATE_LEASES, [rows, process_id])
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """Who paid for one request in the end, and what nobody paid."""
+
+    settled: Settled
+    split: Sequence[Allocation]
+    uncovered: Decimal
+
+
+def pay(settled: Settled, purses: Purses) -> Paid:
+    """Use up grants as the request's allocations say, as far as the grants still have it.
+
+    They have it unless the process was given up for dead and its lease reclaimed before this
+    batch came; then others may have spent the rest, and what is missing is owed instead.
+    """
+    left = settled.amount
+    split = []
+    for allocation in settled.allocations:
+        purse = purses.get(allocation.grant_id)
+        if purse is None or not _may_pay(purse, settled):
+            continue
+        used = _use(purse, allocation, left)
+        if used.quantity or used.amount:
+            split.append(used)
+            left -= used.amount
+    return Paid(settled, split, left)
+
+
+def _may_pay(purse: Purse, settled: Settled) -> bool:
+    same = purse.organization_id == settled.organization_id
+    return same and purse.currency == settled.currency
+
+
+def _use(purse: Purse, allocation: Allocation, most: Decimal) -> Allocation:
+    """Use one grant for at most ``most`` of money's worth."""
+    if purse.unit == "money":
+        used = purse.use(min(allocation.amount, most))
+        return Allocation(purse.id, used, used)
+    used = purse.use(allocation.quantity)
+    worth = min(allocation.amount, most)
+    if used < allocation.quantity:
+        worth = exact(_PRECISE.divide(_PRECISE.multiply(worth, used), allocation.quantity))
+    return Allocation(purse.id, used, worth)

@@ -1,0 +1,218 @@
+"""Invoices: drafts computed from usage, numbers given once, documents that never change."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Sum
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from billing import periods
+from billing.drafts import Draft, DraftLine, UsedTokens, usage_draft
+from billing.models import (
+    BillingProfile,
+    Invoice,
+    InvoiceLine,
+    InvoiceSequence,
+    Issuer,
+    Order,
+    RatedUsage,
+)
+from common.database import atomic, service
+from common.errors import Conflict
+from marketplace.models import Price
+from metering.models import TOKEN_PARTS, UsageEvent
+from tenants.models import Organization
+from tenants.services import audit
+
+PAYMENT_TERM = timedelta(days=30)
+
+
+def default_issuer() -> Issuer:
+    """Return the operator's legal entity that invoices."""
+    return Issuer.objects.get(is_default=True)
+
+
+def buyer_of(organization: Organization) -> dict[str, Any]:
+    """Return the buyer as the billing details name them now, or by the organization's name."""
+    profile = BillingProfile.objects.filter(organization=organization).first()
+    if profile is not None:
+        return profile.snapshot()
+    return {
+        "legal_name": organization.name,
+        "address": "",
+        "country": str(organization.country),
+        "vat_id": "",
+        "vat_state": "none",
+    }
+
+
+def draft(organization: Organization, period: periods.Period) -> Draft:
+    """Return the usage invoice of a period as it stands now, re-rated from its events."""
+    uncovered = RatedUsage.objects.filter(
+        organization=organization,
+        occurred_at__gte=period.start,
+        occurred_at__lt=period.end,
+    ).aggregate(sum=Sum("uncovered"))["sum"]
+    return usage_draft(
+        _used(organization, period.start, period.end),
+        uncovered=uncovered or Decimal(0),
+        currency=organization.currency,
+        tax_rate=default_issuer().vat_rate,
+        coverage_label=_("Covered by prepaid credit"),
+    )
+
+
+def _used(organization: Organization, start: datetime, end: datetime) -> list[UsedTokens]:
+    events = UsageEvent.objects.filter(
+        organization=organization, occurred_at__gte=start, occurred_at__lt=end
+    ).order_by()
+    sums: dict[tuple[str, str, str], int] = {}
+    for part in TOKEN_PARTS:
+        rows = (
+            events.filter(**{f"{part}_tokens__gt": 0})
+            .values("offer_name", price=_price_of(part))
+            .annotate(tokens=Sum(f"{part}_tokens"))
+        )
+        for row in rows:
+            sums[row["offer_name"], part, row["price"]] = row["tokens"]
+    prices = {str(price.pk): price for price in Price.objects.filter(pk__in={k[2] for k in sums})}
+    return [
+        UsedTokens(offer_name, part, tokens, prices[price].per_token)
+        for (offer_name, part, price), tokens in sums.items()
+    ]
+
+
+def _price_of(part: str) -> Any:
+    own = KeyTextTransform(part, "price_ids")
+    # Reasoning is answered tokens: without a price of its own it has the output's.
+    return Coalesce(own, KeyTextTransform("output", "price_ids")) if part == "reasoning" else own
+
+
+@atomic()
+def invoice_purchase(order: Order) -> Invoice:
+    """Write the paid invoice of an order, in the transaction that grants what it bought."""
+    net = order.net
+    line = DraftLine("bundle", order.bundle_name, Decimal(1), net, net, net)
+    return _write(
+        order.organization,
+        kind=Invoice.Kind.PURCHASE,
+        lines=[line],
+        totals={
+            "currency": order.currency,
+            "net": net,
+            "exact_net": net,
+            "tax_rate": order.tax_rate,
+            "tax": order.tax,
+            "total": order.total,
+        },
+        is_paid=True,
+        order=order,
+    )
+
+
+def finalize(organization: Organization, period: periods.Period) -> Invoice | None:
+    """Close a month that has ended: number and keep its invoice, once; none without usage."""
+    if period.end > timezone.now():
+        raise Conflict(_("This month has not ended; its invoice is still a draft."))
+    with service():
+        organization = Organization.objects.locked(organization.pk)
+        present = Invoice.objects.filter(
+            organization=organization, kind=Invoice.Kind.USAGE, period_start=period.start
+        ).first()
+        if present is not None:
+            return present
+        computed = draft(organization, period)
+        if not computed.lines:
+            return None
+        return _write(
+            organization,
+            kind=Invoice.Kind.USAGE,
+            lines=computed.lines,
+            totals={
+                "currency": computed.currency,
+                "net": computed.net,
+                "exact_net": computed.exact_net,
+                "tax_rate": computed.tax_rate,
+                "tax": computed.tax,
+                "total": computed.total,
+            },
+            is_paid=not computed.total,
+            period_start=period.start,
+            period_end=period.end,
+        )
+
+
+def _write(
+    organization: Organization,
+    *,
+    kind: Invoice.Kind,
+    lines: Sequence[DraftLine],
+    totals: dict[str, Any],
+    is_paid: bool,
+    **facts: Any,
+) -> Invoice:
+    issuer = default_issuer()
+    now = timezone.now()
+    profile = BillingProfile.objects.filter(organization=organization).first()
+    invoice = Invoice.objects.create(
+        organization=organization,
+        issuer=issuer,
+        kind=kind,
+        status=Invoice.Status.PAID if is_paid else Invoice.Status.OPEN,
+        number=_next_number(issuer, str(now.year)),
+        seller=issuer.snapshot(),
+        buyer=buyer_of(organization),
+        purchase_order=profile.purchase_order if profile else "",
+        issued_at=now,
+        due_at=now if is_paid else now + PAYMENT_TERM,
+        paid_at=now if is_paid else None,
+        **totals,
+        **facts,
+    )
+    InvoiceLine.objects.bulk_create(
+        InvoiceLine(
+            organization=organization,
+            invoice=invoice,
+            position=position,
+            kind=line.kind,
+            description=line.description,
+            quantity=line.quantity,
+            unit_amount=line.unit_amount,
+            exact_amount=line.exact_amount,
+            amount=line.amount,
+        )
+        for position, line in enumerate(lines, start=1)
+    )
+    audit.record(
+        organization=organization,
+        actor=None,
+        action="invoice.finalized",
+        target=invoice,
+        after={"number": invoice.number, "total": invoice.total, "currency": invoice.currency},
+    )
+    return invoice
+
+
+def _next_number(issuer: Issuer, series: str) -> str:
+    found, _made = InvoiceSequence.objects.get_or_create(issuer=issuer, series=series)
+    sequence = InvoiceSequence.objects.locked(found.pk)
+    sequence.last_number += 1
+    sequence.save(update_fields=["last_number", "updated_at"])
+    return f"{issuer.code.upper()}-{series}-{sequence.last_number:06}"
+
+
+def close_periods() -> int:
+    """Finalize every organization's last month; return how many invoices stand for it."""
+    with service():
+        organizations = list(Organization.objects.all())
+    closed = 0
+    for organization in organizations:
+        current = periods.containing(timezone.now(), organization.time_zone)
+        last = periods.before(current, organization.time_zone)
+        closed += finalize(organization, last) is not None
+    return closed

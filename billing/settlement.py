@@ -1,0 +1,62 @@
+"""What a gateway process hands in for each finished request, and what it hears back."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from billing.burning import Allocation
+from metering.services.ingestion import Event, EventKey
+
+
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """One finished request: what was used, what it is worth and what pays for it."""
+
+    organization_id: UUID
+    project_id: UUID
+    api_key_id: UUID | None
+    event_id: str
+    occurred_at: datetime
+    offer_id: UUID
+    offer_name: str
+    region: str
+    #: Disjoint tokens by part: input, cached_input, output, reasoning.
+    parts: dict[str, int]
+    price_ids: dict[str, UUID]
+    #: The exact worth of each part, twelve decimals at most.
+    amounts: dict[str, Decimal]
+    currency: str = "EUR"
+    #: In burn order; see :func:`billing.burning.split`.
+    allocations: list[Allocation] = []
+    source: str = "gateway"
+    ttft_ms: int | None = None
+    latency_ms: int | None = None
+    streamed: bool = False
+    outcome: str = "completed"
+    policy: dict[str, Any] = {}
+
+    @property
+    def amount(self) -> Decimal:
+        """Return the worth of all parts."""
+        return sum(self.amounts.values(), Decimal(0))
+
+    @property
+    def key(self) -> EventKey:
+        """Return what makes the event unique for ever."""
+        return EventKey(self.organization_id, self.source, self.event_id)
+
+    def event(self) -> Event:
+        """Return the usage alone, without its worth."""
+        facts = {name: getattr(self, name) for name in Event.__struct_fields__}
+        return Event(**facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of a batch: the event ids that were new, and those that contradict the past."""
+
+    accepted: frozenset[str]
+    conflicts: frozenset[str]

@@ -1,0 +1,38 @@
+"""Addresses of billing."""
+
+from django.urls import path
+
+from billing import api
+from billing.views import bundles, invoices, settings, webhooks
+
+app_name = "billing"
+
+urlpatterns = [
+    path("o/<slug:org>/billing/", bundles.overview, name="overview"),
+    path("o/<slug:org>/billing/bundles/", bundles.bundle_list, name="bundle-list"),
+    path("o/<slug:org>/billing/checkout/", bundles.checkout_start, name="checkout-start"),
+    path(
+        "o/<slug:org>/billing/orders/<uuid:order_id>/",
+        bundles.checkout_return,
+        name="checkout-return",
+    ),
+    path("o/<slug:org>/billing/invoices/", invoices.invoice_list, name="invoice-list"),
+    path(
+        "o/<slug:org>/billing/invoices/<slug:number>/",
+        invoices.invoice_detail,
+        name="invoice-detail",
+    ),
+    path(
+        "o/<slug:org>/billing/invoices/<slug:number>/pdf/",
+        invoices.invoice_pdf,
+        name="invoice-pdf",
+    ),
+    path("o/<slug:org>/billing/settings/", settings.settings, name="settings"),
+    path("webhooks/stripe/", webhooks.stripe, name="stripe-webhook"),
+]
+
+api_urlpatterns = [
+    path("pricing/preview", api.PricingPreview.as_view()),
+    path("organizations/<slug:org>/credits", api.CreditDetail.as_view()),
+    path("organizations/<slug:org>/ledger", api.LedgerList.as_view()),
+]

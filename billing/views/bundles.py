@@ -1,0 +1,84 @@
+"""Buying a bundle: choose, pay at the provider's page, wait for the ledger."""
+
+import contextlib
+import uuid
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from billing import shop
+from billing.forms import OrderForm
+from billing.models import Order
+from billing.payments.errors import PaymentUnavailable
+from billing.services import orders
+from common.errors import DomainError
+from tenants.access import TenantRequest, requires
+from tenants.models import Permission
+
+POLLING_STOPS = 286
+
+
+@require_safe
+@requires(Permission.BILLING_READ)
+def overview(request: TenantRequest) -> HttpResponse:
+    """Show the balance, what credit there is and the latest orders."""
+    context = {
+        "credit": shop.credit(request.organization),
+        "orders": shop.orders(request.organization),
+        "may_buy": request.membership.can(Permission.BILLING_MANAGE),
+        "nav_section": "billing",
+    }
+    return render(request, "billing/overview.html", context)
+
+
+@require_safe
+@requires(Permission.BILLING_READ)
+def bundle_list(request: TenantRequest) -> HttpResponse:
+    """List the bundles with their price before and after tax."""
+    context = {
+        "bundles": shop.bundles(request.organization.currency),
+        "may_buy": request.membership.can(Permission.BILLING_MANAGE),
+        "nav_section": "billing",
+    }
+    return render(request, "billing/bundle_list.html", context)
+
+
+@require_POST
+@requires(Permission.BILLING_MANAGE, scoped=False)
+def checkout_start(request: TenantRequest) -> HttpResponse:
+    """Place the order and lead to its payment page; a second click leads to the same one."""
+    form = OrderForm(request.POST)
+    if not form.is_valid():
+        raise DomainError(" ".join(str(e) for errors in form.errors.values() for e in errors))
+    order = orders.start(
+        request.organization,
+        shop.bundle(form.cleaned_data["bundle"]),
+        by=request.user,
+        operation_key=str(form.cleaned_data["operation_key"]),
+    )
+    if order.status != Order.Status.PENDING or not order.checkout_url:
+        return redirect("billing:checkout-return", org=request.organization.slug, order_id=order.pk)
+    return redirect(order.checkout_url)
+
+
+@require_safe
+@never_cache
+@requires(Permission.BILLING_READ, scoped=False)
+def checkout_return(request: TenantRequest, order_id: uuid.UUID) -> HttpResponse:
+    """Wait for the order to be paid and its credit to stand in the ledger."""
+    order = orders.get(request.organization, order_id)
+    # Where the provider cannot be asked, the webhook will tell us; the page goes on asking.
+    with contextlib.suppress(PaymentUnavailable):
+        order = orders.refresh(order)
+    context = {"order": order, "nav_section": "billing"}
+    if not request.htmx:
+        return render(request, "billing/checkout_return.html", context)
+    is_waiting = order.status == Order.Status.PENDING
+    return render(
+        request,
+        "billing/checkout_return.html#order-state",
+        context,
+        status=200 if is_waiting else POLLING_STOPS,
+    )
