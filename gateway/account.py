@@ -1,0 +1,171 @@
+"""What a key may read: the models it can call, its own spend and limits, its receipts."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg.rows import DictRow, dict_row
+
+from gateway.core import Core
+from gateway.errors import MethodNotAllowed, NotFound
+from gateway.exchange import Exchange
+from gateway.keys import Caller
+from marketplace.queries import OfferSnapshot
+
+SPENT = """
+SELECT coalesce(sum(amount) FILTER (WHERE starts_at >= %(day)s), 0) AS today,
+       coalesce(sum(amount), 0) AS this_month,
+       coalesce(sum(requests) FILTER (WHERE starts_at >= %(day)s), 0)::bigint AS requests_today,
+       coalesce(sum(requests), 0)::bigint AS requests_this_month
+FROM billing_spendbucket
+WHERE organization_id = %(organization)s AND api_key_id = %(key)s
+  AND currency = %(currency)s AND starts_at >= %(month)s
+"""
+LEFT = """
+SELECT g.unit, c.code AS token_class, sum(g.remaining) AS remaining
+FROM billing_creditgrant g
+JOIN billing_wallet w ON w.id = g.wallet_id
+LEFT JOIN marketplace_tokenclass c ON c.id = g.token_class_id
+WHERE g.organization_id = %(organization)s AND w.currency = %(currency)s
+  AND g.voided_at IS NULL AND g.effective_from <= now()
+  AND (g.expires_at IS NULL OR g.expires_at > now())
+GROUP BY g.unit, c.code ORDER BY g.unit, c.code
+"""
+RECEIPT = """
+SELECT e.event_id, e.project_id, e.api_key_id, e.offer_name, e.region, e.policy, e.outcome,
+       e.streamed, e.ttft_ms, e.latency_ms, e.occurred_at, e.recorded_at,
+       e.input_tokens, e.cached_input_tokens, e.output_tokens, e.reasoning_tokens,
+       r.price_ids, r.amounts, r.amount, r.currency, r.split
+FROM metering_usageeventkey k
+JOIN metering_usageevent e ON e.organization_id = k.organization_id AND e.source = k.source
+  AND e.event_id = k.event_id AND e.recorded_at = k.recorded_at
+JOIN billing_ratedusage r ON r.organization_id = k.organization_id AND r.source = k.source
+  AND r.event_id = k.event_id
+WHERE k.organization_id = %(organization)s AND k.source = 'gateway' AND k.event_id = %(event)s
+"""
+
+_encode = msgspec.json.Encoder(decimal_format="string").encode
+
+
+async def answer(core: Core, exchange: Exchange, caller: Caller) -> None:
+    """Answer what can be read with GET."""
+    path = exchange.path
+    found = PAGES.get(path)
+    if found is None:
+        found = next((page for prefix, page in UNDER.items() if path.startswith(prefix)), None)
+    if found is None:
+        raise NotFound(f"There is nothing at {path[:200]}.")
+    if exchange.method not in ("GET", "HEAD"):
+        raise MethodNotAllowed(
+            f"{exchange.method} is not for {path[:200]}; use GET.", headers={"allow": "GET"}
+        )
+    await exchange.answer(200, _encode(await found(core, caller, path)))
+
+
+async def _models(core: Core, caller: Caller, path: str) -> dict[str, Any]:
+    offers = await core.offers.for_caller(caller)
+    offers.sort(key=lambda offer: offer.name)
+    return {"object": "list", "data": [_model(offer) for offer in offers]}
+
+
+async def _model_named(core: Core, caller: Caller, path: str) -> dict[str, Any]:
+    return _model(await core.offers.named(caller, path.removeprefix("/v1/models/")))
+
+
+def _model(offer: OfferSnapshot) -> dict[str, Any]:
+    return {
+        "id": offer.name,
+        "object": "model",
+        "created": int(offer.created_at.timestamp()),
+        "owned_by": offer.publisher,
+        "tessera": {
+            "kind": offer.kind,
+            "status": offer.status,
+            "region": offer.region,
+            "jurisdiction": offer.jurisdiction,
+            "context_window": offer.context_window,
+            "max_output": offer.max_output,
+            "currency": offer.currency,
+            "unit_amounts": {part: price.unit_amount for part, price in offer.prices.items()},
+        },
+    }
+
+
+async def _rows(core: Core, query: str, facts: dict[str, Any]) -> list[DictRow]:
+    async with core.pool.connection() as connection:
+        cursor = connection.cursor(row_factory=dict_row)
+        return await (await cursor.execute(query, facts)).fetchall()
+
+
+async def _usage(core: Core, caller: Caller, path: str) -> dict[str, Any]:
+    day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    facts = {
+        "organization": caller.organization_id,
+        "key": caller.id,
+        "currency": caller.currency,
+        "day": day,
+        "month": day.replace(day=1),
+    }
+    spent = (await _rows(core, SPENT, facts))[0]
+    return {
+        "object": "usage",
+        "currency": caller.currency,
+        "key": {"id": caller.id, "name": caller.name, **spent},
+        "limits": {
+            "requests_per_minute": caller.rpm_limit,
+            "tokens_per_minute": caller.tpm_limit,
+            "concurrency": caller.concurrency_limit,
+        },
+        "balance": [
+            {name: value for name, value in row.items() if value is not None}
+            for row in await _rows(core, LEFT, facts)
+        ],
+        "resets": {"today": day + timedelta(days=1)},
+    }
+
+
+async def _receipt(core: Core, caller: Caller, path: str) -> dict[str, Any]:
+    event = path.removeprefix("/v1/receipts/")
+    facts = {"organization": caller.organization_id, "event": event}
+    found = await _rows(core, RECEIPT, facts)
+    if not found:
+        raise NotFound(
+            "There is no receipt of this request: it is unknown, cost nothing, or is less than"
+            " a second old."
+        )
+    row = found[0]
+    policy = row["policy"]
+    return {
+        "object": "receipt",
+        "request_id": row["event_id"],
+        "sealed": False,
+        "organization_id": caller.organization_id,
+        **{
+            name: row[name]
+            for name in ("project_id", "api_key_id", "region", "outcome", "streamed")
+        },
+        "model": row["offer_name"],
+        "jurisdiction": policy.get("jurisdiction"),
+        "estimated": policy.get("estimated", False),
+        **{name: row[name] for name in ("occurred_at", "recorded_at", "ttft_ms", "latency_ms")},
+        "lines": [_line(row, part) for part in row["amounts"]],
+        "amount": row["amount"],
+        "currency": row["currency"],
+        "paid_by": row["split"],
+    }
+
+
+def _line(row: DictRow, part: str) -> dict[str, Any]:
+    return {
+        "part": part,
+        "tokens": row[f"{part}_tokens"],
+        "price_id": UUID(row["price_ids"][part]),
+        "amount": row["amounts"][part],
+    }
+
+
+Page = Callable[[Core, Caller, str], Awaitable[dict[str, Any]]]
+PAGES: dict[str, Page] = {"/v1/models": _models, "/v1/usage": _usage}
+UNDER: dict[str, Page] = {"/v1/models/": _model_named, "/v1/receipts/": _receipt}

@@ -1,0 +1,162 @@
+"""The gateway's two faces: ``application`` for ``/v1`` inside the portal, ``server`` on its own.
+
+Plain ASGI: no Django middleware and no ORM between a request and its engine.
+"""
+
+import asyncio
+import logging
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+import psycopg
+from django.conf import settings
+from django.db import DatabaseError
+from psycopg_pool import PoolTimeout
+
+from gateway import account, calls, keys
+from gateway.core import Core
+from gateway.errors import (
+    GatewayError,
+    Internal,
+    MethodNotAllowed,
+    Unavailable,
+)
+from gateway.exchange import ClientGone, Exchange, Message, Receive, Send
+from gateway.inference import CHAT, COMPLETIONS, EMBEDDINGS, Endpoint
+from gateway.keys import Caller
+
+logger = logging.getLogger(__name__)
+
+#: How long running requests may take to end once the process is asked to stop.
+GRACE = 30.0
+ENDPOINTS = {
+    "/v1/chat/completions": CHAT,
+    "/v1/completions": COMPLETIONS,
+    "/v1/embeddings": EMBEDDINGS,
+}
+
+
+class Gateway:
+    """An ASGI application that starts its core with the first request or the lifespan."""
+
+    def __init__(self, *, own_port: bool) -> None:
+        self._own_port = own_port
+        self._core: Core | None = None
+        self._starting = asyncio.Lock()
+        self._running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one exchange, or the life of the process."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            self._running += 1
+            self._idle.clear()
+            try:
+                await self._serve(Exchange(scope, receive, send))
+            finally:
+                self._running -= 1
+                if not self._running:
+                    self._idle.set()
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await self.start()
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await self.stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def start(self) -> Core:
+        """Return the core, started once."""
+        if self._core is None:
+            async with self._starting:
+                if self._core is None:
+                    core = Core(Path(settings.STATE_DIR) / "journal")
+                    await core.start()
+                    self._core = core
+        return self._core
+
+    async def stop(self) -> None:
+        """Let running requests end, then close the books."""
+        if self._core is None:
+            return
+        self._core.draining = True
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), GRACE)
+        core, self._core = self._core, None
+        await core.stop()
+
+    async def _serve(self, exchange: Exchange) -> None:
+        try:
+            await self._answer(exchange)
+        except GatewayError as error:
+            await exchange.refuse(error)
+        except ClientGone:
+            pass
+        except asyncio.CancelledError:
+            if not exchange.gone:
+                raise
+        except (psycopg.Error, PoolTimeout, DatabaseError) as error:
+            logger.warning("request %s refused: %r", exchange.id, error)
+            await exchange.refuse(
+                Unavailable("The books cannot be reached. Try again in a minute.")
+            )
+        except Exception:
+            logger.exception("request %s failed", exchange.id)
+            await exchange.refuse(Internal(f"The gateway failed. Tell support {exchange.id}."))
+        finally:
+            exchange.unwatch()
+
+    async def _answer(self, exchange: Exchange) -> None:
+        core = await self.start()
+        if self._own_port and exchange.path in ("/healthz", "/readyz"):
+            await _health(core, exchange)
+            return
+        key = keys.bearer(exchange.headers)
+        endpoint = ENDPOINTS.get(exchange.path)
+        raw = await exchange.body() if endpoint and exchange.method == "POST" else b""
+        caller = keys.check(await core.keys.find(key), exchange.address)
+        if endpoint is not None:
+            _need(exchange, "POST")
+            await _infer(core, exchange, caller, endpoint, raw)
+            return
+        await account.answer(core, exchange, caller)
+
+
+async def _infer(
+    core: Core, exchange: Exchange, caller: Caller, endpoint: Endpoint, raw: bytes
+) -> None:
+    body = calls.decode(raw)
+    offer = await core.offers.named(caller, calls.text(body, "model"))
+    await core.inference.serve(exchange, endpoint, caller, offer, body)
+
+
+async def _health(core: Core, exchange: Exchange) -> None:
+    if exchange.path == "/healthz":
+        await exchange.answer(200, b'{"status":"ok"}')
+        return
+    parts = await core.parts()
+    ready = not core.draining and parts["database"] == "ok"
+    facts = {"status": "ready" if ready else "not ready", **parts, "waiting": core.recorder.waiting}
+    await exchange.answer(200 if ready else 503, msgspec.json.encode(facts))
+
+
+def _need(exchange: Exchange, method: str) -> None:
+    if exchange.method != method:
+        raise MethodNotAllowed(
+            f"{exchange.method} is not for {exchange.path}; use {method}.",
+            headers={"allow": method},
+        )
+
+
+#: Mounted by the portal's entry for /v1.
+application = Gateway(own_port=False)
+#: What `manage.py gateway` serves.
+server = Gateway(own_port=True)

@@ -1,0 +1,244 @@
+"""A call's body: read, checked parameter by parameter, and made ready for the engine."""
+
+from typing import Any
+
+import msgspec
+
+from gateway.errors import InvalidRequest
+
+#: Parameters with which a caller could send our request, or our credential, somewhere else.
+FORBIDDEN = frozenset(
+    {
+        "api_base", "api_key", "api_type", "api_version", "base_url", "custom_llm_provider",
+        "extra_body", "extra_headers", "extra_query", "headers", "litellm_params", "model_list",
+        "organization", "proxy", "proxies", "user_config",
+    }
+)  # fmt: skip
+#: What customers write freely: a tool may well have an argument called ``api_key``.
+FREE = frozenset(
+    {"messages", "tools", "functions", "response_format", "prompt", "input", "metadata",
+     "logit_bias", "prediction", "documents", "query", "structured_outputs", "guided_json"}
+)  # fmt: skip
+#: Bytes may take fewer tokens than this to tell: text is bounded by its UTF-8 bytes, an image by
+#: a number no engine we know passes.
+TOKENS_PER_IMAGE = 16_384
+#: Templates print tools as indented JSON, so their bytes grow.
+TOOLS_GROWTH = 3
+MOST_CHOICES = 128
+DEEPEST = 64
+
+
+class Prompt(msgspec.Struct, frozen=True):
+    """How large a prompt is: never fewer tokens than the engine counts, and its plain bytes."""
+
+    bound: int
+    size: int
+
+
+class Call(msgspec.Struct):
+    """A checked call."""
+
+    body: dict[str, Any]
+    model: str
+    stream: bool = False
+    wants_usage: bool = False
+    choices: int = 1
+    #: The cap the caller named, and the parameter it stood in.
+    cap: int | None = None
+    cap_name: str = "max_tokens"
+
+
+def decode(raw: bytes) -> dict[str, Any]:
+    """Return the JSON object of a body, or refuse."""
+    try:
+        body = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidRequest(f"The body is not valid JSON: {error}", code="invalid_json") from None
+    if not isinstance(body, dict):
+        raise InvalidRequest("The body must be a JSON object.", code="invalid_json")
+    _refuse_forbidden(body, 0)
+    return body
+
+
+def _refuse_forbidden(value: Any, depth: int) -> None:
+    if depth > DEEPEST:
+        raise InvalidRequest("The body is nested too deeply.", code="invalid_json")
+    if isinstance(value, list):
+        for each in value:
+            _refuse_forbidden(each, depth + 1)
+    if not isinstance(value, dict):
+        return
+    for name, inner in value.items():
+        if name in FORBIDDEN:
+            raise InvalidRequest(
+                f"The parameter '{name}' is not accepted here.",
+                param=name,
+                code="unknown_parameter",
+            )
+        if name not in FREE:
+            _refuse_forbidden(inner, depth + 1)
+
+
+def _wrong(name: str, wanted: str) -> InvalidRequest:
+    return InvalidRequest(f"'{name}' must be {wanted}.", param=name)
+
+
+def text(body: dict[str, Any], name: str) -> str:
+    """Return a required text parameter."""
+    if name not in body:
+        raise InvalidRequest(
+            f"The parameter '{name}' is missing.", param=name, code="missing_required_parameter"
+        )
+    value = body[name]
+    if not isinstance(value, str) or not value:
+        raise _wrong(name, "a text that is not empty")
+    return value
+
+
+def number(body: dict[str, Any], name: str, least: int, most: int) -> int | None:
+    """Return an optional whole number within bounds."""
+    value = body.get(name)
+    if value is None:
+        return None
+    if type(value) is not int or not least <= value <= most:
+        raise _wrong(name, f"a whole number from {least} to {most}")
+    return value
+
+
+def flag(body: dict[str, Any], name: str, within: str = "") -> bool:
+    """Return an optional truth value, false when absent."""
+    value = body.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise _wrong(within + name, "true or false")
+    return bool(value)
+
+
+def generation(body: dict[str, Any], max_output: int) -> Call:
+    """Return the checked call of an endpoint that writes text."""
+    stream = flag(body, "stream")
+    options = body.get("stream_options")
+    if options is not None and not isinstance(options, dict):
+        raise _wrong("stream_options", "an object")
+    if options is not None and not stream:
+        raise InvalidRequest(
+            "'stream_options' is only allowed with 'stream': true.", param="stream_options"
+        )
+    call = Call(body=body, model=text(body, "model"), stream=stream)
+    call.wants_usage = flag(options or {}, "include_usage", "stream_options.")
+    call.choices = max(number(body, "n", 1, MOST_CHOICES) or 1, _best_of(body))
+    for name in ("max_tokens", "max_completion_tokens"):
+        value = number(body, name, 1, max_output)
+        if value is not None:
+            call.cap, call.cap_name = min(value, call.cap or value), name
+    return call
+
+
+def _best_of(body: dict[str, Any]) -> int:
+    return number(body, "best_of", 1, MOST_CHOICES) or 1
+
+
+def messages(body: dict[str, Any], per_message: int, base: int) -> Prompt:
+    """Return the size of a chat prompt; refuses what is no list of messages."""
+    given = body.get("messages")
+    if given is None:
+        raise InvalidRequest(
+            "The parameter 'messages' is missing.",
+            param="messages",
+            code="missing_required_parameter",
+        )
+    if not isinstance(given, list) or not given:
+        raise _wrong("messages", "a list that is not empty")
+    bound = size = 0
+    for place, message in enumerate(given):
+        inner_bound, inner_size = _message(message, f"messages[{place}]")
+        bound += inner_bound + per_message
+        size += inner_size
+    extra = _encoded(body, ("tools", "functions", "response_format", "tool_choice"))
+    extra += _encoded(
+        body, ("chat_template_kwargs", "documents", "prediction", "structured_outputs")
+    )
+    return Prompt(bound + base + TOOLS_GROWTH * extra, size + extra // 2)
+
+
+def _encoded(body: dict[str, Any], names: tuple[str, ...]) -> int:
+    return sum(len(msgspec.json.encode(body[name])) for name in names if body.get(name))
+
+
+ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+
+
+def _message(message: Any, place: str) -> tuple[int, int]:
+    if not isinstance(message, dict):
+        raise _wrong(place, "an object")
+    if message.get("role") not in ROLES:
+        raise _wrong(f"{place}.role", "one of " + ", ".join(sorted(ROLES)))
+    content = message.get("content")
+    bound, size = _content(content, f"{place}.content")
+    rest = {name: value for name, value in message.items() if name not in ("role", "content")}
+    extra = len(msgspec.json.encode(rest)) if rest else 0
+    return bound + TOOLS_GROWTH * extra, size + extra // 2
+
+
+def _content(content: Any, place: str) -> tuple[int, int]:
+    if content is None:
+        return 0, 0
+    if isinstance(content, str):
+        size = utf8(content)
+        return size, size
+    if not isinstance(content, list):
+        raise _wrong(place, "a text or a list of parts")
+    bound = size = 0
+    for number_, part in enumerate(content):
+        if not isinstance(part, dict) or not isinstance(part.get("type"), str):
+            raise _wrong(f"{place}[{number_}]", "an object with a type")
+        if isinstance(part.get("text"), str):
+            length = utf8(part["text"])
+            bound, size = bound + length + 4, size + length
+        elif isinstance(part.get("refusal"), str):
+            bound += utf8(part["refusal"]) + 4
+        else:
+            bound += TOKENS_PER_IMAGE
+    return bound, size
+
+
+def utf8(value: str) -> int:
+    """Return the bytes of a text."""
+    return len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
+
+
+def inputs(body: dict[str, Any], name: str) -> tuple[Prompt, int]:
+    """Return the size of a text, tokens, or a list of either, and how many items it has."""
+    value = body.get(name)
+    if value is None:
+        raise InvalidRequest(
+            f"The parameter '{name}' is missing.", param=name, code="missing_required_parameter"
+        )
+    if isinstance(value, str):
+        return Prompt(utf8(value) + 8, utf8(value)), 1
+    if not isinstance(value, list) or not value:
+        raise _wrong(name, "a text, a list of texts, or tokens")
+    if all(type(each) is int for each in value):
+        return Prompt(len(value) + 8, len(value)), 1
+    sizes = [_item(each, name) for each in value]
+    return Prompt(sum(sizes) + 8 * len(sizes), sum(sizes)), len(sizes)
+
+
+def _item(value: Any, name: str) -> int:
+    if isinstance(value, str) and value:
+        return utf8(value)
+    if isinstance(value, list) and value and all(type(each) is int for each in value):
+        return len(value)
+    raise _wrong(name, "a list of texts that are not empty, or of lists of tokens")
+
+
+def for_engine(call: Call, upstream_model: str, cap: int | None) -> bytes:
+    """Return the body the engine gets: its own model name, our cap, usage always asked for."""
+    body = dict(call.body)
+    body["model"] = upstream_model
+    if cap is not None:
+        body.pop("max_tokens", None)
+        body.pop("max_completion_tokens", None)
+        body[call.cap_name] = cap
+    if call.stream:
+        body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
+    return msgspec.json.encode(body)

@@ -1,0 +1,158 @@
+"""The gateway's parts, put together once per process, and what runs beside the requests."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import redis.asyncio as redis
+from django.conf import settings
+from django.db import connections
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from redis.exceptions import RedisError
+
+from billing import funds
+from common import database
+from common.ids import uuid7
+from gateway.inference import Inference
+from gateway.journal import Journal
+from gateway.keys import Caller, KeyDirectory
+from gateway.limits import Limits
+from gateway.offers import OfferDirectory
+from gateway.purse import Purses
+from gateway.recalls import Recalls
+from gateway.recorder import Recorder
+from gateway.upstreams.openai_compatible import OpenAICompatible
+
+logger = logging.getLogger(__name__)
+
+MOST_CONNECTIONS = 8
+HEARTBEAT = 5.0
+IDLE_CHECK = 1.0
+REPLAY_EVERY = 5.0
+REDIS_PATIENCE = 0.25
+TROUBLE = (psycopg.Error, PoolTimeout, RedisError, OSError)
+
+
+def top_up_link(caller: Caller) -> str:
+    """Return where the caller's people can buy credit."""
+    return f"{settings.PUBLIC_URL}/o/{caller.organization_slug}/billing/"
+
+
+class Core:
+    """Everything that lives as long as the process."""
+
+    def __init__(self, folder: Path) -> None:
+        self.process_id = uuid7().hex
+        self.pool = AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]](
+            kwargs=_service_role(),
+            min_size=1,
+            max_size=MOST_CONNECTIONS,
+            open=False,
+            timeout=5,
+            check=AsyncConnectionPool.check_connection,
+        )
+        self.redis: redis.Redis = redis.Redis.from_url(
+            settings.REDIS_URL,
+            socket_timeout=REDIS_PATIENCE,
+            socket_connect_timeout=REDIS_PATIENCE,
+            max_connections=256,
+        )
+        self._listening: redis.Redis = redis.Redis.from_url(settings.REDIS_URL)
+        self.keys = KeyDirectory(self.pool)
+        self.offers = OfferDirectory()
+        self.journal = Journal(folder, self.process_id)
+        self.recorder = Recorder(
+            self.pool,
+            self.journal,
+            self.process_id,
+            commit=settings.METERING_DURABILITY == "commit",
+        )
+        self.purses = Purses(self.pool, self.process_id, Recalls(self.redis, self.process_id).ask)
+        self.upstream = OpenAICompatible()
+        self.inference = Inference(
+            limits=Limits(self.redis),
+            purses=self.purses,
+            recorder=self.recorder,
+            upstream=self.upstream,
+            top_up_link=top_up_link,
+        )
+        self.draining = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begin; what an ended process left in its journal is recorded first."""
+        await self.pool.open()
+        await self._try(self.recorder.replay)
+        recalls = Recalls(self._listening, self.process_id)
+        self._tasks = [
+            asyncio.create_task(self.recorder.run()),
+            asyncio.create_task(recalls.listen(self.purses.give_back)),
+            asyncio.create_task(self._every(IDLE_CHECK, self._tidy)),
+            asyncio.create_task(self._every(HEARTBEAT, self._heartbeat)),
+            asyncio.create_task(self._every(REPLAY_EVERY, self.recorder.replay)),
+        ]
+
+    async def stop(self) -> None:
+        """Record what waits, give back all credit, let go of everything."""
+        self.draining = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        clean = await self._try(self.recorder.flush) and await self._try(self._free)
+        self.journal.close(remove=clean)
+        await self.upstream.close()
+        await self.redis.aclose()
+        await self._listening.aclose()
+        await self.pool.close()
+
+    async def _free(self) -> None:
+        await self.purses.give_back()
+        async with self.pool.connection() as connection:
+            await funds.reclaim(connection, process_id=self.process_id)
+
+    async def _tidy(self) -> None:
+        await self.purses.give_back_idle()
+        await self.purses.reclaim_strays(self.recorder.waiting)
+
+    async def _heartbeat(self) -> None:
+        async with self.pool.connection() as connection:
+            await funds.heartbeat(connection, process_id=self.process_id)
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            await self._try(work)
+
+    async def _try(self, work: Callable[[], Awaitable[object]]) -> bool:
+        try:
+            await work()
+        except TROUBLE as error:
+            logger.warning("put off: %r", error)
+            return False
+        return True
+
+    async def parts(self) -> dict[str, str]:
+        """Return whether each thing this process needs can be reached now."""
+        found = {"database": "ok", "redis": "ok"}
+        try:
+            async with self.pool.connection(timeout=1) as connection:
+                await connection.execute("SELECT 1")
+        except TROUBLE:
+            found["database"] = "unreachable"
+        with suppress(*TROUBLE):
+            await self.redis.ping()
+            return found
+        found["redis"] = "unreachable"
+        return found
+
+
+def _service_role() -> dict[str, Any]:
+    """Return the service role's way into the database, as Django knows it."""
+    parameters = connections[database.SERVICE].get_connection_params()
+    kept = ("dbname", "user", "password", "host", "port", "sslmode", "options")
+    return {name: parameters[name] for name in kept if parameters.get(name)}

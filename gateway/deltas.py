@@ -1,0 +1,144 @@
+"""Server-sent events of a stream: cut where they end, looked into only as far as billing needs."""
+
+from typing import Any
+
+import msgspec
+
+LARGEST_EVENT = 10_000_000
+DONE = b"[DONE]"
+
+
+class EventTooLarge(Exception):
+    """An engine sent an event without end."""
+
+
+class Cutter:
+    """Cuts a byte stream into whole events, each with its blank line, unchanged."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Return the events that this chunk completes."""
+        data = self._rest + chunk
+        events = []
+        start = 0
+        while (end := _end(data, start)) > 0:
+            events.append(data[start:end])
+            start = end
+        self._rest = data[start:]
+        if len(self._rest) > LARGEST_EVENT:
+            raise EventTooLarge
+        return events
+
+    def rest(self) -> bytes:
+        """Return what came without a blank line at the end."""
+        rest, self._rest = self._rest, b""
+        return rest
+
+
+def _end(data: bytes, start: int) -> int:
+    plain = data.find(b"\n\n", start)
+    windows = data.find(b"\r\n\r\n", start)
+    if windows >= 0 and (plain < 0 or windows < plain):
+        return windows + 4
+    return plain + 2 if plain >= 0 else -1
+
+
+class _Delta(msgspec.Struct):
+    content: Any = None
+    reasoning_content: Any = None
+    reasoning: Any = None
+    refusal: Any = None
+    tool_calls: Any = None
+    function_call: Any = None
+
+
+class _Choice(msgspec.Struct):
+    delta: _Delta | None = None
+    message: _Delta | None = None
+    text: Any = None
+    finish_reason: Any = None
+
+
+class _Chunk(msgspec.Struct):
+    choices: list[_Choice] | None = None
+    usage: Any = None
+    error: Any = None
+
+
+_decoder = msgspec.json.Decoder(_Chunk)
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What one event, or one whole answer, holds."""
+
+    delivered: int = 0
+    usage: Any = None
+    only_usage: bool = False
+    done: bool = False
+    failed: bool = False
+    finished: bool = False
+
+
+def payload(event: bytes) -> bytes:
+    """Return the data of an event."""
+    if event.startswith(b"data:") and event.count(b"data:") == 1:
+        return event[5:].strip()
+    lines = [line[5:].strip() for line in event.splitlines() if line.startswith(b"data:")]
+    return b"\n".join(lines)
+
+
+def look(event: bytes) -> Seen:
+    """Return what is in an event; what is no JSON counts by its size, so that nothing is free."""
+    data = payload(event)
+    if not data:
+        return Seen()
+    if data == DONE:
+        return Seen(done=True)
+    return look_at(data)
+
+
+def look_at(data: bytes) -> Seen:
+    """Return what is in the JSON of a chunk or of a whole answer."""
+    try:
+        chunk = _decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return Seen(delivered=len(data), failed=True)
+    choices = chunk.choices or []
+    return Seen(
+        delivered=sum(_size(choice) for choice in choices),
+        usage=chunk.usage,
+        only_usage=chunk.usage is not None and not choices,
+        failed=chunk.error is not None,
+        finished=any(choice.finish_reason for choice in choices),
+    )
+
+
+def _size(choice: _Choice) -> int:
+    size = _length(choice.text)
+    for delta in (choice.delta, choice.message):
+        if delta is not None:
+            size += _length(delta.content) + _length(delta.refusal)
+            size += _length(delta.reasoning_content or delta.reasoning)
+            size += _calls(delta.tool_calls) + _calls(delta.function_call)
+    return size
+
+
+def _length(value: Any) -> int:
+    if value is None or value == "":
+        return 0
+    if isinstance(value, str):
+        return len(value.encode("utf-8", "surrogatepass"))
+    return len(msgspec.json.encode(value))
+
+
+def _calls(value: Any) -> int:
+    """Return the bytes a model wrote for tool calls: names and arguments."""
+    calls = value if isinstance(value, list) else [value] if value else []
+    size = 0
+    for call in calls:
+        function = call.get("function", call) if isinstance(call, dict) else {}
+        if isinstance(function, dict):
+            size += _length(function.get("name")) + _length(function.get("arguments"))
+    return size

@@ -1,0 +1,132 @@
+"""Refusals in OpenAI's envelope: a status, a code for programs, a sentence that says what to do."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class GatewayError(Exception):
+    """A request that ends here; nothing is billed for it."""
+
+    status = 400
+    code = "invalid_request"
+    kind = "invalid_request_error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.code = code or type(self).code
+        self.headers = dict(headers or {})
+
+    def body(self) -> bytes:
+        """Return the envelope."""
+        return msgspec.json.encode(
+            {
+                "error": {
+                    "message": self.message,
+                    "type": self.kind,
+                    "param": self.param,
+                    "code": self.code,
+                }
+            }
+        )
+
+
+class InvalidRequest(GatewayError):
+    """The body, or a parameter of it, cannot be used; ``param`` names it."""
+
+    code = "invalid_value"
+
+
+class InvalidKey(GatewayError):
+    """No usable key came with the request."""
+
+    status = 401
+    code = "invalid_api_key"
+    kind = "authentication_error"
+
+
+class FundsMissing(GatewayError):
+    """The balance cannot pay for the smallest useful answer."""
+
+    status = 402
+    code = "insufficient_funds"
+    kind = "insufficient_quota"
+
+
+class Refused(GatewayError):
+    """The key is good and may not do this."""
+
+    status = 403
+    code = "permission_denied"
+    kind = "permission_error"
+
+
+class NotFound(GatewayError):
+    """To this key, the thing does not exist."""
+
+    status = 404
+    code = "not_found"
+
+
+class MethodNotAllowed(GatewayError):
+    """The path exists, with another method."""
+
+    status = 405
+    code = "method_not_allowed"
+
+
+class BodyTooLarge(GatewayError):
+    """The body passes the limit; reading stopped there."""
+
+    status = 413
+    code = "request_too_large"
+
+
+class UnsupportedMedia(GatewayError):
+    """The body is in a form we do not read."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
+class TooFast(GatewayError):
+    """A limit of requests, tokens or concurrency is used up; the headers say until when."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+    kind = "rate_limit_error"
+
+
+class UpstreamFailed(GatewayError):
+    """The engine answered with nothing that can be passed on."""
+
+    status = 502
+    code = "upstream_error"
+    kind = "server_error"
+
+
+class Unavailable(GatewayError):
+    """No engine can be reached, or this gateway cannot keep its books just now."""
+
+    status = 503
+    code = "service_unavailable"
+    kind = "server_error"
+
+
+class Internal(GatewayError):
+    """Our own fault."""
+
+    status = 500
+    code = "internal_error"
+    kind = "server_error"

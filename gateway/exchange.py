@@ -1,0 +1,105 @@
+"""One HTTP exchange over plain ASGI: read with a limit, answer, stream, notice who leaves."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from common.ids import uuid7
+from gateway.errors import BodyTooLarge, GatewayError, UnsupportedMedia
+
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+LARGEST_BODY = 10_000_000
+JSON = "application/json"
+
+
+class ClientGone(Exception):
+    """The client went away before the answer was complete."""
+
+
+class Exchange:
+    """A request and the way to answer it; every answer carries the request's id."""
+
+    def __init__(self, scope: Message, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.address: str = (scope.get("client") or ("", 0))[0]
+        self.id = f"req_{uuid7().hex}"
+        #: What every answer says beside its own headers.
+        self.notes: dict[str, str] = {"x-request-id": self.id}
+        self.started = False
+        self._watch: asyncio.Task[None] | None = None
+        self.gone = False
+
+    async def body(self) -> bytes:
+        """Return the body; stops reading where it passes the limit."""
+        media = self.headers.get(b"content-type", b"application/json")
+        if not media.lower().startswith(b"application/json"):
+            raise UnsupportedMedia("Send the body as JSON, with 'content-type: application/json'.")
+        if int(self.headers.get(b"content-length", b"0") or 0) > LARGEST_BODY:
+            raise _too_large()
+        parts, size = [], 0
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            part = message.get("body", b"")
+            size += len(part)
+            if size > LARGEST_BODY:
+                raise _too_large()
+            parts.append(part)
+            if not message.get("more_body"):
+                return b"".join(parts)
+
+    def watch(self) -> None:
+        """Cancel the current task when the client goes away; only after the body was read."""
+        task = asyncio.current_task()
+        if task is not None and self._watch is None:
+            self._watch = asyncio.create_task(self._wait_for_end(task))
+
+    async def _wait_for_end(self, task: asyncio.Task[Any]) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.gone = True
+        task.cancel()
+
+    def unwatch(self) -> None:
+        """Let the current task end in peace, whatever the client does from here on."""
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+
+    async def start(self, status: int, media: str, headers: Mapping[str, str]) -> None:
+        """Send the head of an answer."""
+        self.started = True
+        lines = {"content-type": media, **self.notes, **headers}
+        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in lines.items()]
+        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+
+    async def write(self, data: bytes, *, more: bool) -> None:
+        """Send a part of the body; waits while the client reads slowly."""
+        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+
+    async def answer(
+        self, status: int, body: bytes, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Send a whole answer."""
+        length = {"content-length": str(len(body))}
+        await self.start(status, JSON, {**length, **(headers or {})})
+        await self.write(body, more=False)
+
+    async def refuse(self, error: GatewayError) -> None:
+        """Send a refusal; after the head of a stream nothing more can be said here."""
+        if not self.started:
+            await self.answer(error.status, error.body(), error.headers)
+
+
+def _too_large() -> BodyTooLarge:
+    return BodyTooLarge(
+        f"The body is larger than {LARGEST_BODY:,} bytes.", headers={"connection": "close"}
+    )

@@ -1,0 +1,393 @@
+"""One call from admission to settlement: limits, funds, engine, answer, books.
+
+Speed matters here more than elsewhere, so the steps stand plainly one after the other.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from billing.funds import Settled
+from gateway import calls, deltas, routing, worth
+from gateway.calls import Call, Prompt
+from gateway.errors import FundsMissing, InvalidRequest, UpstreamFailed
+from gateway.exchange import Exchange
+from gateway.keys import Caller
+from gateway.limits import Held, Limit, Limits
+from gateway.purse import Ask, Purses, Reservation
+from gateway.recorder import Recorder
+from gateway.upstreams.base import Answer, Upstream, UpstreamError
+from gateway.usage import Bounds, Calibration, Measured, measure
+from marketplace.queries import OfferSnapshot
+
+#: An asked-for cap is not lowered below this, nor a shorter one at all.
+LEAST_ASKED = 256
+#: Without a cap in the request, an answer of this many tokens is still useful.
+LEAST = 64
+LARGEST_ANSWER = 64 * 1024 * 1024
+#: A stream in flight is written into the journal this often.
+JOURNAL_EVERY = 1.0
+EVENT_STREAM = "text/event-stream; charset=utf-8"
+PART_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """What distinguishes one way of calling models from another."""
+
+    path: str
+    kinds: tuple[str, ...]
+    prompt: Callable[[dict[str, Any], OfferSnapshot], Prompt]
+    generates: bool
+
+
+def _chat_prompt(body: dict[str, Any], offer: OfferSnapshot) -> Prompt:
+    return calls.messages(body, offer.template_tokens_per_message, offer.template_tokens_base)
+
+
+def _plain_prompt(body: dict[str, Any], offer: OfferSnapshot) -> Prompt:
+    return calls.inputs(body, "prompt")[0]
+
+
+def _embedding_prompt(body: dict[str, Any], offer: OfferSnapshot) -> Prompt:
+    return calls.inputs(body, "input")[0]
+
+
+CHAT = Endpoint("/chat/completions", ("chat",), _chat_prompt, generates=True)
+COMPLETIONS = Endpoint("/completions", ("chat",), _plain_prompt, generates=True)
+EMBEDDINGS = Endpoint("/embeddings", ("embedding",), _embedding_prompt, generates=False)
+
+
+class Admitted(msgspec.Struct):
+    """A request that may go to the engine, with all that was frozen when it was let in."""
+
+    exchange: Exchange
+    endpoint: Endpoint
+    caller: Caller
+    offer: OfferSnapshot
+    call: Call
+    prompt: Prompt
+    rates: worth.Rates
+    occurred_at: datetime
+    started: float
+    held: Held
+    reservation: Reservation | None = None
+    cap: int = 0
+    used: int = 0
+
+    @property
+    def bounds(self) -> Bounds:
+        """Return what the usage can be at most."""
+        completion = self.cap * self.call.choices
+        return Bounds(self.prompt.bound, completion, self.prompt.size, self.call.choices)
+
+    def milliseconds(self) -> int:
+        """Return how long ago the request came."""
+        return round((time.monotonic() - self.started) * 1000)
+
+
+class Delivery(msgspec.Struct):
+    """What of a stream has reached the client, and what the engine says of it."""
+
+    sent: bool = False
+    size: int = 0
+    usage: Any = None
+    ttft_ms: int | None = None
+    finished: bool = False
+    journalled_at: float = 0.0
+    #: The end of the stream, sent once the books are closed.
+    tail: bytes = b""
+
+
+class Inference:
+    """The calls of all callers of this process."""
+
+    def __init__(
+        self,
+        *,
+        limits: Limits,
+        purses: Purses,
+        recorder: Recorder,
+        upstream: Upstream,
+        top_up_link: Callable[[Caller], str],
+    ) -> None:
+        self._limits = limits
+        self._purses = purses
+        self._recorder = recorder
+        self._upstream = upstream
+        self._top_up_link = top_up_link
+        self._calibrations: dict[str, Calibration] = {}
+
+    async def serve(
+        self,
+        exchange: Exchange,
+        endpoint: Endpoint,
+        caller: Caller,
+        offer: OfferSnapshot,
+        body: dict[str, Any],
+    ) -> None:
+        """Answer one call and bill what was delivered of it, once."""
+        self._recorder.check()
+        call, prompt = _checked(endpoint, offer, body)
+        wished = _wished(offer, call) if endpoint.generates else 0
+        held = await self._limits.take(
+            exchange.id, _limits_of(caller, offer), prompt.bound + wished * call.choices
+        )
+        exchange.notes.update(held.standing.headers())
+        admitted = Admitted(
+            exchange,
+            endpoint,
+            caller,
+            offer,
+            call,
+            prompt,
+            worth.rates(offer),
+            datetime.now(UTC),
+            time.monotonic(),
+            held,
+        )
+        try:
+            await self._funded(admitted, wished)
+        finally:
+            if admitted.reservation is not None:
+                self._free(admitted)
+            await asyncio.shield(self._limits.release(held, admitted.used))
+
+    async def _funded(self, admitted: Admitted, wished: int) -> None:
+        admitted.reservation = await self._reserve(admitted, wished)
+        admitted.cap = admitted.reservation.cap
+        if admitted.reservation.lowered:
+            admitted.exchange.notes["x-tessera-max-tokens"] = str(admitted.cap)
+        admitted.exchange.watch()
+        answer = await self._ask(admitted)
+        try:
+            if admitted.call.stream:
+                await self._stream(admitted, answer)
+            else:
+                await self._whole(admitted, answer)
+        finally:
+            answer.close()
+
+    async def _reserve(self, admitted: Admitted, wished: int) -> Reservation:
+        least = min(wished, LEAST if admitted.call.cap is None else LEAST_ASKED)
+        choices = admitted.call.choices
+        ask = Ask(admitted.rates, admitted.prompt.bound, wished, least, choices)
+        caller = admitted.caller
+        key = (caller.organization_id, admitted.offer.token_class_id, caller.currency)
+        reservation = await self._purses.reserve(key, ask)
+        if reservation is None:
+            raise FundsMissing(
+                "The balance cannot pay for this request. Top up at " + self._top_up_link(caller)
+            )
+        return reservation
+
+    def _free(self, admitted: Admitted) -> None:
+        """Release the whole reservation: nothing was delivered."""
+        reservation, admitted.reservation = admitted.reservation, None
+        if reservation is not None:
+            reservation.purse.settle(reservation, worth.Need(worth.ZERO, worth.ZERO))
+
+    async def _ask(self, admitted: Admitted) -> Answer:
+        """Return the engine's good answer; its refusals are passed on, its failures are ours."""
+        cap = admitted.cap if admitted.endpoint.generates else None
+        answer = await routing.ask(
+            self._upstream,
+            admitted.offer.routes,
+            admitted.endpoint.path,
+            lambda model: calls.for_engine(admitted.call, model, cap),
+        )
+        if answer.status == 200:
+            return answer
+        try:
+            raise await routing.refusal(answer)
+        finally:
+            answer.close()
+
+    async def _whole(self, admitted: Admitted, answer: Answer) -> None:
+        try:
+            body = await answer.read(LARGEST_ANSWER)
+        except UpstreamError as error:
+            raise UpstreamFailed("The engine's answer broke off.") from error
+        seen, has_content = _look(admitted.endpoint, body)
+        measured = self._measure(admitted, seen.usage, seen.delivered)
+        exchange = admitted.exchange
+        # From here the answer is on its way: settled first, so that no kill can make it free.
+        exchange.unwatch()
+        if has_content:
+            await self._settle(admitted, measured, None, "completed")
+        await exchange.answer(200, body)
+
+    async def _stream(self, admitted: Admitted, answer: Answer) -> None:
+        delivery = Delivery()
+        try:
+            outcome = await self._relay(admitted, answer, delivery)
+        except asyncio.CancelledError:
+            if not admitted.exchange.gone:
+                await self._close_books(admitted, delivery, "interrupted")
+                raise
+            outcome = "client_gone"
+        admitted.exchange.unwatch()
+        await self._close_books(admitted, delivery, outcome)
+        if outcome == "client_gone":
+            return
+        await admitted.exchange.write(delivery.tail, more=False)
+
+    async def _relay(self, admitted: Admitted, answer: Answer, delivery: Delivery) -> str:
+        """Pass events on as they come; returns how it ended."""
+        cutter = deltas.Cutter()
+        try:
+            async for chunk in answer.chunks():
+                for event in cutter.feed(chunk):
+                    await self._pass_on(admitted, delivery, event)
+            if rest := cutter.rest():
+                await self._pass_on(admitted, delivery, rest)
+        except (UpstreamError, deltas.EventTooLarge) as error:
+            if not admitted.exchange.started:
+                raise UpstreamFailed("The engine's answer broke off.") from error
+            await self._tell_broken(admitted)
+            return "upstream_failed"
+        if not admitted.exchange.started:
+            raise UpstreamFailed("The engine's answer was empty.")
+        if not delivery.finished:
+            await self._tell_broken(admitted)
+            return "upstream_failed"
+        return "completed"
+
+    async def _pass_on(self, admitted: Admitted, delivery: Delivery, event: bytes) -> None:
+        seen = deltas.look(event)
+        if seen.usage is not None:
+            delivery.usage = seen.usage
+        delivery.finished = delivery.finished or seen.done or seen.finished
+        if seen.done:
+            delivery.tail = event
+            return
+        if seen.only_usage and not admitted.call.wants_usage:
+            return
+        exchange = admitted.exchange
+        if not exchange.started:
+            await exchange.start(200, EVENT_STREAM, PART_HEADERS)
+        await exchange.write(event, more=True)
+        if seen.delivered:
+            self._count(admitted, delivery, seen.delivered)
+
+    def _count(self, admitted: Admitted, delivery: Delivery, size: int) -> None:
+        delivery.size += size
+        now = time.monotonic()
+        if delivery.ttft_ms is None:
+            delivery.ttft_ms = admitted.milliseconds()
+        if now - delivery.journalled_at >= JOURNAL_EVERY:
+            delivery.journalled_at = now
+            so_far = self._measure(admitted, None, delivery.size, learn=False)
+            self._recorder.progress(
+                self._settled(admitted, so_far, delivery.ttft_ms, "interrupted")
+            )
+
+    async def _tell_broken(self, admitted: Admitted) -> None:
+        error = UpstreamFailed("The engine's answer broke off; what was delivered is billed.")
+        await admitted.exchange.write(b"data: " + error.body() + b"\n\n", more=True)
+
+    async def _close_books(self, admitted: Admitted, delivery: Delivery, outcome: str) -> None:
+        if delivery.size == 0:
+            return
+        measured = self._measure(admitted, delivery.usage, delivery.size)
+        await self._settle(admitted, measured, delivery.ttft_ms, outcome)
+
+    def _measure(
+        self, admitted: Admitted, usage: Any, size: int, *, learn: bool = True
+    ) -> Measured:
+        calibration = self._calibrations.setdefault(admitted.offer.name, Calibration())
+        return measure(usage, admitted.bounds, size, calibration)
+
+    async def _settle(
+        self, admitted: Admitted, measured: Measured, ttft_ms: int | None, outcome: str
+    ) -> None:
+        settled = self._settled(admitted, measured, ttft_ms, outcome)
+        reservation, admitted.reservation = admitted.reservation, None
+        if reservation is not None:
+            reservation.purse.settle(reservation, admitted.rates.need(measured.parts))
+        admitted.used = measured.total
+        await self._recorder.settle(settled)
+
+    def _settled(
+        self, admitted: Admitted, measured: Measured, ttft_ms: int | None, outcome: str
+    ) -> Settled:
+        rates, caller, offer = admitted.rates, admitted.caller, admitted.offer
+        parts = {part: count for part, count in measured.parts.items() if count}
+        slices = admitted.reservation.slices if admitted.reservation else []
+        paid = worth.split(rates.need(parts), slices)
+        return Settled(
+            organization_id=caller.organization_id,
+            project_id=caller.project_id,
+            api_key_id=caller.id,
+            event_id=admitted.exchange.id,
+            occurred_at=admitted.occurred_at,
+            offer_id=offer.offer_id,
+            offer_name=offer.name,
+            region=offer.region,
+            parts=parts,
+            price_ids={part: rates.price_ids[part] for part in parts},
+            amounts=rates.amounts(parts),
+            currency=caller.currency,
+            allocations=list(paid.allocations),
+            ttft_ms=ttft_ms,
+            latency_ms=admitted.milliseconds(),
+            streamed=admitted.call.stream,
+            outcome=outcome,
+            policy={
+                "jurisdiction": offer.jurisdiction,
+                "allowed_jurisdictions": caller.allowed_jurisdictions,
+                "estimated": measured.estimated,
+            },
+        )
+
+
+def _checked(endpoint: Endpoint, offer: OfferSnapshot, body: dict[str, Any]) -> tuple[Call, Prompt]:
+    if offer.kind not in endpoint.kinds:
+        raise InvalidRequest(
+            f"The model '{offer.name}' is not for this endpoint.",
+            param="model",
+            code="model_not_supported",
+        )
+    if endpoint.generates:
+        call = calls.generation(body, offer.max_output or offer.context_window)
+    else:
+        call = Call(body=body, model=calls.text(body, "model"))
+    return call, endpoint.prompt(body, offer)
+
+
+def _wished(offer: OfferSnapshot, call: Call) -> int:
+    return call.cap or offer.max_output or offer.context_window
+
+
+def _limits_of(caller: Caller, offer: OfferSnapshot) -> list[Limit]:
+    found = [
+        Limit(
+            f"limits:{{{caller.organization_id}}}:{offer.name}",
+            offer.default_rpm,
+            offer.default_tpm,
+            offer.default_concurrency,
+        )
+    ]
+    own = (caller.rpm_limit, caller.tpm_limit, caller.concurrency_limit)
+    if any(own):
+        requests, tokens, parallel = (each or 0 for each in own)
+        name = f"limits:{{{caller.organization_id}}}:key:{caller.id}"
+        found.append(Limit(name, requests, tokens, parallel))
+    return found
+
+
+def _look(endpoint: Endpoint, body: bytes) -> tuple[deltas.Seen, bool]:
+    """Return what a whole answer holds, and whether there is anything to bill in it."""
+    if endpoint.generates:
+        seen = deltas.look_at(body)
+        if seen.failed:
+            raise UpstreamFailed("The engine's answer cannot be read.")
+        return seen, seen.delivered > 0
+    try:
+        answer = msgspec.json.decode(body)
+        return deltas.Seen(usage=answer.get("usage")), bool(answer.get("data"))
+    except (msgspec.DecodeError, UnicodeDecodeError, AttributeError) as error:
+        raise UpstreamFailed("The engine's answer cannot be read.") from error

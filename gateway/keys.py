@@ -1,0 +1,129 @@
+"""Who calls: the key, checked offline, then looked up by digest and remembered for five seconds."""
+
+import asyncio
+import ipaddress
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+from psycopg.rows import dict_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from gateway.errors import InvalidKey, Refused
+from tenants import keys
+
+#: A revoked key is refused after this many seconds at the latest.
+LIFETIME = 5.0
+#: How much longer it may be believed while PostgreSQL cannot be asked.
+STALE = 120.0
+#: Remembered keys, known and unknown; above this all are forgotten, so a scan cannot fill memory.
+CAPACITY = 50_000
+
+LOOK_UP = """
+SELECT k.id, k.organization_id, k.project_id, k.name, k.scopes, k.allowed_models, k.ip_ranges,
+       k.rpm_limit, k.tpm_limit, k.concurrency_limit, k.expires_at, k.revoked_at,
+       o.slug AS organization_slug, o.status AS organization_status, o.currency,
+       o.allowed_jurisdictions
+FROM tenants_apikey k JOIN tenants_organization o ON o.id = k.organization_id
+WHERE k.digest = %s
+"""
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """A key with all that admission asks about its owner."""
+
+    id: UUID
+    organization_id: UUID
+    project_id: UUID
+    name: str
+    scopes: list[str]
+    allowed_models: list[str]
+    ip_ranges: list[str]
+    rpm_limit: int | None
+    tpm_limit: int | None
+    concurrency_limit: int | None
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    organization_slug: str
+    organization_status: str
+    currency: str
+    allowed_jurisdictions: list[str]
+
+
+def bearer(headers: Mapping[bytes, bytes]) -> str:
+    """Return the key of the request, well-formed, or refuse."""
+    kind, _space, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    key = key.strip()
+    if kind.lower() != "bearer" or not key:
+        raise InvalidKey(
+            "No API key came with the request. Send it as 'Authorization: Bearer tsr_…'.",
+            code="missing_api_key",
+        )
+    if not keys.is_well_formed(key):
+        raise InvalidKey("The API key is not valid: it is mistyped or cut off.")
+    return key
+
+
+def check(caller: Caller | None, address: str) -> Caller:
+    """Return the caller when the key opens the door now and from this address."""
+    if caller is None or caller.revoked_at is not None:
+        raise InvalidKey("The API key is not valid: it is unknown or was revoked.")
+    if caller.expires_at is not None and caller.expires_at <= datetime.now(UTC):
+        raise InvalidKey("The API key has expired. Create a new one.", code="expired_api_key")
+    if caller.organization_status != "active":
+        raise Refused("The organization is suspended.", code="organization_suspended")
+    if caller.ip_ranges and not _within(address, caller.ip_ranges):
+        raise Refused("The API key may not be used from this address.", code="ip_not_allowed")
+    return caller
+
+
+def _within(address: str, ranges: list[str]) -> bool:
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(ip in ipaddress.ip_network(each, strict=False) for each in ranges)
+
+
+class KeyDirectory:
+    """Answers which caller a key belongs to, asking PostgreSQL once in five seconds at most."""
+
+    def __init__(self, pool: AsyncConnectionPool[Any]) -> None:
+        self._pool = pool
+        self._known: dict[bytes, tuple[float, Caller | None]] = {}
+        self._asking: dict[bytes, asyncio.Task[Caller | None]] = {}
+
+    async def find(self, key: str) -> Caller | None:
+        """Return the key's caller; None when no such key exists."""
+        digest = keys.digest(key)
+        entry = self._known.get(digest)
+        now = time.monotonic()
+        if entry is not None and entry[0] > now:
+            return entry[1]
+        task = self._asking.get(digest)
+        if task is None:
+            task = asyncio.create_task(self._look_up(digest))
+            self._asking[digest] = task
+            task.add_done_callback(lambda _done: self._asking.pop(digest, None))
+        # Shielded: one caller that goes away must not cancel the look-up others wait for.
+        try:
+            return await asyncio.shield(task)
+        except (psycopg.Error, PoolTimeout):
+            # While PostgreSQL is away, who was let in a moment ago stays in.
+            if entry is None or now - entry[0] > STALE:
+                raise
+            return entry[1]
+
+    async def _look_up(self, digest: bytes) -> Caller | None:
+        async with self._pool.connection() as connection:
+            cursor = connection.cursor(row_factory=dict_row)
+            row = await (await cursor.execute(LOOK_UP, [digest])).fetchone()
+        caller = msgspec.convert(row, Caller) if row else None
+        if len(self._known) >= CAPACITY:
+            self._known.clear()
+        self._known[digest] = (time.monotonic() + LIFETIME, caller)
+        return caller

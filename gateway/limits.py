@@ -1,0 +1,243 @@
+"""How fast a caller may go: requests, tokens and parallel calls, held across all processes.
+
+Buckets live in Redis and are filled by time; a request takes its worst case of tokens and gives
+back what it did not use. One script decides over all buckets of a request, all or none. Without
+Redis each process keeps small buckets of its own: slower for the caller, never wide open.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import redis.asyncio as redis
+from redis.exceptions import RedisError
+
+from gateway.errors import TooFast
+
+MINUTE = 60.0
+#: Without Redis a process allows this share of a limit: several processes together stay near it.
+LOCAL_SHARE = 4
+#: After a failure Redis is left alone for so many seconds.
+REST = 1.0
+
+# A call whose end was never told (its process was killed) stops counting after 1800 seconds.
+TAKE = """
+local t = redis.call('TIME')
+local now = tonumber(t[1]) + tonumber(t[2]) / 1000000
+local cost = tonumber(ARGV[1])
+local id = ARGV[2]
+local answers, states, refused = {}, {}, 0
+for i, key in ipairs(KEYS) do
+  local rpm, tpm, most = tonumber(ARGV[3*i]), tonumber(ARGV[3*i+1]), tonumber(ARGV[3*i+2])
+  local have = redis.call('HMGET', key, 'at', 'requests', 'tokens')
+  local passed = now - (tonumber(have[1]) or now)
+  if passed < 0 then passed = 0 end
+  local requests = math.min(rpm, (tonumber(have[2]) or rpm) + passed * rpm / 60)
+  local tokens = math.min(tpm, (tonumber(have[3]) or tpm) + passed * tpm / 60)
+  local want = math.min(cost, tpm)
+  local running = 0
+  if most > 0 then
+    redis.call('ZREMRANGEBYSCORE', key .. ':running', '-inf', now)
+    running = redis.call('ZCARD', key .. ':running')
+  end
+  if refused == 0 then
+    if most > 0 and running >= most then refused = 3
+    elseif rpm > 0 and requests < 1 then refused = 1
+    elseif tpm > 0 and tokens < want then refused = 2 end
+  end
+  states[i] = {requests, tokens, want, most}
+end
+for i, key in ipairs(KEYS) do
+  local s = states[i]
+  if refused == 0 then
+    s[1], s[2] = s[1] - 1, s[2] - s[3]
+    redis.call('HSET', key, 'at', now, 'requests', s[1], 'tokens', s[2])
+    redis.call('EXPIRE', key, 120)
+    if s[4] > 0 then
+      redis.call('ZADD', key .. ':running', now + 1800, id)
+      redis.call('EXPIRE', key .. ':running', 1800)
+    end
+  end
+  answers[2*i-1], answers[2*i] = tostring(s[1]), tostring(s[2])
+end
+return {refused, unpack(answers)}
+"""
+
+GIVE = """
+local id = ARGV[1]
+local unused = tonumber(ARGV[2])
+for i, key in ipairs(KEYS) do
+  redis.call('ZREM', key .. ':running', id)
+  local tokens = redis.call('HGET', key, 'tokens')
+  if tokens then
+    local tpm = tonumber(ARGV[2+i])
+    local spare = math.min(unused, tpm)
+    redis.call('HSET', key, 'tokens', math.min(tpm, tonumber(tokens) + spare))
+  end
+end
+return 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One bucket: its name and its size; 0 means no limit of that kind."""
+
+    name: str
+    requests: int
+    tokens: int
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is left of the tightest bucket, for the headers."""
+
+    limit: Limit
+    requests: float
+    tokens: float
+
+    def headers(self) -> dict[str, str]:
+        """Return OpenAI's rate-limit headers."""
+        found: dict[str, str] = {}
+        for name, most, left in (
+            ("requests", self.limit.requests, self.requests),
+            ("tokens", self.limit.tokens, self.tokens),
+        ):
+            if most:
+                found[f"x-ratelimit-limit-{name}"] = str(most)
+                found[f"x-ratelimit-remaining-{name}"] = str(max(0, int(left)))
+                found[f"x-ratelimit-reset-{name}"] = duration((most - left) * MINUTE / most)
+        return found
+
+
+def duration(seconds: float) -> str:
+    """Return a time as OpenAI writes it in headers: 250ms, 6.5s, 1m30s."""
+    if seconds < 1:
+        return f"{max(0, round(seconds * 1000))}ms"
+    minutes, rest = divmod(seconds, 60)
+    return (f"{int(minutes)}m" if minutes else "") + f"{rest:.3f}".rstrip("0").rstrip(".") + "s"
+
+
+@dataclass(slots=True)
+class Held:
+    """What a request has taken, to be given back by :meth:`Limits.release`."""
+
+    request_id: str
+    limits: list[Limit]
+    tokens: int
+    local: bool
+    standing: Standing
+
+
+class Limits:
+    """The limits of all callers."""
+
+    def __init__(self, client: "redis.Redis") -> None:
+        self._redis = client
+        self._take: Any = client.register_script(TAKE)
+        self._give: Any = client.register_script(GIVE)
+        self._local: dict[str, list[float]] = {}
+        self._rest_until = 0.0
+
+    async def take(self, request_id: str, limits: list[Limit], tokens: int) -> Held:
+        """Take one request and its worst case of tokens from every bucket, or refuse with 429."""
+        answer = await self._ask(request_id, limits, tokens)
+        local = answer is None
+        if answer is None:
+            answer = self._take_locally(limits, tokens)
+        refused, standings = answer[0], _standings(limits, answer[1:])
+        tightest = min(standings, key=_tightness)
+        if refused:
+            raise _too_fast(refused, standings, tokens)
+        return Held(request_id, limits, tokens, local, tightest)
+
+    async def _ask(self, request_id: str, limits: list[Limit], tokens: int) -> list[Any] | None:
+        if time.monotonic() < self._rest_until:
+            return None
+        arguments: list[Any] = [tokens, request_id]
+        for limit in limits:
+            arguments += [limit.requests or -1, limit.tokens or -1, limit.concurrency]
+        try:
+            found: list[Any] = await self._take(keys=[each.name for each in limits], args=arguments)
+        except (RedisError, OSError, TimeoutError):
+            self._rest_until = time.monotonic() + REST
+            return None
+        return [int(found[0]), *map(float, found[1:])]
+
+    def _take_locally(self, limits: list[Limit], tokens: int) -> list[Any]:
+        now, states, refused = time.monotonic(), [], 0
+        for limit in limits:
+            rpm, tpm = max(1.0, limit.requests / LOCAL_SHARE), limit.tokens / LOCAL_SHARE
+            at, requests, left, running = self._local.get(limit.name, [now, rpm, tpm, 0.0])
+            requests = min(rpm, requests + (now - at) * rpm / MINUTE)
+            left = min(tpm, left + (now - at) * tpm / MINUTE)
+            refused = refused or _verdict(limit, requests, left, running, min(tokens, tpm))
+            states.append([now, requests, left, running])
+        answer: list[Any] = [refused]
+        for limit, state in zip(limits, states, strict=True):
+            if not refused:
+                state[1] -= 1
+                state[2] -= min(tokens, limit.tokens / LOCAL_SHARE)
+                state[3] += 1
+                self._local[limit.name] = state
+            answer += [state[1], state[2]]
+        return answer
+
+    async def release(self, held: Held, used: int) -> None:
+        """Give back the place and the tokens that were not used."""
+        unused = max(0, held.tokens - used)
+        if held.local:
+            self._release_locally(held, unused)
+            return
+        arguments: list[Any] = [held.request_id, unused, *(each.tokens for each in held.limits)]
+        try:
+            await self._give(keys=[each.name for each in held.limits], args=arguments)
+        except (RedisError, OSError, TimeoutError):
+            self._rest_until = time.monotonic() + REST
+
+    def _release_locally(self, held: Held, unused: int) -> None:
+        for limit in held.limits:
+            state = self._local.get(limit.name)
+            if state is not None:
+                share = limit.tokens / LOCAL_SHARE
+                state[2] = min(share, state[2] + min(unused, share))
+                state[3] = max(0.0, state[3] - 1)
+
+
+def _verdict(limit: Limit, requests: float, left: float, running: float, want: float) -> int:
+    if limit.concurrency and running >= max(1, limit.concurrency // LOCAL_SHARE):
+        return 3
+    if limit.requests and requests < 1:
+        return 1
+    return 2 if limit.tokens and left < want else 0
+
+
+def _standings(limits: list[Limit], numbers: list[float]) -> list[Standing]:
+    pairs = zip(numbers[::2], numbers[1::2], strict=True)
+    return [Standing(limit, *pair) for limit, pair in zip(limits, pairs, strict=True)]
+
+
+def _tightness(standing: Standing) -> float:
+    limit = standing.limit
+    requests = standing.requests / limit.requests if limit.requests else 1.0
+    tokens = standing.tokens / limit.tokens if limit.tokens else 1.0
+    return min(requests, tokens)
+
+
+def _too_fast(refused: int, standings: list[Standing], tokens: int) -> TooFast:
+    standing = min(standings, key=_tightness)
+    limit = standing.limit
+    if refused == 3:
+        wait, what = 1.0, "parallel calls"
+    elif refused == 1:
+        wait, what = (1 - standing.requests) * MINUTE / max(1, limit.requests), "requests a minute"
+    else:
+        lacking = min(tokens, limit.tokens) - standing.tokens
+        wait, what = lacking * MINUTE / max(1, limit.tokens), "tokens a minute"
+    headers = standing.headers()
+    headers["retry-after"] = str(max(1, int(-(-wait // 1))))
+    headers["retry-after-ms"] = str(max(1, int(wait * 1000)))
+    return TooFast(
+        f"The limit of {what} is used up. Try again in {duration(wait)}.", headers=headers
+    )

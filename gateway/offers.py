@@ -1,0 +1,105 @@
+"""What can be called, at which price: the marketplace's snapshot, at most five seconds old."""
+
+import asyncio
+import threading
+import time
+from dataclasses import dataclass
+
+from django.db import DatabaseError
+
+from common.database import service
+from gateway.errors import NotFound, Unavailable
+from gateway.keys import Caller
+from marketplace import queries
+from marketplace.queries import OfferSnapshot
+
+LIFETIME = 4.0
+#: How old it may grow while PostgreSQL cannot be asked.
+STALE = 120.0
+#: A name that is not found is looked for in a snapshot taken after so long.
+MISSED = 0.2
+
+
+@dataclass(slots=True)
+class _Book:
+    offers: dict[str, OfferSnapshot]
+    read_at: float
+
+
+def _read(currency: str) -> dict[str, OfferSnapshot]:
+    with service():
+        return {offer.name: offer for offer in queries.snapshot(currency)}
+
+
+class OfferDirectory:
+    """Answers by name what may be called; one set of offers and prices per currency."""
+
+    def __init__(self) -> None:
+        self._books: dict[str, _Book] = {}
+        self._reading: dict[str, asyncio.Task[_Book]] = {}
+        # Django keeps a connection per thread: one thread at a time means one connection.
+        self._turn = threading.Lock()
+
+    async def of(self, currency: str, at_most: float = LIFETIME) -> dict[str, OfferSnapshot]:
+        """Return the offers priced in this currency, as they were so many seconds ago at most."""
+        book = self._books.get(currency)
+        if book is not None and time.monotonic() - book.read_at < at_most:
+            return book.offers
+        task = self._reading.get(currency)
+        if task is None:
+            task = asyncio.create_task(self._refresh(currency))
+            self._reading[currency] = task
+            task.add_done_callback(lambda _done: self._reading.pop(currency, None))
+        try:
+            return (await asyncio.shield(task)).offers
+        except DatabaseError:
+            # While PostgreSQL is away, prices of a moment ago still hold.
+            if book is None or time.monotonic() - book.read_at > STALE:
+                raise
+            return book.offers
+
+    async def _refresh(self, currency: str) -> _Book:
+        book = _Book(await asyncio.to_thread(self._read, currency), time.monotonic())
+        self._books[currency] = book
+        return book
+
+    def _read(self, currency: str) -> dict[str, OfferSnapshot]:
+        with self._turn:
+            return _read(currency)
+
+    async def for_caller(self, caller: Caller) -> list[OfferSnapshot]:
+        """Return the offers this caller may call."""
+        return [offer for offer in (await self.of(caller.currency)).values() if may(caller, offer)]
+
+    async def named(self, caller: Caller, name: str) -> OfferSnapshot:
+        """Return the offer, or refuse alike what does not exist and what is not permitted."""
+        offer = (await self.of(caller.currency)).get(name)
+        if offer is None:
+            # It may have been published a moment ago; all who miss wait for one look.
+            await asyncio.sleep(MISSED)
+            offer = (await self.of(caller.currency, at_most=MISSED)).get(name)
+        if offer is None or not may(caller, offer):
+            raise NotFound(
+                f"The model '{name[:100]}' does not exist or this key may not use it."
+                " GET /v1/models lists what it may.",
+                param="model",
+                code="model_not_found",
+            )
+        if not is_priced(offer):
+            # Unpriced usage never rates to zero: it is refused before it happens.
+            raise Unavailable(f"The model '{name}' has no price at present.", code="model_unpriced")
+        return offer
+
+
+def may(caller: Caller, offer: OfferSnapshot) -> bool:
+    """Tell whether policy lets the caller use the offer: its key's models, its jurisdictions."""
+    if caller.allowed_models and offer.name not in caller.allowed_models:
+        return False
+    allowed = caller.allowed_jurisdictions
+    return not allowed or offer.jurisdiction in allowed
+
+
+def is_priced(offer: OfferSnapshot) -> bool:
+    """Tell whether every part that the kind of model can produce has a price."""
+    needed = ("input", "output") if offer.kind == "chat" else ("input",)
+    return all(part in offer.prices for part in needed)

@@ -1,0 +1,123 @@
+"""Token parts of an answer: the engine's numbers where they can be true, else our own bounds.
+
+Parts are disjoint: input and cached input make up the prompt, output and reasoning the completion.
+"""
+
+from typing import Any
+
+import msgspec
+
+#: No tokenizer we know makes text of fewer tokens than one per so many bytes.
+DENSEST = 32
+#: Special tokens an engine may count per choice beside the text: end of turn, tool-call markers.
+EXTRA_PER_CHOICE = 64
+#: Bytes per token until an offer's own answers have taught us better.
+USUAL = 4.0
+#: The weight of one more answer in the running average.
+LEARNING = 0.1
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """The disjoint parts, and whether they are the engine's or our own estimate."""
+
+    parts: dict[str, int]
+    estimated: bool
+
+    @property
+    def total(self) -> int:
+        """Return all tokens."""
+        return sum(self.parts.values())
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """What the numbers of one request can be at most, and what was seen of it."""
+
+    prompt: int
+    completion: int
+    prompt_bytes: int
+    choices: int = 1
+
+
+class Calibration:
+    """Running average of bytes per token of one offer, learnt from answers that were believed."""
+
+    def __init__(self) -> None:
+        self.prompt = USUAL
+        self.completion = USUAL
+
+    def learn(self, bounds: Bounds, delivered_bytes: int, measured: Measured) -> None:
+        """Take one believed answer into the averages."""
+        sent = measured.parts["input"] + measured.parts["cached_input"]
+        made = measured.parts["output"] + measured.parts["reasoning"]
+        if sent and bounds.prompt_bytes:
+            self.prompt += LEARNING * (bounds.prompt_bytes / sent - self.prompt)
+        if made and delivered_bytes:
+            self.completion += LEARNING * (delivered_bytes / made - self.completion)
+
+
+def parts(prompt: int, cached: int, completion: int, reasoning: int) -> dict[str, int]:
+    """Return the four disjoint parts."""
+    return {
+        "input": prompt - cached,
+        "cached_input": cached,
+        "output": completion - reasoning,
+        "reasoning": reasoning,
+    }
+
+
+def measure(
+    claimed: Any, bounds: Bounds, delivered_bytes: int, calibration: Calibration
+) -> Measured:
+    """Return what to bill: the claim when it is possible, else our estimate, never above bounds."""
+    prompt = _number(claimed, "prompt_tokens")
+    completion = _number(claimed, "completion_tokens", missing=0 if bounds.completion == 0 else -1)
+    cached = _detail(claimed, "prompt_tokens_details", "cached_tokens")
+    reasoning = _detail(claimed, "completion_tokens_details", "reasoning_tokens")
+    prompt_true = _prompt_is_possible(prompt, cached, bounds)
+    completion_true = _completion_is_possible(completion, reasoning, bounds, delivered_bytes)
+    if not prompt_true:
+        prompt, cached = estimate(bounds.prompt_bytes, calibration.prompt, bounds.prompt), 0
+        prompt = max(1, prompt)
+    if not completion_true:
+        completion = estimate(delivered_bytes, calibration.completion, bounds.completion)
+        reasoning = 0
+    believed = prompt_true and completion_true
+    measured = Measured(parts(prompt, cached, completion, reasoning), estimated=not believed)
+    if believed:
+        calibration.learn(bounds, delivered_bytes, measured)
+    return measured
+
+
+def estimate(size: int, bytes_per_token: float, bound: int) -> int:
+    """Return how many tokens so many bytes are likely to be; some for any, never above the bound."""
+    likely = int(-(-size // max(bytes_per_token, 1.0)))
+    return min(max(likely, 1 if size else 0), bound)
+
+
+def _prompt_is_possible(prompt: int, cached: int, bounds: Bounds) -> bool:
+    least = max(1, bounds.prompt_bytes // DENSEST)
+    return least <= prompt <= bounds.prompt and 0 <= cached <= prompt
+
+
+def _completion_is_possible(
+    completion: int, reasoning: int, bounds: Bounds, delivered_bytes: int
+) -> bool:
+    if not (0 <= reasoning <= completion <= bounds.completion):
+        return False
+    # Hidden reasoning leaves no bytes; what is not reasoning is at least a byte a token.
+    most = delivered_bytes + EXTRA_PER_CHOICE * bounds.choices
+    least = -(-delivered_bytes // DENSEST)
+    return least <= completion and completion - reasoning <= most
+
+
+def _number(claimed: Any, name: str, missing: int = -1) -> int:
+    value = claimed.get(name, missing) if isinstance(claimed, dict) else -1
+    return value if type(value) is int else -1
+
+
+def _detail(claimed: Any, group: str, name: str) -> int:
+    details = claimed.get(group) if isinstance(claimed, dict) else None
+    value = details.get(name) if isinstance(details, dict) else None
+    if value is None:
+        return 0
+    return value if type(value) is int else -1

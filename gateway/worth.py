@@ -1,0 +1,89 @@
+"""What a request can cost at most, and how its real worth falls on the reserved slices.
+
+Plain Python on Decimals. Worth is counted twice, in money and in tokens of the offer's class,
+because grants come in both; a slice of either kind covers a fraction of the request.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from uuid import UUID
+
+import msgspec
+
+from billing import burning
+from billing.burning import Split, Unit
+from marketplace.queries import OfferSnapshot
+
+ZERO = Decimal(0)
+TOKENS = "tokens"
+
+
+class Need(msgspec.Struct, frozen=True):
+    """The same worth in money and in weighted tokens (none where the offer has no class)."""
+
+    money: Decimal
+    tokens: Decimal
+
+
+class Slice(msgspec.Struct):
+    """A quantity of one grant that this process holds."""
+
+    grant_id: UUID
+    unit: Unit
+    quantity: Decimal
+
+
+class Rates(msgspec.Struct, frozen=True):
+    """An offer's prices and weights, frozen at admission."""
+
+    prices: dict[str, Decimal]
+    price_ids: dict[str, UUID]
+    weights: dict[str, Decimal] | None
+
+    def amounts(self, parts: Mapping[str, int]) -> dict[str, Decimal]:
+        """Return the exact worth of each part that was used."""
+        return {part: self.prices[part] * count for part, count in parts.items() if count}
+
+    def need(self, parts: Mapping[str, int]) -> Need:
+        """Return what exactly these parts cost."""
+        money = sum(self.amounts(parts).values(), ZERO)
+        if self.weights is None:
+            return Need(money, ZERO)
+        weights = self.weights
+        tokens = sum((weights.get(part, Decimal(1)) * count for part, count in parts.items()), ZERO)
+        return Need(money, tokens)
+
+    def worst(self, prompt: int, completion: int) -> Need:
+        """Return what a prompt and a completion of this size can cost at the dearest split."""
+        money = self._dearest(self.prices, "input", "cached_input") * prompt
+        money += self._dearest(self.prices, "output", "reasoning") * completion
+        if self.weights is None:
+            return Need(money, ZERO)
+        tokens = self._dearest(self.weights, "input", "cached_input") * prompt
+        tokens += self._dearest(self.weights, "output", "reasoning") * completion
+        return Need(money, tokens)
+
+    @staticmethod
+    def _dearest(table: Mapping[str, Decimal], *parts: str) -> Decimal:
+        return max((table[part] for part in parts if part in table), default=ZERO)
+
+
+def rates(offer: OfferSnapshot) -> Rates:
+    """Return the offer's rates now."""
+    weights = None
+    if offer.token_class_id is not None:
+        one = Decimal(1)
+        weights = {part: offer.weights.get(part, one) for part in PARTS}
+    return Rates(
+        prices={part: price.unit_amount for part, price in offer.prices.items()},
+        price_ids={part: price.price_id for part, price in offer.prices.items()},
+        weights=weights,
+    )
+
+
+PARTS = ("input", "cached_input", "output", "reasoning")
+
+
+def split(need: Need, slices: Sequence[Slice]) -> Split:
+    """Return what each slice pays, in order, and what nobody pays."""
+    return burning.split(slices, money=need.money, tokens=need.tokens)
