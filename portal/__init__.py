@@ -1,0 +1,5 @@
+"""Composition root."""
+
+from portal.celery import app as celery_app
+
+__all__ = ["celery_app"]

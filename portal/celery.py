@@ -1,0 +1,27 @@
+"""The Celery app: workers are doorbells; the rows are the queues."""
+
+import os
+from datetime import timedelta
+
+from celery import Celery
+from celery.schedules import crontab
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+
+HOURLY = crontab(minute=7)
+DAILY = crontab(hour=3, minute=17)
+
+app = Celery("tessera")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+app.conf.beat_schedule = {
+    "reclaim leases": {"task": "billing.reclaim_leases", "schedule": timedelta(minutes=1)},
+    "expire grants": {"task": "billing.expire_grants", "schedule": timedelta(minutes=5)},
+    "reconcile payments": {
+        "task": "billing.reconcile_payments",
+        "schedule": timedelta(minutes=5),
+    },
+    "close periods": {"task": "billing.close_periods", "schedule": HOURLY},
+    "make partitions": {"task": "metering.make_partitions", "schedule": DAILY},
+}
+app.conf.beat_schedule_filename = os.environ.get("CELERY_BEAT_SCHEDULE", "/tmp/tessera-beat")  # noqa: S108

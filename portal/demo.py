@@ -1,0 +1,96 @@
+"""The demo operator: people, organizations and keys to try everything with."""
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.conf import settings
+
+from common.database import service
+from marketplace import demo as catalogue
+from tenants.models import Membership, Organization, Role, User
+from tenants.scope import scope
+from tenants.services import api_keys, organizations
+
+
+def path() -> Path:
+    """Return where the demo's sign-ins and keys are written, readable by their user alone."""
+    return Path(settings.STATE_DIR) / "demo.json"
+
+
+def _person(email: str, name: str, password: str, **facts: Any) -> User:
+    """Make the person, or give the one that an interrupted seed left the new password."""
+    user = User.objects.filter(email=email).first()
+    if user is None:
+        user = User.objects.create_user(email, name=name, **facts)
+    user.set_password(password)
+    user.save()
+    EmailAddress.objects.get_or_create(
+        user=user, email=email, defaults={"primary": True, "verified": True}
+    )
+    return user
+
+
+def _second_factor(user: User) -> str:
+    Authenticator.objects.filter(user=user).delete()
+    secret: str = generate_totp_secret()
+    TOTP.activate(user, secret)
+    RecoveryCodes.activate(user)
+    return secret
+
+
+def _organization(name: str, owner: User, kind: str) -> tuple[Organization, str]:
+    facts: dict[str, Any] = {"kind": kind, "country": "FR", "is_demo": True, "currency": "EUR"}
+    with service():
+        organization = Organization.objects.filter(name=name, is_demo=True).first()
+    if organization is None:
+        organization = organizations.found(name=name, owner=owner, **facts)
+    with scope(organization):
+        minted = api_keys.create(organization, name="Demo scripts", by=owner)
+    return organization, minted.text
+
+
+def seed() -> dict[str, Any]:
+    """Make the demo once; a second call returns what the first one wrote."""
+    if path().exists():
+        found: dict[str, Any] = json.loads(path().read_text())
+        return found
+    password = secrets.token_urlsafe(12)
+    catalogue.seed()
+    staff = _person("staff@operator.example", "Sam Staff", password, is_staff=True)
+    founder = _person("founder@startup.example", "Fay Founder", password)
+    minister = _person("admin@ministry.example", "Ada Admin", password)
+    developer = _person("developer@startup.example", "Dan Developer", password)
+    startup, startup_key = _organization("Northwind AI", founder, "startup")
+    ministry, ministry_key = _organization("Ministry of Works", minister, "government")
+    with service():
+        Membership.objects.get_or_create(
+            organization=startup, user=developer, defaults={"role": Role.DEVELOPER}
+        )
+    facts = {
+        "base_url": f"{settings.PUBLIC_URL}/v1",
+        "password": password,
+        "staff": {"email": staff.email, "totp_secret": _second_factor(staff)},
+        "people": [founder.email, developer.email, minister.email],
+        "organizations": {
+            startup.slug: {"owner": founder.email, "api_key": startup_key},
+            ministry.slug: {"owner": minister.email, "api_key": ministry_key},
+        },
+    }
+    _write(facts)
+    return facts
+
+
+def _write(facts: dict[str, Any]) -> None:
+    draft = path().with_suffix(".draft")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(facts, file, indent=2)
+    draft.replace(path())

@@ -1,0 +1,219 @@
+"""All that Tessera reads from the environment, in one frozen value.
+
+Every variable is optional: what is not named is embedded, or has the default written here.
+"""
+
+import functools
+import hashlib
+import hmac
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from portal import state as state_folder
+from portal import variables
+from portal.variables import ConfigurationError, Database, Mail
+
+ROOT = Path(__file__).resolve().parent.parent
+EMBEDDED_DATABASE = "tessera"
+APP_ROLE = "tessera_app"
+SERVICE_ROLE = "tessera_service"
+OWNER_ROLE = "tessera_owner"
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What the operator has decided outside the code."""
+
+    state: Path
+    port: int
+    public_url: str
+    allowed_hosts: tuple[str, ...]
+    debug: bool
+    demo: bool
+    secret_key: str = field(repr=False)
+
+    app: Database
+    service: Database
+    owner: Database | None
+    redis_url: str = field(repr=False)
+    engine_url: str
+    engine_api_key: str = field(repr=False)
+    stripe_api_key: str = field(repr=False)
+    stripe_webhook_secret: str = field(repr=False)
+    stripe_url: str
+    mail: Mail | None
+
+    operator_name: str
+    operator_logo: Path | None
+    operator_accent: str
+    metering_durability: str
+
+    embedded_database: bool
+    embedded_redis: bool
+    embedded_engine: bool
+    embedded_stripe: bool
+
+    @property
+    def gateway_port(self) -> int:
+        """The gateway's own port."""
+        return self.port + 1
+
+    @property
+    def stripe_port(self) -> int:
+        """The loopback Stripe's port."""
+        return self.port + 2
+
+    @property
+    def engine_port(self) -> int:
+        """The demo engine's port."""
+        return self.port + 3
+
+    @property
+    def broker_url(self) -> str:
+        """The address of Redis in the words of Celery."""
+        if not self.redis_url.startswith("unix://"):
+            return self.redis_url
+        address = self.redis_url.replace("unix://", "redis+socket://", 1)
+        return address.replace("?db=", "?virtual_host=", 1)
+
+    @property
+    def sockets(self) -> Path:
+        """The folder of the embedded parts' sockets."""
+        return state_folder.sockets(self.state)
+
+
+class Reader:
+    """Reads variables by name; an empty one counts as not set."""
+
+    def __init__(self, given: Mapping[str, str]) -> None:
+        self.given = given
+
+    def __call__(self, name: str, default: str = "") -> str:
+        return self.given.get(name, "").strip() or default
+
+
+def read(given: Mapping[str, str]) -> Environment:
+    """Return the environment these variables describe, or raise ConfigurationError."""
+    text = Reader(given)
+    state = (ROOT / Path(text("TESSERA_STATE", ".state")).expanduser()).resolve()
+    port = variables.port("PORT", text("PORT", "8000"))
+    public_url = variables.web(
+        "PUBLIC_URL", text("PUBLIC_URL", f"http://localhost:{port}"), path_allowed=False
+    )
+    secret_key = text("SECRET_KEY") or state_folder.secret_key(state)
+    if len(secret_key) < 40:
+        raise variables.wrong("SECRET_KEY", "is too short", "40 or more random characters")
+    app, service, owner = databases(text, state, secret_key)
+    stripe = payments(text, port, secret_key)
+    embedded = not any(text(name) for name in ("DATABASE_URL", "REDIS_URL", "ENGINE_URL"))
+    embedded = embedded and not text("STRIPE_API_KEY")
+    return Environment(
+        state=state,
+        port=port,
+        public_url=public_url,
+        allowed_hosts=hosts(text, public_url),
+        debug=variables.boolean("DEBUG", text("DEBUG", "false")),
+        demo=variables.boolean("DEMO", text("DEMO", "true" if embedded else "false")),
+        secret_key=secret_key,
+        app=app,
+        service=service,
+        owner=owner,
+        redis_url=variables.redis("REDIS_URL", text("REDIS_URL", f"unix://{valkey(state)}")),
+        engine_url=variables.web(
+            "ENGINE_URL", text("ENGINE_URL", f"http://localhost:{port + 3}/v1")
+        ),
+        engine_api_key=text("ENGINE_API_KEY"),
+        stripe_api_key=stripe[0],
+        stripe_webhook_secret=stripe[1],
+        stripe_url=stripe[2],
+        mail=variables.mail("EMAIL_URL", text("EMAIL_URL")),
+        operator_name=text("OPERATOR_NAME", "Tessera"),
+        operator_logo=variables.picture("OPERATOR_LOGO", text("OPERATOR_LOGO")),
+        operator_accent=variables.colour("OPERATOR_ACCENT", text("OPERATOR_ACCENT", "#0b5fff")),
+        metering_durability=variables.choice(
+            "METERING_DURABILITY", text("METERING_DURABILITY", "journal"), ("journal", "commit")
+        ),
+        embedded_database=not text("DATABASE_URL"),
+        embedded_redis=not text("REDIS_URL"),
+        embedded_engine=not text("ENGINE_URL"),
+        embedded_stripe=not text("STRIPE_API_KEY"),
+    )
+
+
+@functools.cache
+def load() -> Environment:
+    """Return this process's environment; it is read once."""
+    return read(os.environ)
+
+
+def valkey(state: Path) -> Path:
+    """Return the embedded Valkey's socket."""
+    return state_folder.sockets(state) / "valkey.sock"
+
+
+def hosts(text: Reader, public_url: str) -> tuple[str, ...]:
+    """Return the host names we answer to: the given ones, else this machine and the public one."""
+    given = [host.strip() for host in text("ALLOWED_HOSTS").split(",") if host.strip()]
+    public = urlsplit(public_url).hostname or "localhost"
+    return tuple(given or dict.fromkeys(("localhost", "127.0.0.1", "[::1]", public)))
+
+
+def derived(secret_key: str, purpose: str) -> str:
+    """Return a password that every process with this secret key derives alike."""
+    return hmac.new(secret_key.encode(), purpose.encode(), hashlib.sha256).hexdigest()
+
+
+def databases(
+    text: Reader, state: Path, secret_key: str
+) -> tuple[Database, Database, Database | None]:
+    """Return the ways in of the app, the service and the owner role."""
+    if not text("DATABASE_URL"):
+        for name in ("DATABASE_ADMIN_URL", "DATABASE_SERVICE_URL"):
+            if text(name):
+                raise ConfigurationError(f"{name} is set without DATABASE_URL; accepted: both.")
+        host = str(state_folder.sockets(state))
+        embedded = Database(name=EMBEDDED_DATABASE, user="", password="", host=host, port="5432")
+        roles = (APP_ROLE, SERVICE_ROLE, OWNER_ROLE)
+        first, second, third = (replace(embedded, user=role) for role in roles)
+        return first, second, third
+    app = variables.database("DATABASE_URL", text("DATABASE_URL"))
+    owner = None
+    if text("DATABASE_ADMIN_URL"):
+        owner = variables.database("DATABASE_ADMIN_URL", text("DATABASE_ADMIN_URL"))
+        same_place("DATABASE_ADMIN_URL", app, owner)
+    if text("DATABASE_SERVICE_URL"):
+        service = variables.database("DATABASE_SERVICE_URL", text("DATABASE_SERVICE_URL"))
+        same_place("DATABASE_SERVICE_URL", app, service)
+        return app, service, owner
+    user = SERVICE_ROLE if app.user == APP_ROLE else f"{app.user}_service"
+    return app, replace(app, user=user, password=derived(secret_key, f"role {user}")), owner
+
+
+def same_place(name: str, app: Database, other: Database) -> None:
+    """Refuse two addresses that are not two roles on one database."""
+    if other.name != app.name:
+        raise variables.wrong(name, "names another database than DATABASE_URL", "the same one")
+    if other.user == app.user:
+        raise variables.wrong(name, "names the same user as DATABASE_URL", "another role")
+
+
+def payments(text: Reader, port: int, secret_key: str) -> tuple[str, str, str]:
+    """Return Stripe's key, webhook secret and address: the operator's, or the loopback's."""
+    key, secret = text("STRIPE_API_KEY"), text("STRIPE_WEBHOOK_SECRET")
+    if not key and not secret:
+        own = derived(secret_key, "loopback stripe")
+        return f"sk_test_{own[:32]}", f"whsec_{own[32:]}", f"http://localhost:{port + 2}"
+    if not key.startswith(("sk_test_", "sk_live_", "rk_test_", "rk_live_")):
+        raise variables.wrong(
+            "STRIPE_API_KEY", "is no secret key" if key else "is missing", "sk_… or rk_…"
+        )
+    if not secret.startswith("whsec_"):
+        raise variables.wrong(
+            "STRIPE_WEBHOOK_SECRET",
+            "is no signing secret" if secret else "is missing",
+            "whsec_… from the webhook's page",
+        )
+    return key, secret, "https://api.stripe.com"

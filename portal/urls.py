@@ -1,0 +1,49 @@
+"""Every address of the portal."""
+
+from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+import billing.urls
+import marketplace.urls
+import metering.urls
+import tenants.urls
+from portal.views import health, mailbox, pages, staff, styleguide, theme
+
+own = (
+    [
+        path("", pages.landing, name="landing"),
+        path("mailbox/", mailbox.messages, name="mailbox"),
+        path("o/<slug:org>/", pages.dashboard, name="dashboard"),
+        path("o/<slug:org>/onboarding/", pages.onboarding, name="onboarding"),
+    ],
+    "portal",
+)
+
+desk = (
+    [
+        path("", staff.overview, name="overview"),
+        path("customers/", staff.customer_list, name="customer-list"),
+        *marketplace.urls.staff_urlpatterns,
+    ],
+    "staff",
+)
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("theme.css", theme.theme_css, name="theme-css"),
+    path("operator-logo", theme.operator_logo, name="operator-logo"),
+    path("styleguide/", styleguide.styleguide, name="styleguide"),
+    path("accounts/", include("allauth.urls")),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
+    path("api/v1/", include(tenants.urls.api_urlpatterns)),
+    path("api/v1/", include(metering.urls.api_urlpatterns)),
+    path("api/v1/", include(billing.urls.api_urlpatterns)),
+    path("staff/", include(desk)),
+    path("", include("billing.urls")),
+    path("", include("marketplace.urls")),
+    path("", include("tenants.urls")),
+    path("", include(own)),
+]

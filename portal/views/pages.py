@@ -1,0 +1,53 @@
+"""Pages that belong to no single app: the landing page, the dashboard, the first steps."""
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from common.htmx import render_page
+from marketplace import showcase
+from portal import onboarding as first_steps
+from tenants.access import TenantRequest, requires
+from tenants.models import Permission
+
+#: htmx stops polling at this answer.
+STOP_POLLING = 286
+
+
+@require_safe
+def landing(request: HttpRequest) -> HttpResponse:
+    """Say what this is, to somebody who has never heard of it."""
+    context = {
+        "offers": showcase.offers({"sort": "kind"}),
+        "api_base_url": f"{settings.PUBLIC_URL}/v1",
+    }
+    return render(request, "landing.html", context)
+
+
+@require_safe
+@requires(Permission.DASHBOARD_READ)
+def dashboard(request: TenantRequest) -> HttpResponse:
+    """Answer whether all is well, and what to do next."""
+    steps = first_steps.steps(request.organization)
+    context = {
+        "steps": steps,
+        "open_steps": [step for step in steps if not step.is_done],
+        "key_count": request.organization.api_keys.usable().count(),
+        "member_count": request.organization.memberships.count(),
+        "nav_section": "dashboard",
+    }
+    return render(request, "portal/dashboard.html", context)
+
+
+@require_safe
+@requires(Permission.DASHBOARD_READ)
+def onboarding(request: TenantRequest) -> HttpResponse:
+    """Show the way to the first call; the list refreshes itself until all is done."""
+    steps = first_steps.steps(request.organization)
+    is_done = all(step.is_done for step in steps)
+    context = {"steps": steps, "is_done": is_done, "nav_section": "dashboard"}
+    status = STOP_POLLING if is_done and request.htmx else 200
+    return render_page(
+        request, "portal/onboarding.html", context, partial="onboarding-steps", status=status
+    )

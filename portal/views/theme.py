@@ -1,0 +1,113 @@
+"""The operator's face: a style sheet made of the accent colour, and the logo."""
+
+from typing import TypeAlias
+
+from django.conf import settings
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_safe
+
+Colour: TypeAlias = tuple[int, int, int]
+
+WHITE: Colour = (255, 255, 255)
+BLACK: Colour = (0, 0, 0)
+#: The surfaces an accent stands on, as tokens.css has them: the hardest one of each theme.
+LIGHT_SURFACE: Colour = (240, 242, 245)
+DARK_SURFACE: Colour = (27, 34, 44)
+DARK_INK: Colour = (13, 17, 23)
+FALLBACK: Colour = (11, 95, 255)
+#: WCAG 2.2 AA for text.
+ENOUGH = 4.5
+DAY = 86_400
+
+SHEET = """:root {{
+  --accent: light-dark({light}, {dark});
+  --accent-fill: light-dark({light}, {dark});
+  --accent-fill-hover: light-dark({light_hover}, {dark_hover});
+  --accent-on: light-dark(#ffffff, {ink});
+  --accent-tint: light-dark({light_tint}, {dark_tint});
+}}
+"""
+
+
+def parse(text: str) -> Colour:
+    """Read ``#rrggbb``; anything else is our own blue."""
+    digits = text.removeprefix("#")
+    try:
+        number = int(digits, 16) if len(digits) == 6 else -1
+    except ValueError:
+        number = -1
+    if number < 0:
+        return FALLBACK
+    return number >> 16, number >> 8 & 255, number & 255
+
+
+def mix(colour: Colour, other: Colour, percent: int) -> Colour:
+    """Return the colour with so many percent of the other in it."""
+    red, green, blue = (
+        (own * (100 - percent) + its * percent) // 100
+        for own, its in zip(colour, other, strict=True)
+    )
+    return red, green, blue
+
+
+def contrast(one: Colour, other: Colour) -> float:
+    """Return WCAG's contrast ratio of two colours, from 1 to 21."""
+    bright, dim = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (bright + 0.05) / (dim + 0.05)
+
+
+def readable(colour: Colour, surface: Colour, *, towards: Colour, tint: int) -> Colour:
+    """Move the colour towards black or white until it reads on the surface and on its own tint."""
+    for percent in range(0, 101, 2):
+        shade = mix(colour, towards, percent)
+        grounds = (surface, mix(surface, shade, tint))
+        if all(contrast(shade, ground) >= ENOUGH for ground in grounds):
+            return shade
+    return towards
+
+
+def style_sheet(accent: str) -> str:
+    """Return the accent's shades for both themes as custom properties."""
+    colour = parse(accent)
+    light = readable(colour, LIGHT_SURFACE, towards=BLACK, tint=7)
+    dark = readable(colour, DARK_SURFACE, towards=WHITE, tint=14)
+    return SHEET.format(
+        light=_hex(light),
+        dark=_hex(dark),
+        light_hover=_hex(mix(light, BLACK, 15)),
+        dark_hover=_hex(mix(dark, WHITE, 25)),
+        light_tint=_hex(mix(LIGHT_SURFACE, light, 7)),
+        dark_tint=_hex(mix(DARK_SURFACE, dark, 14)),
+        ink=_hex(DARK_INK),
+    )
+
+
+@require_safe
+@cache_control(public=True, max_age=3600)
+def theme_css(request: HttpRequest) -> HttpResponse:
+    """Serve the operator's accent, so that no page needs an inline style."""
+    return HttpResponse(style_sheet(settings.OPERATOR["accent"]), content_type="text/css")
+
+
+@require_safe
+@cache_control(public=True, max_age=DAY)
+def operator_logo(request: HttpRequest) -> FileResponse:
+    """Serve the picture the operator configured; 404 when there is none."""
+    path = settings.OPERATOR["logo"]
+    if path is None:
+        raise Http404
+    return FileResponse(path.open("rb"))
+
+
+def _luminance(colour: Colour) -> float:
+    red, green, blue = (_linear(part / 255) for part in colour)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _linear(part: float) -> float:
+    return part / 12.92 if part <= 0.04045 else float(((part + 0.055) / 1.055) ** 2.4)
+
+
+def _hex(colour: Colour) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*colour)
