@@ -1,0 +1,151 @@
+"""Acme with credit, and finished requests to record."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import psycopg
+import pytest
+
+from billing import funds
+from billing.funds import Settled, split
+from billing.models import CreditGrant, LedgerEntry
+from billing.services import credits
+from common.database import service
+from common.ids import uuid7
+from marketplace.models import TokenClass
+from tenants.models import Project
+from tenants.scope import scope
+from tests.support import servers
+
+NOON = datetime(2026, 11, 20, 12, 7, tzinfo=UTC)
+OFFER = uuid7()
+
+
+@pytest.fixture(autouse=True)
+def _rows_are_read_beside_the_loop(monkeypatch):
+    """Let coroutine tests look at rows through the ORM; nothing else runs meanwhile."""
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+
+
+@pytest.fixture
+def connect(db):
+    """Open connections as the service role, as a gateway process does."""
+
+    async def connect():
+        role = servers.database(servers.SERVICE_ROLE)
+        return await psycopg.AsyncConnection.connect(**role.keywords(), autocommit=True)
+
+    return connect
+
+
+@pytest.fixture
+async def conn(connect):
+    """One such connection."""
+    async with await connect() as connection:
+        yield connection
+
+
+@pytest.fixture
+def token_class(db):
+    """Tokens of small models."""
+    with service():
+        return TokenClass.objects.create(code="small", name="Small models")
+
+
+@pytest.fixture
+def give(acme):
+    """Give Acme money, or tokens where a class is named."""
+
+    def give(quantity, *, token_class=None, cost="", organization=acme, **facts):
+        facts.setdefault("source_key", f"test:{uuid7()}")
+        with service():
+            return credits.grant(
+                organization,
+                unit="tokens" if token_class else "money",
+                quantity=Decimal(quantity),
+                token_class=token_class,
+                cost_basis=Decimal(cost or quantity),
+                **facts,
+            )
+
+    return give
+
+
+@pytest.fixture
+def project(acme):
+    """Acme's only project."""
+    with scope(acme):
+        return Project.objects.get()
+
+
+@pytest.fixture
+def settled(acme, project):
+    """Make a finished request that these leases pay for."""
+
+    def settled(event_id, amount, leases=(), *, tokens=0, **facts):
+        paid = split(leases, money=Decimal(amount), tokens=Decimal(tokens))
+        return Settled(
+            **{
+                "organization_id": acme.pk,
+                "project_id": project.pk,
+                "api_key_id": None,
+                "event_id": event_id,
+                "occurred_at": NOON,
+                "offer_id": OFFER,
+                "offer_name": "llama-8b",
+                "region": "eu-fr",
+                "parts": {"input": 100, "output": 20},
+                "price_ids": {"output": OFFER},
+                "amounts": {"output": Decimal(amount)},
+                "allocations": list(paid.allocations),
+                "ttft_ms": 40,
+                "latency_ms": 900,
+            }
+            | facts
+        )
+
+    return settled
+
+
+@pytest.fixture
+def take(acme):
+    """Lease so much money of Acme's, and tokens where a class is named."""
+
+    async def take(conn, money, *, tokens=0, token_class=None, process="p1"):
+        return await funds.take(
+            conn,
+            process_id=process,
+            organization_id=acme.pk,
+            token_class_id=token_class and token_class.pk,
+            currency="EUR",
+            money_needed=Decimal(money),
+            tokens_needed=Decimal(tokens),
+        )
+
+    return take
+
+
+@pytest.fixture
+def left(acme):
+    """Return what is left and what is leased of each of Acme's grants, oldest first."""
+
+    def left():
+        with scope(acme):
+            return list(CreditGrant.objects.values_list("remaining", "leased"))
+
+    return left
+
+
+@pytest.fixture
+def books(acme):
+    """Return Acme's accounts that are not zero."""
+
+    def books():
+        with scope(acme):
+            rows = LedgerEntry.objects.values_list("account__kind", "amount")
+            sums = {}
+            for kind, amount in rows:
+                sums[kind] = sums.get(kind, Decimal(0)) + amount
+        return {kind: amount for kind, amount in sums.items() if amount}
+
+    return books

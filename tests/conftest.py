@@ -1,0 +1,38 @@
+"""What every test stands on: real servers, a closed network, and the people of tests.support.
+
+The variables are set before Django reads its settings, so this file comes before all fixtures.
+"""
+
+import os
+
+import django
+import pytest
+
+from tests.support import network, servers
+
+os.environ.update(servers.environment())
+os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
+django.setup()
+# pytest-xdist's workers inherit our variables; with this one pytest-django would read the settings
+# before this file has named the worker's own database.
+del os.environ["DJANGO_SETTINGS_MODULE"]
+
+pytest_plugins = ["tests.support.world", "tests.support.people"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session):
+    """Start the servers once per run, and give every worker its own database."""
+    if session.config.option.collectonly:
+        return
+    if not servers.is_worker():
+        servers.start()
+    servers.copy_template()
+    network.close()
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Leave out the tests with a real engine unless they are asked for by name."""
+    if collection_path.name == "engines":
+        return not any("engines" in argument for argument in config.args)
+    return None

@@ -1,0 +1,37 @@
+"""The demo can be signed in to and called."""
+
+import json
+import stat
+
+from common.database import service
+from portal import demo
+from tenants import keys
+from tenants.models import ApiKey, Organization, User
+
+
+def test_the_demo_is_seeded_once_and_its_secrets_are_closed(db, settings, tmp_path):
+    settings.STATE_DIR = tmp_path
+
+    first = demo.seed()
+    again = demo.seed()
+
+    assert first == again == json.loads(demo.path().read_text())
+    assert stat.S_IMODE(demo.path().stat().st_mode) == 0o600
+    with service():
+        assert Organization.objects.count() == 2
+        for facts in first["organizations"].values():
+            assert ApiKey.objects.usable().filter(digest=keys.digest(facts["api_key"])).exists()
+    staff = User.objects.get(email=first["staff"]["email"])
+    assert staff.check_password(first["password"])
+
+
+def test_an_interrupted_seed_is_finished_by_the_next(db, settings, tmp_path):
+    settings.STATE_DIR = tmp_path
+    demo.seed()
+    demo.path().unlink()
+
+    again = demo.seed()
+
+    with service():
+        assert Organization.objects.count() == 2
+    assert User.objects.get(email=again["staff"]["email"]).check_password(again["password"])

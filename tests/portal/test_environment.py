@@ -1,0 +1,139 @@
+"""What the environment may say, and the one sentence that answers what it may not."""
+
+import stat
+
+import pytest
+
+from portal import environment, state
+from portal.variables import ConfigurationError, database
+
+WRONG = [
+    ("PORT", "80", "a whole number from 1024 to 65532"),
+    ("PORT", "eight", "a whole number from 1024 to 65532"),
+    ("PORT", "65533", "a whole number from 1024 to 65532"),
+    ("PUBLIC_URL", "ai.example.com", "https://ai.example.com"),
+    ("PUBLIC_URL", "https://ai.example.com/portal", "https://ai.example.com"),
+    ("SECRET_KEY", "short", "40 or more random characters"),
+    ("DATABASE_URL", "mysql://u:p@host/db", "postgresql://user:password@host:5432/database"),
+    ("DATABASE_URL", "postgresql://host/db", "postgresql://user:password@host:5432/database"),
+    ("DATABASE_URL", "postgresql://u:p@host:port/db", "postgresql://user:password@host"),
+    ("DATABASE_ADMIN_URL", "postgresql://u:p@host/db", "both"),
+    ("REDIS_URL", "http://host", "redis://host:6379/0"),
+    ("REDIS_URL", "redis://host/name", "redis://host:6379/0"),
+    ("ENGINE_URL", "localhost:11434", "https://ai.example.com/v1"),
+    ("STRIPE_API_KEY", "pk_test_1", "sk_… or rk_…"),
+    ("STRIPE_WEBHOOK_SECRET", "secret", "sk_… or rk_…"),
+    ("EMAIL_URL", "host", "smtp://user:password@host:587/?tls=true"),
+    ("EMAIL_URL", "smtp://host?ssl=true", "smtp://user:password@host:587/?tls=true"),
+    ("OPERATOR_ACCENT", "red", "a colour such as #0b5fff"),
+    ("OPERATOR_LOGO", "missing.svg", "the path of an existing .svg, .png or .webp file"),
+    ("METERING_DURABILITY", "none", "journal or commit"),
+    ("DEBUG", "maybe", "true or false"),
+    ("TESSERA_STATE", "/proc/tessera", "a folder that this user may create or write"),
+]
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Read these variables in a state folder of the test's own."""
+    return lambda **given: environment.read({"TESSERA_STATE": str(tmp_path / "state"), **given})
+
+
+@pytest.mark.parametrize(("name", "value", "accepted"), WRONG)
+def test_a_wrong_value_is_told_in_one_sentence(read, name, value, accepted):
+    with pytest.raises(ConfigurationError) as caught:
+        read(**{name: value})
+
+    sentence = str(caught.value)
+    assert "STRIPE" in sentence if "STRIPE" in name else sentence.startswith(name)
+    assert accepted in sentence
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+
+
+def test_a_password_never_stands_in_a_sentence_or_a_repr(read):
+    with pytest.raises(ConfigurationError) as caught:
+        read(DATABASE_URL="mysql://user:geheim@host/db")
+    env = read(DATABASE_URL="postgresql://user:geheim@host/db", REDIS_URL="redis://:geheim@host")
+
+    assert "geheim" not in str(caught.value)
+    assert "geheim" not in repr(env)
+    assert env.secret_key not in repr(env)
+
+
+def test_without_variables_everything_is_embedded(read):
+    env = read()
+
+    assert (env.embedded_database, env.embedded_redis) == (True, True)
+    assert (env.embedded_engine, env.embedded_stripe) == (True, True)
+    assert env.demo is True
+    assert env.public_url == "http://localhost:8000"
+    assert env.app.user == "tessera_app"
+    assert env.app.host == str(env.sockets)
+
+
+def test_the_secret_key_is_made_once_and_closed_to_others(read):
+    first, second = read(), read()
+
+    assert first.secret_key == second.secret_key
+    assert stat.S_IMODE((first.state / "secret_key").stat().st_mode) == 0o600
+
+
+def test_the_service_role_is_derived_from_the_app_role(read):
+    env = read(DATABASE_URL="postgresql://tessera_app:p@db:5432/tessera?sslmode=require")
+
+    assert env.service.user == "tessera_service"
+    assert (env.service.host, env.service.port, env.service.name) == ("db", "5432", "tessera")
+    assert env.service.options == {"sslmode": "require"}
+    assert env.service.password not in ("", "p")
+    assert env.owner is None
+    assert env.demo is False
+
+
+def test_a_database_address_survives_being_written_and_read():
+    for text in (
+        "postgresql://us%40er:p%2Fw@host:5433/data?sslmode=require",
+        "postgresql://user@/data?host=%2Frun%2Fpg",
+        "postgresql://user:p@[::1]:5432/data",
+    ):
+        parts = database("DATABASE_URL", text)
+        assert database("DATABASE_URL", parts.url()) == parts
+
+
+def test_two_addresses_of_one_role_are_refused(read):
+    address = "postgresql://tessera_app:p@db/tessera"
+
+    with pytest.raises(ConfigurationError, match="DATABASE_ADMIN_URL names the same user"):
+        read(DATABASE_URL=address, DATABASE_ADMIN_URL=address)
+
+
+def test_celery_gets_the_socket_in_its_own_words(read):
+    embedded = read()
+    numbered = read(REDIS_URL="unix:///run/valkey.sock?db=3")
+    remote = read(REDIS_URL="rediss://host:6380/1")
+
+    assert embedded.broker_url == f"redis+socket://{embedded.sockets}/valkey.sock"
+    assert numbered.broker_url == "redis+socket:///run/valkey.sock?virtual_host=3"
+    assert remote.broker_url == "rediss://host:6380/1"
+
+
+def test_a_deep_state_folder_gets_a_short_socket_folder(tmp_path):
+    shallow, deep = tmp_path, tmp_path / ("d" * 90)
+    deep.mkdir()
+
+    folder = state.prepare_sockets(deep)
+
+    assert state.sockets(shallow) == shallow / "run"
+    assert len(str(folder / ".s.PGSQL.5432.lock")) < 107
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    folder.rmdir()
+
+
+def test_mail_is_read_with_its_encryption(read):
+    plain = read(EMAIL_URL="smtp://host").mail
+    starttls = read(EMAIL_URL="smtp://us%40er:p@host/?tls=true").mail
+    tls = read(EMAIL_URL="smtps://host").mail
+
+    assert (plain.port, plain.starttls, plain.tls) == (587, False, False)
+    assert (starttls.user, starttls.starttls) == ("us@er", True)
+    assert (tls.port, tls.starttls, tls.tls) == (465, False, True)

@@ -1,0 +1,69 @@
+"""Alice owns Acme, Bob develops in it, Charlie is a stranger."""
+
+import pytest
+from django.test import Client
+
+from common.database import service
+from tenants.models import Membership, Role, User
+from tenants.services import organizations
+
+
+@pytest.fixture
+def person(db):
+    """Make a person who signs in with this address."""
+
+    def make(email, **facts):
+        return User.objects.create_user(email, "correct horse battery", **facts)
+
+    return make
+
+
+@pytest.fixture
+def alice(person):
+    """The owner of Acme."""
+    return person("alice@acme.example", name="Alice")
+
+
+@pytest.fixture
+def bob(person, acme):
+    """A developer in Acme."""
+    bob = person("bob@acme.example", name="Bob")
+    with service():
+        Membership.objects.create(organization=acme, user=bob, role=Role.DEVELOPER)
+    return bob
+
+
+@pytest.fixture
+def charlie(person):
+    """A stranger."""
+    return person("charlie@elsewhere.example", name="Charlie")
+
+
+@pytest.fixture
+def acme(alice):
+    """The organization Alice owns."""
+    return organizations.found(name="Acme", owner=alice, country="FR")
+
+
+def signed_in(user):
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def alice_client(alice, acme):
+    """A browser in which Alice is signed in."""
+    return signed_in(alice)
+
+
+@pytest.fixture
+def bob_client(bob):
+    """A browser in which Bob is signed in."""
+    return signed_in(bob)
+
+
+@pytest.fixture
+def charlie_client(charlie):
+    """A browser in which Charlie is signed in."""
+    return signed_in(charlie)
