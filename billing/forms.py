@@ -1,6 +1,7 @@
 """What people may type about buying and billing."""
 
 import re
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -9,7 +10,7 @@ from django.core.validators import validate_email
 from django.utils.translation import gettext_lazy as _
 from stdnum.eu import vat
 
-from billing.models import BillingProfile
+from billing.models import BillingProfile, Issuer
 
 MOST_EMAILS = 10
 
@@ -71,3 +72,30 @@ class BillingProfileForm(forms.ModelForm[BillingProfile]):
         for address in addresses:
             validate_email(address)
         return addresses
+
+
+class IssuerForm(forms.ModelForm[Issuer]):
+    """The operator's legal entity, as documents name it."""
+
+    vat_percent = forms.DecimalField(
+        label=_("VAT rate, in per cent"),
+        min_value=0,
+        max_value=Decimal("99.99"),
+        max_digits=4,
+        decimal_places=2,
+    )
+
+    class Meta:
+        model = Issuer
+        fields = ("legal_name", "address", "country", "vat_id")
+        widgets = {"address": forms.Textarea(attrs={"rows": 3})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["vat_percent"] = (self.instance.vat_rate * 100).normalize()
+
+    def facts(self) -> dict[str, Any]:
+        """Return the fields of the issuer; its rate is a share of one."""
+        facts = dict(self.cleaned_data)
+        facts["vat_rate"] = facts.pop("vat_percent") / 100
+        return facts

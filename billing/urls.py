@@ -3,7 +3,7 @@
 from django.urls import path
 
 from billing import api
-from billing.views import bundles, invoices, settings, webhooks
+from billing.views import bundles, invoices, settings, staff, webhooks
 
 app_name = "billing"
 
@@ -36,3 +36,5 @@ api_urlpatterns = [
     path("organizations/<slug:org>/credits", api.CreditDetail.as_view()),
     path("organizations/<slug:org>/ledger", api.LedgerList.as_view()),
 ]
+
+staff_urlpatterns = [path("issuer/", staff.issuer, name="issuer")]

@@ -24,6 +24,7 @@ desk = (
         path("", staff.overview, name="overview"),
         path("customers/", staff.customer_list, name="customer-list"),
         *marketplace.urls.staff_urlpatterns,
+        *billing.urls.staff_urlpatterns,
     ],
     "staff",
 )

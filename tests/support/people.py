@@ -1,5 +1,7 @@
 """Alice owns Acme, Bob develops in it, Charlie is a stranger."""
 
+import time
+
 import pytest
 from django.test import Client
 
@@ -67,3 +69,13 @@ def bob_client(bob):
 def charlie_client(charlie):
     """A browser in which Charlie is signed in."""
     return signed_in(charlie)
+
+
+@pytest.fixture
+def staff_client(person):
+    """A browser in which a member of the operator's staff has proved a second factor."""
+    client = signed_in(person("sam@operator.example", is_staff=True))
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "mfa", "at": time.time()}]
+    session.save()
+    return client
