@@ -113,6 +113,11 @@ def bundles() -> QuerySet[Bundle]:
     return Bundle.objects.filter(is_active=True).select_related("token_class")
 
 
+def all_bundles() -> QuerySet[Bundle]:
+    """Return every bundle, those off sale included."""
+    return Bundle.objects.select_related("token_class")
+
+
 def _offers() -> QuerySet[Offer]:
     return Offer.objects.select_related("model_version__model__publisher", "region", "token_class")
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from marketplace.views import catalogue, staff_models, staff_prices
+from marketplace.views import catalogue, staff_bundles, staff_models, staff_prices
 
 app_name = "marketplace"
 
@@ -21,6 +21,9 @@ staff_urlpatterns = [
     path("models/<uuid:model_id>/publish/", staff_models.model_publish, name="model-publish"),
     path("models/<uuid:model_id>/deprecate/", staff_models.model_deprecate, name="model-deprecate"),
     path("models/<uuid:model_id>/retire/", staff_models.model_retire, name="model-retire"),
+    path("bundles/", staff_bundles.bundle_list, name="bundle-list"),
+    path("bundles/new/", staff_bundles.bundle_create, name="bundle-create"),
+    path("bundles/<uuid:bundle_id>/sale/", staff_bundles.bundle_sale, name="bundle-sale"),
     path("prices/", staff_prices.price_list, name="price-list"),
     path("prices/<uuid:offer_id>/", staff_prices.price_change, name="price-change"),
 ]
