@@ -1,4 +1,4 @@
-"""Identifiers: time-ordered UUIDs (RFC 9562, version 7)."""
+"""Identifiers: time-ordered UUIDs (RFC 9562, version 7), and how ``/v1`` writes them."""
 
 import secrets
 import time
@@ -14,3 +14,18 @@ def uuid7() -> uuid.UUID:
     random_a = secrets.randbits(12)
     random_b = secrets.randbits(62)
     return uuid.UUID(int=milliseconds << 80 | _VERSION | random_a << 64 | _VARIANT | random_b)
+
+
+def public_id(prefix: str, key: uuid.UUID) -> str:
+    """Return the key as ``/v1`` shows it: ``file-0199…``."""
+    return f"{prefix}-{key.hex}"
+
+
+def from_public_id(prefix: str, text: str) -> uuid.UUID | None:
+    """Return the key that ``/v1`` shows as this text; None when it shows none so."""
+    digits = text.removeprefix(f"{prefix}-")
+    try:
+        key = uuid.UUID(hex=digits)
+    except ValueError:
+        return None
+    return key if text == public_id(prefix, key) else None

@@ -18,6 +18,10 @@ class Permission(StrEnum):
     KEYS_READ = "keys.read"
     KEYS_MANAGE = "keys.manage"
     USAGE_READ = "usage.read"
+    FILES_READ = "files.read"
+    FILES_MANAGE = "files.manage"
+    STUDIO_READ = "studio.read"
+    STUDIO_MANAGE = "studio.manage"
     BILLING_READ = "billing.read"
     BILLING_MANAGE = "billing.manage"
     MEMBERS_READ = "members.read"
@@ -55,13 +59,24 @@ GRANTS: dict[str, frozenset[Permission]] = {
         }
     ),
     Role.DEVELOPER: frozenset(
-        {P.DASHBOARD_READ, P.KEYS_READ, P.KEYS_MANAGE, P.USAGE_READ, P.MEMBERS_READ}
+        {
+            P.DASHBOARD_READ,
+            P.KEYS_READ,
+            P.KEYS_MANAGE,
+            P.USAGE_READ,
+            P.FILES_READ,
+            P.FILES_MANAGE,
+            P.STUDIO_READ,
+            P.STUDIO_MANAGE,
+            P.MEMBERS_READ,
+        }
     ),
     Role.AUDITOR: frozenset(
         {
             P.DASHBOARD_READ,
             P.KEYS_READ,
             P.USAGE_READ,
+            P.STUDIO_READ,
             P.BILLING_READ,
             P.MEMBERS_READ,
             P.AUDIT_READ,
