@@ -14,6 +14,7 @@ VENV_MADE := $(VENV)/pyvenv.cfg
 RUN_READY := $(STAMPS)/requirements-base
 TEST_READY := $(STAMPS)/requirements-dev
 ASSETS_READY := $(STAMPS)/assets
+TEXTS_READY := $(STAMPS)/translations
 ENGINES_READY := $(STAMPS)/requirements-engines
 
 # Settings as an operator would have them; these commands need no running part.
@@ -31,11 +32,11 @@ help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: $(RUN_READY) $(ASSETS_READY) ## Install, start everything, print addresses and sign-ins
+run: $(RUN_READY) $(ASSETS_READY) $(TEXTS_READY) ## Install, start everything, print addresses and sign-ins
 	@exec $(BIN)/python manage.py up
 
 .PHONY: test
-test: $(TEST_READY) $(ASSETS_READY) ## Run the whole suite against real PostgreSQL and Valkey
+test: $(TEST_READY) $(ASSETS_READY) $(TEXTS_READY) ## Run the whole suite against real PostgreSQL and Valkey
 	$(PYTEST)
 
 .PHONY: check
@@ -67,6 +68,11 @@ format: $(TEST_READY) ## Lay out code and templates
 
 .PHONY: assets
 assets: $(ASSETS_READY) ## Install the front-end packages and copy what the pages use
+
+.PHONY: translations
+translations: $(RUN_READY) ## Bring locale/*.po up to date with the texts in the code (needs gettext)
+	$(PRODUCTION) $(BIN)/python -W ignore::RuntimeWarning manage.py makemessages --all --no-obsolete \
+		--no-wrap --add-location file --ignore '.venv*' --ignore node_modules --ignore 'tests/*'
 
 .PHONY: requirements
 requirements: $(TEST_READY) ## Compile requirements/*.in to pinned lists with hashes
@@ -105,6 +111,10 @@ $(ASSETS_READY): package.json package-lock.json portal/assets.py $(wildcard stat
 	@command -v npm >/dev/null || test -x $(BIN)/npm || $(PIP) -r requirements/node.txt
 	@$(NPM) ci --ignore-scripts --no-audit --no-fund --silent
 	@$(BIN)/python -m portal.assets
+	@touch $@
+
+$(TEXTS_READY): portal/translations.py $(wildcard locale/*/LC_MESSAGES/*.po) | $(STAMPS) $(RUN_READY)
+	@$(BIN)/python -m portal.translations
 	@touch $@
 
 $(ENGINES_READY): requirements/engines.txt tests/support/torch.sh | $(STAMPS) $(VENV_MADE)
