@@ -22,8 +22,13 @@ FREE = frozenset(
 #: Bytes may take fewer tokens than this to tell: text is bounded by its UTF-8 bytes, an image by
 #: a number no engine we know passes.
 TOKENS_PER_IMAGE = 16_384
-#: Templates print tools as indented JSON, so their bytes grow.
-TOOLS_GROWTH = 3
+#: Templates print JSON with spaces and escapes of their own, so its bytes grow.
+JSON_GROWTH = 3
+#: Many print tools line by line with so many spaces for each level, after a text of their own
+#: that tells the model how to call them.
+INDENT = 4
+TOOLS_TEXT = 512
+LARGEST_TOOLS = 1_000_000
 MOST_CHOICES = 128
 DEEPEST = 64
 
@@ -153,11 +158,34 @@ def messages(body: dict[str, Any], per_message: int, base: int) -> Prompt:
         inner_bound, inner_size = _message(message, f"messages[{place}]")
         bound += inner_bound + per_message
         size += inner_size
-    extra = _encoded(body, ("tools", "functions", "response_format", "tool_choice"))
-    extra += _encoded(
-        body, ("chat_template_kwargs", "documents", "prediction", "structured_outputs")
-    )
-    return Prompt(bound + base + TOOLS_GROWTH * extra, size + extra // 2)
+    extra = _encoded(body, ("response_format", "tool_choice", "chat_template_kwargs"))
+    extra += _encoded(body, ("documents", "prediction", "structured_outputs"))
+    tools = _tools([body[name] for name in ("tools", "functions") if body.get(name)])
+    bound += base + JSON_GROWTH * extra + tools.bound
+    return Prompt(bound, size + extra // 2 + tools.size)
+
+
+def _tools(given: list[Any]) -> Prompt:
+    if not given:
+        return Prompt(0, 0)
+    compact = len(msgspec.json.encode(given))
+    if compact > LARGEST_TOOLS:
+        raise InvalidRequest(f"The tools are larger than {LARGEST_TOOLS:,} bytes.", param="tools")
+    return Prompt(TOOLS_TEXT + max(JSON_GROWTH * compact, _indented(given)), compact // 2)
+
+
+def _indented(value: Any, level: int = 0) -> int:
+    """Return the bytes of a value that is printed as indented JSON, each member on its own line."""
+    if level > DEEPEST:
+        raise InvalidRequest("The body is nested too deeply.", param="tools")
+    line = 2 + INDENT * (level + 1)
+    if isinstance(value, dict):
+        names = sum(len(msgspec.json.encode(name)) + 2 for name in value)
+        inner = sum(_indented(each, level + 1) + line for each in value.values())
+        return names + inner + line
+    if isinstance(value, list):
+        return sum(_indented(each, level + 1) + line for each in value) + line
+    return len(msgspec.json.encode(value))
 
 
 def _encoded(body: dict[str, Any], names: tuple[str, ...]) -> int:
@@ -176,7 +204,7 @@ def _message(message: Any, place: str) -> tuple[int, int]:
     bound, size = _content(content, f"{place}.content")
     rest = {name: value for name, value in message.items() if name not in ("role", "content")}
     extra = len(msgspec.json.encode(rest)) if rest else 0
-    return bound + TOOLS_GROWTH * extra, size + extra // 2
+    return bound + JSON_GROWTH * extra, size + extra // 2
 
 
 def _content(content: Any, place: str) -> tuple[int, int]:

@@ -1,11 +1,16 @@
 """Server-sent events of a stream: cut where they end, looked into only as far as billing needs."""
 
+import re
 from typing import Any
 
 import msgspec
 
 LARGEST_EVENT = 10_000_000
 DONE = b"[DONE]"
+#: What ends a stream for clients; some engines leave it out.
+LAST_EVENT = b"data: [DONE]\n\n"
+#: The member of a chunk that names the model. Inside texts its quotes would be escaped.
+MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)*"')
 
 
 class EventTooLarge(Exception):
@@ -89,8 +94,14 @@ def payload(event: bytes) -> bytes:
     return b"\n".join(lines)
 
 
+def named(data: bytes, name: str) -> bytes:
+    """Return the chunk or answer under the name the model is sold by, not the engine's own."""
+    member = b'"model":' + msgspec.json.encode(name)
+    return MODEL.sub(lambda _: member, data, count=1)
+
+
 def look(event: bytes) -> Seen:
-    """Return what is in an event; what is no JSON counts by its size, so that nothing is free."""
+    """Return what is in an event; an error, or what cannot be read, is a failure of the engine."""
     data = payload(event)
     if not data:
         return Seen()
@@ -104,13 +115,13 @@ def look_at(data: bytes) -> Seen:
     try:
         chunk = _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return Seen(delivered=len(data), failed=True)
+        return Seen(failed=True)
     choices = chunk.choices or []
     return Seen(
         delivered=sum(_size(choice) for choice in choices),
         usage=chunk.usage,
         only_usage=chunk.usage is not None and not choices,
-        failed=chunk.error is not None,
+        failed=bool(chunk.error),
         finished=any(choice.finish_reason for choice in choices),
     )
 

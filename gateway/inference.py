@@ -21,7 +21,7 @@ from gateway.limits import Held, Limit, Limits
 from gateway.purse import Ask, Purses, Reservation
 from gateway.recorder import Recorder
 from gateway.upstreams.base import Answer, Upstream, UpstreamError
-from gateway.usage import Bounds, Calibration, Measured, measure
+from gateway.usage import Bounds, Calibration, Delivered, Measured, measure
 from marketplace.queries import OfferSnapshot
 
 #: An asked-for cap is not lowered below this, nor a shorter one at all.
@@ -92,14 +92,20 @@ class Admitted(msgspec.Struct):
 class Delivery(msgspec.Struct):
     """What of a stream has reached the client, and what the engine says of it."""
 
-    sent: bool = False
     size: int = 0
+    #: How many events had any of it.
+    events: int = 0
     usage: Any = None
     ttft_ms: int | None = None
     finished: bool = False
     journalled_at: float = 0.0
     #: The end of the stream, sent once the books are closed.
-    tail: bytes = b""
+    tail: bytes = deltas.LAST_EVENT
+
+    @property
+    def delivered(self) -> Delivered:
+        """Return what usage is measured by."""
+        return Delivered(self.size, self.events)
 
 
 class Inference:
@@ -212,13 +218,13 @@ class Inference:
         except UpstreamError as error:
             raise UpstreamFailed("The engine's answer broke off.") from error
         seen, has_content = _look(admitted.endpoint, body)
-        measured = self._measure(admitted, seen.usage, seen.delivered)
+        measured = self._measure(admitted, seen.usage, Delivered(seen.delivered))
         exchange = admitted.exchange
         # From here the answer is on its way: settled first, so that no kill can make it free.
         exchange.unwatch()
         if has_content:
             await self._settle(admitted, measured, None, "completed")
-        await exchange.answer(200, body)
+        await exchange.answer(200, deltas.named(body, admitted.offer.name))
 
     async def _stream(self, admitted: Admitted, answer: Answer) -> None:
         delivery = Delivery()
@@ -233,7 +239,8 @@ class Inference:
         await self._close_books(admitted, delivery, outcome)
         if outcome == "client_gone":
             return
-        await admitted.exchange.write(delivery.tail, more=False)
+        tail = delivery.tail if outcome == "completed" else b""
+        await admitted.exchange.write(tail, more=False)
 
     async def _relay(self, admitted: Admitted, answer: Answer, delivery: Delivery) -> str:
         """Pass events on as they come; returns how it ended."""
@@ -258,6 +265,9 @@ class Inference:
 
     async def _pass_on(self, admitted: Admitted, delivery: Delivery, event: bytes) -> None:
         seen = deltas.look(event)
+        if seen.failed:
+            # In the engine's own words it may name its machines, or be no JSON: ours follow.
+            raise UpstreamError("the engine tells an error", reached=True)
         if seen.usage is not None:
             delivery.usage = seen.usage
         delivery.finished = delivery.finished or seen.done or seen.finished
@@ -269,18 +279,19 @@ class Inference:
         exchange = admitted.exchange
         if not exchange.started:
             await exchange.start(200, EVENT_STREAM, PART_HEADERS)
-        await exchange.write(event, more=True)
+        await exchange.write(deltas.named(event, admitted.offer.name), more=True)
         if seen.delivered:
             self._count(admitted, delivery, seen.delivered)
 
     def _count(self, admitted: Admitted, delivery: Delivery, size: int) -> None:
         delivery.size += size
+        delivery.events += 1
         now = time.monotonic()
         if delivery.ttft_ms is None:
             delivery.ttft_ms = admitted.milliseconds()
         if now - delivery.journalled_at >= JOURNAL_EVERY:
             delivery.journalled_at = now
-            so_far = self._measure(admitted, None, delivery.size, learn=False)
+            so_far = self._measure(admitted, None, delivery.delivered)
             self._recorder.progress(
                 self._settled(admitted, so_far, delivery.ttft_ms, "interrupted")
             )
@@ -292,14 +303,12 @@ class Inference:
     async def _close_books(self, admitted: Admitted, delivery: Delivery, outcome: str) -> None:
         if delivery.size == 0:
             return
-        measured = self._measure(admitted, delivery.usage, delivery.size)
+        measured = self._measure(admitted, delivery.usage, delivery.delivered)
         await self._settle(admitted, measured, delivery.ttft_ms, outcome)
 
-    def _measure(
-        self, admitted: Admitted, usage: Any, size: int, *, learn: bool = True
-    ) -> Measured:
+    def _measure(self, admitted: Admitted, usage: Any, delivered: Delivered) -> Measured:
         calibration = self._calibrations.setdefault(admitted.offer.name, Calibration())
-        return measure(usage, admitted.bounds, size, calibration)
+        return measure(usage, admitted.bounds, delivered, calibration)
 
     async def _settle(
         self, admitted: Admitted, measured: Measured, ttft_ms: int | None, outcome: str

@@ -67,9 +67,10 @@ async def _words(answer: Answer) -> tuple[str, str | None]:
         body = msgspec.json.decode(await answer.read(LARGEST_REFUSAL))
     except (UpstreamError, msgspec.DecodeError, UnicodeDecodeError):
         return "", None
-    error = body.get("error", body) if isinstance(body, dict) else None
+    # OpenAI's envelope, a bare text in its place, or FastAPI's `detail`.
+    error = body.get("error") or body.get("detail") or body if isinstance(body, dict) else body
     if not isinstance(error, dict):
-        return "", None
+        error = {"message": error}
     message, param = error.get("message"), error.get("param")
     return (
         message[:1000] if isinstance(message, str) else "",

@@ -38,21 +38,46 @@ class Bounds(msgspec.Struct, frozen=True):
     choices: int = 1
 
 
+class Delivered(msgspec.Struct, frozen=True):
+    """What a client got of an answer: bytes of text, and how many events of a stream had any."""
+
+    size: int
+    events: int = 0
+
+
 class Calibration:
-    """Running average of bytes per token of one offer, learnt from answers that were believed."""
+    """What a token of one offer is on average, learnt from answers that were believed."""
 
     def __init__(self) -> None:
         self.prompt = USUAL
         self.completion = USUAL
+        self._tokens = 0.0
+        self._events = 0.0
 
-    def learn(self, bounds: Bounds, delivered_bytes: int, measured: Measured) -> None:
+    def learn(self, bounds: Bounds, delivered: Delivered, measured: Measured) -> None:
         """Take one believed answer into the averages."""
         sent = measured.parts["input"] + measured.parts["cached_input"]
         made = measured.parts["output"] + measured.parts["reasoning"]
         if sent and bounds.prompt_bytes:
             self.prompt += LEARNING * (bounds.prompt_bytes / sent - self.prompt)
-        if made and delivered_bytes:
-            self.completion += LEARNING * (delivered_bytes / made - self.completion)
+        if made and delivered.size:
+            self.completion += LEARNING * (delivered.size / made - self.completion)
+        if delivered.events:
+            # The last token says that the answer ends; neither it nor hidden reasoning is an event.
+            told = max(measured.parts["output"] - 1, 0)
+            self._tokens += told - LEARNING * self._tokens
+            self._events += delivered.events - LEARNING * self._events
+
+    def output(self, delivered: Delivered, bound: int) -> int:
+        """Return how many tokens were likely delivered; some for any text, never above the bound.
+
+        Engines send an event for every token, or for every few: that tells more than bytes do.
+        There are never fewer tokens than events, and never more than bytes.
+        """
+        likely = estimate(delivered.size, self.completion, bound)
+        if self._events:
+            likely = round(delivered.events * self._tokens / self._events) or likely
+        return min(max(likely, delivered.events), delivered.size, bound)
 
 
 def parts(prompt: int, cached: int, completion: int, reasoning: int) -> dict[str, int]:
@@ -66,7 +91,7 @@ def parts(prompt: int, cached: int, completion: int, reasoning: int) -> dict[str
 
 
 def measure(
-    claimed: Any, bounds: Bounds, delivered_bytes: int, calibration: Calibration
+    claimed: Any, bounds: Bounds, delivered: Delivered, calibration: Calibration
 ) -> Measured:
     """Return what to bill: the claim when it is possible, else our estimate, never above bounds."""
     prompt = _number(claimed, "prompt_tokens")
@@ -74,17 +99,16 @@ def measure(
     cached = _detail(claimed, "prompt_tokens_details", "cached_tokens")
     reasoning = _detail(claimed, "completion_tokens_details", "reasoning_tokens")
     prompt_true = _prompt_is_possible(prompt, cached, bounds)
-    completion_true = _completion_is_possible(completion, reasoning, bounds, delivered_bytes)
+    completion_true = _completion_is_possible(completion, reasoning, bounds, delivered.size)
     if not prompt_true:
         prompt, cached = estimate(bounds.prompt_bytes, calibration.prompt, bounds.prompt), 0
         prompt = max(1, prompt)
     if not completion_true:
-        completion = estimate(delivered_bytes, calibration.completion, bounds.completion)
-        reasoning = 0
+        completion, reasoning = calibration.output(delivered, bounds.completion), 0
     believed = prompt_true and completion_true
     measured = Measured(parts(prompt, cached, completion, reasoning), estimated=not believed)
     if believed:
-        calibration.learn(bounds, delivered_bytes, measured)
+        calibration.learn(bounds, delivered, measured)
     return measured
 
 
