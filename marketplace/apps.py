@@ -1,10 +1,16 @@
 """The marketplace app."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
 class MarketplaceConfig(AppConfig):
-    """Registers the app."""
+    """Registers the app, and answers what the apps below ask."""
 
     name = "marketplace"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Load the answers; they need the models to be there."""
+        import_module("marketplace.answers")

@@ -37,41 +37,46 @@ def _call(kind: str, model: str) -> _Call:
     )
 
 
-def for_model(kind: str, model: str, base_url: str) -> list[Snippet]:
-    """Return the same call for curl, Python and JavaScript; the key comes from the environment."""
+def for_model(kind: str, model: str, base_url: str, *, key: str = "") -> list[Snippet]:
+    """Return the same call for curl, Python and JavaScript.
+
+    The key stands in it when one is given; otherwise it comes from the environment.
+    """
     call = _call(kind, model)
     return [
-        Snippet("curl", "curl", _curl(call, base_url)),
-        Snippet("python", "Python", _python(call, base_url)),
-        Snippet("javascript", "JavaScript", _javascript(call, base_url)),
+        Snippet("curl", "curl", _curl(call, base_url, key)),
+        Snippet("python", "Python", _python(call, base_url, key)),
+        Snippet("javascript", "JavaScript", _javascript(call, base_url, key)),
     ]
 
 
-def _curl(call: _Call, base_url: str) -> str:
+def _curl(call: _Call, base_url: str, key: str) -> str:
     return (
         f"curl {base_url}/{call.path} \\\n"
-        '  -H "Authorization: Bearer $TESSERA_API_KEY" \\\n'
+        f'  -H "Authorization: Bearer {key or "$TESSERA_API_KEY"}" \\\n'
         '  -H "Content-Type: application/json" \\\n'
         f"  -d '{json.dumps(call.arguments)}'"
     )
 
 
-def _python(call: _Call, base_url: str) -> str:
+def _python(call: _Call, base_url: str, key: str) -> str:
     arguments = "\n".join(f"    {name}={json.dumps(it)}," for name, it in call.arguments.items())
+    secret = json.dumps(key) if key else 'os.environ["TESSERA_API_KEY"]'
     return (
-        "import os\n\nfrom openai import OpenAI\n\n"
-        f'client = OpenAI(base_url="{base_url}", api_key=os.environ["TESSERA_API_KEY"])\n'
+        ("" if key else "import os\n\n") + "from openai import OpenAI\n\n"
+        f'client = OpenAI(base_url="{base_url}", api_key={secret})\n'
         f"answer = client.{call.method}(\n{arguments}\n)\n"
         f"print(answer.{call.result})"
     )
 
 
-def _javascript(call: _Call, base_url: str) -> str:
+def _javascript(call: _Call, base_url: str, key: str) -> str:
+    secret = json.dumps(key) if key else "process.env.TESSERA_API_KEY"
     arguments = "\n".join(f"  {name}: {json.dumps(it)}," for name, it in call.arguments.items())
     return (
         'import OpenAI from "openai";\n\n'
         "const client = new OpenAI({\n"
-        f'  baseURL: "{base_url}",\n  apiKey: process.env.TESSERA_API_KEY,\n}});\n'
+        f'  baseURL: "{base_url}",\n  apiKey: {secret},\n}});\n'
         f"const answer = await client.{call.method}({{\n{arguments}\n}});\n"
         f"console.log(answer.{call.result});"
     )

@@ -16,6 +16,11 @@ from tenants.scope import scope
 from tenants.services import api_keys
 
 
+def key_of(request: Request) -> ApiKey | None:
+    """Return the key the request came with; None when a person's session did."""
+    return request.auth if isinstance(request.auth, ApiKey) else None
+
+
 class ApiKeyOut(serializers.ModelSerializer[ApiKey]):
     """A key without its text."""
 
@@ -86,7 +91,12 @@ class KeyList(OrganizationView):
         wanted.is_valid(raise_exception=True)
         assert isinstance(request.user, User)  # noqa: S101 - the gate has seen to it
         with scope(self.organization):
-            minted = api_keys.create(self.organization, by=request.user, **wanted.validated_data)
+            minted = api_keys.create(
+                self.organization,
+                by=request.user,
+                through=key_of(request),
+                **wanted.validated_data,
+            )
             body = {"api_key": ApiKeyOut(minted.api_key).data, "key": minted.text}
         return Response(body, status=201, headers={"Cache-Control": "no-store"})
 
@@ -102,7 +112,7 @@ class KeyDetail(OrganizationView):
         assert isinstance(request.user, User)  # noqa: S101 - the gate has seen to it
         with scope(self.organization):
             key = get_object_or_404(self.organization.api_keys, pk=key_id)
-            api_keys.revoke(key, by=request.user)
+            api_keys.revoke(key, by=request.user, through=key_of(request))
         return Response(status=204)
 
 

@@ -1,5 +1,7 @@
 """What tenancy refuses."""
 
+from collections.abc import Sequence
+
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import Conflict, DomainError, Forbidden, NotFound
@@ -53,3 +55,26 @@ class SlugTaken(DomainError):
 
     code = "slug_taken"
     detail = _("This address is taken. Choose another.")
+
+
+class UnknownModel(DomainError):
+    """A key was to be bound to a model that the organization may not call."""
+
+    code = "unknown_model"
+    detail = _("The key names a model that your organization may not use.")
+
+    @classmethod
+    def named(cls, names: Sequence[str]) -> "UnknownModel":
+        """Return the refusal that names each of them at its field."""
+        sentence = _("“%(name)s” is not a model that your organization may use.")
+        return cls(field_errors={"allowed_models": [sentence % {"name": it} for it in names]})
+
+
+class KeyMadeAlready(Conflict):
+    """The same form was sent again."""
+
+    code = "key_made_already"
+    detail = _(
+        "This key was made already, and its text was shown then. If you do not have it, revoke "
+        "the key and make another."
+    )

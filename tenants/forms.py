@@ -1,12 +1,14 @@
 """What people may type about organizations, keys and members."""
 
 import zoneinfo
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from common.ids import uuid7
 from tenants.models import ApiKey, Invitation, Organization, Role
 
 
@@ -49,31 +51,42 @@ class OrganizationSettingsForm(forms.ModelForm[Organization]):
 
 
 class ApiKeyForm(forms.ModelForm[ApiKey]):
-    """A new key."""
+    """A new key; ``key_id`` makes two clicks one key."""
 
-    allowed_models = forms.CharField(
-        label=_("Models"),
+    allowed_models = forms.MultipleChoiceField(
+        label=_("Models it may call"),
         required=False,
-        max_length=1000,
-        help_text=_("Names separated by commas; empty means every model you may use."),
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("None ticked means every model that your organization may use."),
+        error_messages={
+            "invalid_choice": _("“%(value)s” is not a model that your organization may use."),
+        },
     )
     expires_at = forms.DateTimeField(
         label=_("Expires"),
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
-        help_text=_("Empty means never (UTC)."),
+        help_text=_("In UTC. Empty means never."),
     )
+    key_id = forms.UUIDField(required=False, initial=uuid7, widget=forms.HiddenInput)
 
     class Meta:
         model = ApiKey
-        fields = ("name", "expires_at", "rpm_limit")
+        fields = ("name", "allowed_models", "rpm_limit", "expires_at")
         labels = {"rpm_limit": _("Requests per minute")}
-        help_texts = {"rpm_limit": _("Empty means the model's own limit.")}
+        help_texts = {
+            "name": _("What calls with it: a program, a server, a person."),
+            "rpm_limit": _("Empty means the model's own limit."),
+        }
+        widgets = {"rpm_limit": forms.NumberInput(attrs={"min": 1, "inputmode": "numeric"})}
 
-    def clean_allowed_models(self) -> list[str]:
-        """Split the names."""
-        names = self.cleaned_data["allowed_models"].split(",")
-        return [name.strip() for name in names if name.strip()]
+    def __init__(self, *args: Any, models: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = self.fields["allowed_models"]
+        assert isinstance(choices, forms.MultipleChoiceField)  # noqa: S101 - declared above
+        choices.choices = [(name, name) for name in models]
+        if not models:
+            choices.help_text = _("No model is on offer yet; the key may call those to come.")
 
     def clean_expires_at(self) -> Any:
         """Refuse a key that is born dead."""

@@ -19,6 +19,10 @@ class ApiKeyQuerySet(LockingQuerySet["ApiKey"]):
         unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=Now())
         return self.filter(unexpired, revoked_at=None)
 
+    def closed(self) -> "ApiKeyQuerySet":
+        """Those that never open it again."""
+        return self.filter(models.Q(expires_at__lte=Now()) | models.Q(revoked_at__isnull=False))
+
 
 class ApiKey(TimeStamped):
     """A key: shown once when made, kept as its SHA-256 alone."""

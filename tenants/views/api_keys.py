@@ -1,26 +1,43 @@
 """Keys: the list, a new one shown once, revoking."""
 
 import uuid
+from collections.abc import Sequence
 
 from django.conf import settings
+from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from tenants import ports
 from tenants.access import TenantRequest, requires
+from tenants.errors import KeyMadeAlready
 from tenants.forms import ApiKeyForm
 from tenants.models import Permission
+from tenants.queries import with_use
 from tenants.services import api_keys
+
+PAGE = 50
 
 
 @require_safe
 @requires(Permission.KEYS_READ)
 def key_list(request: TenantRequest) -> HttpResponse:
-    """List the organization's keys, newest first."""
-    keys = request.organization.api_keys.select_related("created_by", "project")
+    """List the keys that open the door, newest first; the others on a page of their own."""
+    is_closed = request.GET.get("state") == "closed"
+    every = request.organization.api_keys.select_related("created_by")
+    usable, closed = every.usable(), every.closed()
+    page = Paginator(closed if is_closed else usable, PAGE).get_page(request.GET.get("page"))
     context = {
-        "keys": keys,
+        "page": page,
+        "keys": with_use(request.organization, page),
+        "is_closed": is_closed,
+        "usable_count": usable.count(),
+        "closed_count": closed.count(),
         "may_manage": request.membership.can(Permission.KEYS_MANAGE),
         "nav_section": "keys",
     }
@@ -31,19 +48,38 @@ def key_list(request: TenantRequest) -> HttpResponse:
 @never_cache
 @requires(Permission.KEYS_MANAGE)
 def key_create(request: TenantRequest) -> HttpResponse:
-    """Make a key and show it, this once, with a ready snippet."""
-    form = ApiKeyForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        minted = api_keys.create(request.organization, by=request.user, **form.cleaned_data)
-        context = {
-            "minted": minted,
-            "api_base_url": f"{settings.PUBLIC_URL}/v1",
-            "nav_section": "keys",
-        }
-        return render(request, "tenants/key_created.html", context, status=201)
-    context = {"form": form, "nav_section": "keys"}
+    """Make a key and show it, this once, with the first call ready to copy."""
+    models = ports.catalogue.names(request.organization)
+    posted = request.POST if request.method == "POST" else None
+    form = ApiKeyForm(posted, models=models)
+    if form.is_valid():
+        try:
+            minted = api_keys.create(request.organization, by=request.user, **form.cleaned_data)
+        except KeyMadeAlready as refusal:
+            messages.warning(request, str(refusal.detail))
+            return redirect("tenants:key-list", org=request.organization.slug)
+        return _shown_once(request, minted, minted.api_key.allowed_models or models)
+    context = {"form": form, "crumbs": _crumbs(request), "nav_section": "keys"}
     status = 422 if form.is_bound else 200
     return render(request, "tenants/key_create.html", context, status=status)
+
+
+def _shown_once(
+    request: TenantRequest, minted: api_keys.MintedKey, models: Sequence[str]
+) -> HttpResponse:
+    base_url = f"{settings.PUBLIC_URL}/v1"
+    context = {
+        "minted": minted,
+        "base_url": base_url,
+        "samples": ports.catalogue.first_call(models, key=minted.text, base_url=base_url),
+        "crumbs": _crumbs(request),
+        "nav_section": "keys",
+    }
+    return render(request, "tenants/key_created.html", context, status=201)
+
+
+def _crumbs(request: TenantRequest) -> list[tuple[str, str]]:
+    return [(_("API keys"), reverse("tenants:key-list", args=[request.organization.slug]))]
 
 
 @require_POST
@@ -52,4 +88,5 @@ def key_revoke(request: TenantRequest, key_id: uuid.UUID) -> HttpResponse:
     """Close a key for ever."""
     key = get_object_or_404(request.organization.api_keys, pk=key_id)
     api_keys.revoke(key, by=request.user)
+    messages.success(request, _("“%(name)s” is revoked.") % {"name": key.name})
     return redirect("tenants:key-list", org=request.organization.slug)

@@ -1,0 +1,68 @@
+"""What tenancy asks the apps above it.
+
+Each of them puts its answer here once, when Django has loaded the apps (``AppConfig.ready()``).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from common.money import Money
+from tenants.models import Organization
+
+
+class Sample(Protocol):
+    """Code to copy, in one language."""
+
+    @property
+    def name(self) -> str:
+        """A word for the page's addresses: ``curl``."""
+
+    @property
+    def label(self) -> str:
+        """The language as people write it."""
+
+    @property
+    def code(self) -> str:
+        """The code itself."""
+
+
+class Catalogue(Protocol):
+    """Which models there are to call."""
+
+    def names(self, organization: Organization) -> Sequence[str]:
+        """Return the names of the models that the organization may call, in order."""
+
+    def first_call(self, names: Sequence[str], *, key: str, base_url: str) -> Sequence[Sample]:
+        """Return a call of one of these models in several languages, with the key filled in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How a key has been used to call models."""
+
+    #: The beginning of the quarter of an hour.
+    last_at: datetime
+    last_model: str
+    requests_last_day: int
+
+
+class KeyUse(Protocol):
+    """What keys were used for."""
+
+    def of(self, organization: Organization) -> Mapping[UUID, Use]:
+        """Return, by key, its use in the last three months; keys without any are left out."""
+
+
+class Purses(Protocol):
+    """What organizations have left."""
+
+    def balances(self, organizations: Iterable[Organization]) -> Mapping[UUID, Money]:
+        """Return each organization's live balance in its own currency."""
+
+
+catalogue: Catalogue
+key_use: KeyUse
+purses: Purses
