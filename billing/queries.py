@@ -5,16 +5,16 @@ Called inside a scope (or as the service); periods are half-open.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.db.models import F, QuerySet, Sum
-from django.db.models.functions import TruncDate
 
 from billing.models import AccountKind, CreditGrant, LedgerEntry, RatedUsage, SpendBucket
 from common.money import Money
+from metering.models import UsageEvent
+from metering.queries import Cut, Labels
 from tenants.models import Organization
 
 ZERO = Decimal(0)
@@ -75,63 +75,37 @@ def grants(organization: Organization) -> QuerySet[CreditGrant, CreditGrant]:
     return usable.filter(organization=organization).select_related("token_class", "wallet")
 
 
-def worth(organization: Organization, event_ids: Iterable[str]) -> dict[str, Money]:
-    """Return what these requests are worth, by event id."""
-    rated = RatedUsage.objects.filter(organization=organization, event_id__in=list(event_ids))
-    return {row.event_id: Money(row.amount, row.currency) for row in rated}
-
-
-@dataclass(frozen=True, slots=True)
-class Spend:
-    """The worth of some requests under one heading: a day, a model's name or a key's id."""
-
-    label: date | str | UUID | None
-    requests: int
-    worth: Money
-
-
-def _spend(
-    organization: Organization, start: datetime, end: datetime
-) -> QuerySet[SpendBucket, SpendBucket]:
-    return SpendBucket.objects.filter(
-        organization=organization,
-        currency=organization.currency,
-        starts_at__gte=start,
-        starts_at__lt=end,
+def worth(events: Iterable[UsageEvent]) -> dict[UUID, Money]:
+    """Return what these requests of one organization are worth, by their row's id."""
+    wanted = {event.pk: event for event in events}
+    # The id of the event is what the index knows; the row's own tells two sources apart.
+    rated = RatedUsage.objects.filter(
+        organization__in={event.organization_id for event in wanted.values()},
+        event_id__in=[event.event_id for event in wanted.values()],
     )
+    return {row.pk: Money(row.amount, row.currency) for row in rated if row.pk in wanted}
+
+
+def rated(event: UsageEvent) -> RatedUsage | None:
+    """Return what this request is worth and which grants paid for it."""
+    rows = RatedUsage.objects.filter(organization=event.organization_id, event_id=event.event_id)
+    return rows.filter(pk=event.pk).first()
+
+
+def spend(cut: Cut, *by: str) -> dict[Labels, Money]:
+    """Return the worth of usage under each heading (day, model, key), in their order."""
+    currency = cut.organization.currency
+    buckets = SpendBucket.objects.filter(currency=currency)
+    rows = cut.grouped(buckets, *by).annotate(total=Sum("amount"))
+    return {tuple(row[name] for name in by): Money(row["total"], currency) for row in rows}
 
 
 def spent(organization: Organization, *, start: datetime, end: datetime) -> Money:
     """Return the worth of the period's usage."""
-    total = _spend(organization, start, end).aggregate(total=Sum("amount"))["total"]
+    cut = Cut(organization, start, end)
+    buckets = cut.of(SpendBucket.objects.filter(currency=organization.currency))
+    total = buckets.aggregate(total=Sum("amount"))["total"]
     return Money(total or ZERO, organization.currency)
-
-
-def spend_by_day(organization: Organization, *, start: datetime, end: datetime) -> list[Spend]:
-    """Return the days with usage, oldest first, cut in the organization's time zone."""
-    zone = ZoneInfo(organization.time_zone)
-    buckets = _spend(organization, start, end).annotate(label=TruncDate("starts_at", tzinfo=zone))
-    return _summed(buckets, "label", organization.currency)
-
-
-def spend_by_model(organization: Organization, *, start: datetime, end: datetime) -> list[Spend]:
-    """Return the models called, by name."""
-    buckets = _spend(organization, start, end).annotate(label=F("offer_name"))
-    return _summed(buckets, "label", organization.currency)
-
-
-def spend_by_key(organization: Organization, *, start: datetime, end: datetime) -> list[Spend]:
-    """Return the keys used, by id."""
-    buckets = _spend(organization, start, end).annotate(label=F("api_key_id"))
-    return _summed(buckets, "label", organization.currency)
-
-
-def _summed(buckets: QuerySet[SpendBucket, SpendBucket], label: str, currency: str) -> list[Spend]:
-    rows = buckets.values(label).annotate(count=Sum("requests"), total=Sum("amount"))
-    return [
-        Spend(row[label], row["count"], Money(row["total"], currency))
-        for row in rows.order_by(label)
-    ]
 
 
 def balances(organizations: Iterable[Organization]) -> Mapping[UUID, Money]:

@@ -12,6 +12,8 @@ from tenants.models import ApiKey, Organization, Project
 
 #: The disjoint parts of a request's tokens: what is in one is in no other.
 TOKEN_PARTS = ("input", "cached_input", "output", "reasoning")
+#: Outcomes of requests that we broke off; a client that leaves early is no failure.
+FAILURES = frozenset({"failed", "interrupted", "upstream_failed"})
 
 
 class UsageEvent(AppendOnly):

@@ -1,33 +1,73 @@
-"""How much was used: by day, by model, by key; and the latest requests.
+"""How much was used: by day, by model, by key; and the requests one by one.
 
 Called inside a scope (or as the service); periods are half-open.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import F, Max, QuerySet, Sum
+from django.db.models import F, Model, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
 from metering.models import UsageBucket, UsageEvent
 from tenants.models import Organization
+
+M = TypeVar("M", bound=Model)
+#: What sums stand under: a day, a model's name, a key's id (none where usage came without one).
+Label = date | str | UUID | None
+Labels = tuple[Label, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A part of an organization's usage: a period, and one model or one key where it is named.
+
+    Sums are kept by quarter of an hour, so a period begins and ends on one, as every day does.
+    """
+
+    organization: Organization
+    start: datetime
+    end: datetime
+    #: Days begin and end in this zone.
+    time_zone: str = "UTC"
+    offer_name: str = ""
+    api_key_id: UUID | None = None
+
+    def of(self, rows: QuerySet[M, M], *, moment: str = "starts_at") -> QuerySet[M, M]:
+        """Return the rows that lie in it, by the column that says when they happened."""
+        period = {f"{moment}__gte": self.start, f"{moment}__lt": self.end}
+        rows = rows.filter(organization=self.organization, **period)
+        if self.offer_name:
+            rows = rows.filter(offer_name=self.offer_name)
+        if self.api_key_id:
+            rows = rows.filter(api_key_id=self.api_key_id)
+        return rows
+
+    def grouped(self, rows: QuerySet[M, M], *by: str) -> QuerySet[M, dict[str, Any]]:
+        """Return the buckets that lie in it under a heading for each of day, model and key named."""
+        headings = {
+            "day": TruncDate("starts_at", tzinfo=ZoneInfo(self.time_zone)),
+            "model": F("offer_name"),
+            "key": F("api_key_id"),
+        }
+        return self.of(rows).values(**{name: headings[name] for name in by}).order_by(*by)
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Sums over some requests."""
 
-    requests: int
-    failures: int
-    input_tokens: int
-    cached_input_tokens: int
-    output_tokens: int
-    reasoning_tokens: int
-    mean_ttft_ms: int | None
+    requests: int = 0
+    failures: int = 0
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    ttft_ms_sum: int = 0
+    ttft_count: int = 0
 
     @property
     def total_tokens(self) -> int:
@@ -35,137 +75,63 @@ class Usage:
         prompt = self.input_tokens + self.cached_input_tokens
         return prompt + self.output_tokens + self.reasoning_tokens
 
+    @property
+    def mean_ttft_ms(self) -> int | None:
+        """Return how long the first token took on average, where it was measured."""
+        return round(self.ttft_ms_sum / self.ttft_count) if self.ttft_count else None
 
-@dataclass(frozen=True, slots=True)
-class DayUsage:
-    """One day in the organization's time zone."""
-
-    day: date
-    usage: Usage
-
-
-@dataclass(frozen=True, slots=True)
-class ModelUsage:
-    """One model, by the name it is called under."""
-
-    offer_name: str
-    usage: Usage
+    def __add__(self, other: "Usage") -> "Usage":
+        sums = {name: getattr(self, name) + getattr(other, name) for name in self.__slots__}
+        return Usage(**sums)
 
 
-@dataclass(frozen=True, slots=True)
-class KeyUsage:
-    """One API key."""
-
-    api_key_id: UUID | None
-    name: str
-    usage: Usage
+_SUMS = {name: Sum(name) for name in Usage.__slots__}
 
 
-_SUMS = {
-    name: Sum(name)
-    for name in (
-        "requests",
-        "failures",
-        "input_tokens",
-        "cached_input_tokens",
-        "output_tokens",
-        "reasoning_tokens",
-        "ttft_ms_sum",
-        "ttft_count",
-    )
-}
+def usage(cut: Cut, *by: str) -> dict[Labels, Usage]:
+    """Return the sums under each heading (day, model, key), in their order; days without are absent."""
+    rows = cut.grouped(UsageBucket.objects.all(), *by).annotate(**_SUMS)
+    return {
+        tuple(row[name] for name in by): Usage(**{name: row[name] for name in _SUMS})
+        for row in rows
+    }
 
 
-def _usage(row: Any) -> Usage:
-    count = row["ttft_count"]
-    return Usage(
-        requests=row["requests"],
-        failures=row["failures"],
-        input_tokens=row["input_tokens"],
-        cached_input_tokens=row["cached_input_tokens"],
-        output_tokens=row["output_tokens"],
-        reasoning_tokens=row["reasoning_tokens"],
-        mean_ttft_ms=round(row["ttft_ms_sum"] / count) if count else None,
-    )
+def total(cut: Cut) -> Usage:
+    """Return the sums of the whole."""
+    row = cut.of(UsageBucket.objects.all()).aggregate(**_SUMS)
+    return Usage(**{name: value or 0 for name, value in row.items()})
 
 
-def _buckets(
-    organization: Organization, start: datetime, end: datetime
-) -> QuerySet[UsageBucket, UsageBucket]:
-    return UsageBucket.objects.filter(
-        organization=organization, starts_at__gte=start, starts_at__lt=end
-    )
+def models_used(cut: Cut) -> list[str]:
+    """Return the names of the models called, in order."""
+    names = cut.of(UsageBucket.objects.all()).order_by("offer_name")
+    return list(names.values_list("offer_name", flat=True).distinct())
 
 
-def total(organization: Organization, *, start: datetime, end: datetime) -> Usage:
-    """Return the sums of the period."""
-    row = _buckets(organization, start, end).aggregate(**_SUMS)
-    return _usage({name: value or 0 for name, value in row.items()})
+def requests(cut: Cut, *, limit: int, before: UsageEvent | None = None) -> list[UsageEvent]:
+    """Return the latest requests with their keys, newest first; older ones than ``before`` if named."""
+    events = cut.of(UsageEvent.objects.all(), moment="occurred_at").select_related("api_key")
+    if before is not None:
+        older = Q(occurred_at__lt=before.occurred_at) | Q(id__lt=before.pk)
+        events = events.filter(older, occurred_at__lte=before.occurred_at)
+    return list(events.order_by("-occurred_at", "-id")[:limit])
 
 
-def by_day(organization: Organization, *, start: datetime, end: datetime) -> list[DayUsage]:
-    """Return the days with usage, oldest first, cut in the organization's time zone."""
-    zone = ZoneInfo(organization.time_zone)
-    rows = (
-        _buckets(organization, start, end)
-        .annotate(day=TruncDate("starts_at", tzinfo=zone))
-        .values("day")
-        .annotate(**_SUMS)
-        .order_by("day")
-    )
-    return [DayUsage(row["day"], _usage(row)) for row in rows]
+def request_named(organization: Organization, event_id: str) -> UsageEvent | None:
+    """Return the request of this id, with its key; the newest should several sources use the id."""
+    if "\0" in event_id:  # PostgreSQL takes no such text.
+        return None
+    events = UsageEvent.objects.filter(organization=organization, event_id=event_id)
+    return events.select_related("api_key").order_by("-recorded_at", "-id").first()
 
 
-def by_model(organization: Organization, *, start: datetime, end: datetime) -> list[ModelUsage]:
-    """Return the models called, busiest first."""
-    rows = (
-        _buckets(organization, start, end)
-        .values("offer_name")
-        .annotate(**_SUMS)
-        .order_by("-requests", "offer_name")
-    )
-    return [ModelUsage(row["offer_name"], _usage(row)) for row in rows]
-
-
-def by_key(organization: Organization, *, start: datetime, end: datetime) -> list[KeyUsage]:
-    """Return the keys used, busiest first."""
-    rows = (
-        _buckets(organization, start, end)
-        .values("api_key_id", name=F("api_key__name"))
-        .annotate(**_SUMS)
-        .order_by("-requests", "name")
-    )
-    return [KeyUsage(row["api_key_id"], row["name"] or "", _usage(row)) for row in rows]
-
-
-def latest_requests(organization: Organization, *, limit: int = 50) -> list[UsageEvent]:
-    """Return the newest events with their keys, newest first."""
-    events = UsageEvent.objects.filter(organization=organization).select_related("api_key")
-    return list(events.order_by("-recorded_at", "-id")[:limit])
+def newest(organization: Organization) -> str:
+    """Return the id of the request learnt of last, or nothing."""
+    events = UsageEvent.objects.filter(organization=organization).order_by("-recorded_at", "-id")
+    return events.values_list("event_id", flat=True).first() or ""
 
 
 def has_usage(organization: Organization) -> bool:
     """Whether the organization has made a call yet."""
     return UsageBucket.objects.filter(organization=organization).exists()
-
-
-@dataclass(frozen=True, slots=True)
-class Activity:
-    """How much one organization used, for the operator."""
-
-    organization_id: UUID
-    requests: int
-    last_active: datetime
-
-
-def activity(organizations: Iterable[UUID], *, start: datetime) -> dict[UUID, Activity]:
-    """Return each organization's requests since ``start``; as the service."""
-    rows = (
-        UsageBucket.objects.filter(organization__in=list(organizations), starts_at__gte=start)
-        .values("organization_id")
-        .annotate(total=Sum("requests"), last=Max("starts_at"))
-    )
-    return {
-        row["organization_id"]: Activity(row["organization_id"], row["total"], row["last"])
-        for row in rows
-    }

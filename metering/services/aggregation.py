@@ -8,7 +8,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 
 from common.ids import uuid7
-from metering.models import TOKEN_PARTS
+from metering.models import FAILURES, TOKEN_PARTS
 from metering.services.ingestion import Event
 from metering.services.rows import as_json
 
@@ -88,7 +88,7 @@ def _key(event: Event) -> Key:
 def _counts(event: Event) -> dict[str, int]:
     return {
         "requests": 1,
-        "failures": int(event.outcome == "failed"),
+        "failures": int(event.outcome in FAILURES),
         **{f"{part}_tokens": event.parts.get(part, 0) for part in TOKEN_PARTS},
         "ttft_ms_sum": event.ttft_ms or 0,
         "ttft_count": int(event.ttft_ms is not None),
