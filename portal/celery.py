@@ -22,6 +22,8 @@ app.conf.beat_schedule = {
         "schedule": timedelta(minutes=5),
     },
     "close periods": {"task": "billing.close_periods", "schedule": HOURLY},
+    "watch compute jobs": {"task": "compute.sweep", "schedule": timedelta(seconds=5)},
+    "cancel orphaned jobs": {"task": "compute.cancel_orphans", "schedule": HOURLY},
     "make partitions": {"task": "metering.make_partitions", "schedule": DAILY},
 }
 app.conf.beat_schedule_filename = os.environ.get("CELERY_BEAT_SCHEDULE", "/tmp/tessera-beat")  # noqa: S108

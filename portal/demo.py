@@ -13,6 +13,7 @@ from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.conf import settings
 
 from common.database import service
+from compute import demo as clusters
 from marketplace import demo as catalogue
 from tenants.models import Membership, Organization, Role, User
 from tenants.scope import scope
@@ -63,6 +64,7 @@ def seed() -> dict[str, Any]:
         return found
     password = secrets.token_urlsafe(12)
     catalogue.seed()
+    clusters.seed()
     staff = _person("staff@operator.example", "Sam Staff", password, is_staff=True)
     founder = _person("founder@startup.example", "Fay Founder", password)
     minister = _person("admin@ministry.example", "Ada Admin", password)

@@ -50,6 +50,7 @@ class Environment:
     operator_logo: Path | None
     operator_accent: str
     metering_durability: str
+    files_region: str
 
     embedded_database: bool
     embedded_redis: bool
@@ -110,13 +111,14 @@ def read(given: Mapping[str, str]) -> Environment:
     stripe = payments(text, port, secret_key)
     embedded = not any(text(name) for name in ("DATABASE_URL", "REDIS_URL", "ENGINE_URL"))
     embedded = embedded and not text("STRIPE_API_KEY")
+    demo = variables.boolean("DEMO", text("DEMO", "true" if embedded else "false"))
     return Environment(
         state=state,
         port=port,
         public_url=public_url,
         allowed_hosts=hosts(text, public_url),
         debug=variables.boolean("DEBUG", text("DEBUG", "false")),
-        demo=variables.boolean("DEMO", text("DEMO", "true" if embedded else "false")),
+        demo=demo,
         secret_key=secret_key,
         app=app,
         service=service,
@@ -136,6 +138,8 @@ def read(given: Mapping[str, str]) -> Environment:
         metering_durability=variables.choice(
             "METERING_DURABILITY", text("METERING_DURABILITY", "journal"), ("journal", "commit")
         ),
+        # The demo's only region; an operator says where the disk stands before files are taken.
+        files_region=text("FILES_REGION", "eu-paris" if demo else ""),
         embedded_database=not text("DATABASE_URL"),
         embedded_redis=not text("REDIS_URL"),
         embedded_engine=not text("ENGINE_URL"),

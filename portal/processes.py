@@ -37,6 +37,8 @@ def servers(env: Environment) -> list[Program]:
         programs.append(loopback_stripe(env))
     if env.embedded_engine:
         programs.append(demo_engine(env))
+    if env.demo:
+        programs.append(demo_cluster(env))
     return programs
 
 
@@ -87,6 +89,12 @@ def loopback_stripe(env: Environment) -> Program:
 def demo_engine(env: Environment) -> Program:
     """An inference engine that simulates."""
     return python("engine", "-m", "gateway.upstreams.demo", "--port", str(env.engine_port))
+
+
+def demo_cluster(env: Environment) -> Program:
+    """A cluster of one machine, without walls between tenants."""
+    root = env.state / "compute" / "local"
+    return python("cluster", "-m", "compute.schedulers.local", "--root", str(root))
 
 
 def ports(env: Environment) -> dict[int, str]:

@@ -242,6 +242,30 @@ CONTENT_SECURITY_POLICY = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 
+#: Customers' files: where they lie, in which region that is, how much one and all may hold.
+FILES_REGION = ENV.files_region
+FILES_LARGEST = 512_000_000
+FILES_QUOTA = 10_000_000_000
+# A body is spooled beside the files, so that it can be moved into its place and not be copied.
+FILE_UPLOAD_TEMP_DIR = STATE_DIR / "files" / "incoming"
+STORAGES = {
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {
+            "location": STATE_DIR / "files" / "kept",
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
+    },
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+
+#: What jobs write, until it is taken over; the folder of the local cluster beside it.
+ARTIFACTS_ROOT = STATE_DIR / "artifacts"
+COMPUTE_ROOT = STATE_DIR / "compute"
+#: Nothing stands between tenants on the local cluster: it is for the demo.
+ALLOW_CLUSTERS_WITHOUT_ISOLATION = ENV.demo
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "tenants.authentication.ApiKeyAuthentication",

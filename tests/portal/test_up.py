@@ -22,6 +22,7 @@ CHILDREN = {
     "beat": "celery --quiet -A portal beat",
     "stripe": "billing.payments.loopback",
     "engine": "gateway.upstreams.demo",
+    "cluster": "compute.schedulers.local",
     "postgres": "pginstall18/bin/postgres",
     "valkey": "valkey-server",
 }

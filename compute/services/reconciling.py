@@ -1,0 +1,93 @@
+"""Bringing jobs and clusters together: look, then write; safe to run any number of times at once.
+
+No transaction is open while a cluster is asked. What it answered is written only under the lease
+it was asked under.
+"""
+
+import uuid
+from datetime import timedelta
+
+import structlog
+from django.utils import timezone
+
+from common.database import service
+from compute.models import Cluster, ComputeJob
+from compute.scheduler import JobStatus, Outcome, Phase, Rejected, Scheduler, Unreachable
+from compute.schedulers.registry import scheduler_of
+from compute.services import findings, leases
+from compute.services.findings import Finding
+from compute.services.leases import Leased
+
+log = structlog.get_logger(__name__)
+
+#: A cancelled job that has not ended after this long is killed.
+PATIENCE = timedelta(seconds=60)
+CANCELLED = JobStatus(Phase.ENDED, "Cancelled before it was submitted.", Outcome.CANCELLED)
+CANCEL = ComputeJob.Desired.CANCEL
+
+
+def reconcile(job_id: uuid.UUID) -> None:
+    """Bring one job nearer to what is wished."""
+    with service():
+        job = ComputeJob.objects.select_related("cluster").filter(pk=job_id).first()
+    if job is not None:
+        _tend(job.cluster, job_id)
+
+
+def sweep() -> int:
+    """Look at every open job of every cluster; return how many were free to be looked at."""
+    with service():
+        clusters = list(Cluster.objects.filter(jobs__in=ComputeJob.objects.open()).distinct())
+    return sum(_tend(cluster) for cluster in clusters)
+
+
+def _tend(cluster: Cluster, job_id: uuid.UUID | None = None) -> int:
+    taken = leases.take(cluster, job_id)
+    if not taken:
+        return 0
+    trouble = ""
+    found: dict[uuid.UUID, Finding] = {}
+    try:
+        _ask(scheduler_of(cluster), taken, found)
+    except Unreachable as error:
+        # Nothing is known, so nothing changes: an outage must not fail the jobs that run on.
+        trouble = str(error)[:300]
+        log.warning("cluster_unreachable", cluster=cluster.slug, trouble=trouble)
+    for leased in taken:
+        findings.record(leased.job, found.get(leased.job.pk))
+    with service():
+        Cluster.objects.filter(pk=cluster.pk).update(trouble=trouble, asked_at=timezone.now())
+    return len(taken)
+
+
+def _ask(scheduler: Scheduler, taken: list[Leased], found: dict[uuid.UUID, Finding]) -> None:
+    known = {leased.job.handle: leased.job for leased in taken if leased.job.handle}
+    seen = scheduler.status(list(known)) if known else {}
+    for handle, status in seen.items():
+        found[known[handle].pk] = Finding(status, handle)
+    for leased in taken:
+        if leased.job.handle is None:
+            found[leased.job.pk] = _place(scheduler, leased)
+    for handle, job in known.items():
+        if job.desired == CANCEL and seen[handle].phase in (Phase.PENDING, Phase.RUNNING):
+            scheduler.cancel(handle, force=_is_late(job))
+
+
+def _place(scheduler: Scheduler, leased: Leased) -> Finding:
+    """Submit a job that provably is not there; find one that may be."""
+    job = leased.job
+    handle = None if leased.is_first else scheduler.find(job.name)
+    if handle is not None:
+        return Finding(JobStatus(Phase.PENDING), handle)
+    if not leased.may_submit:
+        return Finding(JobStatus(Phase.ABSENT))
+    if job.desired == CANCEL:
+        return Finding(CANCELLED)
+    try:
+        return Finding(JobStatus(Phase.PENDING), scheduler.submit(job.job_spec))
+    except Rejected as refusal:
+        return Finding(JobStatus(Phase.ENDED, str(refusal), Outcome.LAUNCH_FAILED))
+
+
+def _is_late(job: ComputeJob) -> bool:
+    return job.cancel_asked_at is not None and timezone.now() - job.cancel_asked_at > PATIENCE
