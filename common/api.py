@@ -1,11 +1,15 @@
 """The management API's one error shape and its pagination."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import IO, Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, ValidationError
+from django.db.models import QuerySet
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.pagination import CursorPagination
+from rest_framework.parsers import JSONParser
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as rest_exception_handler
 
@@ -18,6 +22,31 @@ class NewestFirstPagination(CursorPagination):
     ordering = "-id"
     page_size_query_param = "limit"
     max_page_size = 200
+
+    def paginate_queryset(
+        self, queryset: QuerySet[Any] | Sequence[Any], request: Request, view: Any = None
+    ) -> list[Any] | None:
+        """Return the page; a cursor that names no row of ours is not found."""
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (ValidationError, ValueError):
+            raise exceptions.NotFound(self.invalid_cursor_message) from None
+
+
+class BoundedJSONParser(JSONParser):
+    """Reads JSON; what is nested deeper than Python reads is refused like any malformed body."""
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Return what the body says."""
+        try:
+            return super().parse(stream, media_type, parser_context)
+        except RecursionError:
+            raise exceptions.ParseError("The body is nested too deeply.") from None
 
 
 def _domain(error: DomainError) -> Response:
@@ -34,6 +63,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     """Answer every refusal as ``{"code", "detail", "field_errors"?}``."""
     if isinstance(error, DomainError):
         return _domain(error)
+    if isinstance(error, RequestDataTooBig):
+        return Response({"code": "request_too_large", "detail": str(error)}, status=413)
     response = rest_exception_handler(error, context)
     if response is None:
         return None

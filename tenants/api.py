@@ -21,6 +21,10 @@ def key_of(request: Request) -> ApiKey | None:
     return request.auth if isinstance(request.auth, ApiKey) else None
 
 
+#: What the column holds.
+MOST_PER_MINUTE = 2_147_483_647
+
+
 class ApiKeyOut(serializers.ModelSerializer[ApiKey]):
     """A key without its text."""
 
@@ -40,7 +44,9 @@ class ApiKeyIn(serializers.Serializer[Any]):
         child=serializers.CharField(max_length=100), default=list, max_length=100
     )
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
-    rpm_limit = serializers.IntegerField(min_value=1, required=False, allow_null=True)
+    rpm_limit = serializers.IntegerField(
+        min_value=1, max_value=MOST_PER_MINUTE, required=False, allow_null=True
+    )
 
 
 class MintedKeyOut(serializers.Serializer[Any]):

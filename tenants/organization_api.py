@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rest_framework.exceptions import NotFound, PermissionDenied
+from rest_framework.exceptions import MethodNotAllowed, NotFound, PermissionDenied
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -32,7 +32,10 @@ class OrganizationView(APIView):
         membership = membership_of(user, self.kwargs["org"]) if isinstance(user, User) else None
         if membership is None or not _key_fits(key, membership):
             raise NotFound
-        needed = self.permissions[request.method or "GET"]
+        method = request.method or ""
+        needed = self.permissions.get("GET" if method == "HEAD" else method)
+        if needed is None:
+            raise MethodNotAllowed(method)
         if not membership.can(needed):
             raise PermissionDenied("Your role does not allow this.")
         if isinstance(key, ApiKey) and MANAGEMENT not in key.scopes:
