@@ -1,7 +1,6 @@
 """Who calls: the key, checked offline, then looked up by digest and remembered for five seconds."""
 
 import asyncio
-import ipaddress
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -76,17 +75,9 @@ def check(caller: Caller | None, address: str) -> Caller:
         raise InvalidKey("The API key has expired. Create a new one.", code="expired_api_key")
     if caller.organization_status != "active":
         raise Refused("The organization is suspended.", code="organization_suspended")
-    if caller.ip_ranges and not _within(address, caller.ip_ranges):
+    if caller.ip_ranges and not keys.is_within(address, caller.ip_ranges):
         raise Refused("The API key may not be used from this address.", code="ip_not_allowed")
     return caller
-
-
-def _within(address: str, ranges: list[str]) -> bool:
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return any(ip in ipaddress.ip_network(each, strict=False) for each in ranges)
 
 
 class KeyDirectory:

@@ -1,13 +1,19 @@
 """Keys on the management API."""
 
+from datetime import timedelta
+
+from django.db.models import Q
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
 from common.database import service
 from tenants import keys
-from tenants.models import ApiKey, User
+from tenants.models import ApiKey, Organization, User
+
+#: When a key was last used is written down this often.
+NOTED_EVERY = timedelta(minutes=1)
 
 
 class ApiKeyAuthentication(BaseAuthentication):
@@ -21,17 +27,36 @@ class ApiKeyAuthentication(BaseAuthentication):
         if not keys.is_well_formed(key):
             raise AuthenticationFailed("The API key is not valid.")
         with service():
-            found = (
-                ApiKey.objects.usable()
-                .select_related("organization", "created_by")
-                .filter(digest=keys.digest(key))
-                .first()
-            )
+            found = _usable(key)
             if found is None:
                 raise AuthenticationFailed("The API key is not valid.")
-            ApiKey.objects.filter(pk=found.pk).update(last_used_at=timezone.now())
+            _check(found, request.META.get("REMOTE_ADDR") or "")
+            _note_use(found)
         return found.created_by, found
 
     def authenticate_header(self, request: Request) -> str:
         """Make a refusal a 401."""
         return "Bearer"
+
+
+def _usable(key: str) -> ApiKey | None:
+    """Return the key whose maker may still sign in."""
+    usable = ApiKey.objects.usable().filter(created_by__is_active=True)
+    return (
+        usable.select_related("organization", "created_by").filter(digest=keys.digest(key)).first()
+    )
+
+
+def _check(key: ApiKey, address: str) -> None:
+    if key.organization.status != Organization.Status.ACTIVE:
+        raise PermissionDenied("The organization is suspended.", code="organization_suspended")
+    if key.ip_ranges and not keys.is_within(address, key.ip_ranges):
+        raise PermissionDenied(
+            "The API key may not be used from this address.", code="ip_not_allowed"
+        )
+
+
+def _note_use(key: ApiKey) -> None:
+    now = timezone.now()
+    long_ago = Q(last_used_at=None) | Q(last_used_at__lt=now - NOTED_EVERY)
+    ApiKey.objects.filter(long_ago, pk=key.pk).update(last_used_at=now)

@@ -5,9 +5,11 @@ refused without a look-up. Only the SHA-256 of the whole key is ever stored.
 """
 
 import hashlib
+import ipaddress
 import re
 import secrets
 import zlib
+from collections.abc import Iterable
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 RANDOM_DIGITS = 43
@@ -44,3 +46,14 @@ def is_well_formed(key: str) -> bool:
 def digest(key: str) -> bytes:
     """Return the SHA-256 that is stored and looked up."""
     return hashlib.sha256(key.encode()).digest()
+
+
+def is_within(address: str, ranges: Iterable[str]) -> bool:
+    """Whether the address lies in one of the ranges; what is no address lies in none."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    # A socket that speaks both protocols shows IPv4 callers as ::ffff:192.0.2.1.
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    return any(ip in ipaddress.ip_network(each, strict=False) for each in ranges)
