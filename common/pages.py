@@ -1,11 +1,32 @@
-"""Pages: one place that turns a service's refusal into a page or a fragment."""
+"""Pages: who may keep them, and the one place that turns a service's refusal into one."""
 
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.cache import patch_cache_control
 
 from common.errors import DomainError
+
+
+class PrivatePagesMiddleware:
+    """Keep what is shown to somebody in particular out of every cache, the browser's own too."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass the request on; an answer that says who may keep it is left as it is."""
+        response = self.get_response(request)
+        if not response.has_header("Cache-Control") and _is_private(request):
+            patch_cache_control(response, private=True, no_store=True)
+        return response
+
+
+def _is_private(request: HttpRequest) -> bool:
+    # The API leaves no user at all where nobody has signed in.
+    someone = getattr(request.user, "is_authenticated", False)
+    return someone or request.path.startswith("/api/v1/")
 
 
 class DomainErrorMiddleware:

@@ -93,6 +93,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
+    "common.pages.PrivatePagesMiddleware",
     "tenants.access.TenantMiddleware",
     "common.pages.DomainErrorMiddleware",
 ]
