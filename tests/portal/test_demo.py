@@ -2,8 +2,11 @@
 
 import json
 import stat
+from decimal import Decimal
 
+from billing.queries import balances
 from common.database import service
+from common.money import Money
 from portal import demo
 from tenants import keys
 from tenants.models import ApiKey, Organization, User
@@ -25,6 +28,15 @@ def test_the_demo_is_seeded_once_and_its_secrets_are_closed(db, settings, tmp_pa
     assert staff.check_password(first["password"])
 
 
+def test_a_demo_organization_has_credit_to_call_with(db, settings, tmp_path):
+    settings.STATE_DIR = tmp_path
+    demo.seed()
+
+    with service():
+        found = list(Organization.objects.all())
+        assert list(balances(found).values()) == [Money(Decimal(25), "EUR")] * 2
+
+
 def test_an_interrupted_seed_is_finished_by_the_next(db, settings, tmp_path):
     settings.STATE_DIR = tmp_path
     demo.seed()
@@ -33,5 +45,9 @@ def test_an_interrupted_seed_is_finished_by_the_next(db, settings, tmp_path):
     again = demo.seed()
 
     with service():
-        assert Organization.objects.count() == 2
+        found = list(Organization.objects.all())
+        assert [money.amount for money in balances(found).values()] == [25, 25]
+        usable = {bytes(key.digest) for key in ApiKey.objects.usable()}
+    told = {keys.digest(facts["api_key"]) for facts in again["organizations"].values()}
+    assert usable == told
     assert User.objects.get(email=again["staff"]["email"]).check_password(again["password"])
