@@ -13,6 +13,8 @@ DENSEST = 32
 EXTRA_PER_CHOICE = 64
 #: Bytes per token until an offer's own answers have taught us better.
 USUAL = 4.0
+#: A stream whose events are no longer than this has one token in each until we know better.
+LONGEST_TOKEN = 12
 #: The weight of one more answer in the running average.
 LEARNING = 0.1
 
@@ -74,10 +76,13 @@ class Calibration:
         Engines send an event for every token, or for every few: that tells more than bytes do.
         There are never fewer tokens than events, and never more than bytes.
         """
-        likely = estimate(delivered.size, self.completion, bound)
-        if self._events:
-            likely = round(delivered.events * self._tokens / self._events) or likely
+        likely = self._by_events(delivered) or estimate(delivered.size, self.completion, bound)
         return min(max(likely, delivered.events), delivered.size, bound)
+
+    def _by_events(self, delivered: Delivered) -> int:
+        if self._events:
+            return round(delivered.events * self._tokens / self._events)
+        return delivered.events if delivered.size <= LONGEST_TOKEN * delivered.events else 0
 
 
 def parts(prompt: int, cached: int, completion: int, reasoning: int) -> dict[str, int]:

@@ -117,6 +117,8 @@ def _offer(slug: str, publisher: Publisher, upstream: Upstream, token_class: Tok
         "kind": kind,
         "context_window": context,
         "max_output": longest,
+        # The demo engine's own template: four tokens and four for each message.
+        "template_tokens_base": 16,
         "features": features,
         "modalities": ["text", "image"] if "vision" in features else ["text"],
         "languages": languages,

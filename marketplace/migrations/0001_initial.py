@@ -151,7 +151,7 @@ class Migration(migrations.Migration):
                 ("published_at", models.DateTimeField(blank=True, null=True)),
                 ("retires_at", models.DateTimeField(blank=True, null=True)),
                 ("template_tokens_per_message", models.PositiveIntegerField(default=8)),
-                ("template_tokens_base", models.PositiveIntegerField(default=16)),
+                ("template_tokens_base", models.PositiveIntegerField(default=256)),
             ],
             options={
                 "verbose_name": "model",

@@ -135,7 +135,10 @@ def make_offer(db, engine):
         name = name or f"model-{uuid7().hex[-12:]}"
         limits = {key: facts.pop(key) for key in list(facts) if key.startswith("default_")}
         token_class = facts.pop("token_class", None)
+        upstream_model = facts.pop("upstream_model", "engine-model")
         model_facts = {"context_window": 8192, "max_output": 1000, "licence": "MIT", **facts}
+        # The scripted engine has no template, and the tests count on small sums.
+        model_facts.setdefault("template_tokens_base", 16)
         with service():
             region, _ = Region.objects.get_or_create(
                 code=f"region-{jurisdiction.lower()}",
@@ -166,7 +169,7 @@ def make_offer(db, engine):
                 credential="engine-secret",
                 region=region,
             )
-            Route.objects.create(offer=offer, upstream=upstream, upstream_model="engine-model")
+            Route.objects.create(offer=offer, upstream=upstream, upstream_model=upstream_model)
             book, _ = PriceBook.objects.get_or_create(
                 currency="EUR", is_default=True, defaults={"code": "eur", "name": "EUR"}
             )

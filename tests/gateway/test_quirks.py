@@ -71,7 +71,7 @@ def test_an_error_told_in_a_stream_ends_it_in_our_words(post, engine, error):
     assert text.endswith('"type":"server_error","param":null,"code":"upstream_error"}}\n\n')
     assert "gpu-node-7" not in text
     (event,) = recorded()
-    assert (event.outcome, event.output_tokens) == ("upstream_failed", 25)
+    assert (event.outcome, event.output_tokens) == ("upstream_failed", 20)
 
 
 def test_an_error_before_any_event_is_502_and_costs_nothing(post, engine):

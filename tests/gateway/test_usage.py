@@ -32,10 +32,9 @@ def output(delivered, calibration, bounds=BOUNDS):
     return measure(None, bounds, delivered, calibration).parts["output"]
 
 
-def test_without_anything_learnt_a_token_is_four_bytes_and_an_event_at_least_one():
-    assert output(Delivered(400), Calibration()) == 100
-    assert output(Delivered(400, events=20), Calibration()) == 100
-    assert output(Delivered(400, events=150), Calibration()) == 150
+@pytest.mark.parametrize(("events", "tokens"), [(0, 100), (20, 100), (50, 50), (150, 150)])
+def test_without_anything_learnt_a_token_is_a_short_event_or_four_bytes(events, tokens):
+    assert output(Delivered(400, events), Calibration()) == tokens
 
 
 def test_an_engine_that_sends_each_token_is_billed_by_its_events_however_long_they_are():
