@@ -72,7 +72,7 @@ class AIModel(TimeStamped):
     retires_at = models.DateTimeField(null=True, blank=True)
     #: What the chat template adds to a prompt; part of the bound that is reserved beforehand.
     template_tokens_per_message = models.PositiveIntegerField(default=8)
-    template_tokens_base = models.PositiveIntegerField(default=16)
+    template_tokens_base = models.PositiveIntegerField(default=256)
 
     objects = AIModelQuerySet.as_manager()
 
