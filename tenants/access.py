@@ -12,8 +12,13 @@ from django.shortcuts import redirect
 from django_htmx.middleware import HtmxDetails
 
 from common.database import service
+from tenants import client
 from tenants.models import Membership, Organization, Permission, User
 from tenants.scope import scope
+from tenants.services import audit
+
+#: The session's note of the organization whose pages were last opened.
+LAST_ORGANIZATION = "organization"
 
 
 class TenantRequest(HttpRequest):
@@ -53,8 +58,9 @@ class TenantMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass the request on."""
-        return self.get_response(request)
+        """Pass the request on; what it changes is audited with its address."""
+        with audit.coming_from(lambda: client.address(request)):
+            return self.get_response(request)
 
     def process_view(
         self,
@@ -76,6 +82,8 @@ class TenantMiddleware:
             raise Http404
         request.membership = membership  # type: ignore[attr-defined]
         request.organization = membership.organization  # type: ignore[attr-defined]
+        if request.session.get(LAST_ORGANIZATION) != membership.organization.slug:
+            request.session[LAST_ORGANIZATION] = membership.organization.slug
         return None
 
 

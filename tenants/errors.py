@@ -50,6 +50,20 @@ class InvitationForAnother(Forbidden):
     detail = _("This invitation is for another e-mail address. Sign in with that one.")
 
 
+class InvitationClosed(Conflict):
+    """The invitation was accepted or revoked: there is nothing to send."""
+
+    code = "invitation_closed"
+    detail = _("This invitation was accepted or revoked. Invite the address again.")
+
+
+class SentJustNow(Conflict):
+    """The invitation was sent less than a minute ago."""
+
+    code = "sent_just_now"
+    detail = _("This invitation was sent a moment ago. Wait a minute before you send it again.")
+
+
 class SlugTaken(DomainError):
     """The organization's address is in use."""
 

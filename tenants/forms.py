@@ -9,7 +9,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from common.ids import uuid7
-from tenants.models import ApiKey, Invitation, Organization, Role
+from tenants import roles
+from tenants.audit_search import Search, Unreadable, parse
+from tenants.models import ApiKey, Invitation, Membership, Organization, Role
 
 
 class OrganizationForm(forms.ModelForm[Organization]):
@@ -109,9 +111,53 @@ class InvitationForm(forms.ModelForm[Invitation]):
     class Meta:
         model = Invitation
         fields = ("email", "role")
+        widgets = {
+            "email": forms.EmailInput(attrs={"autocomplete": "off"}),
+            "role": forms.RadioSelect,
+        }
+
+    def __init__(self, *args: Any, by: Membership, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["role"] = forms.ChoiceField(
+            label=_("Role"),
+            choices=roles.described(roles.offered(by)),
+            initial=Role.DEVELOPER,
+            widget=forms.RadioSelect,
+        )
 
 
 class RoleForm(forms.Form):
     """Another role for a member."""
 
-    role = forms.ChoiceField(label=_("Role"), choices=Role.choices)
+    role = forms.ChoiceField(label=_("Role"))
+
+    def __init__(self, *args: Any, by: Membership, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["role"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - declared above
+        field.choices = [(role.value, role.label) for role in roles.offered(by)]
+
+
+class AuditSearchForm(forms.Form):
+    """A search in the audit log."""
+
+    q = forms.CharField(
+        label=_("Search"),
+        required=False,
+        max_length=200,
+        widget=forms.TextInput(
+            attrs={"type": "search", "placeholder": "actor:alice action:member created:2026-03"}
+        ),
+    )
+
+    def clean_q(self) -> Search:
+        """Understand the words."""
+        try:
+            return parse(self.cleaned_data["q"])
+        except Unreadable as error:
+            raise forms.ValidationError(error.sentence, params=error.facts) from error
+
+    def search(self) -> Search:
+        """Return what to look for."""
+        search: Search = self.cleaned_data["q"]
+        return search

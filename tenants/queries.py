@@ -1,13 +1,20 @@
 """Answers about people, what they belong to, and what their keys did."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+
+from allauth.mfa.models import Authenticator
+from django.db.models import Q, QuerySet
 
 from common.database import service
 from common.money import Money
 from tenants import ports
-from tenants.models import ApiKey, Membership, Organization, User
+from tenants.audit_search import Search
+from tenants.models import ApiKey, AuditEntry, Membership, Organization, Permission, User
+
+#: Second factors; recovery codes come with them.
+FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 
 
 def memberships_of(user: User) -> list[Membership]:
@@ -31,6 +38,33 @@ class Belonging:
     def organization(self) -> Organization:
         """The organization."""
         return self.membership.organization
+
+
+def belongings_of(memberships: Sequence[Membership]) -> list[Belonging]:
+    """Return the memberships with what the organizations have left."""
+    shown = [it.organization for it in memberships if it.can(Permission.BILLING_READ)]
+    balances = ports.purses.balances(shown)
+    return [Belonging(it, balances.get(it.organization_id)) for it in memberships]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A membership, and whether the person proves a second factor to sign in."""
+
+    membership: Membership
+    has_second_factor: bool
+
+
+def members_of(organization: Organization) -> list[Member]:
+    """Return the members, the first to join first."""
+    memberships = list(organization.memberships.select_related("user"))
+    people = [it.user_id for it in memberships]
+    secured = set(
+        Authenticator.objects.filter(user__in=people, type__in=FACTORS).values_list(
+            "user_id", flat=True
+        )
+    )
+    return [Member(it, it.user_id in secured) for it in memberships]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +91,24 @@ def with_use(organization: Organization, keys: Iterable[ApiKey]) -> list[UsedKey
     """Return the keys with their use, in the order given."""
     found = ports.key_use.of(organization)
     return [UsedKey(key, found.get(key.pk)) for key in keys]
+
+
+def audit_entries(organization: Organization, search: Search) -> QuerySet[AuditEntry, AuditEntry]:
+    """Return what the search finds, newest first."""
+    entries = AuditEntry.objects.filter(organization=organization)
+    if search.actor:
+        entries = entries.filter(
+            Q(actor_label__icontains=search.actor) | Q(actor_kind=search.actor.lower())
+        )
+    if search.action:
+        entries = entries.filter(action__istartswith=search.action)
+    if search.target:
+        entries = entries.filter(target_label__icontains=search.target)
+    for word in search.words:
+        found = ("actor_label", "action", "target_label")
+        entries = entries.filter(Q.create([(f"{it}__icontains", word) for it in found], Q.OR))
+    if search.start:
+        entries = entries.filter(occurred_at__gte=search.start)
+    if search.end:
+        entries = entries.filter(occurred_at__lt=search.end)
+    return entries

@@ -3,19 +3,19 @@
 from django.urls import path
 
 from tenants import api
-from tenants.views import api_keys, members, organizations
+from tenants.views import api_keys, audit, invitations, members, organizations
 
 app_name = "tenants"
 
 urlpatterns = [
     path("organizations/", organizations.organization_list, name="organization-list"),
     path("organizations/new/", organizations.organization_create, name="organization-create"),
-    path("invitations/<str:token>/", members.invitation, name="invitation"),
+    path("invitations/<str:token>/", invitations.invitation, name="invitation"),
     path("o/<slug:org>/keys/", api_keys.key_list, name="key-list"),
     path("o/<slug:org>/keys/new/", api_keys.key_create, name="key-create"),
     path("o/<slug:org>/keys/<uuid:key_id>/revoke/", api_keys.key_revoke, name="key-revoke"),
     path("o/<slug:org>/members/", members.member_list, name="member-list"),
-    path("o/<slug:org>/members/invite/", members.member_invite, name="member-invite"),
+    path("o/<slug:org>/members/invite/", invitations.member_invite, name="member-invite"),
     path(
         "o/<slug:org>/members/<uuid:membership_id>/role/", members.member_role, name="member-role"
     ),
@@ -25,12 +25,18 @@ urlpatterns = [
         name="member-remove",
     ),
     path(
+        "o/<slug:org>/invitations/<uuid:invitation_id>/resend/",
+        invitations.invitation_resend,
+        name="invitation-resend",
+    ),
+    path(
         "o/<slug:org>/invitations/<uuid:invitation_id>/revoke/",
-        members.invitation_revoke,
+        invitations.invitation_revoke,
         name="invitation-revoke",
     ),
     path("o/<slug:org>/leave/", members.leave, name="leave"),
-    path("o/<slug:org>/audit/", members.audit_log, name="audit-log"),
+    path("o/<slug:org>/audit/", audit.audit_log, name="audit-log"),
+    path("o/<slug:org>/audit/export/<slug:form>/", audit.audit_export, name="audit-export"),
     path("o/<slug:org>/settings/", organizations.settings, name="settings"),
 ]
 

@@ -157,6 +157,9 @@ class Invitation(TimeStamped):
             ),
         )
 
+    def __str__(self) -> str:
+        return self.email
+
     @property
     def state(self) -> str:
         """Return pending, accepted, revoked or expired."""

@@ -1,7 +1,9 @@
 """Every administrative act leaves a row that says who, what, before and after."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Protocol
 
 from django.db.models import Model
@@ -10,6 +12,20 @@ from tenants.models import ApiKey, AuditEntry, Organization, User
 
 #: Fields that never reach a row, whatever a caller passes.
 SECRET = {"digest", "password", "credential", "secret"}
+
+
+#: Answers where the request that acts comes from; asked when an act is recorded.
+_address: ContextVar[Callable[[], str | None]] = ContextVar("address", default=lambda: None)
+
+
+@contextmanager
+def coming_from(address: Callable[[], str | None]) -> Iterator[None]:
+    """Record what is done in the block with the address that this answers."""
+    token = _address.set(address)
+    try:
+        yield
+    finally:
+        _address.reset(token)
 
 
 class Labelled(Protocol):
@@ -63,6 +79,6 @@ def record(
         target_label=str(target)[:200],
         before=_clean(before),
         after=_clean(after),
-        ip_address=ip_address,
+        ip_address=ip_address or _address.get()(),
         **_actor(actor),
     )

@@ -3,7 +3,9 @@
 import hashlib
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.utils import timezone
 
@@ -12,12 +14,16 @@ from common.database import atomic, service
 from tenants.errors import (
     AlreadyInvited,
     AlreadyMember,
+    InvitationClosed,
     InvitationForAnother,
     InvitationUnusable,
     OwnersOnly,
+    SentJustNow,
 )
 from tenants.models import Invitation, Membership, Organization, Permission, Role, User
 from tenants.services import audit
+
+RESEND_AFTER = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +70,46 @@ def invite(organization: Organization, *, email: str, role: str, by: Membership)
         target=invitation,
         after={"email": email, "role": role},
     )
+    _send(invitation, token)
+    return Invited(invitation, token)
+
+
+def _send(invitation: Invitation, token: str) -> None:
     jobs.enqueue(
         "tenants.send_invitation",
-        organization_id=str(organization.pk),
+        organization_id=str(invitation.organization_id),
         invitation_id=str(invitation.pk),
         token=token,
     )
+
+
+@atomic()
+def resend(invitation: Invitation, *, by: Membership) -> Invited:
+    """Send a new link, good for the whole time again; the one sent before stops working.
+
+    Nobody's mailbox is filled by a hand that trembles: once a minute at most.
+    """
+    invitation = Invitation.objects.locked(invitation.pk)
+    if invitation.accepted_at or invitation.revoked_at:
+        raise InvitationClosed
+    if invitation.role == Role.OWNER and not by.can(Permission.OWNERS_MANAGE):
+        raise OwnersOnly
+    now, before = timezone.now(), invitation.expires_at
+    if invitation.updated_at > now - RESEND_AFTER:
+        raise SentJustNow
+    token = secrets.token_urlsafe(32)
+    invitation.digest = _digest(token)
+    invitation.expires_at = now + settings.INVITATION_LIFETIME
+    invitation.save(update_fields=["digest", "expires_at", "updated_at"])
+    audit.record(
+        organization=invitation.organization,
+        actor=by.user,
+        action="invitation.resent",
+        target=invitation,
+        before={"expires_at": before},
+        after={"expires_at": invitation.expires_at},
+    )
+    _send(invitation, token)
     return Invited(invitation, token)
 
 
@@ -77,7 +117,7 @@ def invite(organization: Organization, *, email: str, role: str, by: Membership)
 def revoke(invitation: Invitation, *, by: Membership) -> None:
     """Take an open invitation back; twice is once."""
     invitation = Invitation.objects.locked(invitation.pk)
-    if invitation.state != "pending":
+    if invitation.state in ("accepted", "revoked"):
         return
     invitation.revoked_at = timezone.now()
     invitation.save(update_fields=["revoked_at", "updated_at"])
@@ -86,7 +126,8 @@ def revoke(invitation: Invitation, *, by: Membership) -> None:
         actor=by.user,
         action="invitation.revoked",
         target=invitation,
-        before={"email": invitation.email, "role": invitation.role},
+        before={"state": "pending", "role": invitation.role},
+        after={"state": "revoked"},
     )
 
 
@@ -104,10 +145,28 @@ def find(token: str) -> Invitation:
     return invitation
 
 
+def is_for(invitation: Invitation, user: User) -> bool:
+    """Whether the invitation was sent to this person, at any address they have confirmed."""
+    if invitation.email == user.email.lower():
+        return True
+    confirmed = EmailAddress.objects.filter(user=user, verified=True)
+    return bool(confirmed.filter(email__iexact=invitation.email).exists())
+
+
+def membership_behind(token: str, *, user: User) -> Membership | None:
+    """Return the membership that the person has where a link, used or not, leads to."""
+    with service():
+        return (
+            Membership.objects.select_related("organization")
+            .filter(user=user, organization__invitations__digest=_digest(token))
+            .first()
+        )
+
+
 def accept(token: str, *, user: User) -> Membership:
     """Turn the invitation into a membership, once, for the person it was sent to."""
     found = find(token)
-    if found.email != user.email.lower():
+    if not is_for(found, user):
         raise InvitationForAnother
     with service():
         Organization.objects.locked(found.organization_id)

@@ -8,11 +8,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from common.htmx import render_page
-from tenants.access import TenantRequest, requires
+from tenants.access import LAST_ORGANIZATION, TenantRequest, requires
 from tenants.errors import SlugTaken
 from tenants.forms import OrganizationForm, OrganizationSettingsForm
 from tenants.models import Permission, User
-from tenants.queries import memberships_of
+from tenants.queries import belongings_of, memberships_of
 from tenants.services import organizations
 
 
@@ -24,13 +24,15 @@ def _person(request: HttpRequest) -> User:
 @require_safe
 @login_required
 def organization_list(request: HttpRequest) -> HttpResponse:
-    """Show the person's organizations; go straight on when there is one or none."""
+    """Show the person's organizations; go straight on to the last one used, or the only one."""
     memberships = memberships_of(_person(request))
     if not memberships:
         return redirect("tenants:organization-create")
-    if len(memberships) == 1 and "all" not in request.GET:
-        return redirect("portal:dashboard", org=memberships[0].organization.slug)
-    context = {"memberships": memberships}
+    slugs = [it.organization.slug for it in memberships]
+    last = request.session.get(LAST_ORGANIZATION)
+    if "all" not in request.GET and (len(slugs) == 1 or last in slugs):
+        return redirect("portal:dashboard", org=last if last in slugs else slugs[0])
+    context = {"belongings": belongings_of(memberships)}
     return render_page(
         request, "tenants/organization_list.html", context, partial="organization-switcher"
     )

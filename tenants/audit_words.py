@@ -1,0 +1,112 @@
+"""An entry of the audit log in words: what was done, on what, and each field before and after."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.apps import apps
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django_stubs_ext import StrOrPromise
+
+from common.templatetags import formats
+from tenants.models import AuditEntry
+
+#: Our own acts; those of other apps read as their code does: ``order.placed`` is “Order placed”.
+ACTIONS: dict[str, StrOrPromise] = {
+    "api_key.created": _("API key made"),
+    "api_key.revoked": _("API key revoked"),
+    "invitation.resent": _("Invitation sent again"),
+    "invitation.revoked": _("Invitation revoked"),
+    "member.invited": _("Member invited"),
+    "member.joined": _("Member joined"),
+    "member.left": _("Member left"),
+    "member.removed": _("Member removed"),
+    "member.role_changed": _("Role changed"),
+    "organization.changed": _("Settings changed"),
+    "organization.founded": _("Organization founded"),
+}
+ACTORS: dict[str, StrOrPromise] = {
+    "person": _("Person"),
+    "staff": _("Operator's staff"),
+    "key": _("API key"),
+    "system": _("Tessera itself"),
+}
+MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{6})?[+-]\d\d:\d\d$")
+DECIMAL = re.compile(r"-?\d+\.\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field; what is empty was not there."""
+
+    field: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An entry as people read it."""
+
+    entry: AuditEntry
+    action: StrOrPromise
+    actor_kind: StrOrPromise
+    target_kind: str
+    changes: Sequence[Change]
+
+
+def row(entry: AuditEntry) -> Row:
+    """Return the entry in words."""
+    return Row(
+        entry,
+        ACTIONS.get(entry.action) or _sentence(entry.action.replace(".", " ")),
+        ACTORS.get(entry.actor_kind, entry.actor_kind),
+        _kind(entry.target_kind),
+        changes(entry.before, entry.after),
+    )
+
+
+def changes(before: dict[str, Any] | None, after: dict[str, Any] | None) -> list[Change]:
+    """Return the fields that one of both names, in their order."""
+    before, after = before or {}, after or {}
+    return [
+        Change(_sentence(name), _words(before.get(name)), _words(after.get(name)))
+        for name in dict.fromkeys([*before, *after])
+    ]
+
+
+def _sentence(code: str) -> str:
+    words = code.replace("_", " ").strip()
+    return gettext(words[:1].upper() + words[1:])
+
+
+def _kind(label: str) -> str:
+    try:
+        return str(apps.get_model(label)._meta.verbose_name)
+    except (LookupError, ValueError):
+        return label
+
+
+def _words(value: Any) -> str:
+    if value is None or value == "":
+        return ""
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    if isinstance(value, list):
+        return ", ".join(map(_words, value)) or gettext("none")
+    if isinstance(value, dict):
+        return ", ".join(f"{_sentence(name)}: {_words(it)}" for name, it in value.items())
+    return _text(str(value))
+
+
+def _text(value: str) -> str:
+    if DECIMAL.fullmatch(value):
+        return formats.grouped(formats.trimmed(Decimal(value), 0))
+    if MOMENT.match(value):
+        at = datetime.fromisoformat(value).astimezone(UTC)
+        return f"{at:%Y-%m-%d %H:%M} UTC"
+    return value
