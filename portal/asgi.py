@@ -12,6 +12,17 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 pages = get_asgi_application()
 
 from gateway.app import application as gateway  # noqa: E402
+from portal.bodies import Bodies  # noqa: E402
+
+bounded_pages = Bodies(pages)
+#: What below `/v1` is Django's: rare, and large.
+DJANGO = ("/v1/files", "/v1/fine_tuning")
+
+
+def is_gateways(path: str) -> bool:
+    """Tell whether the gateway answers this path."""
+    is_djangos = any(path == each or path.startswith(f"{each}/") for each in DJANGO)
+    return path.startswith("/v1/") and not is_djangos
 
 
 async def application(
@@ -19,8 +30,8 @@ async def application(
     receive: Callable[[], Awaitable[dict[str, Any]]],
     send: Callable[[Mapping[str, Any]], Awaitable[None]],
 ) -> None:
-    """Hand `/v1` and the process's life to the gateway, everything else to Django."""
-    if scope["type"] == "lifespan" or scope["path"].startswith("/v1/"):
+    """Hand inference and the process's life to the gateway, everything else to Django."""
+    if scope["type"] == "lifespan" or is_gateways(scope["path"]):
         await gateway(scope, receive, send)
     else:
-        await pages(scope, receive, send)
+        await bounded_pages(scope, receive, send)

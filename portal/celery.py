@@ -24,6 +24,8 @@ app.conf.beat_schedule = {
     "close periods": {"task": "billing.close_periods", "schedule": HOURLY},
     "watch compute jobs": {"task": "compute.sweep", "schedule": timedelta(seconds=5)},
     "cancel orphaned jobs": {"task": "compute.cancel_orphans", "schedule": HOURLY},
+    "expire files": {"task": "files.expire", "schedule": timedelta(minutes=5)},
+    "remove orphaned files": {"task": "files.remove_orphans", "schedule": HOURLY},
     "make partitions": {"task": "metering.make_partitions", "schedule": DAILY},
 }
 app.conf.beat_schedule_filename = os.environ.get("CELERY_BEAT_SCHEDULE", "/tmp/tessera-beat")  # noqa: S108

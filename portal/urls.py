@@ -4,10 +4,12 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 import billing.urls
+import files.urls
 import marketplace.urls
 import metering.urls
 import tenants.urls
 from portal.views import health, mailbox, pages, staff, styleguide, theme
+from tenants.key_api import Nothing
 
 own = (
     [
@@ -42,6 +44,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include(tenants.urls.api_urlpatterns)),
     path("api/v1/", include(metering.urls.api_urlpatterns)),
     path("api/v1/", include(billing.urls.api_urlpatterns)),
+    path("v1/", include(files.urls.v1_urlpatterns)),
+    path("v1/<path:rest>", Nothing.as_view()),
     path("staff/", include(desk)),
     path("", include("billing.urls")),
     path("", include("marketplace.urls")),

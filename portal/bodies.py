@@ -1,0 +1,90 @@
+"""How much a request may bring, decided while it is read and before anything else is looked up.
+
+Django spools a whole body before a view can refuse it: without this, anybody could fill the disk.
+A large body is read from those alone who have a key.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from asgiref.sync import sync_to_async
+from django.conf import settings
+
+from common.database import service
+from gateway.errors import BodyTooLarge, GatewayError, InvalidKey
+from gateway.exchange import Message, Receive, Send
+from tenants import keys
+from tenants.models import ApiKey
+
+LARGEST = 10_000_000
+UPLOADS = "/v1/files"
+#: What the form around an uploaded file may take.
+WRAPPING = 1_000_000
+
+Application = Callable[[Message, Any, Any], Awaitable[None]]
+
+
+class Bodies:
+    """An ASGI application that stops reading where a body passes its limit."""
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Pass the request on with its body bounded."""
+        is_upload = scope["method"] == "POST" and scope["path"] == UPLOADS
+        if is_upload and not await sync_to_async(_has_key)(dict(scope["headers"])):
+            await _refuse(scope, send, InvalidKey("The API key is missing or not valid."))
+            return
+        limit = settings.FILES_LARGEST + WRAPPING if is_upload else LARGEST
+        body = _Body(scope, receive, send, limit)
+        if not body.is_too_large:
+            await self._app(scope, body.receive, body.send)
+        if body.is_too_large:
+            await _refuse(scope, send, BodyTooLarge(f"The body is larger than {limit:,} bytes."))
+
+
+class _Body:
+    """A body that is counted as it is read, from what its head declares on."""
+
+    def __init__(self, scope: Message, receive: Receive, send: Send, limit: int) -> None:
+        declared = dict(scope["headers"]).get(b"content-length", b"")
+        self._receive = receive
+        self._send = send
+        self._left = limit
+        self.is_too_large = declared.isdigit() and int(declared) > limit
+
+    async def receive(self) -> Message:
+        """Read on; past the limit the client is as good as gone."""
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        self.is_too_large = self._left < 0
+        return {"type": "http.disconnect"} if self.is_too_large else message
+
+    async def send(self, message: Message) -> None:
+        """Send on, unless the body was cut off: then the answer is ours."""
+        if not self.is_too_large:
+            await self._send(message)
+
+
+def _has_key(headers: dict[bytes, bytes]) -> bool:
+    kind, _space, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    if kind.lower() != "bearer" or not keys.is_well_formed(key):
+        return False
+    with service():
+        return ApiKey.objects.usable().filter(digest=keys.digest(key)).exists()
+
+
+async def _refuse(scope: Message, send: Send, error: GatewayError) -> None:
+    """Answer in the words of the part that was asked, and end the connection."""
+    body = error.body()
+    if not scope["path"].startswith("/v1/"):
+        body = msgspec.json.encode({"code": error.code, "detail": error.message})
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

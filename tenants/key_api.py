@@ -1,0 +1,188 @@
+"""What those endpoints below ``/v1`` stand on that Django serves: a key, and OpenAI's shapes.
+
+Inference is the gateway's, without Django. Files and fine-tuning jobs are rare and large; they go
+through here, with the same keys and the same envelope for errors.
+"""
+
+import ipaddress
+from typing import Any
+
+import structlog
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+from rest_framework.exceptions import MethodNotAllowed, NotAuthenticated
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from common.api import exception_handler
+from common.errors import DomainError, Forbidden, NotFound
+from common.ids import uuid7
+from tenants.access import membership_of
+from tenants.authentication import ApiKeyAuthentication
+from tenants.models import ApiKey, Organization, Permission
+
+log = structlog.get_logger(__name__)
+
+#: What a key must carry to be used below ``/v1``.
+INFERENCE = "inference"
+KINDS = {
+    401: "authentication_error",
+    403: "permission_error",
+    429: "rate_limit_error",
+    500: "server_error",
+    503: "server_error",
+}
+CODES = {"not_authenticated": "missing_api_key", "authentication_failed": "invalid_api_key"}
+
+
+class OrganizationSuspended(Forbidden):
+    """The organization may not use anything now."""
+
+    code = "organization_suspended"
+    detail = _("The organization is suspended.")
+
+
+class AddressNotAllowed(Forbidden):
+    """The key is bound to other addresses."""
+
+    code = "ip_not_allowed"
+    detail = _("The API key may not be used from this address.")
+
+
+class AlwaysJSON(DefaultContentNegotiation):
+    """Answers in JSON whatever a client says it accepts: OpenAI's asks for "application/binary"."""
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
+        """Return the first renderer."""
+        return renderers[0], renderers[0].media_type
+
+
+class KeyView(APIView):
+    """Settles key and organization, and answers refusals in OpenAI's envelope.
+
+    A key acts with the rights of the person who made it, now.
+    """
+
+    authentication_classes = [ApiKeyAuthentication]
+    permission_classes = [AllowAny]
+    content_negotiation_class = AlwaysJSON
+    #: The management API's description is not the place of ``/v1``.
+    schema = None
+    #: HTTP method to permission.
+    permissions: dict[str, Permission] = {}
+    api_key: ApiKey
+    organization: Organization
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse whoever may not."""
+        super().initial(request, *args, **kwargs)
+        key = request.auth
+        if not isinstance(key, ApiKey):
+            raise NotAuthenticated("Send an API key as 'Authorization: Bearer tsr_…'.")
+        _refuse_closed(key, request.META.get("REMOTE_ADDR", ""))
+        needed = self.permissions.get(request.method or "")
+        if needed is None:
+            raise MethodNotAllowed(request.method or "")
+        membership = membership_of(key.created_by, key.organization.slug)
+        if membership is None or not membership.can(needed):
+            raise Forbidden("The role of the person who made this key does not allow this.")
+        self.api_key, self.organization = key, key.organization
+
+    def get_exception_handler(self) -> Any:
+        """Answer errors in OpenAI's envelope."""
+        return envelope
+
+    def finalize_response(self, *args: Any, **kwargs: Any) -> Any:
+        """Give every answer a name that support can look for."""
+        response = super().finalize_response(*args, **kwargs)
+        response["x-request-id"] = f"req_{uuid7().hex}"
+        return response
+
+
+class Nothing(KeyView):
+    """Answers where ``/v1`` has nothing."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """There is nothing here for anybody."""
+        raise NotFound(f"There is nothing at {request.path[:200]}.")
+
+
+class Strict(serializers.Serializer[Any]):
+    """Refuses parameters it does not know: what is left unread may have been meant."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Read the known parameters, after a look for others."""
+        if isinstance(data, dict):
+            unknown = sorted(set(data) - set(self.fields))
+            if unknown:
+                known = ", ".join(sorted(self.fields))
+                raise serializers.ValidationError(
+                    {str(unknown[0])[:100]: f"This parameter is not supported; known: {known}."}
+                )
+        return super().to_internal_value(data)
+
+
+def listed(page: list[dict[str, Any]], *, has_more: bool) -> dict[str, Any]:
+    """Return one page of a list."""
+    ends = {"first_id": page[0]["id"], "last_id": page[-1]["id"]} if page else {}
+    nothing = {"first_id": None, "last_id": None}
+    return {"object": "list", "data": page, **nothing, **ends, "has_more": has_more}
+
+
+def _refuse_closed(key: ApiKey, address: str) -> None:
+    if key.organization.status != Organization.Status.ACTIVE:
+        raise OrganizationSuspended
+    if INFERENCE not in key.scopes:
+        raise Forbidden("This key does not carry the scope “inference”.")
+    if key.ip_ranges and not _is_within(address, key.ip_ranges):
+        raise AddressNotAllowed
+
+
+def _is_within(address: str, ranges: list[str]) -> bool:
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(ip in ipaddress.ip_network(each, strict=False) for each in ranges)
+
+
+def envelope(error: Exception, context: dict[str, Any]) -> Response:
+    """Answer a refusal, or a fault of ours, as ``{"error": {message, type, param, code}}``."""
+    response = exception_handler(_understood(error), context)
+    if response is None:
+        log.error("v1_request_failed", exc_info=error)
+        response = Response({"code": "internal_error", "detail": "Tessera failed."}, status=500)
+    param, message = _first(response.data.get("field_errors"))
+    code = str(response.data["code"])
+    response.data = {
+        "error": {
+            "message": f"{param}: {message}" if param else response.data["detail"],
+            "type": KINDS.get(response.status_code, "invalid_request_error"),
+            "param": param,
+            "code": CODES.get(code, code),
+        }
+    }
+    return response
+
+
+def _understood(error: Exception) -> Exception:
+    if isinstance(error, RequestDataTooBig):
+        return DomainError("The fields beside the file are too large.")
+    if isinstance(error, SuspiciousOperation):
+        return DomainError("The request is not well-formed.")
+    return error
+
+
+def _first(errors: Any, path: str = "") -> tuple[str | None, str]:
+    """Return the first field that is wrong, and why."""
+    while isinstance(errors, (dict, list)) and errors:
+        if isinstance(errors, dict):
+            name, errors = next(iter(errors.items()))
+            path = f"{path}.{name}" if path and name != "non_field_errors" else path or str(name)
+        else:
+            errors = next(each for each in errors if each)
+    return (path, str(errors)) if path else (None, "")
