@@ -58,6 +58,14 @@ lint: $(TEST_READY) $(ASSETS_READY) ## Format, lint, types, layers, migrations, 
 test-engines: $(TEST_READY) $(ENGINES_READY) ## Run the gateway against a real inference engine
 	ENGINES_BIN="$(CURDIR)/$(ENGINES)/bin" $(BIN)/python -m pytest tests/engines
 
+.PHONY: bench-gateway
+bench-gateway: $(RUN_READY) ## Measure what the gateway adds to a call
+	$(BIN)/python -W ignore -m benchmarks.gateway
+
+.PHONY: bench-pages
+bench-pages: $(RUN_READY) $(ASSETS_READY) ## Measure the busiest pages over a million requests
+	$(BIN)/python -W ignore -m benchmarks.pages
+
 .PHONY: format
 format: $(TEST_READY) ## Lay out code and templates
 	$(BIN)/django-upgrade --exit-zero-even-if-changed --target-version 5.2 $$(git ls-files '*.py')

@@ -1,0 +1,44 @@
+"""The benchmarks run; how fast is not for a test to say."""
+
+import json
+import subprocess
+import sys
+
+from portal.environment import ROOT
+
+COMPARISONS = ("moderate", "moderate_streamed", "full", "full_streamed")
+
+
+def measured(module, *arguments):
+    """Return the JSON that a benchmark prints."""
+    command = [sys.executable, "-W", "ignore", "-m", module, "--json", "-", *arguments]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=110, check=False)
+    assert run.returncode == 0, run.stderr.decode()
+    return json.loads(run.stdout)
+
+
+def test_the_gateway_is_measured_and_its_books_agree():
+    small = ("--seconds", "0.3", "--rounds", "1", "--rate", "20", "--callers", "2")
+    report = measured("benchmarks.gateway", *small, "--customers", "2", "--streams", "3")
+
+    assert report["books"]["problems"] == []
+    assert report["books"]["good_calls"] == report["books"]["facts"]["events"] > 0
+    for name in COMPARISONS:
+        (direct,), (through,) = report[name]["direct"], report[name]["through"]
+        assert direct["good"] == direct["calls"] > 0
+        assert through["good"] == through["calls"] > 0
+        assert 0 < through["first_ms"]["p50"] <= through["latency_ms"]["p50"]
+    assert report["memory"]["idle_mib"] > 0
+
+
+def test_the_pages_are_walked_through_a_history():
+    small = ("--organizations", "3", "--events", "1000", "--visits", "2")
+    walked = measured("benchmarks.pages", *small)["walked"]
+
+    assert walked["rows"]["events"] == 1000
+    assert walked["rows"]["organizations"] == 3
+    assert walked["pages"].pop("usage")["status"] in (200, 404)
+    for page in walked["pages"].values():
+        assert page["status"] == 200
+        assert page["queries"] > 0
+        assert page["milliseconds"]["p50"] > 0
