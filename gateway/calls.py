@@ -7,13 +7,25 @@ import msgspec
 from gateway.errors import InvalidRequest
 
 #: Parameters with which a caller could send our request, or our credential, somewhere else.
-FORBIDDEN = frozenset(
+REDIRECTING = frozenset(
     {
         "api_base", "api_key", "api_type", "api_version", "base_url", "custom_llm_provider",
         "extra_body", "extra_headers", "extra_query", "headers", "litellm_params", "model_list",
         "organization", "proxy", "proxies", "user_config",
     }
 )  # fmt: skip
+#: Engines' own switches: to fetch from another machine, to run a caller's code, to answer from
+#: other weights, to jump the queue, and to make prompt or answer larger than what we count.
+SWITCHES = frozenset(
+    {
+        "bootstrap_host", "bootstrap_port", "bootstrap_room", "chat_template",
+        "custom_logit_processor", "data_parallel_rank", "ec_transfer_params", "id_slot",
+        "kv_transfer_params", "lora", "lora_path", "lora_request", "max_length",
+        "max_new_tokens", "media_io_kwargs", "mm_processor_kwargs", "n_predict", "num_predict",
+        "priority", "prompt_embeds", "return_hidden_states", "session_params", "vllm_xargs",
+    }
+)  # fmt: skip
+FORBIDDEN = REDIRECTING | SWITCHES
 #: What customers write freely: a tool may well have an argument called ``api_key``.
 FREE = frozenset(
     {"messages", "tools", "functions", "response_format", "prompt", "input", "metadata",
@@ -22,6 +34,9 @@ FREE = frozenset(
 #: Bytes may take fewer tokens than this to tell: text is bounded by its UTF-8 bytes, an image by
 #: a number no engine we know passes.
 TOKENS_PER_IMAGE = 16_384
+#: Of sound and film nobody can say; then only what the model can read at most is a bound.
+UNBOUNDED = 1 << 40
+MEDIA = frozenset({"audio", "file", "image", "image_pil", "input_audio", "video"})
 #: Templates print JSON with spaces and escapes of their own, so its bytes grow.
 JSON_GROWTH = 3
 #: Many print tools line by line with so many spaces for each level, after a text of their own
@@ -38,6 +53,8 @@ class Prompt(msgspec.Struct, frozen=True):
 
     bound: int
     size: int
+    #: How many prompts it is: each has its own answers.
+    items: int = 1
 
 
 class Call(msgspec.Struct):
@@ -48,6 +65,8 @@ class Call(msgspec.Struct):
     stream: bool = False
     wants_usage: bool = False
     choices: int = 1
+    #: Bytes of the prompt that the engine repeats before its answers.
+    echoed: int = 0
     #: The cap the caller named, and the parameter it stood in.
     cap: int | None = None
     cap_name: str = "max_tokens"
@@ -217,16 +236,42 @@ def _content(content: Any, place: str) -> tuple[int, int]:
         raise _wrong(place, "a text or a list of parts")
     bound = size = 0
     for number_, part in enumerate(content):
-        if not isinstance(part, dict) or not isinstance(part.get("type"), str):
-            raise _wrong(f"{place}[{number_}]", "an object with a type")
-        if isinstance(part.get("text"), str):
-            length = utf8(part["text"])
-            bound, size = bound + length + 4, size + length
-        elif isinstance(part.get("refusal"), str):
-            bound += utf8(part["refusal"]) + 4
-        else:
-            bound += TOKENS_PER_IMAGE
+        inner_bound, inner_size = _part(part, f"{place}[{number_}]")
+        bound, size = bound + inner_bound, size + inner_size
     return bound, size
+
+
+def _part(part: Any, place: str) -> tuple[int, int]:
+    if not isinstance(part, dict) or not isinstance(part.get("type"), str):
+        raise _wrong(place, "an object with a type")
+    written = part["type"] if part["type"] in ("text", "refusal") else ""
+    if written and not isinstance(part.get(written), str):
+        raise _wrong(f"{place}.{written}", "a text")
+    bound = size = 0
+    for name, value in part.items():
+        if name in ("text", "refusal") and isinstance(value, str):
+            length = utf8(value)
+            bound, size = bound + length + 4, size + length
+        elif name != "type":
+            bound += _beside_text(name, value, place)
+    return bound, size
+
+
+def _beside_text(name: str, value: Any, place: str) -> int:
+    """Return the bound of a picture, a sound or whatever else stands in a part."""
+    if name.endswith("_url"):
+        _refuse_address(value, f"{place}.{name}")
+        return TOKENS_PER_IMAGE if name == "image_url" else UNBOUNDED
+    return UNBOUNDED if name in MEDIA else JSON_GROWTH * len(msgspec.json.encode(value))
+
+
+def _refuse_address(value: Any, place: str) -> None:
+    """Refuse media that the engine would have to fetch: from inside, it reaches what nobody may."""
+    address = value.get("url") if isinstance(value, dict) else value
+    if not isinstance(address, str) or not address.startswith("data:"):
+        raise InvalidRequest(
+            "Addresses are not fetched: send the content itself, as a data: URL.", param=place
+        )
 
 
 def utf8(value: str) -> int:
@@ -234,21 +279,33 @@ def utf8(value: str) -> int:
     return len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
 
 
-def inputs(body: dict[str, Any], name: str) -> tuple[Prompt, int]:
-    """Return the size of a text, tokens, or a list of either, and how many items it has."""
+def inputs(body: dict[str, Any], name: str) -> Prompt:
+    """Return the size of a text, tokens, or a list of either."""
     value = body.get(name)
     if value is None:
         raise InvalidRequest(
             f"The parameter '{name}' is missing.", param=name, code="missing_required_parameter"
         )
     if isinstance(value, str):
-        return Prompt(utf8(value) + 8, utf8(value)), 1
+        return Prompt(utf8(value) + 8, utf8(value))
     if not isinstance(value, list) or not value:
         raise _wrong(name, "a text, a list of texts, or tokens")
     if all(type(each) is int for each in value):
-        return Prompt(len(value) + 8, len(value)), 1
+        return Prompt(len(value) + 8, len(value))
     sizes = [_item(each, name) for each in value]
-    return Prompt(sum(sizes) + 8 * len(sizes), sum(sizes)), len(sizes)
+    return Prompt(sum(sizes) + 8 * len(sizes), sum(sizes), len(sizes))
+
+
+def completion(body: dict[str, Any]) -> Prompt:
+    """Return the size of what a text is to be written after, and of what is to follow it."""
+    prompt = inputs(body, "prompt")
+    suffix = body.get("suffix")
+    if suffix is None:
+        return prompt
+    if not isinstance(suffix, str):
+        raise _wrong("suffix", "a text")
+    extra = (utf8(suffix) + 8) * prompt.items
+    return Prompt(prompt.bound + extra, prompt.size + extra, prompt.items)
 
 
 def _item(value: Any, name: str) -> int:

@@ -9,6 +9,8 @@ LARGEST_EVENT = 10_000_000
 DONE = b"[DONE]"
 #: What ends a stream for clients; some engines leave it out.
 LAST_EVENT = b"data: [DONE]\n\n"
+#: How the lines of an event begin that clients do not show.
+SILENT = (b":", b"event:", b"id:", b"retry:", b"data:")
 #: The member of a chunk that names the model. Inside texts its quotes would be escaped.
 MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)*"')
 
@@ -72,7 +74,14 @@ class _Chunk(msgspec.Struct):
     error: Any = None
 
 
+class _Vectors(msgspec.Struct):
+    data: list[msgspec.Raw] | None = None
+    usage: Any = None
+    error: Any = None
+
+
 _decoder = msgspec.json.Decoder(_Chunk)
+_vectors_decoder = msgspec.json.Decoder(_Vectors)
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -84,12 +93,16 @@ class Seen(msgspec.Struct, frozen=True):
     done: bool = False
     failed: bool = False
     finished: bool = False
+    #: How many choices, or vectors, it is about.
+    answers: int = 0
 
 
 def payload(event: bytes) -> bytes:
     """Return the data of an event."""
-    if event.startswith(b"data:") and event.count(b"data:") == 1:
-        return event[5:].strip()
+    if event.startswith(b"data:"):
+        data = event[5:].strip()
+        if b"\n" not in data:
+            return data
     lines = [line[5:].strip() for line in event.splitlines() if line.startswith(b"data:")]
     return b"\n".join(lines)
 
@@ -104,7 +117,7 @@ def look(event: bytes) -> Seen:
     """Return what is in an event; an error, or what cannot be read, is a failure of the engine."""
     data = payload(event)
     if not data:
-        return Seen()
+        return Seen(failed=not _is_silent(event))
     if data == DONE:
         return Seen(done=True)
     return look_at(data)
@@ -123,7 +136,23 @@ def look_at(data: bytes) -> Seen:
         only_usage=chunk.usage is not None and not choices,
         failed=bool(chunk.error),
         finished=any(choice.finish_reason for choice in choices),
+        answers=len(choices),
     )
+
+
+def look_at_vectors(data: bytes) -> Seen:
+    """Return what is in the JSON of an answer that holds embeddings."""
+    try:
+        answer = _vectors_decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return Seen(failed=True)
+    return Seen(usage=answer.usage, failed=bool(answer.error), answers=len(answer.data or []))
+
+
+def _is_silent(event: bytes) -> bool:
+    """Tell whether an event without data is one: comments and fields, not text of an engine."""
+    lines = [line for line in event.splitlines() if line]
+    return all(line.startswith(SILENT) for line in lines)
 
 
 def _size(choice: _Choice) -> int:

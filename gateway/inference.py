@@ -45,15 +45,17 @@ class Endpoint(msgspec.Struct, frozen=True):
 
 
 def _chat_prompt(body: dict[str, Any], offer: OfferSnapshot) -> Prompt:
-    return calls.messages(body, offer.template_tokens_per_message, offer.template_tokens_base)
+    found = calls.messages(body, offer.template_tokens_per_message, offer.template_tokens_base)
+    # What is longer than the model can read, the engine refuses.
+    return Prompt(min(found.bound, offer.context_window), found.size)
 
 
 def _plain_prompt(body: dict[str, Any], offer: OfferSnapshot) -> Prompt:
-    return calls.inputs(body, "prompt")[0]
+    return calls.completion(body)
 
 
 def _embedding_prompt(body: dict[str, Any], offer: OfferSnapshot) -> Prompt:
-    return calls.inputs(body, "input")[0]
+    return calls.inputs(body, "input")
 
 
 CHAT = Endpoint("/chat/completions", ("chat",), _chat_prompt, generates=True)
@@ -217,8 +219,10 @@ class Inference:
             body = await answer.read(LARGEST_ANSWER)
         except UpstreamError as error:
             raise UpstreamFailed("The engine's answer broke off.") from error
-        seen, has_content = _look(admitted.endpoint, body)
+        seen = _look(admitted.endpoint, body)
         measured = self._measure(admitted, seen.usage, Delivered(seen.delivered))
+        # An answer that nobody sees may have been thought, or stand in its probabilities alone.
+        has_content = not admitted.endpoint.generates or seen.delivered or measured.completion
         exchange = admitted.exchange
         # From here the answer is on its way: settled first, so that no kill can make it free.
         exchange.unwatch()
@@ -301,13 +305,15 @@ class Inference:
         await admitted.exchange.write(b"data: " + error.body() + b"\n\n", more=True)
 
     async def _close_books(self, admitted: Admitted, delivery: Delivery, outcome: str) -> None:
-        if delivery.size == 0:
-            return
         measured = self._measure(admitted, delivery.usage, delivery.delivered)
+        if not delivery.size and not _owed(admitted, measured, outcome):
+            return
         await self._settle(admitted, measured, delivery.ttft_ms, outcome)
 
     def _measure(self, admitted: Admitted, usage: Any, delivered: Delivered) -> Measured:
         calibration = self._calibrations.setdefault(admitted.offer.name, Calibration())
+        if echoed := admitted.call.echoed:
+            delivered = Delivered(max(0, delivered.size - echoed), delivered.events)
         return measure(usage, admitted.bounds, delivered, calibration)
 
     async def _settle(
@@ -360,11 +366,25 @@ def _checked(endpoint: Endpoint, offer: OfferSnapshot, body: dict[str, Any]) -> 
             param="model",
             code="model_not_supported",
         )
-    if endpoint.generates:
-        call = calls.generation(body, offer.max_output or offer.context_window)
-    else:
-        call = Call(body=body, model=calls.text(body, "model"))
-    return call, endpoint.prompt(body, offer)
+    prompt = endpoint.prompt(body, offer)
+    if not endpoint.generates:
+        return Call(body=body, model=calls.text(body, "model")), prompt
+    call = calls.generation(body, offer.max_output or offer.context_window)
+    call.choices *= prompt.items
+    if calls.flag(body, "echo"):
+        call.echoed = prompt.size * call.choices // prompt.items
+    return call, prompt
+
+
+def _owed(admitted: Admitted, measured: Measured, outcome: str) -> bool:
+    """Whether a stream without any visible text is to be paid for.
+
+    So is one that ends well after tokens nobody sees, and the prompt of one whose client left once
+    it had begun.
+    """
+    if outcome == "completed":
+        return measured.completion > 0
+    return outcome == "client_gone" and admitted.exchange.started
 
 
 def _wished(offer: OfferSnapshot, call: Call) -> int:
@@ -388,15 +408,9 @@ def _limits_of(caller: Caller, offer: OfferSnapshot) -> list[Limit]:
     return found
 
 
-def _look(endpoint: Endpoint, body: bytes) -> tuple[deltas.Seen, bool]:
-    """Return what a whole answer holds, and whether there is anything to bill in it."""
-    if endpoint.generates:
-        seen = deltas.look_at(body)
-        if seen.failed:
-            raise UpstreamFailed("The engine's answer cannot be read.")
-        return seen, seen.delivered > 0
-    try:
-        answer = msgspec.json.decode(body)
-        return deltas.Seen(usage=answer.get("usage")), bool(answer.get("data"))
-    except (msgspec.DecodeError, UnicodeDecodeError, AttributeError) as error:
-        raise UpstreamFailed("The engine's answer cannot be read.") from error
+def _look(endpoint: Endpoint, body: bytes) -> deltas.Seen:
+    """Return what a whole answer holds; refuses what holds no answer at all."""
+    seen = deltas.look_at(body) if endpoint.generates else deltas.look_at_vectors(body)
+    if seen.failed or not seen.answers:
+        raise UpstreamFailed("The engine's answer cannot be read.")
+    return seen

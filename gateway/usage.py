@@ -26,6 +26,11 @@ class Measured(msgspec.Struct, frozen=True):
     estimated: bool
 
     @property
+    def completion(self) -> int:
+        """Return the tokens of the answer, thought or written."""
+        return self.parts["output"] + self.parts["reasoning"]
+
+    @property
     def total(self) -> int:
         """Return all tokens."""
         return sum(self.parts.values())

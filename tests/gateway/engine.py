@@ -96,13 +96,14 @@ class ScriptedEngine:
             message = {"role": "assistant", "content": None, "tool_calls": self.tool_calls}
         choice = {"index": 0, "finish_reason": "stop", "logprobs": None}
         chat = path.endswith("/chat/completions")
-        choice |= {"message": message} if chat else {"text": WORD * words}
+        echoed = body.get("prompt") if body.get("echo") else ""
+        choice |= {"message": message} if chat else {"text": echoed + WORD * words}
         return {
             "id": "cmpl-1",
             "object": "chat.completion" if chat else "text_completion",
             "created": 1,
             "model": body["model"],
-            "choices": [{**choice, "index": place} for place in range(body.get("n") or 1)],
+            "choices": [{**choice, "index": place} for place in range(choices_of(body))],
             "usage": self.usage_of(body, words),
         }
 
@@ -141,6 +142,12 @@ class ScriptedEngine:
             await event(choices=[], usage=self.usage_of(body, words))
         done = {"type": "http.response.body", "body": b"data: [DONE]\n\n", "more_body": False}
         await send(done)
+
+
+def choices_of(body):
+    """Return how many answers are asked for: so many for each prompt."""
+    prompts = len(body["prompt"]) if isinstance(body.get("prompt"), list) else 1
+    return prompts * (body.get("n") or 1)
 
 
 async def whole(send, status, data):
