@@ -1,7 +1,7 @@
 """How fast a caller may go: requests, tokens and parallel calls, held across all processes.
 
-Buckets live in Redis and are filled by time; a request takes its worst case of tokens and gives
-back what it did not use. One script decides over all buckets of a request, all or none. Without
+Buckets live in Redis and are filled by time; a request takes its worst case of tokens, or all that
+a bucket holds if that is less, and is charged what it really used when it ends. One script decides over all buckets of a request, all or none. Without
 Redis each process keeps small buckets of its own: slower for the caller, never wide open.
 """
 
@@ -26,7 +26,7 @@ local t = redis.call('TIME')
 local now = tonumber(t[1]) + tonumber(t[2]) / 1000000
 local cost = tonumber(ARGV[1])
 local id = ARGV[2]
-local answers, states, refused = {}, {}, 0
+local answers, states, refused, by = {}, {}, 0, 0
 for i, key in ipairs(KEYS) do
   local rpm, tpm, most = tonumber(ARGV[3*i]), tonumber(ARGV[3*i+1]), tonumber(ARGV[3*i+2])
   local have = redis.call('HMGET', key, 'at', 'requests', 'tokens')
@@ -44,6 +44,7 @@ for i, key in ipairs(KEYS) do
     if most > 0 and running >= most then refused = 3
     elseif rpm > 0 and requests < 1 then refused = 1
     elseif tpm > 0 and tokens < want then refused = 2 end
+    by = i
   end
   states[i] = {requests, tokens, want, most}
 end
@@ -52,6 +53,9 @@ for i, key in ipairs(KEYS) do
   if refused == 0 then
     s[1], s[2] = s[1] - 1, s[2] - s[3]
     redis.call('HSET', key, 'at', now, 'requests', s[1], 'tokens', s[2])
+    -- A limit that is set later begins full.
+    if tonumber(ARGV[3*i]) < 0 then redis.call('HDEL', key, 'requests') end
+    if tonumber(ARGV[3*i+1]) < 0 then redis.call('HDEL', key, 'tokens') end
     redis.call('EXPIRE', key, 120)
     if s[4] > 0 then
       redis.call('ZADD', key .. ':running', now + 1800, id)
@@ -60,19 +64,20 @@ for i, key in ipairs(KEYS) do
   end
   answers[2*i-1], answers[2*i] = tostring(s[1]), tostring(s[2])
 end
-return {refused, unpack(answers)}
+return {refused, by - 1, unpack(answers)}
 """
 
+# What was used above the worst case is a debt: the bucket may fall below nothing.
 GIVE = """
 local id = ARGV[1]
-local unused = tonumber(ARGV[2])
+local taken, used = tonumber(ARGV[2]), tonumber(ARGV[3])
 for i, key in ipairs(KEYS) do
   redis.call('ZREM', key .. ':running', id)
-  local tokens = redis.call('HGET', key, 'tokens')
-  if tokens then
-    local tpm = tonumber(ARGV[2+i])
-    local spare = math.min(unused, tpm)
-    redis.call('HSET', key, 'tokens', math.min(tpm, tonumber(tokens) + spare))
+  local tokens, tpm = redis.call('HGET', key, 'tokens'), tonumber(ARGV[3+i])
+  if tokens and tpm > 0 then
+    local left = tonumber(tokens) + math.min(taken, tpm) - used
+    redis.call('HSET', key, 'tokens', math.min(tpm, left))
+    redis.call('EXPIRE', key, math.max(120, math.ceil((tpm - left) * 60 / tpm)))
   end
 end
 return 1
@@ -146,11 +151,10 @@ class Limits:
         local = answer is None
         if answer is None:
             answer = self._take_locally(limits, tokens)
-        refused, standings = answer[0], _standings(limits, answer[1:])
-        tightest = min(standings, key=_tightness)
+        refused, by, standings = answer[0], answer[1], _standings(limits, answer[2:])
         if refused:
-            raise _too_fast(refused, standings, tokens)
-        return Held(request_id, limits, tokens, local, tightest)
+            raise _too_fast(refused, standings[by], tokens)
+        return Held(request_id, limits, tokens, local, min(standings, key=_tightness))
 
     async def _ask(self, request_id: str, limits: list[Limit], tokens: int) -> list[Any] | None:
         if time.monotonic() < self._rest_until:
@@ -163,18 +167,20 @@ class Limits:
         except (RedisError, OSError, TimeoutError):
             self._rest_until = time.monotonic() + REST
             return None
-        return [int(found[0]), *map(float, found[1:])]
+        return [int(found[0]), int(found[1]), *map(float, found[2:])]
 
     def _take_locally(self, limits: list[Limit], tokens: int) -> list[Any]:
-        now, states, refused = time.monotonic(), [], 0
-        for limit in limits:
+        now, states, refused, by = time.monotonic(), [], 0, 0
+        for place, limit in enumerate(limits):
             rpm, tpm = max(1.0, limit.requests / LOCAL_SHARE), limit.tokens / LOCAL_SHARE
             at, requests, left, running = self._local.get(limit.name, [now, rpm, tpm, 0.0])
             requests = min(rpm, requests + (now - at) * rpm / MINUTE)
             left = min(tpm, left + (now - at) * tpm / MINUTE)
-            refused = refused or _verdict(limit, requests, left, running, min(tokens, tpm))
+            if not refused:
+                refused = _verdict(limit, requests, left, running, min(tokens, tpm))
+                by = place
             states.append([now, requests, left, running])
-        answer: list[Any] = [refused]
+        answer: list[Any] = [refused, by]
         for limit, state in zip(limits, states, strict=True):
             if not refused:
                 state[1] -= 1
@@ -186,22 +192,22 @@ class Limits:
 
     async def release(self, held: Held, used: int) -> None:
         """Give back the place and the tokens that were not used."""
-        unused = max(0, held.tokens - used)
         if held.local:
-            self._release_locally(held, unused)
+            self._release_locally(held, used)
             return
-        arguments: list[Any] = [held.request_id, unused, *(each.tokens for each in held.limits)]
+        sizes = [each.tokens for each in held.limits]
+        arguments: list[Any] = [held.request_id, held.tokens, used, *sizes]
         try:
             await self._give(keys=[each.name for each in held.limits], args=arguments)
         except (RedisError, OSError, TimeoutError):
             self._rest_until = time.monotonic() + REST
 
-    def _release_locally(self, held: Held, unused: int) -> None:
+    def _release_locally(self, held: Held, used: int) -> None:
         for limit in held.limits:
             state = self._local.get(limit.name)
             if state is not None:
                 share = limit.tokens / LOCAL_SHARE
-                state[2] = min(share, state[2] + min(unused, share))
+                state[2] = min(share, state[2] + min(held.tokens, share) - used)
                 state[3] = max(0.0, state[3] - 1)
 
 
@@ -225,8 +231,7 @@ def _tightness(standing: Standing) -> float:
     return min(requests, tokens)
 
 
-def _too_fast(refused: int, standings: list[Standing], tokens: int) -> TooFast:
-    standing = min(standings, key=_tightness)
+def _too_fast(refused: int, standing: Standing, tokens: int) -> TooFast:
     limit = standing.limit
     if refused == 3:
         wait, what = 1.0, "parallel calls"
