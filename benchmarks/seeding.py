@@ -105,10 +105,20 @@ SELECT uuidv7(), organization_id, project_id, api_key_id, offer_name, region,
     sum(output_tokens), sum(reasoning_tokens), sum(ttft_ms), count(ttft_ms), sum(latency_ms)
 FROM metering_usageevent GROUP BY 2, 3, 4, 5, 6, 7 ORDER BY 7;
 INSERT INTO billing_spendbucket (
-    id, organization_id, project_id, api_key_id, offer_name, currency, starts_at, requests, amount)
+    id, organization_id, project_id, api_key_id, offer_name, currency, starts_at, requests, amount,
+    uncovered)
 SELECT uuidv7(), organization_id, project_id, key_id, name, 'EUR',
-    date_bin('15 minutes', at, 'epoch'), count(*), sum(amount)
+    date_bin('15 minutes', at, 'epoch'), count(*), sum(amount),
+    coalesce(sum(amount) FILTER (WHERE owes), 0)
 FROM bench_event GROUP BY 2, 3, 4, 5, 7 ORDER BY 7;
+INSERT INTO billing_pricedbucket (
+    id, organization_id, offer_name, token_part, price_id, starts_at, tokens)
+SELECT uuidv7(), organization_id, name, part, (price_ids->>part)::uuid,
+    date_bin('15 minutes', at, 'epoch'), sum(tokens)
+FROM bench_event CROSS JOIN LATERAL (VALUES
+    ('input', input_tokens), ('cached_input', cached_tokens), ('output', output_tokens)
+) AS used(part, tokens)
+WHERE tokens > 0 GROUP BY 2, 3, 4, 5, 6 ORDER BY 6;
 """
 # A customer rarely has two requests in one batch of the recorder: one transaction for each.
 LEDGER = """

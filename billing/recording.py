@@ -32,16 +32,30 @@ FROM jsonb_to_recordset(%s::jsonb) AS new(
 """
 ADD_TO_BUCKETS = """
 INSERT INTO billing_spendbucket AS bucket (
-    id, organization_id, starts_at, project_id, api_key_id, offer_name, currency, requests, amount)
+    id, organization_id, starts_at, project_id, api_key_id, offer_name, currency, requests, amount,
+    uncovered)
 SELECT
-    id, organization_id, starts_at, project_id, api_key_id, offer_name, currency, requests, amount
+    id, organization_id, starts_at, project_id, api_key_id, offer_name, currency, requests, amount,
+    uncovered
 FROM jsonb_to_recordset(%s::jsonb) AS new(
     id uuid, organization_id uuid, starts_at timestamptz, project_id uuid, api_key_id uuid,
-    offer_name text, currency text, requests bigint, amount numeric)
+    offer_name text, currency text, requests bigint, amount numeric, uncovered numeric)
 ORDER BY organization_id, starts_at, project_id, api_key_id, offer_name, currency
 ON CONFLICT (organization_id, starts_at, project_id, api_key_id, offer_name, currency)
 DO UPDATE SET requests = bucket.requests + excluded.requests,
-    amount = bucket.amount + excluded.amount
+    amount = bucket.amount + excluded.amount,
+    uncovered = bucket.uncovered + excluded.uncovered
+"""
+ADD_TO_PRICED_BUCKETS = """
+INSERT INTO billing_pricedbucket AS bucket (
+    id, organization_id, starts_at, offer_name, token_part, price_id, tokens)
+SELECT id, organization_id, starts_at, offer_name, token_part, price_id, tokens
+FROM jsonb_to_recordset(%s::jsonb) AS new(
+    id uuid, organization_id uuid, starts_at timestamptz, offer_name text, token_part text,
+    price_id uuid, tokens bigint)
+ORDER BY organization_id, starts_at, offer_name, token_part, price_id
+ON CONFLICT (organization_id, starts_at, offer_name, token_part, price_id)
+DO UPDATE SET tokens = bucket.tokens + excluded.tokens
 """
 
 
@@ -76,7 +90,8 @@ async def _settle(
     await conn.execute(INSERT_RATED_USAGE, [as_json([_rated(p, ids) for p in paid])])
     await booking.book(conn, _operations(paid, held))
     await aggregation.add(conn, [settled.event() for settled in new])
-    await conn.execute(ADD_TO_BUCKETS, [as_json(_spend(new))])
+    await conn.execute(ADD_TO_BUCKETS, [as_json(_spend(paid))])
+    await conn.execute(ADD_TO_PRICED_BUCKETS, [as_json(_priced(new))])
 
 
 def _rated(paid: Paid, ids: dict[ingestion.EventKey, UUID]) -> dict[str, Any]:
@@ -148,11 +163,13 @@ def _operation_key(keys: Iterable[str]) -> str:
 class _Sum:
     requests: int = 0
     amount: Decimal = Decimal(0)
+    uncovered: Decimal = Decimal(0)
 
 
-def _spend(new: Iterable[Settled]) -> list[dict[str, Any]]:
+def _spend(paid: Iterable[Paid]) -> list[dict[str, Any]]:
     sums: dict[tuple[UUID, datetime, UUID, UUID | None, str, str], _Sum] = {}
-    for s in new:
+    for one in paid:
+        s = one.settled
         key = (
             s.organization_id,
             aggregation.quarter(s.occurred_at),
@@ -164,6 +181,7 @@ def _spend(new: Iterable[Settled]) -> list[dict[str, Any]]:
         bucket = sums.setdefault(key, _Sum())
         bucket.requests += 1
         bucket.amount += s.amount
+        bucket.uncovered += one.uncovered
     names = ("organization_id", "starts_at", "project_id", "api_key_id", "offer_name", "currency")
     return [
         {
@@ -171,6 +189,22 @@ def _spend(new: Iterable[Settled]) -> list[dict[str, Any]]:
             **dict(zip(names, key, strict=True)),
             "requests": bucket.requests,
             "amount": bucket.amount,
+            "uncovered": bucket.uncovered,
         }
         for key, bucket in sums.items()
+    ]
+
+
+def _priced(new: Iterable[Settled]) -> list[dict[str, Any]]:
+    sums: dict[tuple[UUID, datetime, str, str, UUID | None], int] = {}
+    for s in new:
+        starts_at = aggregation.quarter(s.occurred_at)
+        for part, tokens in s.parts.items():
+            if tokens:
+                key = (s.organization_id, starts_at, s.offer_name, part, s.price_of(part))
+                sums[key] = sums.get(key, 0) + tokens
+    names = ("organization_id", "starts_at", "offer_name", "token_part", "price_id")
+    return [
+        {"id": uuid7(), **dict(zip(names, key, strict=True)), "tokens": tokens}
+        for key, tokens in sums.items()
     ]

@@ -48,6 +48,11 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
         """Return what makes the event unique for ever."""
         return EventKey(self.organization_id, self.source, self.event_id)
 
+    def price_of(self, part: str) -> UUID | None:
+        """Return the price of a part; reasoning is answered tokens, at the output's if need be."""
+        price = self.price_ids.get(part)
+        return self.price_ids.get("output") if price is None and part == "reasoning" else price
+
     def event(self) -> Event:
         """Return the usage alone, without its worth."""
         facts = {name: getattr(self, name) for name in Event.__struct_fields__}

@@ -5,7 +5,7 @@ from billing.models.invoices import Invoice, InvoiceLine, InvoiceSequence
 from billing.models.ledger import AccountKind, LedgerAccount, LedgerEntry, LedgerTransaction
 from billing.models.orders import Order, StripeEvent
 from billing.models.profiles import BillingProfile, Issuer, VatState
-from billing.models.rated import RatedUsage, SpendBucket
+from billing.models.rated import PricedBucket, RatedUsage, SpendBucket
 from billing.models.wallets import Wallet
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "LedgerEntry",
     "LedgerTransaction",
     "Order",
+    "PricedBucket",
     "RatedUsage",
     "SpendBucket",
     "StripeEvent",

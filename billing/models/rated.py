@@ -57,6 +57,8 @@ class SpendBucket(Row):
     starts_at = models.DateTimeField()
     requests = models.BigIntegerField(default=0)
     amount = models.DecimalField(max_digits=30, decimal_places=12, default=0)
+    #: The part of it that no grant paid for.
+    uncovered = models.DecimalField(max_digits=30, decimal_places=12, default=0)
 
     class Meta:
         constraints = (
@@ -76,3 +78,36 @@ class SpendBucket(Row):
 
     def __str__(self) -> str:
         return f"{self.offer_name} {self.starts_at:%Y-%m-%d %H:%M}"
+
+
+class PricedBucket(Row):
+    """The tokens of a quarter of an hour that one price applies to: what a draft invoice sums up.
+
+    Written with the events, so that it never differs from what they come to one by one.
+    """
+
+    organization = models.ForeignKey(
+        Organization,
+        on_delete=models.PROTECT,
+        related_name="priced_buckets",
+        db_constraint=False,
+        db_index=False,
+    )
+    offer_name = models.CharField(max_length=100)
+    token_part = models.CharField(max_length=20)
+    #: Empty where usage came without a price; no invoice can be made of that.
+    price_id = models.UUIDField(null=True)
+    starts_at = models.DateTimeField()
+    tokens = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("organization", "starts_at", "offer_name", "token_part", "price_id"),
+                name="priced_bucket_once_per_quarter_hour",
+                nulls_distinct=False,
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.offer_name} {self.token_part} {self.starts_at:%Y-%m-%d %H:%M}"

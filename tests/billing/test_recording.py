@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from billing import funds
-from billing.models import RatedUsage, SpendBucket
+from billing.models import PricedBucket, RatedUsage, SpendBucket
 from common.database import service
 from metering.models import UsageBucket, UsageConflict, UsageEvent, UsageEventKey
 from tenants.scope import scope
@@ -16,7 +16,14 @@ def state(acme):
     with scope(acme):
         return {
             model.__name__: sorted(map(repr, model.objects.values_list()))
-            for model in (RatedUsage, SpendBucket, UsageBucket, UsageEvent, UsageEventKey)
+            for model in (
+                PricedBucket,
+                RatedUsage,
+                SpendBucket,
+                UsageBucket,
+                UsageEvent,
+                UsageEventKey,
+            )
         }
 
 
