@@ -24,7 +24,52 @@ class NameTaken(Conflict):
     """Another model answers to this name."""
 
     code = "model_name_taken"
-    detail = _("Another model has this address or this name in the API.")
+    detail = _("Another model has this name in the API.")
+
+
+class AddressTaken(Conflict):
+    """Another model's page stands at this address."""
+
+    code = "model_address_taken"
+    detail = _("Another model has this address.")
+
+
+class RetiresTooSoon(DomainError):
+    """A model would retire in the past."""
+
+    code = "model_retires_too_soon"
+    status = 422
+    detail = _("A model retires later, never in the past. To take it away now, retire it.")
+
+
+class NoReplacement(DomainError):
+    """What should replace a model is that model, or not on sale."""
+
+    code = "model_no_replacement"
+    status = 422
+    detail = _("A model is replaced by another one that is on sale.")
+
+
+class RouteElsewhere(DomainError):
+    """A route would lead out of the region in which the offer is sold."""
+
+    code = "route_elsewhere"
+    status = 422
+    detail = _("This server stands in another region than the offer is sold for.")
+
+
+class RouteTaken(Conflict):
+    """The offer has this route."""
+
+    code = "route_taken"
+    detail = _("The offer has a route to this model of this server.")
+
+
+class LastRoute(Conflict):
+    """An offer on sale would have nobody to answer for it."""
+
+    code = "last_route"
+    detail = _("Nobody would answer for this offer. Add another route first.")
 
 
 class PriceInThePast(DomainError):
@@ -48,4 +93,4 @@ class PriceNotPositive(DomainError):
 
     code = "price_not_valid"
     status = 422
-    detail = _("A price is zero or more, with at most six decimals per million tokens.")
+    detail = _("A price is from 0 to 1 000 000 per million tokens, with at most six decimals.")

@@ -1,11 +1,10 @@
 """The catalogue as people see it: models with the prices that hold now."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from common.money import Money
@@ -54,6 +53,16 @@ class PricedOffer:
         return self.offer.region.name
 
     @property
+    def jurisdiction(self) -> str:
+        """Whose law holds there."""
+        return self.offer.region.jurisdiction
+
+    @property
+    def context_window(self) -> int:
+        """How many tokens a request and its answer may have together."""
+        return self.model.context_window
+
+    @property
     def input_price(self) -> Money | None:
         """What a million input tokens cost."""
         return self._per_million(self.input)
@@ -72,40 +81,38 @@ class PricedOffer:
         return None if per_token is None else Money(per_token * 1_000_000, self.currency)
 
 
-def offers(
-    facts: Mapping[str, Any] | None = None, currency: str = queries.DEFAULT_CURRENCY
-) -> list[PricedOffer]:
-    """Return what can be bought and fits the filters, sorted as asked."""
-    facts = facts or {}
-    found = list(_filtered(facts))
-    prices = queries.prices_in_force([offer.pk for offer in found], timezone.now(), currency)
-    priced = [_priced(offer, prices.get(offer.pk, {}), currency) for offer in found]
-    match facts.get("sort"):
-        case "price":
-            return sorted(priced, key=lambda entry: (entry.input is None, entry.input or 0))
-        case "kind":
-            return sorted(priced, key=lambda entry: (entry.model.kind, entry.name))
-        case "context":
-            return sorted(priced, key=lambda entry: -entry.model.context_window)
-        case _:
-            return priced
+def offers(currency: str = queries.DEFAULT_CURRENCY) -> list[PricedOffer]:
+    """Return all that can be bought, by name."""
+    live = _offers().filter(pk__in=Offer.objects.live().values("pk"))
+    return _all_priced(live.order_by("model_version__model__name", "name"), currency)
+
+
+def every_offer(currency: str = queries.DEFAULT_CURRENCY) -> list[PricedOffer]:
+    """Return all offers, those that customers cannot see included, by name."""
+    return _all_priced(_offers().order_by("name"), currency)
 
 
 def offers_of(model: AIModel, currency: str = queries.DEFAULT_CURRENCY) -> list[PricedOffer]:
     """Return the offers of one model, whatever their state."""
-    found = list(_offers().filter(model_version__model=model))
-    prices = queries.prices_in_force([offer.pk for offer in found], timezone.now(), currency)
-    return [_priced(offer, prices.get(offer.pk, {}), currency) for offer in found]
+    return offers_of_models([model], currency)
+
+
+def offers_of_models(
+    models: Iterable[AIModel], currency: str = queries.DEFAULT_CURRENCY
+) -> list[PricedOffer]:
+    """Return the offers of these models, whatever their state, by name."""
+    of_these = _offers().filter(model_version__model__in=list(models))
+    return _all_priced(of_these.order_by("name"), currency)
 
 
 def live_models() -> QuerySet[AIModel]:
     """Return the models that customers can see."""
-    return AIModel.objects.live().select_related("publisher")
+    return AIModel.objects.live().select_related("publisher", "replaced_by")
 
 
 def all_models() -> QuerySet[AIModel]:
     """Return every model, drafts and retired ones included."""
-    return AIModel.objects.select_related("publisher")
+    return AIModel.objects.select_related("publisher", "replaced_by")
 
 
 def bundles() -> QuerySet[Bundle]:
@@ -122,26 +129,10 @@ def _offers() -> QuerySet[Offer]:
     return Offer.objects.select_related("model_version__model__publisher", "region", "token_class")
 
 
-def _filtered(facts: Mapping[str, Any]) -> QuerySet[Offer]:
-    found = _offers().filter(pk__in=Offer.objects.live().values("pk"))
-    for name, lookup in {
-        "kind": "model_version__model__kind",
-        "region": "region__code",
-        "publisher": "model_version__model__publisher__slug",
-        "licence": "model_version__model__licence",
-        "context": "model_version__model__context_window__gte",
-    }.items():
-        if value := facts.get(name):
-            found = found.filter(**{lookup: value})
-    if features := facts.get("features"):
-        found = found.filter(model_version__model__features__contains=features)
-    if text := facts.get("q"):
-        found = found.filter(
-            Q(model_version__model__name__icontains=text)
-            | Q(model_version__model__summary__icontains=text)
-            | Q(name__icontains=text)
-        )
-    return found.order_by("model_version__model__name", "name")
+def _all_priced(found: QuerySet[Offer], currency: str) -> list[PricedOffer]:
+    offers = list(found)
+    prices = queries.prices_in_force([offer.pk for offer in offers], timezone.now(), currency)
+    return [_priced(offer, prices.get(offer.pk, {}), currency) for offer in offers]
 
 
 def _priced(offer: Offer, prices: dict[str, Price], currency: str) -> PricedOffer:

@@ -26,6 +26,7 @@ app.conf.beat_schedule = {
     "cancel orphaned jobs": {"task": "compute.cancel_orphans", "schedule": HOURLY},
     "expire files": {"task": "files.expire", "schedule": timedelta(minutes=5)},
     "remove orphaned files": {"task": "files.remove_orphans", "schedule": HOURLY},
+    "retire models": {"task": "marketplace.retire_due", "schedule": timedelta(minutes=5)},
     "make partitions": {"task": "metering.make_partitions", "schedule": DAILY},
 }
 app.conf.beat_schedule_filename = os.environ.get("CELERY_BEAT_SCHEDULE", "/tmp/tessera-beat")  # noqa: S108

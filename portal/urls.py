@@ -8,12 +8,15 @@ import files.urls
 import marketplace.urls
 import metering.urls
 import tenants.urls
-from portal.views import health, mailbox, pages, staff, styleguide, theme
+from portal.views import health, mailbox, pages, public, staff, styleguide, theme
 from tenants.key_api import Nothing
 
 own = (
     [
-        path("", pages.landing, name="landing"),
+        path("", public.landing, name="landing"),
+        path("status/", public.status, name="status"),
+        path("terms/", public.terms, name="terms"),
+        path("privacy/", public.privacy, name="privacy"),
         path("mailbox/", mailbox.messages, name="mailbox"),
         path("o/<slug:org>/", pages.dashboard, name="dashboard"),
         path("o/<slug:org>/onboarding/", pages.onboarding, name="onboarding"),

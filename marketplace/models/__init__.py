@@ -2,7 +2,7 @@
 
 from marketplace.models.bundles import Bundle, GrantUnit
 from marketplace.models.catalogue import AIModel, Kind, ModelVersion, Publisher, Status
-from marketplace.models.offers import Offer, Route, TokenClass, TokenWeight, Upstream
+from marketplace.models.offers import Offer, Reachability, Route, TokenClass, TokenWeight, Upstream
 from marketplace.models.prices import Price, PriceBook, TokenPart
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Price",
     "PriceBook",
     "Publisher",
+    "Reachability",
     "Route",
     "Status",
     "TokenClass",

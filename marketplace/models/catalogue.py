@@ -2,6 +2,7 @@
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from common.models import LockingQuerySet, TimeStamped
@@ -45,8 +46,13 @@ class AIModelQuerySet(LockingQuerySet["AIModel"]):
     """Models."""
 
     def live(self) -> "AIModelQuerySet":
-        """Those that customers can see and call."""
-        return self.filter(status__in=LIVE)
+        """Those that customers can see and call, up to the moment they retire."""
+        unretired = models.Q(retires_at=None) | models.Q(retires_at__gt=Now())
+        return self.filter(unretired, status__in=LIVE)
+
+    def due_to_retire(self) -> "AIModelQuerySet":
+        """Those whose day has come, and which nobody has marked as retired yet."""
+        return self.filter(status__in=LIVE, retires_at__lte=Now())
 
 
 class AIModel(TimeStamped):
@@ -70,6 +76,10 @@ class AIModel(TimeStamped):
     status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT)
     published_at = models.DateTimeField(null=True, blank=True)
     retires_at = models.DateTimeField(null=True, blank=True)
+    #: What customers of a deprecated model should move to.
+    replaced_by = models.ForeignKey(
+        "self", on_delete=models.PROTECT, related_name="replaces", null=True, blank=True
+    )
     #: What the chat template adds to a prompt; part of the bound that is reserved beforehand.
     template_tokens_per_message = models.PositiveIntegerField(default=8)
     template_tokens_base = models.PositiveIntegerField(default=256)

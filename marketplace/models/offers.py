@@ -1,6 +1,8 @@
 """A version on terms: what it is called, where it runs, who answers, and how it burns tokens."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from common.models import LockingQuerySet, TimeStamped
@@ -40,6 +42,19 @@ class TokenWeight(TimeStamped):
         )
 
 
+class Reachability(models.TextChoices):
+    """How a server answered when it was last asked for its models."""
+
+    UNKNOWN = "unknown", _("has not been asked yet")
+    ANSWERS = "answers", _("answers")
+    REFUSED = "refused", _("refuses connections")
+    UNKNOWN_NAME = "unknown_name", _("has a host name that nobody knows")
+    SILENT = "silent", _("does not answer in time")
+    UNTRUSTED = "untrusted", _("shows a certificate that is not trusted")
+    CREDENTIAL = "credential", _("refuses the credential")
+    BROKEN = "broken", _("answers, but not with a list of models")
+
+
 class Upstream(TimeStamped):
     """A server that answers: the operator's own engine, in one region."""
 
@@ -49,6 +64,12 @@ class Upstream(TimeStamped):
     credential = EncryptedField(blank=True, default="")
     region = models.ForeignKey(Region, on_delete=models.PROTECT, related_name="upstreams")
     is_enabled = models.BooleanField(default=True)
+    #: What the last look at it found.
+    reachability = models.CharField(
+        max_length=12, choices=Reachability, default=Reachability.UNKNOWN
+    )
+    checked_at = models.DateTimeField(null=True, blank=True)
+    served_models = ArrayField(models.CharField(max_length=200), default=list, blank=True)
 
     class Meta:
         ordering = ("name",)
@@ -56,13 +77,25 @@ class Upstream(TimeStamped):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_in_trouble(self) -> bool:
+        """Whether it was asked and did not answer as an engine does."""
+        return self.reachability not in (Reachability.UNKNOWN, Reachability.ANSWERS)
+
+    @property
+    def has_credential(self) -> bool:
+        """Whether a credential is stored; the credential itself is never shown."""
+        return bool(self.credential)
+
 
 class OfferQuerySet(LockingQuerySet["Offer"]):
     """Offers."""
 
     def live(self) -> "OfferQuerySet":
-        """Those that can be called."""
-        return self.filter(status__in=LIVE)
+        """Those that can be called: on sale, and not past the day their model retires."""
+        retires_at = "model_version__model__retires_at"
+        unretired = models.Q(**{retires_at: None}) | models.Q(**{f"{retires_at}__gt": Now()})
+        return self.filter(unretired, status__in=LIVE)
 
 
 class Offer(TimeStamped):

@@ -53,6 +53,13 @@ class PriceQuerySet(LockingQuerySet["Price"]):
             models.Q(effective_until=None) | models.Q(effective_until__gt=at)
         )
 
+    def upcoming(self, at: datetime) -> "PriceQuerySet":
+        """Those that will begin after this instant, and were not withdrawn."""
+        kept = models.Q(effective_until=None) | models.Q(
+            effective_until__gt=models.F("effective_from")
+        )
+        return self.filter(kept, effective_from__gt=at)
+
     def of(self, offer: "Offer", token_part: str, currency: str) -> "PriceQuerySet":
         """The history of one part of an offer in the currency's default book."""
         return self.filter(
@@ -64,7 +71,8 @@ class Price(Row):
     """The price of one token part of an offer, from an instant (in) until another (out).
 
     ``definition`` is the house's price definition. The database refuses every change but
-    ``effective_until`` from empty to a time, once, and any two that overlap.
+    ``effective_until`` from empty to a time, once, and any two that overlap. A scheduled price that
+    was withdrawn ends at the instant it would have begun: it never held.
     """
 
     book = models.ForeignKey(PriceBook, on_delete=models.PROTECT, related_name="prices")
@@ -81,13 +89,18 @@ class Price(Row):
         constraints = (
             models.CheckConstraint(
                 condition=models.Q(effective_until=None)
-                | models.Q(effective_until__gt=models.F("effective_from")),
-                name="price_ends_after_it_begins",
+                | models.Q(effective_until__gte=models.F("effective_from")),
+                name="price_never_ends_before_it_begins",
             ),
         )
 
     def __str__(self) -> str:
         return f"{self.offer} {self.token_part}"
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether it was taken back before it held."""
+        return self.effective_until == self.effective_from
 
     @property
     def per_token(self) -> Decimal:

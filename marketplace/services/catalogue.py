@@ -1,7 +1,7 @@
-"""Adding a model with all it needs, and changing what its card says."""
+"""Adding a model with all it needs, and changing what its card and its terms say."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -9,8 +9,9 @@ from django.db import IntegrityError
 from django.utils.text import slugify
 
 from common.database import atomic
-from marketplace.errors import NameTaken
+from marketplace.errors import AddressTaken, LastRoute, NameTaken, RouteElsewhere, RouteTaken
 from marketplace.models import AIModel, ModelVersion, Offer, Publisher, Route, TokenClass, Upstream
+from marketplace.models.catalogue import LIVE
 from marketplace.services import pricing
 from tenants.models import User
 from tenants.services import audit
@@ -18,13 +19,16 @@ from tenants.services import audit
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How a new model is offered: who answers, under which name, how its tokens burn."""
+    """How a new model is offered: under which name, who answers, how much, how its tokens burn."""
 
+    name: str
     upstream: Upstream
     upstream_model: str
     version: str
     quantization: str = ""
     token_class: TokenClass | None = None
+    #: ``default_rpm``, ``default_tpm`` and ``default_concurrency``, where they are not the usual.
+    limits: Mapping[str, int] = field(default_factory=dict)
 
 
 @atomic()
@@ -37,11 +41,12 @@ def add(
     by: User | None,
 ) -> AIModel:
     """Add a draft of a model with its version, offer, route and first prices."""
-    model, offer = _draft(card, _publisher(publisher_name), terms)
+    model = _draft(card, _publisher(publisher_name))
+    offer = _offer(model, terms)
     Route.objects.create(offer=offer, upstream=terms.upstream, upstream_model=terms.upstream_model)
-    for part, amount in per_million.items():
-        pricing.change(offer, part, amount, by=by)
-    audit.record(organization=None, actor=by, action="model.added", target=model, after=dict(card))
+    pricing.change(offer, per_million, by=by)
+    after = {**card, "offer": terms.name, "server": terms.upstream.name}
+    audit.record(organization=None, actor=by, action="model.added", target=model, after=after)
     return model
 
 
@@ -51,42 +56,117 @@ def edit(
 ) -> AIModel:
     """Change what the model's card says; its address and its prices stay."""
     model = AIModel.objects.locked(model.pk)
-    before = {name: getattr(model, name) for name in card}
-    for name, value in card.items():
-        setattr(model, name, value)
-    model.publisher = _publisher(publisher_name)
-    model.save()
+    facts = {**card, "publisher": _publisher(publisher_name)}
+    before = {name: getattr(model, name) for name in facts}
+    changed = [name for name in facts if before[name] != facts[name]]
+    if not changed:
+        return model
+    for name in changed:
+        setattr(model, name, facts[name])
+    model.save(update_fields=[*changed, "updated_at"])
     audit.record(
         organization=None,
         actor=by,
         action="model.edited",
         target=model,
-        before=before,
-        after=dict(card),
+        before={name: before[name] for name in changed},
+        after={name: facts[name] for name in changed},
     )
     return model
 
 
-def _draft(card: Mapping[str, Any], publisher: Publisher, terms: Terms) -> tuple[AIModel, Offer]:
+@atomic()
+def change_terms(offer: Offer, facts: Mapping[str, Any], *, by: User | None) -> Offer:
+    """Change an offer's limits and its class of tokens; the name programs call stays."""
+    offer = Offer.objects.locked(offer.pk)
+    before = {name: getattr(offer, name) for name in facts}
+    changed = [name for name in facts if before[name] != facts[name]]
+    if not changed:
+        return offer
+    for name in changed:
+        setattr(offer, name, facts[name])
+    offer.save(update_fields=[*changed, "updated_at"])
+    audit.record(
+        organization=None,
+        actor=by,
+        action="offer.changed",
+        target=offer,
+        before={name: before[name] for name in changed},
+        after={name: facts[name] for name in changed},
+    )
+    return offer
+
+
+@atomic()
+def add_route(offer: Offer, facts: Mapping[str, Any], *, by: User | None) -> Route:
+    """Let one more server answer for the offer, in the region it is sold for."""
+    if facts["upstream"].region_id != offer.region_id:
+        raise RouteElsewhere(field_errors={"upstream": [RouteElsewhere.detail]})
+    try:
+        with atomic():
+            route = Route.objects.create(offer=offer, **facts)
+    except IntegrityError as error:
+        raise RouteTaken(field_errors={"upstream_model": [RouteTaken.detail]}) from error
+    _record_route("route.added", route, by, after=_route_facts(route))
+    return route
+
+
+@atomic()
+def remove_route(route: Route, *, by: User | None) -> None:
+    """Ask a server no longer; an offer on sale keeps at least one enabled server."""
+    offer = Offer.objects.locked(route.offer_id)
+    others = offer.routes.filter(upstream__is_enabled=True).exclude(pk=route.pk)
+    if offer.status in LIVE and not others.exists():
+        raise LastRoute
+    _record_route("route.removed", route, by, before=_route_facts(route))
+    route.delete()
+
+
+def _draft(card: Mapping[str, Any], publisher: Publisher) -> AIModel:
     # The database says who was first: a look beforehand would let two through.
     try:
         with atomic():
-            model = AIModel.objects.create(publisher=publisher, **card)
-            version = ModelVersion.objects.create(
-                model=model, label=terms.version, quantization=terms.quantization
-            )
-            offer = Offer.objects.create(
+            return AIModel.objects.create(publisher=publisher, **card)
+    except IntegrityError as error:
+        raise AddressTaken(field_errors={"slug": [AddressTaken.detail]}) from error
+
+
+def _offer(model: AIModel, terms: Terms) -> Offer:
+    version = ModelVersion.objects.create(
+        model=model, label=terms.version, quantization=terms.quantization
+    )
+    try:
+        with atomic():
+            return Offer.objects.create(
                 model_version=version,
                 region=terms.upstream.region,
-                name=card["slug"],
+                name=terms.name,
                 token_class=terms.token_class,
+                **terms.limits,
             )
     except IntegrityError as error:
-        raise NameTaken(field_errors={"slug": [NameTaken.detail]}) from error
-    return model, offer
+        raise NameTaken(field_errors={"offer_name": [NameTaken.detail]}) from error
 
 
 def _publisher(name: str) -> Publisher:
     slug = slugify(name, allow_unicode=True)[:50]
     publisher, _ = Publisher.objects.get_or_create(slug=slug, defaults={"name": name})
     return publisher
+
+
+def _route_facts(route: Route) -> dict[str, Any]:
+    names = ("upstream", "upstream_model", "priority", "weight")
+    return {name: getattr(route, name) for name in names}
+
+
+def _record_route(
+    action: str,
+    route: Route,
+    by: User | None,
+    *,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> None:
+    audit.record(
+        organization=None, actor=by, action=action, target=route, before=before, after=after
+    )

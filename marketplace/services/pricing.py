@@ -1,5 +1,6 @@
 """Prices from a date on: a new row, and the old one closed at the same instant."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -15,11 +16,13 @@ from tenants.services import audit
 MILLION = Decimal(1_000_000)
 #: The exponent of the finest price per million that twelve decimals per token can hold.
 FINEST = -6
+#: Per million tokens. Nobody sells one token for more than one euro: a slip of the finger.
+HIGHEST = MILLION
 
 
 def per_token(per_million: Decimal) -> str:
     """Return the stored price per token of a price that people gave per million."""
-    if not per_million.is_finite() or per_million < 0:
+    if not per_million.is_finite() or not 0 <= per_million <= HIGHEST:
         raise PriceNotPositive
     exponent = per_million.normalize().as_tuple().exponent
     if isinstance(exponent, int) and exponent < FINEST:
@@ -30,24 +33,47 @@ def per_token(per_million: Decimal) -> str:
 @atomic()
 def change(
     offer: Offer,
-    token_part: str,
-    per_million: Decimal,
+    per_million: Mapping[str, Decimal],
     *,
     by: User | None,
     effective_from: datetime | None = None,
     currency: str = "EUR",
-) -> Price:
-    """Set a price from an instant on (now, if none is given); what was used before keeps its own.
+) -> list[Price]:
+    """Set prices by token part from one instant on (now, if none is given), all or none.
 
-    The offer's row is locked, so that two people who change one price do not pass each other.
+    What was used before keeps its own price. Setting what would hold then anyway changes nothing,
+    so that a form sent twice counts once. A price that is scheduled for this very instant is
+    withdrawn: it never holds. Answers the prices that were set.
     """
+    # The offer's row is locked, so that two people who change one price do not pass each other.
     offer = Offer.objects.locked(offer.pk)
     now = timezone.now()
     begins = effective_from or now
     if begins < now:
         raise PriceInThePast
+    return [
+        price
+        for part, amount in per_million.items()
+        if (price := _set(offer, part, amount, by=by, begins=begins, currency=currency))
+    ]
+
+
+def _set(
+    offer: Offer,
+    token_part: str,
+    per_million: Decimal,
+    *,
+    by: User | None,
+    begins: datetime,
+    currency: str,
+) -> Price | None:
     definition = {"model": "per_unit", "unit_amount": per_token(per_million)}
-    replaced = _close(offer, token_part, currency, begins)
+    last = _last(offer, token_part, currency, begins)
+    if last is not None and last.definition == definition:
+        return None
+    if last is not None:
+        last.effective_until = begins
+        last.save(update_fields=["effective_until"])
     price = Price.objects.create(
         book=default_book(currency),
         offer=offer,
@@ -60,7 +86,7 @@ def change(
         actor=by,
         action="price.changed",
         target=price,
-        before=_facts(replaced),
+        before=_facts(last),
         after=_facts(price),
     )
     return price
@@ -74,15 +100,12 @@ def default_book(currency: str) -> PriceBook:
     return book
 
 
-def _close(offer: Offer, token_part: str, currency: str, at: datetime) -> Price | None:
+def _last(offer: Offer, token_part: str, currency: str, at: datetime) -> Price | None:
+    """Return the price that has no end yet; refuse when one begins after the instant."""
     history = Price.objects.of(offer, token_part, currency)
-    if history.filter(effective_from__gte=at).exists():
+    if history.filter(effective_from__gt=at).exists():
         raise PriceNotLater
-    current = history.filter(effective_until=None).first()
-    if current is not None:
-        current.effective_until = at
-        current.save(update_fields=["effective_until"])
-    return current
+    return history.filter(effective_until=None).first()
 
 
 def _facts(price: Price | None) -> dict[str, object] | None:

@@ -1,14 +1,16 @@
 """A model's life: draft → published → deprecated → retired, its offers in step with it."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from common.database import atomic
+from common.database import atomic, service
 from marketplace import queries
-from marketplace.errors import NotReady, WrongState
-from marketplace.models import AIModel, Kind, Offer, Status, TokenPart
+from marketplace.errors import NoReplacement, NotReady, RetiresTooSoon, WrongState
+from marketplace.models import AIModel, Kind, Offer, Reachability, Route, Status, TokenPart
 from marketplace.models.offers import OfferQuerySet
 from tenants.models import User
 from tenants.services import audit
@@ -16,76 +18,162 @@ from tenants.services import audit
 ALLOWED: dict[str, frozenset[str]] = {
     Status.DRAFT: frozenset({Status.PUBLISHED}),
     Status.PUBLISHED: frozenset({Status.DEPRECATED, Status.RETIRED}),
-    Status.DEPRECATED: frozenset({Status.PUBLISHED, Status.RETIRED}),
+    # Again deprecated: with another date or another replacement.
+    Status.DEPRECATED: frozenset({Status.PUBLISHED, Status.DEPRECATED, Status.RETIRED}),
     Status.RETIRED: frozenset(),
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that must be so before customers see the model, and what is missing of it."""
+
+    title: str
+    missing: str
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is missing."""
+        return not self.missing
+
+
+@atomic()
 def publish(model: AIModel, *, by: User | None) -> AIModel:
     """Show the model to customers and let them call it, if nothing is missing."""
-    with atomic():
-        model = AIModel.objects.locked(model.pk)
-        if missing := missing_for(model):
-            raise NotReady(" ".join(missing))
-        return _move(model, Status.PUBLISHED, by=by, published_at=timezone.now(), retires_at=None)
+    model = AIModel.objects.locked(model.pk)
+    if missing := missing_for(model):
+        raise NotReady(" ".join(missing))
+    return _move(
+        model,
+        Status.PUBLISHED,
+        by=by,
+        published_at=model.published_at or timezone.now(),
+        retires_at=None,
+        replaced_by=None,
+    )
 
 
-def deprecate(model: AIModel, *, by: User | None, retires_at: datetime | None = None) -> AIModel:
-    """Keep the model callable and tell customers that, and when, it will go."""
-    with atomic():
-        return _move(
-            AIModel.objects.locked(model.pk), Status.DEPRECATED, by=by, retires_at=retires_at
-        )
+@atomic()
+def deprecate(
+    model: AIModel,
+    *,
+    by: User | None,
+    retires_at: datetime | None = None,
+    replaced_by: AIModel | None = None,
+) -> AIModel:
+    """Keep the model callable and tell customers that, when, and for which other, it will go."""
+    model = AIModel.objects.locked(model.pk)
+    if retires_at is not None and retires_at <= timezone.now():
+        raise RetiresTooSoon(field_errors={"retires_on": [RetiresTooSoon.detail]})
+    if replaced_by is not None and not _can_replace(replaced_by, model):
+        raise NoReplacement(field_errors={"replaced_by": [NoReplacement.detail]})
+    return _move(model, Status.DEPRECATED, by=by, retires_at=retires_at, replaced_by=replaced_by)
 
 
+@atomic()
 def retire(model: AIModel, *, by: User | None) -> AIModel:
     """Take the model away from the catalogue and the API, for good."""
-    with atomic():
-        return _move(
-            AIModel.objects.locked(model.pk), Status.RETIRED, by=by, retires_at=timezone.now()
-        )
+    model = AIModel.objects.locked(model.pk)
+    return _move(model, Status.RETIRED, by=by, retires_at=timezone.now())
+
+
+def retire_due() -> int:
+    """Mark as retired what was announced to be gone by now; return how many there were.
+
+    Nobody could call these since their day: the mark only says so.
+    """
+    with service():
+        due = list(AIModel.objects.due_to_retire().order_by("pk"))
+    for model in due:
+        with service():
+            _retire_if_due(AIModel.objects.locked(model.pk))
+    return len(due)
+
+
+def _retire_if_due(model: AIModel) -> None:
+    # Somebody may have published it again, or moved its day, a moment ago.
+    if AIModel.objects.due_to_retire().filter(pk=model.pk).exists():
+        _move(model, Status.RETIRED, by=None)
 
 
 def missing_for(model: AIModel) -> list[str]:
     """Return, in sentences, what keeps the model from being published."""
-    offers = list(_offers(model))
-    if not offers:
-        return [_("The model has no offer: name a region and a server.")]
-    missing = []
-    if not model.licence:
-        missing.append(_("The licence is missing."))
-    if not all(offer.routes.filter(upstream__is_enabled=True).exists() for offer in offers):
-        missing.append(_("No server answers for it."))
-    if not all(_is_priced(offer, model.kind) for offer in offers):
-        missing.append(_("A price is missing: input, and output for chat models."))
-    return missing
+    return [check.missing for check in checklist(model) if not check.is_done]
 
 
-def _is_priced(offer: Offer, kind: str) -> bool:
+def checklist(model: AIModel) -> list[Check]:
+    """Return all that is looked at before a model is published, done or not."""
+    offers = list(_offers(model).prefetch_related("routes__upstream"))
+    return [
+        Check(_("Licence"), "" if model.licence else _("The licence is missing.")),
+        Check(_("Offer in a region"), "" if offers else _("It is offered in no region yet.")),
+        Check(_("Server"), _first(_no_server(offer) for offer in offers)),
+        Check(_("Way to the server"), _first(_trouble(offer) for offer in offers)),
+        Check(_("Prices"), _first(_no_price(offer, model.kind) for offer in offers)),
+    ]
+
+
+def _first(sentences: Iterable[str]) -> str:
+    return next(filter(None, sentences), "")
+
+
+def _enabled(offer: Offer) -> list[Route]:
+    return [route for route in offer.routes.all() if route.upstream.is_enabled]
+
+
+def _no_server(offer: Offer) -> str:
+    if _enabled(offer):
+        return ""
+    return _("No server that is switched on answers for “%(offer)s”.") % {"offer": offer.name}
+
+
+def _trouble(offer: Offer) -> str:
+    """Return what is wrong with the first of the offer's ways, when none of them works."""
+    troubles = [_route_trouble(route) for route in _enabled(offer)]
+    return "" if "" in troubles else _first(troubles)
+
+
+def _route_trouble(route: Route) -> str:
+    upstream = route.upstream
+    facts = {"server": upstream.name, "model": route.upstream_model}
+    if upstream.is_in_trouble:
+        words = upstream.get_reachability_display()
+        return _("The server “%(server)s” %(trouble)s.") % {**facts, "trouble": words}
+    if upstream.reachability != Reachability.ANSWERS:
+        return ""
+    if route.upstream_model not in upstream.served_models:
+        return _("The server “%(server)s” does not list the model “%(model)s”.") % facts
+    return ""
+
+
+def _no_price(offer: Offer, kind: str) -> str:
     needed = [TokenPart.INPUT, TokenPart.OUTPUT] if kind == Kind.CHAT else [TokenPart.INPUT]
     now = timezone.now()
-    return all(queries.price_in_force(offer, part, now) for part in needed)
+    for part in needed:
+        if queries.price_in_force(offer, part, now) is None:
+            return _("“%(offer)s” has no price for “%(part)s”.") % {
+                "offer": offer.name,
+                "part": part.label,
+            }
+    return ""
 
 
 def _offers(model: AIModel) -> OfferQuerySet:
     return Offer.objects.filter(model_version__model=model)
 
 
-def _move(
-    model: AIModel,
-    status: Status,
-    *,
-    by: User | None,
-    retires_at: datetime | None,
-    published_at: datetime | None = None,
-) -> AIModel:
+def _can_replace(other: AIModel, model: AIModel) -> bool:
+    return other.pk != model.pk and AIModel.objects.live().filter(pk=other.pk).exists()
+
+
+def _move(model: AIModel, status: Status, *, by: User | None, **facts: object) -> AIModel:
     if status not in ALLOWED[model.status]:
         raise WrongState
-    before = {"status": model.status}
-    model.status = status
-    model.retires_at = retires_at
-    model.published_at = model.published_at or published_at
-    model.save(update_fields=["status", "retires_at", "published_at", "updated_at"])
+    facts = {"status": status, **facts}
+    before = {name: getattr(model, name) for name in facts}
+    for name, value in facts.items():
+        setattr(model, name, value)
+    model.save(update_fields=[*facts, "updated_at"])
     _offers(model).update(status=status, updated_at=timezone.now())
     audit.record(
         organization=None,
@@ -93,6 +181,6 @@ def _move(
         action=f"model.{status}",
         target=model,
         before=before,
-        after={"status": status, "retires_at": retires_at and retires_at.isoformat()},
+        after=facts,
     )
     return model

@@ -4,14 +4,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import IntegrityError
+from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 from common.database import atomic
 from common.errors import Conflict
-from marketplace.models import Upstream
+from marketplace.models import Reachability, Upstream
+from marketplace.probe import Finding
 from tenants.models import Region, User
 from tenants.services import audit
+
+FACTS = ("name", "base_url", "is_enabled", "region_id")
 
 
 class ServerTaken(Conflict):
@@ -43,19 +47,45 @@ def add(facts: Mapping[str, Any], *, by: User | None) -> Upstream:
 
 
 @atomic()
-def change(upstream: Upstream, facts: Mapping[str, Any], *, by: User | None) -> Upstream:
+def change(
+    upstream: Upstream,
+    facts: Mapping[str, Any],
+    *,
+    by: User | None,
+    forget_credential: bool = False,
+) -> Upstream:
     """Change how a server is reached; an empty credential keeps the one that is stored.
 
-    Its region stays: offers were sold as computed there.
+    Its region stays: offers were sold as computed there. What was found out about the old address
+    or credential says nothing about the new one.
     """
     upstream = Upstream.objects.select_for_update().get(pk=upstream.pk)
-    before = _facts(upstream)
+    before, way = _facts(upstream), (upstream.base_url, upstream.credential)
     for name in ("name", "base_url", "is_enabled"):
         setattr(upstream, name, facts[name])
-    upstream.credential = facts["credential"] or upstream.credential
+    kept = "" if forget_credential else upstream.credential
+    upstream.credential = facts["credential"] or kept
+    is_new_way = (upstream.base_url, upstream.credential) != way
+    if is_new_way:
+        upstream.reachability = Reachability.UNKNOWN
+        upstream.checked_at, upstream.served_models = None, []
     upstream.save()
-    _record("server.changed", upstream, before, by)
+    if is_new_way or _facts(upstream) != before:
+        _record("server.changed", upstream, before, by)
     return upstream
+
+
+@atomic()
+def note(upstream: Upstream, finding: Finding) -> Upstream:
+    """Keep what a look at the server found; unless its address was changed meanwhile."""
+    now = Upstream.objects.select_for_update().get(pk=upstream.pk)
+    if (now.base_url, now.credential) != (upstream.base_url, upstream.credential):
+        return now
+    now.reachability = finding.reachability
+    now.served_models = list(finding.models)
+    now.checked_at = timezone.now()
+    now.save(update_fields=["reachability", "served_models", "checked_at", "updated_at"])
+    return now
 
 
 @atomic()
@@ -71,8 +101,10 @@ def add_region(facts: Mapping[str, Any], *, by: User | None) -> Region:
 
 
 def _facts(upstream: Upstream) -> dict[str, Any]:
-    names = ("name", "base_url", "is_enabled", "region_id")
-    return {name: getattr(upstream, name) for name in names}
+    # Whether there is a credential may be told; the credential itself never.
+    return {name: getattr(upstream, name) for name in FACTS} | {
+        "has_credential": upstream.has_credential
+    }
 
 
 def _record(

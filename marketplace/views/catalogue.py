@@ -1,24 +1,40 @@
-"""What everybody may see: models, prices, bundles."""
+"""The public pages: the catalogue, a model, and what everything costs."""
 
-from django.conf import settings
+from dataclasses import dataclass
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from common.htmx import render_page
-from marketplace import showcase, snippets
-from marketplace.forms import FilterForm
+from marketplace import model_page, selection, showcase, worked
+from marketplace.forms.filters import FilterForm
+from tenants.models import Organization, Permission, User
+from tenants.queries import memberships_of
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where a signed-in reader gets a key: one of their organizations."""
+
+    organization: Organization
+    url: str
 
 
 @require_safe
 def catalogue(request: HttpRequest) -> HttpResponse:
     """List the models on offer; the filters stand in the address and work without scripts."""
-    form = FilterForm(request.GET)
-    offers = showcase.offers(form.facts())
+    entries = showcase.offers()
+    form = FilterForm(request.GET, entries=entries)
+    wanted = selection.conditions(form, request.GET)
+    offers = selection.fitting(entries, wanted, form.facts().get("sort", ""))
     context = {
         "form": form,
         "offers": offers,
-        "is_filtered": any(form.facts().values()),
+        "total": len(entries),
+        "conditions": wanted,
+        "nearest": [] if offers else selection.nearest(entries, wanted),
         "nav_section": "catalogue",
     }
     return render_page(request, "marketplace/catalogue.html", context, partial="offer-list")
@@ -28,23 +44,30 @@ def catalogue(request: HttpRequest) -> HttpResponse:
 def model_detail(request: HttpRequest, slug: str) -> HttpResponse:
     """Show one model: its card, its prices, and how to call it."""
     model = get_object_or_404(showcase.live_models(), slug=slug)
-    offers = showcase.offers_of(model)
-    base_url = f"{settings.PUBLIC_URL}/v1"
-    context = {
-        "model": model,
-        "offers": offers,
-        "snippets": snippets.for_model(model.kind, offers[0].api_name, base_url) if offers else [],
-        "nav_section": "catalogue",
-    }
+    context = model_page.context(model) | {"doors": _doors(request)}
     return render(request, "marketplace/model_detail.html", context)
+
+
+def _doors(request: HttpRequest) -> list[Door]:
+    """Return the organizations in which the reader may make a key."""
+    if not isinstance(request.user, User):
+        return []
+    return [
+        Door(it.organization, reverse("tenants:key-create", args=[it.organization.slug]))
+        for it in memberships_of(request.user)
+        if it.can(Permission.KEYS_MANAGE)
+    ]
 
 
 @require_safe
 def pricing(request: HttpRequest) -> HttpResponse:
     """Show every price and every bundle, without a sign-in."""
+    offers = showcase.offers()
     context = {
-        "offers": showcase.offers(),
-        "bundles": showcase.bundles(),
+        "offers": offers,
+        "bundles": worked.bundles(offers),
+        "request_example": worked.request(offers),
+        "token_prices": worked.token_prices(),
         "nav_section": "pricing",
     }
     return render(request, "marketplace/pricing.html", context)

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from common.errors import DomainError
 from marketplace import showcase
-from marketplace.bundle_form import BundleForm
+from marketplace.forms.bundles import BundleForm
 from marketplace.models import Bundle
 from marketplace.services import bundles
 from tenants.access import StaffRequest, staff_required

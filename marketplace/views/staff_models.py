@@ -1,29 +1,46 @@
-"""The operator's desk: models."""
+"""The operator's desk: models and their lives."""
 
 import uuid
+from typing import Any
 
 from django.contrib import messages
+from django.core.paginator import Paginator
+from django.forms import BaseForm
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from common.database import service
 from common.errors import DomainError
-from marketplace import showcase
-from marketplace.forms import ModelForm, NewModelForm
-from marketplace.models import AIModel
-from marketplace.services import catalogue, publishing
-from tenants.access import StaffRequest, staff_required
+from marketplace import desk, model_page, probe, showcase
+from marketplace.errors import NotReady
+from marketplace.forms.models import CardForm, DeprecateForm, NewModelForm
+from marketplace.models import AIModel, Status, Upstream
+from marketplace.services import catalogue, publishing, upstreams
+from tenants.access import StaffRequest, staff_required, staff_required_outside
 
 SECTION = "staff-models"
+PAGE_SIZE = 50
 
 
 @require_safe
 @staff_required
 def model_list(request: StaffRequest) -> HttpResponse:
-    """List every model, drafts and retired ones included."""
-    models = showcase.all_models()
-    return render(request, "staff/model_list.html", {"models": models, "nav_section": SECTION})
+    """List the models, drafts and retired ones included."""
+    text = request.GET.get("q", "").replace("\0", "").strip()[:100]
+    status = request.GET.get("status", "")
+    status = status if status in Status.values else ""
+    page = Paginator(desk.models(text, status), PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {
+        "entries": desk.listed(page.object_list),
+        "page": page,
+        "text": text,
+        "status": status,
+        "statuses": Status.choices,
+        "nav_section": SECTION,
+    }
+    return render(request, "staff/model_list.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -34,23 +51,29 @@ def model_create(request: StaffRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             model = _add(form, request)
-        except DomainError as error:
-            for field, sentences in error.field_errors.items():
-                form.add_error(field, [str(sentence) for sentence in sentences])
+        except DomainError as refusal:
+            show_refusal(form, refusal)
         else:
+            messages.success(request, _("The draft is added. Customers do not see it yet."))
             return redirect("staff:model-detail", model_id=model.pk)
-    context = {"form": form, "nav_section": SECTION}
+    context = {
+        "form": form,
+        "has_servers": Upstream.objects.filter(is_enabled=True).exists(),
+        "nav_section": SECTION,
+    }
     return render(request, "staff/model_form.html", context, status=422 if form.is_bound else 200)
 
 
 def _add(form: NewModelForm, request: StaffRequest) -> AIModel:
     facts = form.cleaned_data
     terms = catalogue.Terms(
+        name=facts["offer_name"],
         upstream=facts["upstream"],
         upstream_model=facts["upstream_model"],
         version=facts["version"],
         quantization=facts["quantization"],
         token_class=facts["token_class"],
+        limits=form.limits(),
     )
     return catalogue.add(
         card={**form.card(), "slug": facts["slug"]},
@@ -66,14 +89,30 @@ def _add(form: NewModelForm, request: StaffRequest) -> AIModel:
 def model_detail(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
     """Show a model, what is missing before it can be sold, and the next step."""
     model = get_object_or_404(showcase.all_models(), pk=model_id)
-    context = {
+    return render(request, "staff/model_detail.html", _detail(model))
+
+
+def _detail(model: AIModel, deprecate_form: DeprecateForm | None = None) -> dict[str, Any]:
+    checks = publishing.checklist(model)
+    return {
         "model": model,
-        "offers": showcase.offers_of(model),
-        "missing": publishing.missing_for(model) if model.status == "draft" else [],
+        "offers": desk.offers_of(model),
+        "checks": checks,
+        "is_ready": all(check.is_done for check in checks),
         "steps": publishing.ALLOWED[model.status],
+        "deprecate_form": deprecate_form or DeprecateForm(model=model),
+        "requests_last_day": desk.requests_last_day(model),
         "nav_section": SECTION,
     }
-    return render(request, "staff/model_detail.html", context)
+
+
+@require_safe
+@staff_required
+def model_preview(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
+    """Show the model's page as customers will see it."""
+    model = get_object_or_404(showcase.all_models(), pk=model_id)
+    context = model_page.context(model) | {"is_preview": True}
+    return render(request, "marketplace/model_detail.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -81,25 +120,34 @@ def model_detail(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
 def model_edit(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
     """Change what a model's card says."""
     model = get_object_or_404(showcase.all_models(), pk=model_id)
-    form = ModelForm(
-        request.POST or None,
-        instance=model,
-        initial={"publisher_name": model.publisher.name},
-    )
+    name, initial = model.name, {"publisher_name": model.publisher.name}
+    form = CardForm(request.POST or None, instance=model, initial=initial)
     if request.method == "POST" and form.is_valid():
         publisher = form.cleaned_data["publisher_name"]
         catalogue.edit(model, card=form.card(), publisher_name=publisher, by=request.user)
         messages.success(request, _("The card is saved."))
         return redirect("staff:model-detail", model_id=model_id)
-    context = {"form": form, "model": model, "nav_section": SECTION}
+    context = {"form": form, "model": model, "model_name": name, "nav_section": SECTION}
     return render(request, "staff/model_form.html", context, status=422 if form.is_bound else 200)
 
 
 @require_POST
-@staff_required
+@staff_required_outside
 def model_publish(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
-    """Put a model on sale."""
-    publishing.publish(get_object_or_404(AIModel, pk=model_id), by=request.user)
+    """Ask the model's servers whether they answer for it, and put it on sale if nothing is missing."""
+    with service():
+        model = get_object_or_404(AIModel, pk=model_id)
+        servers = desk.servers_of(model)
+    findings = [(server, probe.look(server.base_url, server.credential)) for server in servers]
+    with service():
+        for server, finding in findings:
+            upstreams.note(server, finding)
+    with service():
+        try:
+            publishing.publish(model, by=request.user)
+        except NotReady:
+            model = showcase.all_models().get(pk=model_id)
+            return render(request, "staff/model_detail.html", _detail(model), status=422)
     messages.success(request, _("The model is on sale."))
     return redirect("staff:model-detail", model_id=model_id)
 
@@ -107,10 +155,23 @@ def model_publish(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @staff_required
 def model_deprecate(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
-    """Announce that a model will go."""
-    publishing.deprecate(get_object_or_404(AIModel, pk=model_id), by=request.user)
-    messages.success(request, _("The model is marked as deprecated; it can still be called."))
-    return redirect("staff:model-detail", model_id=model_id)
+    """Announce when a model will go, and what to use instead."""
+    model = get_object_or_404(showcase.all_models(), pk=model_id)
+    form = DeprecateForm(request.POST, model=model)
+    if form.is_valid():
+        try:
+            publishing.deprecate(
+                model,
+                by=request.user,
+                retires_at=form.retires_at(),
+                replaced_by=form.cleaned_data["replaced_by"],
+            )
+        except DomainError as refusal:
+            show_refusal(form, refusal)
+        else:
+            messages.success(request, _("Customers are told. Until its last day it can be called."))
+            return redirect("staff:model-detail", model_id=model_id)
+    return render(request, "staff/model_detail.html", _detail(model, form), status=422)
 
 
 @require_POST
@@ -120,3 +181,11 @@ def model_retire(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
     publishing.retire(get_object_or_404(AIModel, pk=model_id), by=request.user)
     messages.success(request, _("The model is retired; calls to it are refused."))
     return redirect("staff:model-detail", model_id=model_id)
+
+
+def show_refusal(form: BaseForm, refusal: DomainError) -> None:
+    """Put a service's refusal at the fields it names, or above the form."""
+    for field, sentences in refusal.field_errors.items():
+        form.add_error(field if field in form.fields else None, [str(it) for it in sentences])
+    if not refusal.field_errors:
+        form.add_error(None, str(refusal.detail))

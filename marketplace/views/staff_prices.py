@@ -9,10 +9,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from common.errors import DomainError
-from marketplace import showcase
-from marketplace.forms import PriceForm
+from marketplace import desk, history
+from marketplace.forms.prices import PriceForm
 from marketplace.models import Offer
 from marketplace.services import pricing
+from marketplace.views.staff_models import show_refusal
 from tenants.access import StaffRequest, staff_required
 
 SECTION = "staff-prices"
@@ -21,25 +22,49 @@ SECTION = "staff-prices"
 @require_safe
 @staff_required
 def price_list(request: StaffRequest) -> HttpResponse:
-    """List what every offer on sale costs now."""
-    context = {"offers": showcase.offers(), "nav_section": SECTION}
+    """List what every offer costs now, and what will change."""
+    context = {"entries": desk.price_list(), "nav_section": SECTION}
     return render(request, "staff/price_list.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_required
 def price_change(request: StaffRequest, offer_id: uuid.UUID) -> HttpResponse:
-    """Set a price from a time on; the history stands below the form."""
-    offer = get_object_or_404(Offer, pk=offer_id)
-    form = PriceForm(request.POST or None)
+    """Rehearse prices on last month's usage, then set them; the history stands below the form."""
+    offer = get_object_or_404(desk.offers(), pk=offer_id)
+    form = PriceForm(request.POST or None, present=history.present(offer))
+    changes: list[history.Change] = []
     if request.method == "POST" and form.is_valid():
-        try:
-            pricing.change(offer, **form.cleaned_data, by=request.user)
-        except DomainError as error:
-            form.add_error(None, str(error.detail))
-        else:
-            messages.success(request, _("The new price is set."))
+        changes = history.rehearse(offer, form.per_million(), form.cleaned_data["effective_from"])
+        if not changes:
+            form.add_error(None, _("These prices hold then anyway. Change at least one."))
+        elif "confirmed" in request.POST and _set(request, offer, form, changes):
             return redirect("staff:price-change", offer_id=offer_id)
-    prices = offer.prices.select_related("book")
-    context = {"offer": offer, "form": form, "prices": prices, "nav_section": SECTION}
-    return render(request, "staff/price_change.html", context, status=422 if form.is_bound else 200)
+    context = {
+        "offer": offer,
+        "model": offer.model_version.model,
+        "form": form,
+        "changes": [] if form.errors else changes,
+        "parts": history.of(offer),
+        "nav_section": SECTION,
+    }
+    status = 422 if form.errors else 200
+    return render(request, "staff/price_change.html", context, status=status)
+
+
+def _set(
+    request: StaffRequest, offer: Offer, form: PriceForm, changes: list[history.Change]
+) -> bool:
+    """Set the prices; a refusal is put on the form."""
+    try:
+        pricing.change(
+            offer,
+            {change.part: change.new.amount for change in changes},
+            by=request.user,
+            effective_from=form.cleaned_data["effective_from"],
+        )
+    except DomainError as refusal:
+        show_refusal(form, refusal)
+        return False
+    messages.success(request, _("The prices are set."))
+    return True

@@ -35,13 +35,18 @@ def _redis() -> str:
     return "ok"
 
 
+def parts() -> dict[str, str]:
+    """Return the state of each part that the service stands on."""
+    return {"database": _database(APP), "service": _database(SERVICE), "redis": _redis()}
+
+
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> JsonResponse:
     """Answer 200 when both database roles and Redis answer, else 503 and which does not."""
-    parts = {"database": _database(APP), "service": _database(SERVICE), "redis": _redis()}
-    ready = all(state == "ok" for state in parts.values())
-    facts = {"status": "ready" if ready else "not ready", **parts}
+    states = parts()
+    ready = all(state == "ok" for state in states.values())
+    facts = {"status": "ready" if ready else "not ready", **states}
     if settings.DEMO:
         facts["demo"] = "on"
     return JsonResponse(facts, status=200 if ready else 503)

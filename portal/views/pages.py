@@ -1,28 +1,16 @@
-"""Pages that belong to no single app: the landing page, the dashboard, the first steps."""
+"""Pages that belong to no single app: the dashboard, the first steps."""
 
-from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from common.htmx import render_page
-from marketplace import showcase
 from portal import onboarding as first_steps
 from tenants.access import TenantRequest, requires
 from tenants.models import Permission
 
 #: htmx stops polling at this answer.
 STOP_POLLING = 286
-
-
-@require_safe
-def landing(request: HttpRequest) -> HttpResponse:
-    """Say what this is, to somebody who has never heard of it."""
-    context = {
-        "offers": showcase.offers({"sort": "kind"}),
-        "api_base_url": f"{settings.PUBLIC_URL}/v1",
-    }
-    return render(request, "landing.html", context)
 
 
 @require_safe

@@ -19,6 +19,8 @@ function leaveLater(card) {
 }
 
 function show({ text, level = "info" }) {
+  // A page that keeps asking says once that nobody answers.
+  if ([...region.querySelectorAll("p")].some((sentence) => sentence.textContent === text)) return;
   const card = document.createElement("div");
   card.className = `toast-card toast-${level}`;
   const sentence = document.createElement("p");

@@ -3,14 +3,11 @@
 import pytest
 
 from common.database import service
-from marketplace import demo
 from marketplace.models import AIModel
 from marketplace.services import publishing
+from tenants.services import organizations
 
-
-@pytest.fixture(autouse=True)
-def catalogue(db):
-    demo.seed()
+pytestmark = pytest.mark.usefixtures("catalogue")
 
 
 def names(response):
@@ -34,6 +31,15 @@ def test_the_catalogue_shows_what_is_on_sale(client):
         ("q=frugal", ["atlas-mini"]),
         ("region=eu-paris&kind=chat&sort=price", ["atlas-mini", "atlas-large", "atlas-reason"]),
         ("q=nothing-like-it", []),
+        ("q=ATLAS+prices", []),
+        ("language=kk", ["atlas-embed", "atlas-large"]),
+        ("modality=image", ["atlas-large"]),
+        ("price=0.10", ["atlas-embed"]),
+        ("price=0.50&kind=chat", ["atlas-mini"]),
+        (
+            "licence=Apache-2.0&publisher=atlas&context=32000&sort=context",
+            ["atlas-large", "atlas-reason", "atlas-mini"],
+        ),
     ],
 )
 def test_filters_stand_in_the_address(client, query, found):
@@ -49,6 +55,44 @@ def test_a_filter_without_sense_is_named_and_hides_nothing(client, query):
     assert response.status_code == 200
     assert len(names(response)) == 4
     assert b"field-errors" in response.content
+
+
+def test_each_condition_can_be_taken_away(client):
+    response = client.get("/models/?kind=chat&features=tools&features=vision&q=&sort=price")
+
+    assert [(it.words, it.address_without) for it in response.context["conditions"]] == [
+        ("Kind: Chat", "?features=tools&features=vision&sort=price"),
+        ("Features: Tools", "?kind=chat&features=vision&sort=price"),
+        ("Features: Vision", "?kind=chat&features=tools&sort=price"),
+    ]
+
+
+def test_when_nothing_fits_the_nearest_are_shown_with_what_they_lack(client):
+    response = client.get("/models/?features=vision&features=reasoning&kind=chat")
+
+    near = [(it.entry.api_name, [c.words for c in it.unmet]) for it in response.context["nearest"]]
+    assert near[:2] == [
+        ("atlas-large", ["Features: Reasoning"]),
+        ("atlas-reason", ["Features: Vision"]),
+    ]
+    assert b"These come nearest" in response.content
+
+
+def test_a_mistyped_name_leads_to_the_one_it_resembles(client):
+    nearest = client.get("/models/?q=atlas+reasn").context["nearest"]
+
+    assert nearest[0].entry.api_name == "atlas-reason"
+
+
+def test_what_is_searched_for_stays_text(client):
+    page = client.get("/models/", {"q": "<script>alert(1)</script>"}).content.decode()
+
+    assert "<script>alert(1)" not in page
+
+
+def test_the_catalogue_asks_no_more_for_more_models(client, django_assert_num_queries):
+    with django_assert_num_queries(2):
+        client.get("/models/?kind=chat&features=vision")
 
 
 def test_htmx_gets_the_list_alone(client):
@@ -70,6 +114,34 @@ def test_a_model_shows_its_price_and_how_to_call_it(client):
     ]
 
 
+def test_a_stranger_is_led_to_sign_up_for_a_key(client):
+    page = client.get("/models/atlas-mini/").content.decode()
+
+    assert "/accounts/signup/" in page
+    assert "/keys/new/" not in page
+
+
+def test_a_reader_is_led_to_the_keys_of_their_organization(alice_client, bob_client):
+    assert 'href="/o/acme/keys/new/"' in alice_client.get("/models/atlas-mini/").content.decode()
+    assert 'href="/o/acme/keys/new/"' in bob_client.get("/models/atlas-mini/").content.decode()
+
+
+def test_a_reader_of_several_organizations_chooses_one(alice_client, alice):
+    organizations.found(name="Second", owner=alice, country="FR")
+
+    page = alice_client.get("/models/atlas-mini/").content.decode()
+
+    assert 'href="/o/acme/keys/new/"' in page
+    assert 'href="/o/second/keys/new/"' in page
+
+
+def test_a_reader_who_may_make_no_keys_is_led_to_the_console(charlie_client):
+    page = charlie_client.get("/models/atlas-mini/").content.decode()
+
+    assert "/keys/new/" not in page
+    assert "Go to your console" in page
+
+
 def test_a_retired_model_is_gone(client):
     with service():
         publishing.retire(AIModel.objects.get(slug="atlas-mini"), by=None)
@@ -78,11 +150,18 @@ def test_a_retired_model_is_gone(client):
     assert "atlas-mini" not in names(client.get("/models/"))
 
 
+def test_a_bundle_says_its_price_with_and_without_tax(client):
+    page = client.get("/pricing/").content.decode()
+
+    assert "excluding tax" in page
+    assert "24.00" in page
+
+
 def test_prices_and_bundles_are_public(client):
     response = client.get("/pricing/")
 
     assert response.status_code == 200
-    assert [bundle.slug for bundle in response.context["bundles"]] == [
+    assert [sold.bundle.slug for sold in response.context["bundles"]] == [
         "tokens-10m",
         "starter",
         "growth",

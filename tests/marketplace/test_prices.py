@@ -1,6 +1,6 @@
 """Prices: never overlapping, never changed."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -13,11 +13,6 @@ from marketplace.models import Offer, Price, PriceBook, Upstream
 JULY = datetime(2026, 7, 1, tzinfo=UTC)
 AUGUST = datetime(2026, 8, 1, tzinfo=UTC)
 DEFINITION = {"model": "per_unit", "unit_amount": "0.000001"}
-
-
-@pytest.fixture
-def catalogue(db):
-    demo.seed()
 
 
 def test_seeding_twice_changes_nothing(catalogue):
@@ -62,6 +57,17 @@ def test_a_price_is_closed_once(catalogue):
 
     with pytest.raises(DatabaseError, match="never changed"), service():
         Price.objects.filter(token_part="input").update(effective_until=AUGUST)
+
+
+def test_a_price_may_end_as_it_begins_but_never_before(catalogue):
+    with pytest.raises(IntegrityError, match="price_never_ends_before_it_begins"), service():
+        Price.objects.filter(token_part="input").update(
+            effective_until=demo.OPENED - timedelta(microseconds=1)
+        )
+
+    with service():
+        Price.objects.filter(token_part="input").update(effective_until=demo.OPENED)
+    assert not Price.objects.in_force(demo.OPENED).filter(token_part="input").exists()
 
 
 def test_a_price_is_never_deleted(catalogue):

@@ -11,19 +11,11 @@ from django.utils import timezone
 from common.database import service
 from marketplace import demo, queries
 from marketplace.errors import PriceInThePast, PriceNotPositive
-from marketplace.models import Offer, Price
+from marketplace.models import Price
 from marketplace.services import pricing
 from tenants.models import AuditEntry
 
-
-@pytest.fixture(autouse=True)
-def catalogue(db):
-    demo.seed()
-
-
-@pytest.fixture
-def mini():
-    return Offer.objects.get(name="atlas-mini")
+pytestmark = pytest.mark.usefixtures("catalogue")
 
 
 def history(offer):
@@ -35,7 +27,7 @@ def test_the_old_price_ends_at_the_instant_the_new_begins(mini):
     begins = timezone.now() + timedelta(days=7)
 
     with service():
-        pricing.change(mini, "input", Decimal("0.2"), by=None, effective_from=begins)
+        pricing.change(mini, {"input": Decimal("0.2")}, by=None, effective_from=begins)
 
     assert history(mini) == [(demo.OPENED, begins), (begins, None)]
     just_before = queries.price_in_force(mini, "input", begins - timedelta(microseconds=1))
@@ -47,8 +39,7 @@ def test_a_price_in_the_past_is_refused_and_changes_nothing(mini):
     with pytest.raises(PriceInThePast), service():
         pricing.change(
             mini,
-            "input",
-            Decimal(1),
+            {"input": Decimal(1)},
             by=None,
             effective_from=timezone.now() - timedelta(seconds=1),
         )
@@ -56,7 +47,14 @@ def test_a_price_in_the_past_is_refused_and_changes_nothing(mini):
     assert history(mini) == [(demo.OPENED, None)]
 
 
-@pytest.mark.parametrize("amount", ["-1", "NaN", "Infinity", "0.0000001"])
+def test_of_several_prices_all_are_set_or_none(mini):
+    with pytest.raises(PriceNotPositive), service():
+        pricing.change(mini, {"input": Decimal("0.2"), "output": Decimal(-1)}, by=None)
+
+    assert history(mini) == [(demo.OPENED, None)]
+
+
+@pytest.mark.parametrize("amount", ["-1", "NaN", "Infinity", "0.0000001", "1000000.1"])
 def test_an_amount_that_cannot_be_stored_exactly_is_refused(amount):
     with pytest.raises(PriceNotPositive):
         pricing.per_token(Decimal(amount))
@@ -72,7 +70,7 @@ def test_a_price_is_kept_exactly(per_million, per_token):
 
 def test_a_change_leaves_who_before_and_after(mini, alice):
     with service():
-        pricing.change(mini, "output", Decimal("0.7"), by=alice)
+        pricing.change(mini, {"output": Decimal("0.7")}, by=alice)
         entry = AuditEntry.objects.get(action="price.changed")
 
     assert entry.actor_user == alice
@@ -84,7 +82,7 @@ def test_two_who_change_one_price_leave_one_history(mini):
     def change(amount):
         try:
             with service():
-                pricing.change(mini, "input", Decimal(amount), by=None)
+                pricing.change(mini, {"input": Decimal(amount)}, by=None)
         finally:
             connections.close_all()
 

@@ -1,0 +1,80 @@
+"""Fields that several forms of the desk share."""
+
+import re
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+from django import forms
+from django.core.validators import RegexValidator, URLValidator
+from django.utils.translation import gettext_lazy as _
+
+from marketplace.queries import DEFAULT_CURRENCY
+
+#: What programs can pass as ``model``: letters, digits and the marks that model names carry.
+API_NAME = RegexValidator(
+    re.compile(r"^[A-Za-z0-9][A-Za-z0-9._:/-]*\Z"),
+    _("Letters, digits and . _ : / - only, beginning with a letter or a digit."),
+)
+
+
+def per_million(label: Any, *, required: bool) -> forms.DecimalField:
+    """Return a field for a price per million tokens."""
+    return forms.DecimalField(
+        label=label,
+        required=required,
+        min_value=Decimal(0),
+        max_value=Decimal(1_000_000),
+        max_digits=14,
+        decimal_places=6,
+        help_text=_("In %(currency)s, excluding tax.") % {"currency": DEFAULT_CURRENCY},
+        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+    )
+
+
+class WebAddress(forms.URLField):
+    """A page on the web: http or https, nothing that a browser would run."""
+
+    default_validators = [URLValidator(schemes=["http", "https"])]
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(assume_scheme="https", **options)
+
+
+class ServerAddress(forms.CharField):
+    """Where an engine listens; a bare host name of the operator's own network will do."""
+
+    default_error_messages = {
+        "address": _("Write an address such as http://vllm:8000/v1."),
+        "secret": _("A user or a password in the address would be shown. Use the credential."),
+        "query": _("An address ends before “?” and “#”."),
+    }
+
+    def clean(self, value: Any) -> str:
+        """Return the address without a slash at its end."""
+        text: str = super().clean(value)
+        if not text:
+            return text
+        try:
+            parts = urlsplit(text)
+            has_host, _port = bool(parts.hostname), parts.port
+        except ValueError:
+            raise self._refusal("address") from None
+        if parts.scheme not in ("http", "https") or not has_host or re.search(r"[\s\\]", text):
+            raise self._refusal("address")
+        if parts.username is not None or parts.password is not None:
+            raise self._refusal("secret")
+        if "?" in text or "#" in text:
+            raise self._refusal("query")
+        return text.rstrip("/")
+
+    def _refusal(self, code: str) -> forms.ValidationError:
+        return forms.ValidationError(self.error_messages[code], code=code)
+
+
+class Moment(forms.DateTimeField):
+    """A moment in UTC, typed in the browser's own field."""
+
+    def __init__(self, **options: Any) -> None:
+        widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+        super().__init__(widget=widget, **options)

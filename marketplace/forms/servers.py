@@ -1,0 +1,110 @@
+"""What staff types about servers and the regions they stand in."""
+
+import re
+from typing import Any
+
+from django import forms
+from django.utils.text import slugify
+from django.utils.translation import gettext_lazy as _
+from django_countries import countries
+
+from marketplace.forms.fields import ServerAddress
+from tenants.models import Region
+
+#: A credential is sent in a header: no spaces, no line breaks.
+HEADER_SAFE = re.compile(r"[\x21-\x7e]*")
+
+
+class ServerForm(forms.Form):
+    """How a server is reached."""
+
+    name = forms.CharField(label=_("Name"), max_length=100)
+    base_url = ServerAddress(
+        label=_("Address"),
+        max_length=300,
+        help_text=_("Of an OpenAI-compatible server (vLLM, NIM, Ollama …), with its /v1."),
+        widget=forms.TextInput(attrs={"inputmode": "url", "dir": "ltr", "autocomplete": "off"}),
+    )
+    credential = forms.CharField(
+        label=_("Credential"),
+        max_length=500,
+        required=False,
+        strip=True,
+        help_text=_("Sent as a bearer token. Kept encrypted, and never shown again."),
+        widget=forms.PasswordInput(
+            attrs={"autocomplete": "new-password", "dir": "ltr"}, render_value=False
+        ),
+    )
+
+    def clean_name(self) -> str:
+        """Refuse a name that has nothing to read in it."""
+        name: str = self.cleaned_data["name"]
+        if not slugify(name, allow_unicode=True):
+            raise forms.ValidationError(_("Write the name in letters."))
+        return name
+
+    def clean_credential(self) -> str:
+        """Refuse what no header could carry."""
+        credential: str = self.cleaned_data["credential"]
+        if not HEADER_SAFE.fullmatch(credential):
+            raise forms.ValidationError(_("A credential has no spaces and only plain characters."))
+        return credential
+
+
+class NewServerForm(ServerForm):
+    """A server in a region."""
+
+    region = forms.ModelChoiceField(
+        label=_("Region"),
+        queryset=Region.objects.all(),
+        help_text=_("Where it computes. It never changes: offers are sold as computed there."),
+    )
+
+    field_order = ("name", "region", "base_url", "credential")
+
+
+class EditServerForm(ServerForm):
+    """A server that is there; its region stays."""
+
+    forget_credential = forms.BooleanField(label=_("Remove the stored credential"), required=False)
+    is_enabled = forms.BooleanField(
+        label=_("Switched on"),
+        required=False,
+        help_text=_("A server that is switched off gets no requests within five seconds."),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse to store and to remove at once."""
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("credential") and cleaned.get("forget_credential"):
+            self.add_error("forget_credential", _("Write a new credential or remove it, not both."))
+        return cleaned
+
+
+class RegionForm(forms.Form):
+    """A place where the operator computes."""
+
+    name = forms.CharField(label=_("Name"), max_length=100, help_text=_("Such as Paris."))
+    code = forms.SlugField(
+        label=_("Code"),
+        max_length=40,
+        help_text=_("Such as eu-paris: small letters, digits and hyphens. It never changes."),
+    )
+    country = forms.ChoiceField(label=_("Country"), choices=lambda: [("", "—"), *countries])
+    jurisdiction = forms.CharField(
+        label=_("Jurisdiction"),
+        max_length=10,
+        help_text=_("Whose law holds: EU, or a country's two letters, such as KZ."),
+    )
+
+    def clean_code(self) -> str:
+        """Write codes alike."""
+        code: str = self.cleaned_data["code"]
+        return code.lower()
+
+    def clean_jurisdiction(self) -> str:
+        """Accept the codes that customers allow by: EU or a country's."""
+        code: str = self.cleaned_data["jurisdiction"].upper()
+        if code != "EU" and code not in dict(countries):
+            raise forms.ValidationError(_("Write EU or the two letters of a country."))
+        return code

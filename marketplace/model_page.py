@@ -1,0 +1,32 @@
+"""What a model's page shows: the same to customers, and to staff who look at it beforehand."""
+
+from typing import Any
+
+from django.conf import settings
+
+from marketplace import cards, showcase, snippets
+from marketplace.forms.words import FEATURES, LANGUAGES, MODALITIES
+from marketplace.models import AIModel
+
+WORDS = {name: label for pairs in (FEATURES, LANGUAGES, MODALITIES) for name, label in pairs}
+
+
+def context(model: AIModel) -> dict[str, Any]:
+    """Return the model with its prices, its facts in words, its card and its first call."""
+    offers = showcase.offers_of(model)
+    base_url = f"{settings.PUBLIC_URL}/v1"
+    return {
+        "model": model,
+        "offers": offers,
+        "features": _words(model.features),
+        "modalities": _words(model.modalities),
+        "languages": _words(model.languages),
+        "card": cards.blocks(model.card),
+        "snippets": snippets.for_model(model.kind, offers[0].api_name, base_url) if offers else [],
+        "api_base_url": base_url,
+        "nav_section": "catalogue",
+    }
+
+
+def _words(names: list[str]) -> list[Any]:
+    return [WORDS.get(name, name) for name in names]

@@ -1,0 +1,117 @@
+"""Choosing among what is on sale: what fits all conditions, and what comes nearest."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import SequenceMatcher
+from typing import Any
+
+from django.http import QueryDict
+
+from marketplace.forms.filters import FilterForm
+from marketplace.showcase import PricedOffer
+
+#: How many are shown when nothing fits.
+NEAREST = 3
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One filter that is set: what it asks, in words, and the catalogue's address without it."""
+
+    name: str
+    value: Any
+    words: str
+    address_without: str
+
+    def fits(self, entry: PricedOffer) -> bool:
+        """Whether the offer meets it."""
+        return TESTS[self.name](entry, self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """An offer that does not fit, and the conditions that keep it out."""
+
+    entry: PricedOffer
+    unmet: list[Condition]
+
+
+def _mentions(entry: PricedOffer, text: str) -> bool:
+    model = entry.model
+    said = (model.name, model.summary, model.family, entry.publisher, entry.api_name)
+    return all(word in " ".join(said).casefold() for word in text.casefold().split())
+
+
+TESTS: dict[str, Callable[[PricedOffer, Any], bool]] = {
+    "q": _mentions,
+    "kind": lambda entry, kind: entry.model.kind == kind,
+    "region": lambda entry, code: entry.offer.region_id == code,
+    "publisher": lambda entry, slug: entry.model.publisher.slug == slug,
+    "licence": lambda entry, licence: entry.model.licence == licence,
+    "language": lambda entry, code: code in entry.model.languages,
+    "modality": lambda entry, name: name in entry.model.modalities,
+    "context": lambda entry, least: entry.model.context_window >= least,
+    "price": lambda entry, most: entry.input is not None and entry.input * 1_000_000 <= most,
+    "features": lambda entry, name: name in entry.model.features,
+}
+
+
+def conditions(form: FilterForm, address: QueryDict) -> list[Condition]:
+    """Return the filters that are set and make sense, in the form's order."""
+    found: list[Condition] = []
+    for name, value in form.facts().items():
+        if name in TESTS and value:
+            values = value if isinstance(value, list) else [value]
+            found.extend(_condition(form, address, name, each) for each in values)
+    return found
+
+
+def fitting(
+    entries: Sequence[PricedOffer], wanted: Sequence[Condition], sort: str = ""
+) -> list[PricedOffer]:
+    """Return the offers that meet all conditions, in the order asked for."""
+    found = [entry for entry in entries if all(each.fits(entry) for each in wanted)]
+    match sort:
+        case "price":
+            return sorted(found, key=lambda entry: (entry.input is None, entry.input or 0))
+        case "context":
+            return sorted(found, key=lambda entry: -entry.model.context_window)
+        case "newest":
+            return sorted(found, key=_published, reverse=True)
+        case _:
+            return found
+
+
+def nearest(entries: Sequence[PricedOffer], wanted: Sequence[Condition]) -> list[Near]:
+    """Return the few offers that miss the fewest conditions, those of a similar name first."""
+    text = next((str(each.value) for each in wanted if each.name == "q"), "").casefold()
+    near = [Near(entry, [each for each in wanted if not each.fits(entry)]) for entry in entries]
+    near.sort(key=lambda it: (len(it.unmet), -_alike(text, it.entry.name.casefold())))
+    return near[:NEAREST]
+
+
+def _condition(form: FilterForm, address: QueryDict, name: str, value: Any) -> Condition:
+    field = form.fields[name]
+    choices = dict(getattr(field, "choices", ()))
+    # Decimal("1") was chosen as "1": compare as the address has it.
+    chosen = next((label for key, label in choices.items() if key and key == str(value)), value)
+    return Condition(name, value, f"{field.label}: {chosen}", _without(address, name, str(value)))
+
+
+def _without(address: QueryDict, name: str, value: str) -> str:
+    rest = address.copy()
+    rest.setlist(name, [it for it in rest.getlist(name) if name == "features" and it != value])
+    for key in list(rest):
+        if not any(rest.getlist(key)):
+            del rest[key]
+    return f"?{rest.urlencode()}" if rest else ""
+
+
+def _published(entry: PricedOffer) -> datetime:
+    return entry.model.published_at or LONG_AGO
+
+
+def _alike(text: str, name: str) -> float:
+    return SequenceMatcher(None, text, name).ratio() if text else 0.0

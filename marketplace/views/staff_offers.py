@@ -1,0 +1,78 @@
+"""The operator's desk: the terms of an offer, and the servers that answer for it."""
+
+import uuid
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from common.errors import DomainError
+from marketplace import desk
+from marketplace.forms.models import RouteForm, TermsForm
+from marketplace.models import Offer
+from marketplace.services import catalogue
+from marketplace.views.staff_models import SECTION, show_refusal
+from tenants.access import StaffRequest, staff_required
+
+
+def _offer(offer_id: uuid.UUID) -> Offer:
+    return get_object_or_404(desk.offers(), pk=offer_id)
+
+
+def _page(
+    request: StaffRequest, offer: Offer, *, form: TermsForm, route_form: RouteForm, status: int
+) -> HttpResponse:
+    context = {
+        "offer": offer,
+        "model": offer.model_version.model,
+        "routes": offer.routes.select_related("upstream"),
+        "form": form,
+        "route_form": route_form,
+        "nav_section": SECTION,
+    }
+    return render(request, "staff/offer_form.html", context, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_required
+def offer_edit(request: StaffRequest, offer_id: uuid.UUID) -> HttpResponse:
+    """Change an offer's limits and class of tokens."""
+    offer = _offer(offer_id)
+    form = TermsForm(request.POST or None, instance=offer)
+    if request.method == "POST" and form.is_valid():
+        catalogue.change_terms(offer, form.cleaned_data, by=request.user)
+        messages.success(request, _("The terms are saved. They hold within five seconds."))
+        return redirect("staff:offer-edit", offer_id=offer_id)
+    status = 422 if form.is_bound else 200
+    return _page(
+        request, _offer(offer_id), form=form, route_form=RouteForm(offer=offer), status=status
+    )
+
+
+@require_POST
+@staff_required
+def route_add(request: StaffRequest, offer_id: uuid.UUID) -> HttpResponse:
+    """Let one more server answer for an offer."""
+    offer = _offer(offer_id)
+    form = RouteForm(request.POST, offer=offer)
+    if form.is_valid():
+        try:
+            catalogue.add_route(offer, form.cleaned_data, by=request.user)
+        except DomainError as refusal:
+            show_refusal(form, refusal)
+        else:
+            messages.success(request, _("The server answers for the offer from now on."))
+            return redirect("staff:offer-edit", offer_id=offer_id)
+    return _page(request, offer, form=TermsForm(instance=offer), route_form=form, status=422)
+
+
+@require_POST
+@staff_required
+def route_remove(request: StaffRequest, offer_id: uuid.UUID, route_id: uuid.UUID) -> HttpResponse:
+    """Ask a server no longer for an offer."""
+    route = get_object_or_404(_offer(offer_id).routes.select_related("upstream"), pk=route_id)
+    catalogue.remove_route(route, by=request.user)
+    messages.success(request, _("The server is not asked for this offer any more."))
+    return redirect("staff:offer-edit", offer_id=offer_id)

@@ -1,0 +1,61 @@
+"""Pages for everybody: the landing page, the state of the service, the terms."""
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from billing.services import invoicing
+from marketplace import showcase, snippets, worked
+from marketplace.models import Kind
+from marketplace.showcase import PricedOffer
+from portal.views import health
+
+#: The request whose receipt the landing page shows: one question, one paragraph.
+RECEIPT = {"input_tokens": 24, "output_tokens": 180}
+
+
+@require_safe
+def landing(request: HttpRequest) -> HttpResponse:
+    """Say what this is, to somebody who has never heard of it."""
+    offers = sorted(showcase.offers(), key=lambda entry: entry.model.kind != Kind.CHAT)
+    prices = [entry.input_price for entry in offers if entry.input_price]
+    receipt = worked.request(offers, **RECEIPT)
+    context = {
+        "offers": offers,
+        "model_count": len({entry.model.pk for entry in offers}),
+        "cheapest": min(prices, default=None),
+        "regions": sorted({entry.offer.region for entry in offers}, key=lambda it: it.name),
+        "receipt": receipt,
+        "snippets": _first_call(receipt.entry if receipt else next(iter(offers), None)),
+    }
+    return render(request, "landing.html", context)
+
+
+def _first_call(entry: PricedOffer | None) -> list[snippets.Snippet]:
+    if entry is None:
+        return []
+    return snippets.for_model(entry.model.kind, entry.api_name, f"{settings.PUBLIC_URL}/v1")
+
+
+@require_safe
+@never_cache
+def status(request: HttpRequest) -> HttpResponse:
+    """Say in words whether the service works now."""
+    parts = health.parts()
+    is_well = all(state == "ok" for state in parts.values())
+    context = {"parts": parts, "is_well": is_well}
+    return render(request, "portal/status.html", context, status=200 if is_well else 503)
+
+
+@require_safe
+def terms(request: HttpRequest) -> HttpResponse:
+    """Show the terms on which the service is used."""
+    return render(request, "portal/terms.html", {"seller": invoicing.default_issuer()})
+
+
+@require_safe
+def privacy(request: HttpRequest) -> HttpResponse:
+    """Show what is recorded of a request, of a person and of an organization."""
+    return render(request, "portal/privacy.html", {"seller": invoicing.default_issuer()})

@@ -1,0 +1,181 @@
+"""The operator's desk over prices."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from common.database import service
+from marketplace import history, queries
+from marketplace.models import Offer, Price
+from marketplace.services import pricing
+from metering.models import UsageBucket
+
+PRESENT = {"input": "0.15", "cached_input": "0.04", "output": "0.6"}
+
+
+@pytest.fixture
+def address(mini):
+    return f"/staff/prices/{mini.pk}/"
+
+
+def in_days(number):
+    return (timezone.now() + timedelta(days=number)).strftime("%Y-%m-%dT%H:%M")
+
+
+def confirm(client, address, **facts):
+    return client.post(address, {**PRESENT, **facts, "confirmed": "yes"})
+
+
+def price_now(offer, part="input"):
+    return queries.price_in_force(offer, part, timezone.now()).per_million
+
+
+def test_prices_are_reviewed_before_they_are_set(staff_client, address, mini):
+    reviewed = staff_client.post(address, {**PRESENT, "input": "0.25"})
+
+    (change,) = reviewed.context["changes"]
+    assert reviewed.status_code == 200
+    assert (change.part, change.old.amount, change.new.amount) == (
+        "input",
+        Decimal("0.15"),
+        Decimal("0.25"),
+    )
+    assert price_now(mini) == Decimal("0.15")
+
+    confirm(staff_client, address, input="0.25")
+
+    assert price_now(mini) == Decimal("0.25")
+
+
+def test_a_change_is_rehearsed_on_last_months_usage(staff_client, address, acme):
+    with service():
+        UsageBucket.objects.create(
+            organization=acme,
+            project=acme.projects.get(),
+            offer_name="atlas-mini",
+            region="eu-paris",
+            starts_at=timezone.now() - timedelta(days=3),
+            requests=1,
+            input_tokens=2_000_000,
+        )
+
+    (change,) = staff_client.post(address, {**PRESENT, "input": "0.25"}).context["changes"]
+
+    assert change.tokens == 2_000_000
+    assert change.difference.amount == Decimal("0.2")
+
+
+def test_a_price_change_does_not_touch_usage_before_it(staff_client, address, mini):
+    old = Price.objects.get(offer=mini, token_part="input")
+    before = timezone.now()
+
+    confirm(staff_client, address, input="0.25", effective_from=in_days(7))
+
+    assert queries.price_in_force(mini, "input", before).pk == old.pk
+    new = queries.price_in_force(mini, "input", before + timedelta(days=8))
+    assert new.per_token == Decimal("0.00000025")
+    old.refresh_from_db()
+    assert (old.per_million, old.effective_until) == (Decimal("0.15"), new.effective_from)
+
+
+def test_only_what_differs_is_set(staff_client, address, mini):
+    confirm(staff_client, address, output="0.7")
+
+    assert Price.objects.filter(offer=mini).count() == 4
+    assert price_now(mini, "output") == Decimal("0.7")
+
+
+def test_the_history_says_what_holds_what_comes_and_what_was(staff_client, address, mini):
+    confirm(staff_client, address, input="0.20")
+    confirm(staff_client, address, input="0.30", effective_from=in_days(7))
+
+    part = next(it for it in history.of(mini) if it.part == "input")
+
+    assert part.now.per_million == Decimal("0.2")
+    assert [price.per_million for price in part.coming] == [Decimal("0.3")]
+    assert [price.per_million for price in part.past] == [Decimal("0.15")]
+    assert staff_client.get(address).status_code == 200
+
+
+def test_a_scheduled_price_is_taken_back_from_the_same_moment(staff_client, address, mini):
+    moment = in_days(7)
+    confirm(staff_client, address, input="99", effective_from=moment)
+
+    confirm(staff_client, address, input="0.15", effective_from=moment)
+
+    later = timezone.now() + timedelta(days=8)
+    assert queries.price_in_force(mini, "input", later).per_million == Decimal("0.15")
+    part = next(it for it in history.of(mini) if it.part == "input")
+    assert [price.is_withdrawn for price in part.past] == [True]
+    assert "never held" in staff_client.get(address).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("effective_from", "2020-01-01T00:00"),
+        ("effective_from", "2199-01-01T00:00"),
+        ("effective_from", "tomorrow"),
+        ("input", "-0.01"),
+        ("input", "1e99"),
+        ("input", "NaN"),
+        ("input", "0.1234567"),
+        ("input", "1000001"),
+        ("input", ""),
+        ("cached_input", ""),
+        ("output", "a lot"),
+    ],
+)
+def test_a_bad_price_is_named_and_changes_nothing(staff_client, address, field, value):
+    before = list(Price.objects.order_by("pk").values())
+
+    response = confirm(staff_client, address, **{"input": "0.2", field: value})
+
+    assert response.status_code == 422
+    assert field in response.context["form"].errors
+    assert list(Price.objects.order_by("pk").values()) == before
+
+
+def test_prices_that_hold_anyway_are_not_set_again(staff_client, address):
+    response = confirm(staff_client, address)
+
+    assert response.status_code == 422
+    assert response.context["form"].non_field_errors()
+
+
+def test_a_price_before_a_scheduled_one_is_refused(staff_client, address, mini):
+    confirm(staff_client, address, input="1", effective_from=in_days(30))
+
+    response = confirm(staff_client, address, input="2")
+
+    assert response.status_code == 422
+    assert Price.objects.filter(offer=mini, token_part="input").count() == 2
+
+
+def test_a_form_sent_twice_sets_the_prices_once(staff_client, address, mini):
+    with service():
+        first = pricing.change(mini, {"input": Decimal("0.2")}, by=None)
+        second = pricing.change(mini, {"input": Decimal("0.2")}, by=None)
+
+    assert (len(first), second) == (1, [])
+
+
+def test_the_list_shows_drafts_too_and_the_next_change(staff_client, address, mini):
+    confirm(staff_client, address, input="1", effective_from=in_days(30))
+
+    rows = staff_client.get("/staff/prices/").context["entries"]
+
+    changes = {row.entry.api_name: row.changes_at for row in rows}
+    assert len(changes) == Offer.objects.count()
+    assert changes["atlas-mini"] == Price.objects.upcoming(timezone.now()).get().effective_from
+    assert changes["atlas-large"] is None
+
+
+def test_the_list_asks_no_more_for_more_offers(
+    staff_client, catalogue, django_assert_max_num_queries
+):
+    with django_assert_max_num_queries(6, connection=connections["service"]):
+        staff_client.get("/staff/prices/")

@@ -1,0 +1,320 @@
+"""The operator's desk over servers, regions and the routes that lead to them."""
+
+import pytest
+from django.db import connections
+
+from common.database import service
+from marketplace import queries
+from marketplace.models import Reachability, Route, Upstream
+from tenants.models import AuditEntry, Region
+
+SECRET = "sk-of-the-engine"
+
+
+@pytest.fixture
+def facts(catalogue):
+    return {
+        "name": "Second engine",
+        "base_url": "http://vllm:8000/v1/",
+        "credential": SECRET,
+        "region": "eu-paris",
+    }
+
+
+@pytest.fixture
+def server(engine):
+    return Upstream.objects.get()
+
+
+def pages(client, server):
+    addresses = ["/staff/servers/", f"/staff/servers/{server.pk}/", "/staff/models/new/"]
+    return "".join(client.get(address).content.decode() for address in addresses)
+
+
+def test_a_server_is_added_with_a_bare_host_of_the_own_network(staff_client, facts):
+    response = staff_client.post("/staff/servers/new/", facts)
+
+    assert response.status_code == 302
+    server = Upstream.objects.get(name="Second engine")
+    assert (server.base_url, server.credential) == ("http://vllm:8000/v1", SECRET)
+
+
+def test_a_credential_is_never_shown_logged_or_audited(staff_client, facts, owner_connection):
+    staff_client.post("/staff/servers/new/", facts)
+    server = Upstream.objects.get(name="Second engine")
+
+    assert SECRET not in pages(staff_client, server)
+    with service():
+        (entry,) = AuditEntry.objects.filter(action="server.added")
+        assert SECRET not in f"{entry.before} {entry.after}"
+        assert entry.after["has_credential"] is True
+    stored = owner_connection.execute("SELECT credential FROM marketplace_upstream").fetchall()
+    assert all(SECRET not in row[0] for row in stored)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("base_url", "javascript:alert(1)"),
+        ("base_url", "ftp://engine/v1"),
+        ("base_url", "file:///etc/passwd"),
+        ("base_url", "engine:8000"),
+        ("base_url", "http://"),
+        ("base_url", "http://[::1"),
+        ("base_url", "http://engine:99999999/v1"),
+        ("base_url", "http://user:secret@engine/v1"),
+        ("base_url", "http://engine/v1?key=1"),
+        ("base_url", "http://engine/v1#x"),
+        ("base_url", "http://engine /v1"),
+        ("base_url", ""),
+        ("base_url", "http://" + "x" * 400),
+        ("name", "!!!"),
+        ("name", "Demo engine"),
+        ("credential", "two words"),
+        ("credential", "line\r\nInjected: yes"),
+        ("credential", "x" * 501),
+        ("region", "moon"),
+    ],
+)
+def test_a_bad_field_is_named_and_no_server_is_added(staff_client, facts, field, value):
+    response = staff_client.post("/staff/servers/new/", {**facts, field: value})
+
+    assert response.status_code == 422
+    assert field in response.context["form"].errors
+    assert SECRET not in response.content.decode()
+    assert Upstream.objects.count() == 1
+
+
+def change(client, server, **facts):
+    present = {"name": server.name, "base_url": server.base_url, "is_enabled": "on"}
+    return client.post(f"/staff/servers/{server.pk}/", {**present, **facts})
+
+
+def test_an_empty_credential_keeps_the_stored_one(staff_client, server):
+    change(staff_client, server, credential=SECRET)
+
+    change(staff_client, server, name="Renamed")
+
+    server.refresh_from_db()
+    assert (server.name, server.credential) == ("Renamed", SECRET)
+
+
+def test_a_stored_credential_can_be_removed(staff_client, server):
+    change(staff_client, server, credential=SECRET)
+
+    change(staff_client, server, forget_credential="on")
+
+    server.refresh_from_db()
+    assert server.credential == ""
+
+
+def test_to_store_and_to_remove_at_once_is_refused(staff_client, server):
+    response = change(staff_client, server, credential=SECRET, forget_credential="on")
+
+    assert "forget_credential" in response.context["form"].errors
+
+
+def test_a_server_that_is_switched_off_gets_no_requests(staff_client, server):
+    change(staff_client, server, is_enabled="")
+
+    assert all(offer.routes == () for offer in queries.snapshot())
+
+
+def check(client, server):
+    client.post(f"/staff/servers/{server.pk}/check/")
+    server.refresh_from_db()
+    return server.reachability
+
+
+def test_a_server_is_asked_with_its_credential_and_says_what_it_serves(
+    staff_client, engine, server
+):
+    change(staff_client, server, credential=SECRET)
+
+    assert check(staff_client, server) == Reachability.ANSWERS
+    assert engine.asked == [("/v1/models", f"Bearer {SECRET}")]
+    assert server.served_models == ["nova-instruct"]
+    assert server.checked_at is not None
+
+
+@pytest.mark.parametrize(
+    ("status", "raw", "found"),
+    [
+        (401, b"", Reachability.CREDENTIAL),
+        (403, b"", Reachability.CREDENTIAL),
+        (500, b"", Reachability.BROKEN),
+        (200, b"<html>", Reachability.BROKEN),
+        (200, b'{"data": 5}', Reachability.BROKEN),
+        (200, b'{"data": ["x"]}', Reachability.BROKEN),
+        (200, b"[" * 100_000, Reachability.BROKEN),
+        (200, b"x" * 1_100_000, Reachability.BROKEN),
+    ],
+)
+def test_an_answer_that_is_none_is_told_as_such(staff_client, engine, server, status, raw, found):
+    engine.status, engine.raw = status, raw
+
+    assert check(staff_client, server) == found
+    assert server.is_in_trouble
+
+
+def test_a_redirect_is_not_followed_with_the_credential(staff_client, engine, server):
+    engine.status, engine.location = 302, "http://127.0.0.1:9/elsewhere"
+
+    assert check(staff_client, server) == Reachability.BROKEN
+    assert len(engine.asked) == 1
+
+
+def test_a_server_that_is_not_there_refuses(staff_client, engine, server):
+    engine.stop()
+
+    assert check(staff_client, server) == Reachability.REFUSED
+
+
+def test_a_new_address_has_not_been_asked_yet(staff_client, server):
+    check(staff_client, server)
+
+    change(staff_client, server, base_url="http://vllm:8000/v1")
+
+    server.refresh_from_db()
+    assert (server.reachability, server.checked_at) == (Reachability.UNKNOWN, None)
+
+
+def test_one_comes_back_to_where_one_was_but_not_elsewhere(staff_client, facts):
+    home = staff_client.post("/staff/servers/new/?next=/staff/models/new/", facts)
+    away = staff_client.post(
+        "/staff/servers/new/?next=https://evil.example/", {**facts, "name": "Third"}
+    )
+
+    assert home.headers["Location"] == "/staff/models/new/"
+    assert away.headers["Location"] == "/staff/servers/"
+
+
+REGION = {"name": "Astana", "code": "kz-astana", "country": "KZ", "jurisdiction": "kz"}
+
+
+def test_a_region_is_added_and_audited(staff_client, catalogue):
+    response = staff_client.post("/staff/regions/new/", REGION)
+
+    assert response.status_code == 302
+    region = Region.objects.get(code="kz-astana")
+    assert (region.jurisdiction, str(region.country)) == ("KZ", "KZ")
+    with service():
+        assert AuditEntry.objects.filter(action="region.added").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("code", "eu-paris"),
+        ("code", "two words"),
+        ("country", "ZZ"),
+        ("jurisdiction", "MOON"),
+        ("name", ""),
+    ],
+)
+def test_a_bad_region_is_named_and_not_added(staff_client, catalogue, field, value):
+    response = staff_client.post("/staff/regions/new/", {**REGION, field: value})
+
+    assert response.status_code == 422
+    assert field in response.context["form"].errors
+    assert Region.objects.count() == 1
+
+
+def add_route(client, offer, upstream, **facts):
+    route = {"upstream": str(upstream.pk), "upstream_model": "mini-b", "priority": 1, "weight": 1}
+    return client.post(f"/staff/offers/{offer.pk}/routes/", {**route, **facts})
+
+
+def test_a_second_server_answers_when_the_first_does_not(staff_client, facts, mini):
+    staff_client.post("/staff/servers/new/", facts)
+    second = Upstream.objects.get(name="Second engine")
+
+    add_route(staff_client, mini, second)
+
+    (offer,) = [it for it in queries.snapshot() if it.name == "atlas-mini"]
+    assert [route.upstream_model for route in offer.routes] == ["atlas-mini", "mini-b"]
+
+
+def test_a_route_never_leads_out_of_the_region(staff_client, facts, mini):
+    staff_client.post("/staff/regions/new/", REGION)
+    staff_client.post("/staff/servers/new/", {**facts, "region": "kz-astana"})
+    abroad = Upstream.objects.get(name="Second engine")
+
+    response = add_route(staff_client, mini, abroad)
+
+    assert response.status_code == 422
+    assert "upstream" in response.context["route_form"].errors
+    assert mini.routes.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("upstream_model", "atlas-mini"), ("upstream_model", ""), ("weight", "0"), ("priority", "-1")],
+)
+def test_a_bad_route_is_named_and_not_added(staff_client, server, mini, field, value):
+    response = add_route(staff_client, mini, server, **{field: value})
+
+    assert response.status_code == 422
+    assert field in response.context["route_form"].errors
+    assert mini.routes.count() == 1
+
+
+def test_the_last_server_of_an_offer_on_sale_stays(staff_client, server, mini):
+    route = mini.routes.get()
+
+    response = staff_client.post(f"/staff/offers/{mini.pk}/routes/{route.pk}/remove/")
+
+    assert response.status_code == 409
+    assert Route.objects.filter(pk=route.pk).exists()
+
+
+def test_a_server_is_asked_no_longer_for_an_offer(staff_client, server, mini):
+    first = mini.routes.get()
+    add_route(staff_client, mini, server)
+
+    staff_client.post(f"/staff/offers/{mini.pk}/routes/{first.pk}/remove/")
+
+    assert [route.upstream_model for route in mini.routes.all()] == ["mini-b"]
+    with service():
+        assert (
+            AuditEntry.objects.get(action="route.removed").before["upstream_model"] == "atlas-mini"
+        )
+
+
+def test_limits_and_class_are_changed_and_audited(staff_client, mini):
+    terms = {"default_rpm": "5", "default_tpm": "500", "default_concurrency": "2"}
+
+    response = staff_client.post(f"/staff/offers/{mini.pk}/", terms)
+
+    assert response.status_code == 302
+    mini.refresh_from_db()
+    assert (mini.default_rpm, mini.token_class) == (5, None)
+    with service():
+        assert AuditEntry.objects.get(action="offer.changed").before["default_rpm"] == 600
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("default_rpm", "0"),
+        ("default_tpm", "-5"),
+        ("default_concurrency", ""),
+        ("token_class", "x"),
+    ],
+)
+def test_bad_limits_are_named_and_change_nothing(staff_client, mini, field, value):
+    terms = {"default_rpm": "5", "default_tpm": "500", "default_concurrency": "2", field: value}
+
+    response = staff_client.post(f"/staff/offers/{mini.pk}/", terms)
+
+    assert response.status_code == 422
+    assert field in response.context["form"].errors
+    mini.refresh_from_db()
+    assert mini.default_rpm == 600
+
+
+def test_the_list_asks_no_more_for_more_servers(staff_client, facts, django_assert_max_num_queries):
+    staff_client.post("/staff/servers/new/", facts)
+
+    with django_assert_max_num_queries(6, connection=connections["service"]):
+        staff_client.get("/staff/servers/")
