@@ -1,10 +1,13 @@
 """The demo operator's catalogue: what `make run` sells on a fresh machine."""
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.text import slugify
 
 from common.database import service
 from marketplace.models import (
@@ -24,6 +27,7 @@ from marketplace.models import (
     TokenWeight,
     Upstream,
 )
+from marketplace.served import ServedModel, read
 from tenants.models import Region
 
 #: Prices of the demo hold since the day the operator opened.
@@ -42,6 +46,12 @@ prepared text. Replace it with your own engine by setting ENGINE_URL.
 
 Prompts and answers are not stored. Requests are computed in Paris and stay in the European Union.
 """
+
+FOUND_CARD = """Found on the engine that ENGINE_URL names, as `{name}`.
+
+Prices, context and licence are examples until you correct them on the staff pages.
+"""
+SIMULATED, OWN = "demo-engine", "engine"
 
 #: slug: name, kind, summary, context, longest answer, features, languages, prices per million.
 MODELS = {
@@ -67,19 +77,52 @@ MODELS = {
 }  # fmt: skip
 
 
-def seed() -> None:
-    """Create the demo catalogue, once: what exists already stays as it is."""
+def seed(listed: Iterable[Mapping[str, Any]] | None = None) -> None:
+    """Create the demo catalogue, once: what exists already stays as it is.
+
+    ``listed`` are the models of the operator's own engine, as it lists them, where one takes the
+    place of the demo engine.
+    """
     with service():
         token_class = _token_class()
-        upstream = _upstream()
         book, _ = PriceBook.objects.get_or_create(
             code="standard", defaults={"name": "Standard prices", "currency": "EUR"}
         )
-        publisher, _ = Publisher.objects.get_or_create(slug="atlas", defaults={"name": "Atlas"})
-        for slug in MODELS:
-            offer = _offer(slug, publisher, upstream, token_class)
-            _prices(book, offer, MODELS[slug][7])
-        _bundles(token_class)
+        if listed is None:
+            _sell_simulated(book, token_class)
+        else:
+            _sell_served(read(listed), book, token_class)
+        _bundles(token_class, "Atlas Mini and Atlas Embed" if listed is None else "all models")
+
+
+def _sell_simulated(book: PriceBook, token_class: TokenClass) -> None:
+    upstream = _upstream(SIMULATED, "Demo engine", "")
+    if not upstream.is_enabled:
+        _switch(upstream, Status.RETIRED, Status.PUBLISHED, set(MODELS))
+    publisher, _ = Publisher.objects.get_or_create(slug="atlas", defaults={"name": "Atlas"})
+    for slug, (*_, per_million, class_code) in MODELS.items():
+        version = _simulated(slug, publisher)
+        offer = _offer(version, slug, upstream, token_class if class_code else None)
+        _prices(book, offer, per_million)
+
+
+def _sell_served(models: list[ServedModel], book: PriceBook, token_class: TokenClass) -> None:
+    names = {model.name for model in models}
+    for simulated in Upstream.objects.filter(slug=SIMULATED, is_enabled=True):
+        _switch(simulated, Status.PUBLISHED, Status.RETIRED, set(MODELS) - names)
+    upstream = _upstream(OWN, "Engine", settings.ENGINE_API_KEY)
+    for each in models:
+        offer = _offer(_found(each), each.name, upstream, token_class)
+        like = "atlas-embed" if each.kind == Kind.EMBEDDING else "atlas-mini"
+        _prices(book, offer, MODELS[like][7])
+
+
+def _switch(upstream: Upstream, before: Status, after: Status, slugs: set[str]) -> None:
+    """Switch the demo engine on or off, and what only it answers with it."""
+    upstream.is_enabled = after == Status.PUBLISHED
+    upstream.save(update_fields=["is_enabled", "updated_at"])
+    AIModel.objects.filter(slug__in=slugs, status=before).update(status=after)
+    Offer.objects.filter(name__in=slugs, status=before).update(status=after)
 
 
 def _token_class() -> TokenClass:
@@ -93,21 +136,21 @@ def _token_class() -> TokenClass:
     return token_class
 
 
-def _upstream() -> Upstream:
+def _upstream(slug: str, name: str, credential: str) -> Upstream:
     region, _ = Region.objects.get_or_create(code="eu-paris", defaults=REGION)
-    facts = {"name": "Demo engine", "region": region}
+    facts = {"base_url": settings.ENGINE_URL, "credential": credential}
     upstream, _ = Upstream.objects.get_or_create(
-        slug="demo-engine", defaults={**facts, "base_url": settings.ENGINE_URL}
+        slug=slug, defaults={**facts, "name": name, "region": region}
     )
-    if upstream.base_url != settings.ENGINE_URL:
-        # The demo engine's address follows PORT, or the operator's own ENGINE_URL.
-        upstream.base_url = settings.ENGINE_URL
-        upstream.save(update_fields=["base_url", "updated_at"])
+    if (upstream.base_url, upstream.credential) != (settings.ENGINE_URL, credential):
+        # The demo engine's address follows PORT, the operator's own engine its variables.
+        upstream.base_url, upstream.credential = settings.ENGINE_URL, credential
+        upstream.save(update_fields=["base_url", "credential", "updated_at"])
     return upstream
 
 
-def _offer(slug: str, publisher: Publisher, upstream: Upstream, token_class: TokenClass) -> Offer:
-    name, kind, summary, context, longest, features, languages, _, class_code = MODELS[slug]
+def _simulated(slug: str, publisher: Publisher) -> ModelVersion:
+    name, kind, summary, context, longest, features, languages, *_ = MODELS[slug]
     facts = {
         "name": name,
         "publisher": publisher,
@@ -129,19 +172,51 @@ def _offer(slug: str, publisher: Publisher, upstream: Upstream, token_class: Tok
         "published_at": timezone.now(),
     }
     model, _ = AIModel.objects.get_or_create(slug=slug, defaults=facts)
-    version, _ = ModelVersion.objects.get_or_create(
-        model=model, label="1.0", defaults={"quantization": "fp8"}
+    return _version(model, "fp8")
+
+
+def _found(served: ServedModel) -> ModelVersion:
+    publisher, _ = Publisher.objects.get_or_create(
+        slug=slugify(served.publisher, allow_unicode=True), defaults={"name": served.publisher}
     )
+    facts = {
+        "name": served.name,
+        "publisher": publisher,
+        "summary": "Served by the operator's own engine.",
+        "card": FOUND_CARD.format(name=served.name),
+        "kind": served.kind,
+        "context_window": served.context,
+        "max_output": served.longest,
+        "features": [] if served.kind == Kind.EMBEDDING else ["streaming"],
+        "modalities": ["text"],
+        "licence": "See the publisher",
+        "status": Status.PUBLISHED,
+        "published_at": timezone.now(),
+    }
+    model, _ = AIModel.objects.get_or_create(slug=served.slug, defaults=facts)
+    return _version(model, "")
+
+
+def _version(model: AIModel, quantization: str) -> ModelVersion:
+    version, _ = ModelVersion.objects.get_or_create(
+        model=model, label="1.0", defaults={"quantization": quantization}
+    )
+    return version
+
+
+def _offer(
+    version: ModelVersion, name: str, upstream: Upstream, token_class: TokenClass | None
+) -> Offer:
     offer, _ = Offer.objects.get_or_create(
-        name=slug,
+        name=name,
         defaults={
             "model_version": version,
             "region": upstream.region,
             "status": Status.PUBLISHED,
-            "token_class": token_class if class_code else None,
+            "token_class": token_class,
         },
     )
-    Route.objects.get_or_create(offer=offer, upstream=upstream, upstream_model=slug)
+    Route.objects.get_or_create(offer=offer, upstream=upstream, upstream_model=name)
     return offer
 
 
@@ -158,14 +233,14 @@ def _prices(book: PriceBook, offer: Offer, per_million: dict[str, str]) -> None:
             )
 
 
-def _bundles(token_class: TokenClass) -> None:
+def _bundles(token_class: TokenClass, models: str) -> None:
     money = {"currency": "EUR", "grant_unit": GrantUnit.MONEY, "validity_days": 365}
     tokens = {**money, "grant_unit": GrantUnit.TOKENS, "token_class": token_class}
     products = {
         "starter": ("Starter", "For the first weeks.", Decimal(20), Decimal(20), money),
         "growth": ("Growth", "For a product in use.", Decimal(200), Decimal(200), money),
         "tokens-10m": (
-            "10 million standard tokens", "A fixed quantity for Atlas Mini and Atlas Embed.",
+            "10 million standard tokens", f"A fixed quantity for {models}.",
             Decimal(5), Decimal(10_000_000), tokens,
         ),
     }  # fmt: skip

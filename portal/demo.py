@@ -18,6 +18,8 @@ from billing.services import credits
 from common.database import service
 from compute import demo as clusters
 from marketplace import demo as catalogue
+from portal import reachability
+from portal.environment import Environment
 from tenants.models import Membership, Organization, Role, User
 from tenants.scope import scope
 from tenants.services import api_keys, organizations
@@ -82,13 +84,24 @@ def _key(organization: Organization, owner: User) -> str:
     return api_keys.create(organization, name=KEY_NAME, by=owner).text
 
 
+def _catalogue() -> None:
+    env: Environment = settings.ENV
+    if env.embedded_engine:
+        catalogue.seed()
+    else:
+        catalogue.seed(reachability.engine_models(env.engine_url, env.engine_api_key))
+
+
 def seed() -> dict[str, Any]:
-    """Make the demo once; a second call returns what the first one wrote."""
+    """Make the demo once; a second call returns what the first one wrote.
+
+    The catalogue follows the engine: its address, and which models it serves.
+    """
+    _catalogue()
     if path().exists():
         found: dict[str, Any] = json.loads(path().read_text())
         return found
     password = secrets.token_urlsafe(12)
-    catalogue.seed()
     clusters.seed()
     staff = _person("staff@operator.example", "Sam Staff", password, is_staff=True)
     founder = _person("founder@startup.example", "Fay Founder", password)

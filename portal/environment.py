@@ -109,8 +109,8 @@ def read(given: Mapping[str, str]) -> Environment:
         raise variables.wrong("SECRET_KEY", "is too short", "40 or more random characters")
     app, service, owner = databases(text, state, secret_key)
     stripe = payments(text, port, secret_key)
-    embedded = not any(text(name) for name in ("DATABASE_URL", "REDIS_URL", "ENGINE_URL"))
-    embedded = embedded and not text("STRIPE_API_KEY")
+    # An engine of one's own is still a demo: that of its models.
+    embedded = not any(text(name) for name in ("DATABASE_URL", "REDIS_URL", "STRIPE_API_KEY"))
     demo = variables.boolean("DEMO", text("DEMO", "true" if embedded else "false"))
     return Environment(
         state=state,
@@ -124,10 +124,8 @@ def read(given: Mapping[str, str]) -> Environment:
         service=service,
         owner=owner,
         redis_url=variables.redis("REDIS_URL", text("REDIS_URL", f"unix://{valkey(state)}")),
-        engine_url=variables.web(
-            "ENGINE_URL", text("ENGINE_URL", f"http://localhost:{port + 3}/v1")
-        ),
-        engine_api_key=text("ENGINE_API_KEY"),
+        engine_url=engine(text("ENGINE_URL", f"http://localhost:{port + 3}/v1")),
+        engine_api_key=engine_key(text),
         stripe_api_key=stripe[0],
         stripe_webhook_secret=stripe[1],
         stripe_url=stripe[2],
@@ -163,6 +161,20 @@ def hosts(text: Reader, public_url: str) -> tuple[str, ...]:
     given = [host.strip() for host in text("ALLOWED_HOSTS").split(",") if host.strip()]
     public = urlsplit(public_url).hostname or "localhost"
     return tuple(given or dict.fromkeys(("localhost", "127.0.0.1", "[::1]", public)))
+
+
+def engine(text: str) -> str:
+    """Return the engine's address down to what stands before ``/models``: ``/v1`` unless given."""
+    address = variables.web("ENGINE_URL", text)
+    return address if urlsplit(address).path else f"{address}/v1"
+
+
+def engine_key(text: Reader) -> str:
+    """Return the engine's key, which belongs to no other engine than the one that is named."""
+    key = variables.bearer("ENGINE_API_KEY", text("ENGINE_API_KEY"))
+    if key and not text("ENGINE_URL"):
+        raise ConfigurationError("ENGINE_API_KEY is set without ENGINE_URL; accepted: both.")
+    return key
 
 
 def derived(secret_key: str, purpose: str) -> str:

@@ -3,6 +3,7 @@
 import json
 import smtplib
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Any
 from urllib.parse import urlsplit
 
 from redis import Redis
@@ -23,7 +24,9 @@ def check(env: Environment) -> None:
     if not env.embedded_redis:
         check_redis(env.redis_url)
     if not env.embedded_engine:
-        check_engine(env.engine_url, env.engine_api_key)
+        engine_models(env.engine_url, env.engine_api_key)
+    if not env.embedded_stripe:
+        check_stripe(env.stripe_url, env.stripe_api_key)
     if env.mail:
         check_mail(env.mail)
 
@@ -55,11 +58,11 @@ def check_redis(url: str) -> None:
         ) from None
 
 
-def check_engine(url: str, key: str) -> None:
-    """The engine lists its models."""
+def engine_models(url: str, key: str) -> list[dict[str, Any]]:
+    """Return the models that the engine lists."""
     accepted = "the address of an OpenAI-compatible server, such as http://host:8000/v1"
     try:
-        status, body = get(url if url.endswith("/v1") else f"{url}/v1", "/models", key)
+        status, body = get(url, "/models", key)
     except (OSError, HTTPException) as error:
         raise ConfigurationError(
             f"ENGINE_URL does not answer ({error}); accepted: {accepted}."
@@ -68,11 +71,13 @@ def check_engine(url: str, key: str) -> None:
         raise ConfigurationError(
             f"ENGINE_API_KEY is refused by the engine ({status}); accepted: a key it knows."
         )
-    if status != 200 or not lists_models(body):
+    models = listed(body) if status == 200 else None
+    if models is None:
         raise ConfigurationError(
-            f"ENGINE_URL answers {status} to /v1/models without a list of models; accepted: "
-            f"{accepted}."
+            f"ENGINE_URL answers {status} to {urlsplit(url).path}/models without a list of models; "
+            f"accepted: {accepted}."
         )
+    return models
 
 
 def get(url: str, path: str, key: str) -> tuple[int, bytes]:
@@ -89,13 +94,29 @@ def get(url: str, path: str, key: str) -> tuple[int, bytes]:
         connection.close()
 
 
-def lists_models(body: bytes) -> bool:
-    """Tell whether the body is OpenAI's list of models."""
+def listed(body: bytes) -> list[dict[str, Any]] | None:
+    """Return the models of OpenAI's list; None when the body is no such list."""
     try:
         answer = json.loads(body)
-    except ValueError:
-        return False
-    return isinstance(answer, dict) and isinstance(answer.get("data"), list)
+    except (ValueError, RecursionError):
+        return None
+    data = answer.get("data") if isinstance(answer, dict) else None
+    if not isinstance(data, list) or not all(isinstance(each, dict) for each in data):
+        return None
+    return data
+
+
+def check_stripe(url: str, key: str) -> None:
+    """Stripe knows the key; where Stripe cannot be asked, the key may well be right."""
+    try:
+        status, _body = get(url, "/v1/balance", key)
+    except (OSError, HTTPException):
+        return
+    if status == 401:
+        raise ConfigurationError(
+            "STRIPE_API_KEY is refused by Stripe (401); accepted: a secret key of your account "
+            "that has not been revoked."
+        )
 
 
 def check_mail(mail: Mail) -> None:

@@ -36,6 +36,7 @@ OPERATOR: dict[str, Any] = {
 DEMO = ENV.demo
 
 ENGINE_URL = ENV.engine_url
+ENGINE_API_KEY = ENV.engine_api_key
 STRIPE_API_KEY = ENV.stripe_api_key
 STRIPE_WEBHOOK_SECRET = ENV.stripe_webhook_secret
 STRIPE_API_BASE = ENV.stripe_url

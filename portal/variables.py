@@ -115,6 +115,13 @@ def colour(name: str, text: str) -> str:
     return text.lower()
 
 
+def bearer(name: str, text: str) -> str:
+    """Return a key that can stand in a header."""
+    if not text.isascii() or not text.isprintable():
+        raise wrong(name, "has characters that no header carries", "printable ASCII")
+    return text
+
+
 def picture(name: str, text: str) -> Path | None:
     """Return the path of an existing picture, None when none is named."""
     path = Path(text)

@@ -21,9 +21,18 @@ WRONG = [
     ("REDIS_URL", "http://host", "redis://host:6379/0"),
     ("REDIS_URL", "redis://host/name", "redis://host:6379/0"),
     ("ENGINE_URL", "localhost:11434", "https://ai.example.com/v1"),
+    ("ENGINE_URL", "http:///v1", "https://ai.example.com/v1"),
+    ("ENGINE_URL", "http://host/v1?key=1", "https://ai.example.com/v1"),
+    ("ENGINE_API_KEY", "secret", "both"),
+    ("ENGINE_API_KEY", "schlüssel", "printable ASCII"),
     ("STRIPE_API_KEY", "pk_test_1", "sk_… or rk_…"),
-    ("STRIPE_WEBHOOK_SECRET", "secret", "sk_… or rk_…"),
+    ("STRIPE_API_KEY", "sk_test_1", "whsec_… from the webhook's page"),
+    ("STRIPE_WEBHOOK_SECRET", "whsec_1", "sk_… or rk_…"),
+    ("DATABASE_SERVICE_URL", "postgresql://u:p@host/db", "both"),
+    ("REDIS_URL", "redis://host:port", "redis://host:6379/0"),
     ("EMAIL_URL", "host", "smtp://user:password@host:587/?tls=true"),
+    ("EMAIL_URL", "smtp://host/?tls=perhaps", "true or false"),
+    ("EMAIL_URL", "smtps://", "smtp://user:password@host:587/?tls=true"),
     ("EMAIL_URL", "smtp://host?ssl=true", "smtp://user:password@host:587/?tls=true"),
     ("OPERATOR_ACCENT", "red", "a colour such as #0b5fff"),
     ("OPERATOR_LOGO", "missing.svg", "the path of an existing .svg, .png or .webp file"),
@@ -70,6 +79,50 @@ def test_without_variables_everything_is_embedded(read):
     assert env.public_url == "http://localhost:8000"
     assert env.app.user == "tessera_app"
     assert env.app.host == str(env.sockets)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kept"),
+    [
+        ("DATABASE_URL", "postgresql://u:p@db/tessera", False),
+        ("REDIS_URL", "redis://valkey", False),
+        ("ENGINE_URL", "http://vllm:8000", True),
+        ("EMAIL_URL", "smtp://mail", True),
+    ],
+)
+def test_one_part_is_replaced_and_the_others_stay_embedded(read, name, value, kept):
+    env = read(**{name: value})
+
+    embedded = {
+        "DATABASE_URL": env.embedded_database,
+        "REDIS_URL": env.embedded_redis,
+        "ENGINE_URL": env.embedded_engine,
+        "EMAIL_URL": env.mail is None,
+        "STRIPE_API_KEY": env.embedded_stripe,
+    }
+    assert [each for each, is_embedded in embedded.items() if not is_embedded] == [name]
+    assert env.demo is kept
+
+
+def test_stripe_is_replaced_by_a_key_and_a_secret(read):
+    env = read(STRIPE_API_KEY="rk_live_1", STRIPE_WEBHOOK_SECRET="whsec_1")
+
+    assert (env.stripe_api_key, env.stripe_webhook_secret) == ("rk_live_1", "whsec_1")
+    assert env.stripe_url == "https://api.stripe.com"
+    assert (env.embedded_stripe, env.demo) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ("http://localhost:11434", "http://localhost:11434/v1"),
+        ("http://localhost:11434/", "http://localhost:11434/v1"),
+        ("https://engine.example/openai/v1/", "https://engine.example/openai/v1"),
+        ("https://engine.example/v1beta/openai", "https://engine.example/v1beta/openai"),
+    ],
+)
+def test_an_engine_stands_at_v1_unless_it_says_otherwise(read, given, address):
+    assert read(ENGINE_URL=given).engine_url == address
 
 
 def test_the_secret_key_is_made_once_and_closed_to_others(read):

@@ -10,6 +10,7 @@ import pytest
 
 from portal import environment, reachability
 from portal.variables import ConfigurationError, mail
+from tests.support import processes
 
 ANSWERS = {
     b"EHLO": b"250-hello\r\n250 AUTH PLAIN\r\n",
@@ -70,12 +71,12 @@ def address(server):
     return f"127.0.0.1:{server.server_address[1]}"
 
 
-def test_an_engine_is_asked_for_its_models_with_its_key(engine):
-    reachability.check_engine(f"http://{address(engine)}/v1", "secret")
-    assert engine.seen == ("/v1/models", "Bearer secret")
+@pytest.mark.parametrize(("key", "sent"), [("secret", "Bearer secret"), ("", None)])
+def test_an_engine_is_asked_for_its_models_with_its_key(engine, key, sent):
+    models = reachability.engine_models(f"http://{address(engine)}/v1", key)
 
-    reachability.check_engine(f"http://{address(engine)}", "")
-    assert engine.seen == ("/v1/models", None)
+    assert models == MODELS["data"]
+    assert engine.seen == ("/v1/models", sent)
 
 
 @pytest.mark.parametrize(
@@ -85,15 +86,34 @@ def test_an_engine_is_asked_for_its_models_with_its_key(engine):
         (404, b"", "ENGINE_URL answers 404 to /v1/models without a list of models; accepted:"),
         (200, b"<html>", "ENGINE_URL answers 200 to /v1/models without a list of models;"),
         (200, b"[]", "ENGINE_URL answers 200 to /v1/models without a list of models; accepted: t"),
+        (200, b'{"data": ["tiny"]}', "ENGINE_URL answers 200 to /v1/models without a list of"),
+        (200, b"[" * 100_000, "ENGINE_URL answers 200 to /v1/models without a list of models;"),
     ],
 )
 def test_what_is_no_engine_is_told(engine, status, body, sentence):
     engine.status, engine.body = status, body
 
     with pytest.raises(ConfigurationError) as caught:
-        reachability.check_engine(f"http://{address(engine)}/v1", "")
+        reachability.engine_models(f"http://{address(engine)}/v1", "")
 
     assert str(caught.value).startswith(sentence)
+
+
+def test_stripe_is_asked_whether_it_knows_the_key(engine):
+    url = f"http://{address(engine)}"
+
+    reachability.check_stripe(url, "sk_test_1")
+    assert engine.seen == ("/v1/balance", "Bearer sk_test_1")
+    # A restricted key need not be allowed to read the balance.
+    engine.status = 403
+    reachability.check_stripe(url, "rk_test_1")
+    engine.status = 401
+    with pytest.raises(ConfigurationError, match="STRIPE_API_KEY is refused by Stripe"):
+        reachability.check_stripe(url, "sk_test_1")
+
+
+def test_a_start_does_not_need_stripe_to_answer():
+    reachability.check_stripe(f"http://127.0.0.1:{processes.free_port()}", "sk_test_1")
 
 
 def test_a_mail_server_is_greeted(serve):

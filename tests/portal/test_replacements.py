@@ -1,10 +1,13 @@
-"""An operator's own PostgreSQL and Valkey, over TCP and with passwords, in place of ours."""
+"""An operator's own stores, engine, mail server and Stripe account in place of ours."""
 
 import os
+import socketserver
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
+import httpx2 as httpx
 import psycopg
 import pytest
 
@@ -16,6 +19,43 @@ from tests.support.instance import Instance
 pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("up")]
 
 SECRET_KEY = "a-key-that-all-containers-of-one-installation-share"
+STRIPE = {"STRIPE_API_KEY": "sk_test_1", "STRIPE_WEBHOOK_SECRET": "whsec_1"}
+
+
+class MailServer(socketserver.StreamRequestHandler):
+    """Takes every mail, and keeps its lines."""
+
+    def handle(self):
+        self.wfile.write(b"220 ready\r\n")
+        for line in self.rfile:
+            self.server.lines.append(line)
+            if line.upper().startswith(b"DATA"):
+                self.wfile.write(b"354 go on\r\n")
+                self.server.lines.extend(iter(self.rfile.readline, b".\r\n"))
+            self.wfile.write(
+                b"221 bye\r\n" if line.upper().startswith(b"QUIT") else b"250 fine\r\n"
+            )
+
+
+@pytest.fixture
+def mail():
+    """A mail server that belongs to somebody else."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), MailServer) as server:
+        server.lines = []
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def engine():
+    """The address of an engine that belongs to somebody else."""
+    port = processes.free_port()
+    process = subprocess.Popen([sys.executable, "-m", "gateway.upstreams.demo", f"--port={port}"])
+    assert launch.wait_until(lambda: not processes.is_free(port), seconds=20)
+    yield f"http://127.0.0.1:{port}"
+    process.kill()
+    process.wait()
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +148,40 @@ def test_everything_runs_on_the_operators_stores(stores, tmp_path):
     finally:
         instance.end()
     assert instance.processes() == []
+
+
+def sign_up(instance):
+    """Ask for an account, as a browser does."""
+    page = f"http://localhost:{instance.port}/accounts/signup/"
+    with httpx.Client() as browser:
+        browser.get(page)
+        facts = {"email": "ada@startup.example", "password1": "correct horse battery"}
+        token = browser.cookies["csrf"]
+        browser.post(page, data={**facts, "csrfmiddlewaretoken": token}, headers={"referer": page})
+
+
+def test_an_engine_a_mail_server_and_a_stripe_account_replace_ours(tmp_path, engine, mail):
+    address = f"smtp://127.0.0.1:{mail.server_address[1]}"
+    variables = {"ENGINE_URL": engine, "EMAIL_URL": address, "DEMO": "true", **STRIPE}
+    instance = Instance(tmp_path / "state", **variables)
+    try:
+        instance.wait_until_ready()
+        sign_up(instance)
+
+        assert instance.child("gateway.upstreams.demo") is None
+        assert instance.child("billing.payments.loopback") is None
+        assert instance.child("pginstall18/bin/postgres") is not None
+        assert instance.call("atlas-mini") > 0
+        assert launch.wait_until(lambda: b"TO:<ada@startup.example>" in told(mail), seconds=20)
+        assert instance.get("/mailbox/") == 404
+        assert "/mailbox/" not in instance.output
+    finally:
+        instance.end()
+
+
+def told(mail):
+    """Return all that a mail server was told."""
+    return b"".join(mail.lines)
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_ADMIN_URL", "REDIS_URL"])

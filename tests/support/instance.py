@@ -1,5 +1,6 @@
 """A whole Tessera, started as people start it: `manage.py up` in a process of its own."""
 
+import json
 import os
 import signal
 import subprocess
@@ -9,12 +10,14 @@ import time
 from http.client import HTTPConnection
 from pathlib import Path
 
+import openai
+
 from portal.embedded.launch import wait_until
 from portal.environment import ROOT
 from tests.support import processes
 
 REPLACEMENTS = ("DATABASE_URL", "DATABASE_ADMIN_URL", "DATABASE_SERVICE_URL", "REDIS_URL")
-SETTINGS = ("ENGINE_URL", "STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRET", "EMAIL_URL", "DEMO")
+SETTINGS = ("ENGINE_URL", "ENGINE_API_KEY", "STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRET", "EMAIL_URL")
 
 
 class Instance:
@@ -27,7 +30,7 @@ class Instance:
         inherited = {
             name: value
             for name, value in os.environ.items()
-            if name not in (*REPLACEMENTS, *SETTINGS, "DJANGO_SETTINGS_MODULE")
+            if name not in (*REPLACEMENTS, *SETTINGS, "DEMO", "DJANGO_SETTINGS_MODULE")
         }
         self.lines = []
         self.started = time.monotonic()
@@ -89,6 +92,15 @@ class Instance:
             return 0
         finally:
             connection.close()
+
+    def call(self, model):
+        """Call a model with the key of a demo organization; return the tokens of the answer."""
+        demo = json.loads((self.state / "demo.json").read_text("utf-8"))
+        key = next(iter(demo["organizations"].values()))["api_key"]
+        client = openai.OpenAI(base_url=f"http://localhost:{self.port}/v1", api_key=key)
+        messages = [{"role": "user", "content": "Say five words."}]
+        answer = client.chat.completions.create(model=model, messages=messages, max_tokens=20)
+        return answer.usage.completion_tokens
 
 
 def command_line(pid):

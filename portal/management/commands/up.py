@@ -6,7 +6,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from django.core.management import CommandParser, call_command, get_commands
+from django.core.management import CommandParser, call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
@@ -61,12 +61,13 @@ class Command(BaseCommand):
             supervisor.run()
 
     def prepare(self, env: Environment, supervisor: Supervisor) -> None:
-        """Migrate, and seed the demo the first time."""
+        """Migrate, and make the demo the first time; its catalogue follows PORT and ENGINE_URL."""
         if supervisor.stopping:
             return
         call_command("prepare_database", verbosity=0)
-        if env.demo and "demo" in get_commands() and not (env.state / "demo.json").exists():
-            self.stdout.write("First start: the demo operator is made …")
+        if env.demo:
+            if not (env.state / "demo.json").exists():
+                self.stdout.write("First start: the demo operator is made …")
             call_command("demo", stdout=StringIO())
         connections.close_all()
 
