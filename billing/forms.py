@@ -1,6 +1,7 @@
 """What people may type about buying and billing."""
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +11,8 @@ from django.core.validators import validate_email
 from django.utils.translation import gettext_lazy as _
 from stdnum.eu import vat
 
-from billing.models import BillingProfile, Issuer
+from billing.models import AccountKind, BillingProfile, Invoice, Issuer
+from billing.shop import OVERDUE
 
 MOST_EMAILS = 10
 
@@ -20,6 +22,47 @@ class OrderForm(forms.Form):
 
     bundle = forms.SlugField(max_length=50)
     operation_key = forms.UUIDField()
+
+
+class InvoiceFilter(forms.Form):
+    """Which invoices are listed; what is empty is not asked for."""
+
+    year = forms.TypedChoiceField(label=_("Year"), required=False, coerce=int, empty_value=None)
+    status = forms.ChoiceField(
+        label=_("State"),
+        required=False,
+        choices=[("", _("Every state")), *Invoice.Status.choices, (OVERDUE, _("Overdue"))],
+    )
+
+    def __init__(self, *args: Any, years: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["year"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - declared above
+        field.choices = [("", _("Every year")), *((str(year), str(year)) for year in years)]
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether anything is asked for."""
+        return any(self.data.get(name) for name in self.fields)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what is asked for."""
+        return {name: self.cleaned_data[name] for name in ("year", "status")}
+
+
+class LedgerFilter(forms.Form):
+    """Which operations of the ledger are listed."""
+
+    account = forms.ChoiceField(
+        label=_("Account"),
+        required=False,
+        choices=[("", _("Every account")), *AccountKind.choices],
+    )
+    before = forms.UUIDField(required=False, widget=forms.HiddenInput)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what is asked for."""
+        return {name: self.cleaned_data[name] for name in ("account", "before")}
 
 
 class BillingProfileForm(forms.ModelForm[BillingProfile]):

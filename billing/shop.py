@@ -1,16 +1,24 @@
-"""What can be bought and what credit there is, as the pages show it."""
+"""What can be bought, what was bought, and what credit there is, as the pages show it."""
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db.models import QuerySet
+from django.utils import timezone
 
+from billing import queries
 from billing.models import CreditGrant, Invoice, Issuer, Order
 from common.errors import NotFound
 from common.money import Money, round_to_minor
 from marketplace.models import Bundle
 from tenants.models import Organization
+from tenants.scope import scope
+
+#: A grant that ends within these days is pointed out.
+SOON = timedelta(days=30)
+LATEST_ORDERS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,23 +28,40 @@ class PricedBundle:
     bundle: Bundle
     net: Money
     tax_rate: Decimal
+    tax: Money
     total: Money
     #: Makes two clicks on one page's button one order.
     operation_key: uuid.UUID
+
+    @property
+    def per_million(self) -> Money | None:
+        """What a million of its tokens comes to, excluding tax; None where it grants money."""
+        if self.bundle.grant_unit != CreditGrant.Unit.TOKENS:
+            return None
+        return (self.net * (1_000_000 / self.bundle.grant_quantity)).rounded()
 
 
 def bundles(currency: str) -> list[PricedBundle]:
     """Return the bundles sold in this currency, the cheapest first."""
     rate = Issuer.objects.get(is_default=True).vat_rate
-    found = Bundle.objects.filter(is_active=True, currency=currency).select_related("token_class")
+    found = (
+        Bundle.objects.filter(is_active=True, currency=currency)
+        .select_related("token_class")
+        .prefetch_related("token_class__weights")
+    )
     return [_priced(bundle, rate) for bundle in found]
 
 
 def _priced(bundle: Bundle, rate: Decimal) -> PricedBundle:
     net = round_to_minor(bundle.net_amount, bundle.currency)
-    total = net + round_to_minor(net * rate, bundle.currency)
+    tax = round_to_minor(net * rate, bundle.currency)
     return PricedBundle(
-        bundle, Money(net, bundle.currency), rate, Money(total, bundle.currency), uuid.uuid4()
+        bundle,
+        Money(net, bundle.currency),
+        rate,
+        Money(tax, bundle.currency),
+        Money(net + tax, bundle.currency),
+        uuid.uuid4(),
     )
 
 
@@ -49,30 +74,130 @@ def bundle(slug: str) -> Bundle:
 
 
 @dataclass(frozen=True, slots=True)
-class Credit:
-    """What is left of an organization's grants."""
+class Allotment:
+    """A grant as the balance page shows it."""
 
-    money: Money
-    grants: list[CreditGrant]
+    grant: CreditGrant
+    currency: str
+
+    @property
+    def is_money(self) -> bool:
+        """Whether it is money, and not tokens."""
+        return self.grant.unit == CreditGrant.Unit.MONEY
+
+    @property
+    def granted(self) -> Money:
+        """What was granted, of a grant in money."""
+        return Money(self.grant.granted, self.currency)
+
+    @property
+    def remaining(self) -> Money:
+        """What is left, of a grant in money."""
+        return Money(self.grant.remaining, self.currency)
+
+    @property
+    def ends_soon(self) -> bool:
+        """Whether it expires within the month."""
+        return self.grant.expires_at is not None and self.grant.expires_at < timezone.now() + SOON
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """What an organization has."""
+
+    balance: queries.Balance
+    #: In the order they burn.
+    allotments: list[Allotment]
+
+    @property
+    def differs(self) -> bool:
+        """Whether the ledger still holds what can no longer be spent, or the other way round."""
+        return self.balance.live != self.balance.settled
 
 
 def credit(organization: Organization) -> Credit:
-    """Return the usable grants in burn order and the money in them."""
-    grants = list(
-        CreditGrant.objects.filter(organization=organization)
-        .usable()
-        .in_burn_order()
-        .select_related("token_class")
-    )
-    money = sum((it.remaining for it in grants if it.unit == "money"), Decimal(0))
-    return Credit(Money(money, organization.currency), grants)
+    """Return the balance, and the usable grants in burn order."""
+    grants = queries.grants(organization)
+    allotments = [Allotment(grant, grant.wallet.currency) for grant in grants]
+    return Credit(queries.balance(organization), allotments)
 
 
 def orders(organization: Organization) -> QuerySet[Order]:
     """Return the latest orders, each with its invoice."""
-    return Order.objects.filter(organization=organization).select_related("invoice")[:20]
+    every = Order.objects.filter(organization=organization).select_related("invoice")
+    return every[:LATEST_ORDERS]
 
 
-def invoices(organization: Organization) -> QuerySet[Invoice]:
+def order(organization: Organization, text: str) -> Order | None:
+    """Return the order with this id; None for ids of others, and for what is no id."""
+    try:
+        key = uuid.UUID(text)
+    except ValueError:
+        return None
+    return Order.objects.filter(organization=organization, pk=key).first()
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """An order and what became of it in the books."""
+
+    order: Order
+    invoice: Invoice | None
+    grant: CreditGrant | None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether its credit stands in the ledger."""
+        return self.grant is not None
+
+    @property
+    def net(self) -> Money:
+        """The price before tax."""
+        return Money(self.order.net, self.order.currency)
+
+    @property
+    def tax(self) -> Money:
+        """The tax on it."""
+        return Money(self.order.tax, self.order.currency)
+
+    @property
+    def credit(self) -> Money:
+        """What it grants, where that is money."""
+        return Money(self.order.grant_quantity, self.order.currency)
+
+
+def purchase(organization: Organization, order: Order) -> Purchase:
+    """Return what the books say of an order; opens the organization's scope itself."""
+    with scope(organization):
+        grants = CreditGrant.objects.filter(organization=organization)
+        return Purchase(
+            order,
+            Invoice.objects.filter(organization=organization, order=order).first(),
+            grants.filter(source_key=f"order:{order.pk}").first(),
+        )
+
+
+def invoices(
+    organization: Organization, *, year: int | None = None, status: str = ""
+) -> QuerySet[Invoice]:
     """Return the organization's invoices, newest first."""
-    return Invoice.objects.filter(organization=organization)
+    found = Invoice.objects.filter(organization=organization)
+    if year:
+        found = found.filter(issued_at__year=year)
+    if status == OVERDUE:
+        return found.open().filter(due_at__lt=timezone.now())
+    if status:
+        return found.filter(status=status)
+    return found
+
+
+#: Asked for like a state: open, and past its day.
+OVERDUE = "overdue"
+
+
+def invoice_years(organization: Organization) -> list[int]:
+    """Return the years in which there are invoices, newest first."""
+    issued: QuerySet[Invoice, datetime] = Invoice.objects.filter(
+        organization=organization
+    ).datetimes("issued_at", "year", order="DESC")
+    return [moment.year for moment in issued]

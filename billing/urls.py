@@ -3,7 +3,7 @@
 from django.urls import path
 
 from billing import api
-from billing.views import bundles, invoices, settings, staff, webhooks
+from billing.views import bundles, invoices, ledger, settings, staff, webhooks
 
 app_name = "billing"
 
@@ -17,6 +17,7 @@ urlpatterns = [
         name="checkout-return",
     ),
     path("o/<slug:org>/billing/invoices/", invoices.invoice_list, name="invoice-list"),
+    path("o/<slug:org>/billing/invoices.csv", invoices.invoices_csv, name="invoices-csv"),
     path(
         "o/<slug:org>/billing/invoices/<slug:number>/",
         invoices.invoice_detail,
@@ -27,6 +28,7 @@ urlpatterns = [
         invoices.invoice_pdf,
         name="invoice-pdf",
     ),
+    path("o/<slug:org>/billing/ledger/", ledger.ledger, name="ledger"),
     path("o/<slug:org>/billing/settings/", settings.settings, name="settings"),
     path("webhooks/stripe/", webhooks.stripe, name="stripe-webhook"),
 ]

@@ -1,11 +1,13 @@
 """Invoices: written once, numbered without gaps, never changed but in how they are paid."""
 
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from billing.models.orders import Order
 from billing.models.profiles import Issuer
 from common.models import AppendOnly, LockingQuerySet, TimeStamped
+from common.money import Money
 from tenants.models import Organization
 
 
@@ -97,6 +99,16 @@ class Invoice(TimeStamped):
 
     def __str__(self) -> str:
         return self.number
+
+    @property
+    def gross(self) -> Money:
+        """What is due, with tax."""
+        return Money(self.total, self.currency)
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether its day has passed without the money."""
+        return self.status == self.Status.OPEN and self.due_at < timezone.now()
 
 
 class InvoiceLine(AppendOnly):

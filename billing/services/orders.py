@@ -98,7 +98,7 @@ def _request(order: Order, slug: str, by: User) -> CheckoutRequest:
         amount=order.gross,
         email=by.email,
         success_url=settings.PUBLIC_URL + returned,
-        cancel_url=settings.PUBLIC_URL + bundles,
+        cancel_url=f"{settings.PUBLIC_URL}{bundles}?canceled={order.pk}",
     )
 
 

@@ -5,6 +5,8 @@ import uuid
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -13,9 +15,10 @@ from billing.forms import OrderForm
 from billing.models import Order
 from billing.payments.errors import PaymentUnavailable
 from billing.services import orders
-from common.errors import DomainError
+from common.htmx import render_page
 from tenants.access import TenantRequest, requires
 from tenants.models import Permission
+from tenants.scope import scope
 
 POLLING_STOPS = 286
 
@@ -36,13 +39,30 @@ def overview(request: TenantRequest) -> HttpResponse:
 @require_safe
 @requires(Permission.BILLING_READ)
 def bundle_list(request: TenantRequest) -> HttpResponse:
-    """List the bundles with their price before and after tax."""
+    """List the bundles with their price before and after tax.
+
+    Who comes back from the payment page without having paid is told so.
+    """
+    left = shop.order(request.organization, request.GET.get("canceled", ""))
+    return _bundles_page(request, left=left)
+
+
+def _bundles_page(
+    request: TenantRequest,
+    *,
+    left: Order | None = None,
+    form: OrderForm | None = None,
+    status: int = 200,
+) -> HttpResponse:
     context = {
         "bundles": shop.bundles(request.organization.currency),
+        "left": left,
+        "form": form,
         "may_buy": request.membership.can(Permission.BILLING_MANAGE),
+        "crumbs": _crumbs(request),
         "nav_section": "billing",
     }
-    return render(request, "billing/bundle_list.html", context)
+    return render(request, "billing/bundle_list.html", context, status=status)
 
 
 @require_POST
@@ -51,7 +71,8 @@ def checkout_start(request: TenantRequest) -> HttpResponse:
     """Place the order and lead to its payment page; a second click leads to the same one."""
     form = OrderForm(request.POST)
     if not form.is_valid():
-        raise DomainError(" ".join(str(e) for errors in form.errors.values() for e in errors))
+        with scope(request.organization):
+            return _bundles_page(request, form=form, status=422)
     order = orders.start(
         request.organization,
         shop.bundle(form.cleaned_data["bundle"]),
@@ -72,13 +93,23 @@ def checkout_return(request: TenantRequest, order_id: uuid.UUID) -> HttpResponse
     # Where the provider cannot be asked, the webhook will tell us; the page goes on asking.
     with contextlib.suppress(PaymentUnavailable):
         order = orders.refresh(order)
-    context = {"order": order, "nav_section": "billing"}
-    if not request.htmx:
-        return render(request, "billing/checkout_return.html", context)
-    is_waiting = order.status == Order.Status.PENDING
-    return render(
+    context = {
+        "order": order,
+        "purchase": shop.purchase(request.organization, order),
+        "may_buy": request.membership.can(Permission.BILLING_MANAGE),
+        "crumbs": _crumbs(request),
+        "nav_section": "billing",
+    }
+    is_over = bool(request.htmx) and order.status != Order.Status.PENDING
+    return render_page(
         request,
-        "billing/checkout_return.html#order-state",
+        "billing/checkout_return.html",
         context,
-        status=200 if is_waiting else POLLING_STOPS,
+        partial="order-state",
+        status=POLLING_STOPS if is_over else 200,
     )
+
+
+def _crumbs(request: TenantRequest) -> list[tuple[str, str]]:
+    balance = reverse("billing:overview", args=[request.organization.slug])
+    return [(_("Balance and bundles"), balance)]

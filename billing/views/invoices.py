@@ -1,39 +1,76 @@
 """Invoices: the list, one of them or the running month's draft, and either as PDF."""
 
-from typing import Any
-
-from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from billing import pdf, periods, shop
-from billing.models import Invoice
+from billing import documents, exports, pdf, periods, shop
+from billing.forms import InvoiceFilter
 from billing.services import invoicing
+from common.money import Money
 from tenants.access import TenantRequest, requires
-from tenants.models import Organization, Permission
+from tenants.models import Permission
+
+PAGE = 50
 
 
 @require_safe
 @requires(Permission.BILLING_READ)
 def invoice_list(request: TenantRequest) -> HttpResponse:
-    """List the running month's draft and every invoice, newest first."""
+    """List the running month's draft and the invoices the filter finds, newest first."""
+    return _list(request, _filter(request))
+
+
+@require_safe
+@requires(Permission.BILLING_READ)
+def invoices_csv(request: TenantRequest) -> HttpResponse:
+    """Download the invoices the same filter finds as CSV."""
+    form = _filter(request)
+    if not form.is_valid():
+        return _list(request, form)
+    name = f"invoices-{request.organization.slug}.csv"
+    return HttpResponse(
+        exports.invoices(shop.invoices(request.organization, **form.facts())),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _filter(request: TenantRequest) -> InvoiceFilter:
+    return InvoiceFilter(request.GET, years=shop.invoice_years(request.organization))
+
+
+def _list(request: TenantRequest, form: InvoiceFilter) -> HttpResponse:
     organization = request.organization
-    current = periods.containing(timezone.now(), organization.time_zone)
+    is_valid = form.is_valid()
+    found = shop.invoices(organization, **form.facts()) if is_valid else ()
+    period = periods.containing(timezone.now(), organization.time_zone)
+    draft = invoicing.draft(organization, period)
     context = {
-        "draft": invoicing.draft(organization, current),
-        "period": current,
-        "invoices": shop.invoices(organization),
+        "form": form,
+        "page": Paginator(found, PAGE).get_page(request.GET.get("page")),
+        "is_filtered": form.is_filtered,
+        "draft_total": Money(draft.total, draft.currency),
+        "period": period,
         "nav_section": "invoices",
     }
-    return render(request, "billing/invoice_list.html", context)
+    return render(request, "billing/invoice_list.html", context, status=200 if is_valid else 422)
 
 
 @require_safe
 @requires(Permission.BILLING_READ)
 def invoice_detail(request: TenantRequest, number: str) -> HttpResponse:
     """Show an invoice by its number, or a month's draft by ``2026-03``."""
-    context = _document(request.organization, number) | {"nav_section": "invoices"}
+    invoices = reverse("billing:invoice-list", args=[request.organization.slug])
+    context = {
+        "document": documents.named(request.organization, number),
+        "crumbs": [(_("Invoices"), invoices)],
+        "nav_section": "invoices",
+    }
     return render(request, "billing/invoice_detail.html", context)
 
 
@@ -41,44 +78,9 @@ def invoice_detail(request: TenantRequest, number: str) -> HttpResponse:
 @requires(Permission.BILLING_READ)
 def invoice_pdf(request: TenantRequest, number: str) -> HttpResponse:
     """Download the same as PDF."""
-    body = pdf.invoice(_document(request.organization, number))
-    name = f"draft-{number}" if len(number) == len("2026-03") else number
+    document = documents.named(request.organization, number)
     return HttpResponse(
-        body,
+        pdf.invoice(document),
         content_type="application/pdf",
-        headers={"Content-Disposition": f'attachment; filename="{name}.pdf"'},
+        headers={"Content-Disposition": f'attachment; filename="{document.file_name}"'},
     )
-
-
-def _document(organization: Organization, number: str) -> dict[str, Any]:
-    try:
-        period = periods.parse(number, organization.time_zone)
-    except ValueError:
-        return _final(organization, number)
-    if period.start > timezone.now():
-        raise Http404
-    draft = invoicing.draft(organization, period)
-    return {
-        "is_draft": True,
-        "reference": number,
-        "period": period,
-        "document": draft,
-        "lines": draft.lines,
-        "rounding": draft.rounding,
-        "seller": invoicing.default_issuer().snapshot(),
-        "buyer": invoicing.buyer_of(organization),
-    }
-
-
-def _final(organization: Organization, number: str) -> dict[str, Any]:
-    invoice: Invoice = get_object_or_404(shop.invoices(organization), number=number)
-    return {
-        "is_draft": False,
-        "reference": number,
-        "invoice": invoice,
-        "document": invoice,
-        "lines": invoice.lines.all(),
-        "rounding": invoice.net - invoice.exact_net,
-        "seller": invoice.seller,
-        "buyer": invoice.buyer,
-    }
