@@ -114,7 +114,8 @@ async def take(
     is in burn order. Whether it is enough, the caller sees with :func:`billing.burning.split`.
     """
     facts = {"organization": organization_id, "currency": currency, "token_class": token_class_id}
-    async with conn.transaction(), conn.cursor(row_factory=class_row(_Candidate)) as cursor:
+    async with conn.pipeline(), conn.transaction():
+        cursor = conn.cursor(row_factory=class_row(_Candidate))
         await cursor.execute(LOCK_FREE_GRANTS, facts)
         free = sorted(await cursor.fetchall(), key=_burn_key)
         wanted = [
@@ -127,10 +128,10 @@ async def take(
         rows = as_json(
             [{"id": uuid7(), "grant_id": a.grant_id, "quantity": a.quantity} for a in wanted]
         )
-        await cursor.execute(HOLD, [rows])
-        if cursor.rowcount != len(wanted):
+        held = await conn.execute(HOLD, [rows])
+        await conn.execute(LEASE, [process_id, organization_id, rows])
+        if len(await held.fetchall()) != len(wanted):
             raise FundsMoved
-        await cursor.execute(LEASE, [process_id, organization_id, rows])
     units = {grant.grant_id: grant.unit for grant in free}
     return [LeasedGrant(a.grant_id, units[a.grant_id], a.quantity) for a in wanted]
 
@@ -152,7 +153,7 @@ async def give_back(
     returned: dict[UUID, Decimal] = {}
     for lease in allocations:
         returned[lease.grant_id] = returned.get(lease.grant_id, Decimal(0)) + lease.quantity
-    async with conn.transaction():
+    async with conn.pipeline(), conn.transaction():
         held = await purses.lock(conn, process_id, returned)
         for purse in held.values():
             purse.release(returned[purse.id])

@@ -98,13 +98,13 @@ async def lock(conn: AsyncConnection[Any], process_id: str, grants: Iterable[UUI
     ids = sorted(set(grants))
     if not ids:
         return {}
-    async with conn.cursor(row_factory=class_row(Purse)) as cursor:
-        await cursor.execute(LOCK_GRANTS, [ids])
-        purses = {purse.id: purse for purse in await cursor.fetchall()}
-    async with conn.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute(LEASES, [process_id, ids])
-        for grant_id, quantity in await cursor.fetchall():
-            purses[grant_id].held = quantity
+    grants_cursor = conn.cursor(row_factory=class_row(Purse))
+    leases_cursor = conn.cursor(row_factory=tuple_row)
+    await grants_cursor.execute(LOCK_GRANTS, [ids])
+    await leases_cursor.execute(LEASES, [process_id, ids])
+    purses = {purse.id: purse for purse in await grants_cursor.fetchall()}
+    for grant_id, quantity in await leases_cursor.fetchall():
+        purses[grant_id].held = quantity
     return purses
 
 

@@ -66,7 +66,8 @@ async def record(
 
     Recording the same batch again, whole or in pieces, changes nothing.
     """
-    async with conn.transaction():
+    # Sent one behind the other, without waiting for answers that nothing depends on.
+    async with conn.pipeline(), conn.transaction():
         intake = await ingestion.record(conn, [settled.event() for settled in batch])
         new = list({s.key: s for s in reversed(batch) if s.key in intake.accepted}.values())[::-1]
         if new:
