@@ -86,8 +86,8 @@ def _of_draft(organization: Organization, period: periods.Period) -> Document:
         reference=period.label,
         invoice=None,
         period=period,
-        seller=_party(invoicing.default_issuer().snapshot()),
-        buyer=_party(invoicing.buyer_of(organization)),
+        seller=party(invoicing.default_issuer().snapshot()),
+        buyer=party(invoicing.buyer_of(organization)),
         lines=_lines(draft.lines, organization.currency),
         net=money(draft.net),
         rounding=money(draft.rounding),
@@ -109,8 +109,8 @@ def _of_invoice(organization: Organization, number: str) -> Document:
         reference=number,
         invoice=found,
         period=period,
-        seller=_party(found.seller),
-        buyer=_party(found.buyer),
+        seller=party(found.seller),
+        buyer=party(found.buyer),
         lines=_lines(found.lines.all(), found.currency),
         net=money(found.net),
         rounding=money(found.net - found.exact_net),
@@ -136,7 +136,8 @@ def _lines(lines: Iterable[InvoiceLine | DraftLine], currency: str) -> list[Line
     ]
 
 
-def _party(snapshot: Mapping[str, Any]) -> dict[str, Any]:
+def party(snapshot: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is kept of a seller or buyer, with its country's name."""
     return {**snapshot, "country_name": countries.name(snapshot["country"])}
 
 

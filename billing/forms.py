@@ -91,6 +91,18 @@ class BillingProfileForm(forms.ModelForm[BillingProfile]):
             "vat_id": _("With its country letters, like FR40303265045."),
             "purchase_order": _("Printed on every invoice from now on."),
         }
+        widgets = {
+            name: forms.TextInput(attrs={"autocomplete": words})
+            for name, words in {
+                "legal_name": "organization",
+                "line1": "address-line1",
+                "line2": "address-line2",
+                "postal_code": "postal-code",
+                "city": "address-level2",
+                "vat_id": "off",
+                "purchase_order": "off",
+            }.items()
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -92,3 +92,12 @@ class KeyMadeAlready(Conflict):
         "This key was made already, and its text was shown then. If you do not have it, revoke "
         "the key and make another."
     )
+
+
+class TimeZoneFixed(Conflict):
+    """Months were invoiced in the present time zone; in another one, hours would count twice."""
+
+    code = "time_zone_fixed"
+    detail = _(
+        "Months have been invoiced in this time zone, so it stays. Ask the operator to move you."
+    )

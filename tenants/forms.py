@@ -12,17 +12,26 @@ from common.ids import uuid7
 from tenants import roles
 from tenants.audit_search import Search, Unreadable, parse
 from tenants.models import ApiKey, Invitation, Membership, Organization, Role
+from tenants.queries import jurisdictions
 
 
 class OrganizationForm(forms.ModelForm[Organization]):
-    """The first facts of a new organization."""
+    """The first facts of a new organization; ``organization_id`` makes two clicks one."""
+
+    organization_id = forms.UUIDField(required=False, initial=uuid7, widget=forms.HiddenInput)
 
     class Meta:
         model = Organization
         fields = ("name", "slug", "kind", "country")
+        labels = {"kind": _("Kind of organization"), "slug": _("Address on these pages")}
         help_texts = {
-            "slug": _("Part of your pages' address. Left empty, it is made of the name."),
-            "kind": _("Decides which steps come next; you can change it later."),
+            "slug": _("Like northwind in /o/northwind/. Left empty, it is made of the name."),
+            "kind": _("You can change it later."),
+        }
+        widgets = {
+            "name": forms.TextInput(attrs={"autocomplete": "organization"}),
+            "slug": forms.TextInput(attrs={"autocomplete": "off", "dir": "ltr"}),
+            "kind": forms.RadioSelect,
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -37,9 +46,36 @@ class OrganizationForm(forms.ModelForm[Organization]):
 class OrganizationSettingsForm(forms.ModelForm[Organization]):
     """What an organization may change of itself."""
 
+    allowed_jurisdictions = forms.MultipleChoiceField(
+        label=_("Jurisdictions where requests may be served"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("None ticked means everywhere the operator computes."),
+        error_messages={"invalid_choice": _("The operator does not compute in “%(value)s”.")},
+    )
+
     class Meta:
         model = Organization
-        fields = ("name", "kind", "country", "time_zone")
+        fields = ("name", "kind", "country", "time_zone", "allowed_jurisdictions")
+        labels = {"kind": _("Kind of organization")}
+        help_texts = {
+            "time_zone": _("The months of invoices begin and end in it, like Europe/Paris."),
+        }
+        widgets = {
+            "name": forms.TextInput(attrs={"autocomplete": "organization"}),
+            "time_zone": forms.TextInput(attrs={"list": "time-zones", "autocomplete": "off"}),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["allowed_jurisdictions"]
+        assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101 - declared above
+        field.choices = jurisdictions(also=self.instance.allowed_jurisdictions)
+
+    @property
+    def time_zones(self) -> list[str]:
+        """The names to choose from."""
+        return sorted(zoneinfo.available_timezones())
 
     def clean_time_zone(self) -> str:
         """Accept the names of the IANA time zone database."""

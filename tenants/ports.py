@@ -62,6 +62,9 @@ class Purses(Protocol):
     def balances(self, organizations: Iterable[Organization]) -> Mapping[UUID, Money]:
         """Return each organization's live balance in its own currency."""
 
+    def has_invoiced_usage(self, organization: Organization) -> bool:
+        """Whether a month was invoiced, cut in the organization's time zone."""
+
 
 catalogue: Catalogue
 key_use: KeyUse

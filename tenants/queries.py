@@ -11,7 +11,7 @@ from common.database import service
 from common.money import Money
 from tenants import ports
 from tenants.audit_search import Search
-from tenants.models import ApiKey, AuditEntry, Membership, Organization, Permission, User
+from tenants.models import ApiKey, AuditEntry, Membership, Organization, Permission, Region, User
 
 #: Second factors; recovery codes come with them.
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
@@ -94,8 +94,14 @@ def with_use(organization: Organization, keys: Iterable[ApiKey]) -> list[UsedKey
 
 
 def audit_entries(organization: Organization, search: Search) -> QuerySet[AuditEntry, AuditEntry]:
-    """Return what the search finds, newest first."""
-    entries = AuditEntry.objects.filter(organization=organization)
+    """Return what the search finds of the organization's, newest first."""
+    return searched(AuditEntry.objects.filter(organization=organization), search)
+
+
+def searched(
+    entries: QuerySet[AuditEntry, AuditEntry], search: Search
+) -> QuerySet[AuditEntry, AuditEntry]:
+    """Return those of the entries that the search finds."""
     if search.actor:
         entries = entries.filter(
             Q(actor_label__icontains=search.actor) | Q(actor_kind=search.actor.lower())
@@ -112,3 +118,14 @@ def audit_entries(organization: Organization, search: Search) -> QuerySet[AuditE
     if search.end:
         entries = entries.filter(occurred_at__lt=search.end)
     return entries
+
+
+def jurisdictions(*, also: Iterable[str] = ()) -> list[tuple[str, str]]:
+    """Return where the operator computes, each jurisdiction with its regions; and these too."""
+    places: dict[str, list[str]] = {code: [] for code in also}
+    for region in Region.objects.order_by("jurisdiction", "name"):
+        places.setdefault(region.jurisdiction, []).append(region.name)
+    return [
+        (code, f"{code}: {', '.join(names)}" if names else code)
+        for code, names in sorted(places.items())
+    ]

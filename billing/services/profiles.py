@@ -19,25 +19,27 @@ def of(organization: Organization) -> BillingProfile:
 
 @atomic()
 def update(organization: Organization, *, by: User, facts: Mapping[str, Any]) -> BillingProfile:
-    """Change the details; a new VAT number is unverified until the registry has confirmed it."""
+    """Change the details; a new VAT number is unverified until the registry has confirmed it.
+
+    What stays the same is not written or audited.
+    """
     profile = of(organization)
-    before = {name: getattr(profile, name) for name in facts} if not profile._state.adding else {}
-    if (
-        facts.get("vat_id")
-        != BillingProfile.objects.filter(organization=organization)
-        .values_list("vat_id", flat=True)
-        .first()
-    ):
-        profile.vat_state = VatState.UNVERIFIED if facts.get("vat_id") else VatState.NONE
-    for name, value in facts.items():
-        setattr(profile, name, value)
+    is_new = profile._state.adding
+    before = {} if is_new else {name: getattr(profile, name) for name in facts}
+    changed = [name for name in facts if is_new or before[name] != facts[name]]
+    if not changed:
+        return profile
+    if "vat_id" in changed:
+        profile.vat_state = VatState.UNVERIFIED if facts["vat_id"] else VatState.NONE
+    for name in changed:
+        setattr(profile, name, facts[name])
     profile.save()
     audit.record(
         organization=organization,
         actor=by,
         action="billing_profile.changed",
         target=profile,
-        before=before,
-        after=dict(facts),
+        before=None if is_new else {name: before[name] for name in changed},
+        after={name: facts[name] for name in changed},
     )
     return profile

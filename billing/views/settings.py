@@ -1,13 +1,15 @@
 """Billing details."""
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from billing import documents
 from billing.forms import BillingProfileForm
-from billing.services import profiles
+from billing.services import invoicing, profiles
 from tenants.access import TenantRequest, requires
 from tenants.models import Permission
 
@@ -18,15 +20,20 @@ def settings(request: TenantRequest) -> HttpResponse:
     """Show the billing details; let those who may change them."""
     may_change = request.membership.can(Permission.BILLING_MANAGE)
     profile = profiles.of(request.organization)
-    posted = request.POST if request.method == "POST" and may_change else None
+    if request.method == "POST" and not may_change:
+        raise PermissionDenied
+    posted = request.POST if request.method == "POST" else None
     form = BillingProfileForm(posted, instance=profile)
     if form.is_bound and form.is_valid():
         profiles.update(request.organization, by=request.user, facts=form.cleaned_data)
         messages.success(request, _("Billing details saved."))
         return redirect("billing:settings", org=request.organization.slug)
+    organization = request.organization
     context = {
         "form": form,
-        "profile": profile,
+        "buyer": documents.party(invoicing.buyer_of(organization)),
+        "profile": profiles.of(organization),
+        "may_see_audit": request.membership.can(Permission.AUDIT_READ),
         "may_change": may_change,
         "nav_section": "billing-settings",
     }

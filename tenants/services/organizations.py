@@ -2,13 +2,17 @@
 
 import secrets
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from common.database import atomic, service
-from tenants.errors import SlugTaken
+from common.errors import Conflict
+from common.ids import uuid7
+from tenants import ports
+from tenants.errors import SlugTaken, TimeZoneFixed
 from tenants.models import Membership, Organization, Project, Role, User
 from tenants.services import audit
 
@@ -24,24 +28,46 @@ def suggest_slug(name: str) -> str:
     return slug
 
 
-def found(*, name: str, owner: User, slug: str = "", **facts: Any) -> Organization:
-    """Create an organization with its default project and its first owner, or nothing at all."""
-    wanted = slug or suggest_slug(name)
+def found(
+    *,
+    name: str,
+    owner: User,
+    slug: str = "",
+    organization_id: UUID | None = None,
+    **facts: Any,
+) -> Organization:
+    """Create an organization with its default project and its first owner, or nothing at all.
+
+    ``organization_id`` makes two clicks one organization: the second returns the first one's.
+    """
+    wanted, key = slug or suggest_slug(name), organization_id or uuid7()
     if wanted in RESERVED:
         raise SlugTaken(field_errors={"slug": [_("This address is reserved. Choose another.")]})
+    if present := _founded(key, owner):
+        return present
     try:
         with service():
-            return _found(name, wanted, owner, facts)
+            return _found(key, name, wanted, owner, facts)
     except IntegrityError as error:
+        if present := _founded(key, owner):
+            return present
+        if "pkey" in str(error):
+            raise Conflict from error
         if "slug" not in str(error):
             raise
         if slug:
             raise SlugTaken(field_errors={"slug": [SlugTaken.detail]}) from error
-    return found(name=name, owner=owner, slug=f"{wanted[:40]}-{secrets.token_hex(3)}", **facts)
+    other = f"{wanted[:40]}-{secrets.token_hex(3)}"
+    return found(name=name, owner=owner, slug=other, organization_id=key, **facts)
 
 
-def _found(name: str, slug: str, owner: User, facts: dict[str, Any]) -> Organization:
-    organization = Organization.objects.create(name=name, slug=slug, **facts)
+def _founded(key: UUID, owner: User) -> Organization | None:
+    with service():
+        return Organization.objects.filter(pk=key, memberships__user=owner).first()
+
+
+def _found(key: UUID, name: str, slug: str, owner: User, facts: dict[str, Any]) -> Organization:
+    organization = Organization.objects.create(id=key, name=name, slug=slug, **facts)
     Project.objects.create(organization=organization, name="Default", slug="default")
     Membership.objects.create(organization=organization, user=owner, role=Role.OWNER)
     audit.record(
@@ -62,6 +88,8 @@ def change(organization: Organization, *, by: User, **facts: Any) -> Organizatio
     changed = [field for field in facts if before[field] != facts[field]]
     if not changed:
         return organization
+    if "time_zone" in changed and ports.purses.has_invoiced_usage(organization):
+        raise TimeZoneFixed
     for field in changed:
         setattr(organization, field, facts[field])
     organization.save(update_fields=[*changed, "updated_at"])

@@ -1,7 +1,10 @@
 """Choosing, founding and describing an organization."""
 
+import copy
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -9,9 +12,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from common.htmx import render_page
 from tenants.access import LAST_ORGANIZATION, TenantRequest, requires
-from tenants.errors import SlugTaken
+from tenants.errors import SlugTaken, TimeZoneFixed
 from tenants.forms import OrganizationForm, OrganizationSettingsForm
-from tenants.models import Permission, User
+from tenants.models import Permission, Role, User
 from tenants.queries import belongings_of, memberships_of
 from tenants.services import organizations
 
@@ -42,8 +45,8 @@ def organization_list(request: HttpRequest) -> HttpResponse:
 @login_required
 def organization_create(request: HttpRequest) -> HttpResponse:
     """Found an organization; its founder owns it."""
-    form = OrganizationForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    form = OrganizationForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
         try:
             organization = organizations.found(owner=_person(request), **form.cleaned_data)
         except SlugTaken as refusal:
@@ -60,12 +63,27 @@ def settings(request: TenantRequest) -> HttpResponse:
     """Show what the organization says of itself; those who may, change it."""
     organization = request.organization
     may_change = request.membership.can(Permission.SETTINGS_MANAGE)
-    form = OrganizationSettingsForm(request.POST or None, instance=organization)
-    if request.method == "POST" and may_change and form.is_valid():
-        organizations.change(organization, by=request.user, **form.cleaned_data)
-        messages.success(request, _("Settings saved."))
+    if request.method == "POST" and not may_change:
+        raise PermissionDenied
+    posted = request.POST if request.method == "POST" else None
+    form = OrganizationSettingsForm(posted, instance=copy.copy(organization))
+    if form.is_valid() and _changed(request, form):
         return redirect("tenants:settings", org=organization.slug)
-    context = {"form": form, "may_change": may_change, "nav_section": "settings"}
-    refused = request.method == "POST" and not may_change
-    status = 403 if refused else 422 if form.is_bound else 200
-    return render_page(request, "tenants/settings.html", context, status=status)
+    owners = organization.memberships.owners()
+    context = {
+        "form": form,
+        "may_change": may_change,
+        "is_last_owner": request.membership.role == Role.OWNER and owners.count() == 1,
+        "nav_section": "settings",
+    }
+    return render(request, "tenants/settings.html", context, status=422 if form.is_bound else 200)
+
+
+def _changed(request: TenantRequest, form: OrganizationSettingsForm) -> bool:
+    try:
+        organizations.change(request.organization, by=request.user, **form.cleaned_data)
+    except TimeZoneFixed as refusal:
+        form.add_error("time_zone", str(refusal.detail))
+        return False
+    messages.success(request, _("Settings saved."))
+    return True
