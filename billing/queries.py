@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db.models import F, QuerySet, Sum
 
-from billing.models import AccountKind, CreditGrant, LedgerEntry, RatedUsage, SpendBucket
+from billing.models import AccountKind, CreditGrant, LedgerEntry, Order, RatedUsage, SpendBucket
 from common.money import Money
 from metering.models import UsageEvent
 from metering.queries import Cut, Labels
@@ -73,6 +73,13 @@ def grants(organization: Organization) -> QuerySet[CreditGrant, CreditGrant]:
     """Return the usable grants in the order they burn."""
     usable = CreditGrant.objects.usable().in_burn_order()
     return usable.filter(organization=organization).select_related("token_class", "wallet")
+
+
+def has_credit(organization: Organization) -> bool:
+    """Whether there is credit to call with, or a bundle was paid for that has been used since."""
+    if CreditGrant.objects.usable().filter(organization=organization).exists():
+        return True
+    return Order.objects.filter(organization=organization, status=Order.Status.PAID).exists()
 
 
 def worth(events: Iterable[UsageEvent]) -> dict[UUID, Money]:

@@ -1,40 +1,130 @@
 """The way to the first call, derived from what is really there; nobody ticks a box."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from tenants.models import Organization
+from billing import queries as billing
+from metering import queries as metering
+from tenants.models import GRANTS, Membership, Permission, Role, User
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do, whether it is done, and where it is done."""
+    """One thing to do, whether it is done, and where it is done.
+
+    ``url`` is empty where the reader's role may not do it; the text then says whose may.
+    """
 
     name: str
     title: str
     text: str
     is_done: bool
     url: str
+    action: str = ""
+    is_optional: bool = False
+    #: The first that is open and must be done.
+    is_next: bool = False
 
 
-def steps(organization: Organization) -> list[Step]:
-    """Return the steps in order; the organization's scope must be open."""
-    slug = organization.slug
-    return [
-        Step(
-            name="organization",
-            title=_("Create your organization"),
-            text=_("Keys, usage and invoices belong to it."),
-            is_done=True,
-            url=reverse("tenants:settings", args=[slug]),
-        ),
-        Step(
-            name="key",
-            title=_("Create an API key"),
-            text=_("Your programs call with it. It is shown once."),
-            is_done=organization.api_keys.usable().exists(),
-            url=reverse("tenants:key-create", args=[slug]),
-        ),
+def steps(membership: Membership, person: User) -> list[Step]:
+    """Return the steps in order, as they stand for this person; the scope must be open."""
+    found = [
+        _email(person),
+        _second_factor(person),
+        _organization(membership),
+        _credit(membership),
+        _key(membership),
+        _first_call(membership),
     ]
+    first = next((step for step in found if not step.is_done and not step.is_optional), None)
+    return [replace(step, is_next=step is first) for step in found]
+
+
+def following(found: list[Step]) -> Step | None:
+    """Return what must be done next; nothing once all is done that must be."""
+    return next((step for step in found if step.is_next), None)
+
+
+def _email(person: User) -> Step:
+    return Step(
+        name="email",
+        title=_("Confirm your e-mail address"),
+        text=_("Invoices, warnings and invitations reach you there."),
+        is_done=EmailAddress.objects.filter(user=person, verified=True).exists(),
+        url=reverse("account_email"),
+        action=_("Confirm"),
+    )
+
+
+def _second_factor(person: User) -> Step:
+    codes = Authenticator.Type.RECOVERY_CODES
+    return Step(
+        name="second-factor",
+        title=_("Add a passkey or an authenticator app"),
+        text=_("Optional: a stolen password alone then opens nothing."),
+        is_done=Authenticator.objects.filter(user=person).exclude(type=codes).exists(),
+        url=reverse("mfa_index"),
+        action=_("Add"),
+        is_optional=True,
+    )
+
+
+def _organization(membership: Membership) -> Step:
+    return Step(
+        name="organization",
+        title=_("Create your organization"),
+        text=_("Keys, usage and invoices belong to it."),
+        is_done=True,
+        url=reverse("tenants:settings", args=[membership.organization.slug]),
+    )
+
+
+def _credit(membership: Membership) -> Step:
+    may, text = _who(membership, Permission.BILLING_MANAGE)
+    return Step(
+        name="credit",
+        title=_("Buy a bundle of tokens"),
+        text=text
+        or _("Requests are paid from it, to the last digit, and stop when it is used up."),
+        is_done=billing.has_credit(membership.organization),
+        url=reverse("billing:bundle-list", args=[membership.organization.slug]) if may else "",
+        action=_("Choose a bundle"),
+    )
+
+
+def _key(membership: Membership) -> Step:
+    may, text = _who(membership, Permission.KEYS_MANAGE)
+    return Step(
+        name="key",
+        title=_("Create an API key"),
+        text=text or _("Your programs call with it. It is shown once."),
+        is_done=membership.organization.api_keys.usable().exists(),
+        url=reverse("tenants:key-create", args=[membership.organization.slug]) if may else "",
+        action=_("Create a key"),
+    )
+
+
+def _first_call(membership: Membership) -> Step:
+    is_done = metering.has_usage(membership.organization)
+    waiting = _("Waiting for your first request… It is noticed within seconds.")
+    return Step(
+        name="first-call",
+        title=_("Make the first call"),
+        text=_("It stands under Usage, with its tokens and its cost.") if is_done else waiting,
+        is_done=is_done,
+        url=reverse("portal:onboarding", args=[membership.organization.slug]) + "#samples",
+        action=_("Copy a sample"),
+    )
+
+
+def _who(membership: Membership, permission: Permission) -> tuple[bool, str]:
+    """Return whether the member may do it, and for those who may not, a sentence on who may."""
+    if membership.can(permission):
+        return True, ""
+    roles = [str(role.label) for role in Role if permission in GRANTS[role]]
+    sentence = _("Your role does not allow this. Ask a member with one of these roles: %(roles)s.")
+    return False, sentence % {"roles": ", ".join(roles)}

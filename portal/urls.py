@@ -8,7 +8,7 @@ import files.urls
 import marketplace.urls
 import metering.urls
 import tenants.urls
-from portal.views import health, mailbox, pages, public, staff, styleguide, theme
+from portal.views import health, mailbox, pages, public, staff, styleguide, theme, usage
 from tenants.key_api import Nothing
 
 own = (
@@ -20,6 +20,9 @@ own = (
         path("mailbox/", mailbox.messages, name="mailbox"),
         path("o/<slug:org>/", pages.dashboard, name="dashboard"),
         path("o/<slug:org>/onboarding/", pages.onboarding, name="onboarding"),
+        path("o/<slug:org>/usage/", usage.usage, name="usage"),
+        path("o/<slug:org>/usage.csv", usage.usage_csv, name="usage-csv"),
+        path("o/<slug:org>/usage/<path:request_id>/", usage.usage_request, name="usage-request"),
     ],
     "portal",
 )

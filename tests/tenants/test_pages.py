@@ -118,4 +118,4 @@ def test_a_time_zone_that_is_none_is_named(db, acme, alice_client):
 def test_the_dashboard_and_first_steps_open(db, acme, alice_client):
     assert alice_client.get("/o/acme/").status_code == 200
     steps = alice_client.get("/o/acme/onboarding/").context["steps"]
-    assert [(step.name, step.is_done) for step in steps][:1] == [("organization", True)]
+    assert ("organization", True) in [(step.name, step.is_done) for step in steps]

@@ -1,0 +1,111 @@
+"""What somebody of the organization should look at, and what comes of leaving it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.urls import reverse
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from billing.models import CreditGrant
+from metering.queries import Usage
+from portal.finances import Finances
+from tenants.models import Membership, Organization, Permission
+
+#: What ends within this is worth a warning.
+SOON = timedelta(days=30)
+#: More than this share of failures deserves a look.
+MANY_FAILURES = Decimal("0.05")
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """One warning: what is the matter, and where to act."""
+
+    tone: str
+    title: str
+    text: str
+    url: str = ""
+    action: str = ""
+
+
+def warnings(membership: Membership, finances: Finances, last_day: Usage) -> list[Attention]:
+    """Return the warnings that this member can do something about, the worst first."""
+    found = [
+        *_suspended(membership.organization),
+        *_credit(membership, finances),
+        *_failures(membership.organization, last_day),
+        *_keys(membership),
+    ]
+    return sorted(found, key=lambda one: one.tone != "bad")
+
+
+def _suspended(organization: Organization) -> Iterator[Attention]:
+    if organization.status == Organization.Status.SUSPENDED:
+        yield Attention(
+            "bad",
+            _("The organization is suspended"),
+            _("Requests are refused. Get in touch with the operator."),
+        )
+
+
+def _credit(membership: Membership, finances: Finances) -> Iterator[Attention]:
+    url, action = "", ""
+    if membership.can(Permission.BILLING_MANAGE):
+        url = reverse("billing:bundle-list", args=[membership.organization.slug])
+        action = _("Buy a bundle")
+    if finances.is_used_up:
+        text = _("Requests are refused until somebody buys a bundle.")
+        yield Attention("bad", _("There is no credit left"), text, url, action)
+    elif finances.is_low:
+        text = _("When it is used up, requests are refused.")
+        yield Attention("warn", _("The credit runs low"), text, url, action)
+    if membership.can(Permission.BILLING_READ):
+        yield from _expiring(finances.grants, url, action)
+
+
+def _expiring(grants: Sequence[CreditGrant], url: str, action: str) -> Iterator[Attention]:
+    ends = [grant.expires_at for grant in grants if grant.expires_at and _is_soon(grant.expires_at)]
+    if ends:
+        text = _("What is not used by %(day)s is lost.") % {"day": _day(min(ends))}
+        title = ngettext("A credit expires soon", "%(count)d credits expire soon", len(ends))
+        yield Attention("warn", title % {"count": len(ends)}, text, url, action)
+
+
+def _failures(organization: Organization, last_day: Usage) -> Iterator[Attention]:
+    if last_day.failures > MANY_FAILURES * last_day.requests:
+        url = reverse("portal:usage", args=[organization.slug]) + "?period=7d"
+        count = last_day.failures
+        text = ngettext(
+            "%(count)d request of the last 24 hours broke off.",
+            "%(count)d requests of the last 24 hours broke off.",
+            count,
+        )
+        title = _("Many answers are not completed")
+        yield Attention("warn", title, text % {"count": count}, url, _("See them under Usage"))
+
+
+def _keys(membership: Membership) -> Iterator[Attention]:
+    if not membership.can(Permission.KEYS_READ):
+        return
+    usable = membership.organization.api_keys.usable()
+    ending = list(usable.filter(expires_at__lte=timezone.now() + SOON).order_by("expires_at"))
+    if ending:
+        url = reverse("tenants:key-list", args=[membership.organization.slug])
+        names = ", ".join(
+            f"{key.name} ({_day(key.expires_at)})" for key in ending if key.expires_at
+        )
+        title = ngettext("A key expires soon", "%(count)d keys expire soon", len(ending))
+        text = _("Programs that use it are refused from then on: %(names)s.") % {"names": names}
+        yield Attention("warn", title % {"count": len(ending)}, text, url, _("See the keys"))
+
+
+def _is_soon(moment: datetime) -> bool:
+    return moment <= timezone.now() + SOON
+
+
+def _day(moment: datetime) -> str:
+    return formats.date_format(moment, "j F Y")

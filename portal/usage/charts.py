@@ -1,0 +1,118 @@
+"""Days side by side, stacked by token part, model or key: what components/chart.html draws."""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.utils import formats
+from django.utils.translation import gettext as _
+
+from billing import queries as billing
+from common.money import minor_digits
+from common.templatetags.formats import SPACE, grouped, trimmed
+from marketplace.models import TokenPart
+from metering import queries as metering
+from metering.queries import Cut, Label
+from portal.usage.periods import Period
+
+#: More series than this cannot be told apart; the smallest ones go together.
+MOST_SERIES = 7
+OTHERS = "others"
+COST = "cost"
+ZERO = Decimal(0)
+#: Parts keep their order and their colour; other series come by size and are coloured by name.
+PLACES: dict[Label, int] = {part.value: place for place, part in enumerate(TokenPart, start=1)}
+
+#: Amounts by day and series.
+Columns = Mapping[tuple[Any, Label], Decimal]
+
+
+def tokens(cut: Cut, heading: str) -> Columns:
+    """Return each day's tokens by model or key, or by part where the heading is the day itself."""
+    if heading != "day":
+        found = metering.usage(cut, "day", heading)
+        return {(day, label): Decimal(sums.total_tokens) for (day, label), sums in found.items()}
+    return {
+        (day, part.value): Decimal(getattr(sums, f"{part.value}_tokens"))
+        for (day,), sums in metering.usage(cut, "day").items()
+        for part in TokenPart
+    }
+
+
+def costs(cut: Cut, heading: str) -> Columns:
+    """Return each day's cost by model or key, or in one where the heading is the day itself."""
+    if heading != "day":
+        found = billing.spend(cut, "day", heading)
+        return {(day, label): worth.amount for (day, label), worth in found.items()}
+    return {(day, COST): worth.amount for (day,), worth in billing.spend(cut, "day").items()}
+
+
+def draw(
+    days: Period, columns: Columns, names: Mapping[Label, str], *, currency: str = ""
+) -> dict[str, Any]:
+    """Return the chart; without a currency the amounts are tokens. A day without usage is zero."""
+    columns, totals = _folded(columns)
+    order = sorted(totals, key=lambda series: (_place(series), -totals[series]))
+    names = {**_words(), **names}
+    return {
+        "kind": "bar",
+        "stacked": True,
+        "row_label": _("Day"),
+        "series": [{"name": names.get(it) or str(it), "hue": PLACES.get(it)} for it in order],
+        "rows": [
+            {
+                "label": day_label(day, days),
+                "cells": [_cell(columns.get((day, series), ZERO), currency) for series in order],
+            }
+            for day in days.days
+        ],
+        "totals": [_text(totals[series], currency) for series in order],
+        "note": _("Today is not over: its column still grows.") if days.is_open else "",
+    }
+
+
+def day_label(day: date, days: Period) -> str:
+    """Return the day in a few letters; today, which is not over, is called so."""
+    if day == days.today:
+        return _("Today")
+    return formats.date_format(day, "j M Y" if days.first.year != days.last.year else "j M")
+
+
+def _place(series: Label) -> int:
+    return PLACES.get(series, MOST_SERIES + (series == OTHERS))
+
+
+def _folded(columns: Columns) -> tuple[Columns, dict[Label, Decimal]]:
+    """Return the amounts and their sum for each series, the smallest ones put together as others."""
+    totals = _totals(columns)
+    largest = sorted(totals, key=lambda series: totals[series], reverse=True)
+    kept = set(largest if len(largest) <= MOST_SERIES else largest[: MOST_SERIES - 1])
+    folded: dict[tuple[Any, Label], Decimal] = {}
+    for (day, series), amount in columns.items():
+        place = (day, series if series in kept else OTHERS)
+        folded[place] = folded.get(place, ZERO) + amount
+    return folded, _totals(folded)
+
+
+def _totals(columns: Columns) -> dict[Label, Decimal]:
+    totals: dict[Label, Decimal] = {}
+    for (_day, series), amount in columns.items():
+        if amount:
+            totals[series] = totals.get(series, ZERO) + amount
+    return totals
+
+
+def _words() -> dict[Label, str]:
+    parts: dict[Label, str] = {part.value: str(part.label) for part in TokenPart}
+    return {**parts, COST: _("Cost"), OTHERS: _("Others"), None: _("Without a key")}
+
+
+def _cell(amount: Decimal, currency: str) -> dict[str, str]:
+    return {"value": f"{amount:f}", "text": _text(amount, currency)}
+
+
+def _text(amount: Decimal, currency: str) -> str:
+    if not currency:
+        return grouped(amount)
+    return f"{grouped(trimmed(amount, minor_digits(currency)))}{SPACE}{currency}"

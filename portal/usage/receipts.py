@@ -1,0 +1,99 @@
+"""What one request cost and why: its tokens at their prices, and the credit that paid."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.utils.translation import gettext as _
+
+from billing import queries as billing
+from billing.models import CreditGrant, RatedUsage
+from common.money import Money
+from marketplace.models import Price, TokenPart
+from metering.models import UsageEvent
+from portal.usage.requests import Line
+from tenants.models import Region
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Tokens of one part at the price that was in force when the request was let in."""
+
+    name: str
+    tokens: int
+    unit_amount: Decimal | None
+    price_since: datetime | None
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """What one grant paid."""
+
+    name: str
+    #: Set where the grant is of tokens and not of money.
+    tokens: Decimal | None
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A request with its worth. One that no price was found for has neither parts nor payments."""
+
+    line: Line
+    region: Region | None
+    parts: list[Part]
+    payments: list[Payment]
+    #: What no credit paid for and is owed.
+    owed: Money | None
+
+    @property
+    def event(self) -> UsageEvent:
+        """The usage that it speaks of."""
+        return self.line.event
+
+
+def of(event: UsageEvent) -> Receipt:
+    """Return the receipt; the organization's scope must be open."""
+    rated = billing.rated(event)
+    cost = Money(rated.amount, rated.currency) if rated else None
+    return Receipt(
+        line=Line(event, cost),
+        region=Region.objects.filter(code=event.region).first(),
+        parts=_parts(event, rated) if rated else [],
+        payments=_payments(rated) if rated else [],
+        owed=Money(rated.uncovered, rated.currency) if rated and rated.uncovered else None,
+    )
+
+
+def _parts(event: UsageEvent, rated: RatedUsage) -> list[Part]:
+    prices = {
+        str(price.pk): price for price in Price.objects.filter(pk__in=rated.price_ids.values())
+    }
+    found = []
+    for part in TokenPart:
+        tokens = getattr(event, f"{part.value}_tokens")
+        price = prices.get(str(rated.price_ids.get(part.value)))
+        amount = Money(Decimal(rated.amounts.get(part.value, 0)), rated.currency)
+        if tokens or amount:
+            unit, since = (price.per_token, price.effective_from) if price else (None, None)
+            found.append(Part(str(part.label), tokens, unit, since, amount))
+    return found
+
+
+def _payments(rated: RatedUsage) -> list[Payment]:
+    wanted = [share["grant"] for share in rated.split]
+    grants = {
+        str(grant.pk): grant
+        for grant in CreditGrant.objects.filter(pk__in=wanted).select_related("token_class")
+    }
+    return [_payment(share, grants.get(share["grant"]), rated.currency) for share in rated.split]
+
+
+def _payment(share: dict[str, str], grant: CreditGrant | None, currency: str) -> Payment:
+    amount = Money(Decimal(share["amount"]), currency)
+    if grant is None:
+        return Payment(_("Credit"), None, amount)
+    if grant.token_class is None:
+        return Payment(_("%(kind)s credit") % {"kind": grant.get_kind_display()}, None, amount)
+    return Payment(grant.token_class.name, Decimal(share["quantity"]), amount)

@@ -1,0 +1,122 @@
+"""What the usage page shows: sums under headings, their chart, and the requests behind them."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from functools import reduce
+from operator import add
+from typing import Any
+
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django_stubs_ext import StrOrPromise
+
+from billing import queries as billing
+from common.money import Money
+from metering import queries as metering
+from metering.models import UsageEvent
+from metering.queries import Label, Usage
+from portal.usage import charts
+from portal.usage.filters import UsageFilter
+from portal.usage.requests import Line, lines
+
+PAGE_SIZE = 50
+HEADINGS = {"day": gettext_lazy("Day"), "model": gettext_lazy("Model"), "key": gettext_lazy("Key")}
+CHARTS = {"tokens": gettext_lazy("Tokens by day"), "cost": gettext_lazy("Cost by day")}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The sums of one day, model or key."""
+
+    label: str
+    #: The same for programs: a day as 2026-03-15.
+    plain: str
+    usage: Usage
+    cost: Money
+    #: The same page narrowed to this row, where it can be.
+    url: str
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that one set of filters shows."""
+
+    rows: list[Row]
+    usage: Usage
+    cost: Money
+    chart: dict[str, Any]
+    heading: StrOrPromise
+    chart_title: StrOrPromise
+    requests: list[Line]
+    newest_url: str
+    older_url: str
+    as_of: datetime
+    #: The request learnt of last, whatever the filters: until another comes, nothing has changed.
+    newest: str
+    #: Where an open page asks for news.
+    news_url: str
+
+
+def build(asked: UsageFilter, *, before: UsageEvent | None = None) -> Report:
+    """Answer valid filters; the organization's scope must be open."""
+    newest, as_of = metering.newest(asked.organization), timezone.now()
+    found = rows(asked)
+    events = metering.requests(asked.cut, limit=PAGE_SIZE + 1, before=before)
+    shown = events[:PAGE_SIZE]
+    return Report(
+        rows=found,
+        usage=reduce(add, (row.usage for row in found), Usage()),
+        cost=reduce(add, (row.cost for row in found), _nothing(asked)),
+        chart=_chart(asked),
+        heading=HEADINGS[asked.cleaned_data["by"]],
+        chart_title=CHARTS[asked.cleaned_data["show"]],
+        requests=lines(shown),
+        newest_url=asked.address() if before else "",
+        older_url=asked.address(before=shown[-1].event_id) if len(events) > PAGE_SIZE else "",
+        as_of=as_of,
+        newest=newest,
+        news_url=asked.address(seen=newest),
+    )
+
+
+def rows(asked: UsageFilter) -> list[Row]:
+    """Return the sums under the heading asked for: the newest day or the busiest first."""
+    heading = asked.cleaned_data["by"]
+    usage = metering.usage(asked.cut, heading)
+    worth = billing.spend(asked.cut, heading)
+    found = [
+        _row(asked, labels[0], sums, worth.get(labels, _nothing(asked)))
+        for labels, sums in usage.items()
+    ]
+    if heading == "day":
+        return found[::-1]
+    return sorted(found, key=lambda row: row.usage.requests, reverse=True)
+
+
+def _row(asked: UsageFilter, label: Label, usage: Usage, cost: Money) -> Row:
+    if isinstance(label, date):
+        text = formats.date_format(label, "j M Y")
+        url = asked.address(period="custom", start=label, end=label, by="model")
+        return Row(text, str(label), usage, cost, url, is_open=label == asked.days.today)
+    if asked.cleaned_data["by"] == "model":
+        text, url = str(label), asked.address(model=label, by="day")
+    else:
+        text = asked.key_names.get(label) or _("Without a key")
+        url = asked.address(key=label, by="day") if label else ""
+    return Row(text, text, usage, cost, url, is_open=False)
+
+
+def _nothing(asked: UsageFilter) -> Money:
+    return Money(Decimal(0), asked.organization.currency)
+
+
+def _chart(asked: UsageFilter) -> dict[str, Any]:
+    heading = asked.cleaned_data["by"]
+    if asked.cleaned_data["show"] == "tokens":
+        return charts.draw(asked.days, charts.tokens(asked.cut, heading), asked.key_names)
+    columns = charts.costs(asked.cut, heading)
+    currency = asked.organization.currency
+    return charts.draw(asked.days, columns, asked.key_names, currency=currency)
