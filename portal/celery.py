@@ -27,6 +27,8 @@ app.conf.beat_schedule = {
     "expire files": {"task": "files.expire", "schedule": timedelta(minutes=5)},
     "remove orphaned files": {"task": "files.remove_orphans", "schedule": HOURLY},
     "retire models": {"task": "marketplace.retire_due", "schedule": timedelta(minutes=5)},
+    "watch fine-tuning jobs": {"task": "studio.sweep", "schedule": timedelta(seconds=30)},
+    "remove artifacts": {"task": "studio.remove_artifacts", "schedule": HOURLY},
     "make partitions": {"task": "metering.make_partitions", "schedule": DAILY},
 }
 app.conf.beat_schedule_filename = os.environ.get("CELERY_BEAT_SCHEDULE", "/tmp/tessera-beat")  # noqa: S108

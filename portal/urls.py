@@ -7,6 +7,7 @@ import billing.urls
 import files.urls
 import marketplace.urls
 import metering.urls
+import studio.urls
 import tenants.urls
 from portal.views import health, mailbox, pages, public, staff, styleguide, theme, usage
 from tenants.key_api import Nothing
@@ -51,6 +52,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include(metering.urls.api_urlpatterns)),
     path("api/v1/", include(billing.urls.api_urlpatterns)),
     path("v1/", include(files.urls.v1_urlpatterns)),
+    path("v1/", include(studio.urls.v1_urlpatterns)),
     path("v1/<path:rest>", Nothing.as_view()),
     path("staff/", include(desk)),
     path("", include("billing.urls")),

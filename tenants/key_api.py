@@ -117,7 +117,8 @@ class Strict(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         """Read the known parameters, after a look for others."""
         if isinstance(data, dict):
-            unknown = sorted(set(data) - set(self.fields))
+            given = {name for name, value in data.items() if value is not None}
+            unknown = sorted(given - set(self.fields))
             if unknown:
                 known = ", ".join(sorted(self.fields))
                 raise serializers.ValidationError(
@@ -160,7 +161,7 @@ def envelope(error: Exception, context: dict[str, Any]) -> Response:
     code = str(response.data["code"])
     response.data = {
         "error": {
-            "message": f"{param}: {message}" if param else response.data["detail"],
+            "message": f"{param}: {message}" if param else message or response.data["detail"],
             "type": KINDS.get(response.status_code, "invalid_request_error"),
             "param": param,
             "code": CODES.get(code, code),
@@ -182,7 +183,8 @@ def _first(errors: Any, path: str = "") -> tuple[str | None, str]:
     while isinstance(errors, (dict, list)) and errors:
         if isinstance(errors, dict):
             name, errors = next(iter(errors.items()))
-            path = f"{path}.{name}" if path and name != "non_field_errors" else path or str(name)
+            if name != "non_field_errors":
+                path = f"{path}.{name}" if path else str(name)
         else:
             errors = next(each for each in errors if each)
-    return (path, str(errors)) if path else (None, "")
+    return path or None, str(errors or "")

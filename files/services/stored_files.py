@@ -43,8 +43,9 @@ def keep(
 ) -> StoredFile:
     """Keep the whole content and count it against the quota, or keep nothing.
 
-    The same ``source_key`` again returns the file that was kept first. Call it outside any
-    transaction: the content is written before one is opened.
+    What we make ourselves (``by`` nobody) is counted and never refused for want of room. The same
+    ``source_key`` again returns the file that was kept first. Call it outside any transaction: the
+    content is written before one is opened.
     """
     _check_name(filename, purpose)
     measure = blobs.measure(content)
@@ -60,8 +61,9 @@ def keep(
         region=_region_for(organization),
         expires_at=expires_at,
     )
-    with scope(organization):
-        _check_room(organization, measure)
+    if by is not None:
+        with scope(organization):
+            _check_room(organization, measure)
     blobs.write(blobs.of(file), content)
     try:
         kept = _insert(file, measure, by)
@@ -123,7 +125,8 @@ def _insert(file: StoredFile, measure: Measure, by: User | ApiKey | None) -> Sto
         ).first()
         if known is not None:
             return known
-        _check_room(organization, measure)
+        if by is not None:
+            _check_room(organization, measure)
         file.save(force_insert=True)
         audit.record(
             organization=organization,

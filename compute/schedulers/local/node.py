@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from compute.scheduler import Outcome, outcome_of
 from compute.schedulers.local import folder
 from compute.schedulers.local.folder import JobFolder, now
 
+HOUSE = Path(__file__).resolve().parents[3]
 TICK = 0.1
 GRACE = timedelta(seconds=10)
 #: What is left for the jobs when the node itself must go.
@@ -186,8 +188,10 @@ class Node:
 
 def _environment(job: JobFolder, given: Any) -> dict[str, str]:
     """Return the job's environment: its own, a home, and where programs are; no secret of ours."""
-    own = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-    return {"LANG": "C.UTF-8", **own, "HOME": str(job.path / "work"), **given}
+    # Our own Python and our own modules come first, whoever started us.
+    programs = f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}"
+    own = {"LANG": "C.UTF-8", "PATH": programs, "PYTHONPATH": str(HOUSE)}
+    return {**own, "HOME": str(job.path / "work"), **given}
 
 
 def _signal(job: JobFolder, number: signal.Signals) -> None:

@@ -1,0 +1,144 @@
+"""``/v1/fine_tuning/jobs`` in OpenAI's shapes, and what was found in a training file."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from common.errors import NotFound
+from common.ids import from_public_id
+from files import queries as files
+from studio.models import Dataset, FineTuningJob
+from studio.services import fine_tuning
+from studio.shapes import EventPageIn, JobIn, JobPageIn, event_out, job_out, validation_out
+from tenants.key_api import KeyView, listed
+from tenants.models import Permission
+from tenants.scope import scope
+
+SHOWN = ("offer", "dataset__file", "result_file", "compute_job__cluster__region")
+LONGEST_KEY = 255
+
+
+def page_of(rows: QuerySet[Any], asked: dict[str, Any]) -> tuple[list[Any], bool]:
+    """Return the rows of one page, newest first, and whether there are more."""
+    if after := asked.get("after"):
+        rows = rows.filter(id__lt=after)
+    found = list(rows.order_by("-id")[: asked["limit"] + 1])
+    return found[: asked["limit"]], len(found) > asked["limit"]
+
+
+def split_query(request: Request) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the plain parameters, and those of the form ``metadata[name]=value``."""
+    plain: dict[str, str] = {}
+    metadata: dict[str, str] = {}
+    for name, value in request.query_params.dict().items():
+        if name.startswith("metadata[") and name.endswith("]"):
+            metadata[name[len("metadata[") : -1]] = value
+        else:
+            plain[name] = value
+    return plain, metadata
+
+
+class JobList(KeyView):
+    """The organization's jobs."""
+
+    permissions = {"GET": Permission.STUDIO_READ, "POST": Permission.STUDIO_MANAGE}
+
+    def get(self, request: Request) -> Response:
+        """List the jobs, newest first."""
+        plain, metadata = split_query(request)
+        asked = JobPageIn(data=plain)
+        asked.is_valid(raise_exception=True)
+        with scope(self.organization):
+            jobs = FineTuningJob.objects.filter(
+                organization=self.organization, metadata__contains=metadata
+            )
+            page, has_more = page_of(jobs.select_related(*SHOWN), asked.validated_data)
+            return Response(listed([job_out(job) for job in page], has_more=has_more))
+
+    def post(self, request: Request) -> Response:
+        """Ask for a job."""
+        wanted = JobIn(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        facts = wanted.validated_data
+        file_id = from_public_id("file", facts.pop("training_file"))
+        with scope(self.organization):
+            job = fine_tuning.create(
+                self.organization,
+                file=files.living(self.organization, file_id) if file_id else None,
+                by=self.api_key,
+                operation_key=request.headers.get("Idempotency-Key", "")[:LONGEST_KEY],
+                **facts,
+            )
+        return self.shown(job)
+
+    def shown(self, job: FineTuningJob) -> Response:
+        """Return the job as it stands now: the first steps may have been taken."""
+        with scope(self.organization):
+            return Response(job_out(FineTuningJob.objects.select_related(*SHOWN).get(pk=job.pk)))
+
+
+class JobView(KeyView):
+    """One job."""
+
+    permissions = {"GET": Permission.STUDIO_READ}
+
+    def job(self, job_id: str) -> FineTuningJob:
+        """Return the organization's job; to everybody else it does not exist."""
+        jobs = FineTuningJob.objects.filter(organization=self.organization)
+        key = from_public_id("ftjob", job_id)
+        found = jobs.select_related(*SHOWN).filter(pk=key).first() if key else None
+        if found is None:
+            raise NotFound(f"There is no fine-tuning job {job_id[:50]}.")
+        return found
+
+
+class JobDetail(JobView):
+    """What a job is."""
+
+    def get(self, request: Request, job_id: str) -> Response:
+        """Show it."""
+        with scope(self.organization):
+            return Response(job_out(self.job(job_id)))
+
+
+class JobCancel(JobView):
+    """The end of a job."""
+
+    permissions = {"POST": Permission.STUDIO_MANAGE}
+
+    def post(self, request: Request, job_id: str) -> Response:
+        """Wish it."""
+        with scope(self.organization):
+            fine_tuning.cancel(self.job(job_id), by=self.api_key)
+        with scope(self.organization):
+            return Response(job_out(self.job(job_id)))
+
+
+class JobEventList(JobView):
+    """What happened to a job."""
+
+    def get(self, request: Request, job_id: str) -> Response:
+        """List it, newest first."""
+        asked = EventPageIn(data=request.query_params.dict())
+        asked.is_valid(raise_exception=True)
+        with scope(self.organization):
+            page, has_more = page_of(self.job(job_id).events.all(), asked.validated_data)
+            return Response(listed([event_out(event) for event in page], has_more=has_more))
+
+
+class FileValidation(KeyView):
+    """What was found in a training file."""
+
+    permissions = {"GET": Permission.STUDIO_READ}
+
+    def get(self, request: Request, file_id: str) -> Response:
+        """Show it."""
+        with scope(self.organization):
+            datasets = Dataset.objects.filter(organization=self.organization)
+            key = from_public_id("file", file_id)
+            dataset = datasets.select_related("file").filter(file=key).first() if key else None
+            if dataset is None:
+                raise NotFound(f"There is no training file {file_id[:50]}.")
+            return Response(validation_out(dataset))

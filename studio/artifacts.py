@@ -1,0 +1,94 @@
+"""What a job wrote, believed only after a look: the payload works on customers' data.
+
+A folder per attempt, beside the clusters; ``manifest.json`` comes last and names all the rest.
+"""
+
+import hashlib
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+LARGEST_MANIFEST = 1_000_000
+NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,99}")
+
+
+class BadArtifacts(Exception):
+    """What the job left cannot be taken over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far the job had come after a pass."""
+
+    epoch: int
+    step: int
+    tokens: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What the job says it did, as far as it could be checked."""
+
+    tokens: int
+    marks: tuple[Mark, ...]
+    result_file: Path
+
+
+def folder(name: str) -> Path:
+    """Return where the attempt of this name writes."""
+    return Path(settings.ARTIFACTS_ROOT) / name
+
+
+def address(name: str) -> str:
+    """Return the same as its payload is told."""
+    return folder(name).as_uri()
+
+
+def read(name: str, *, tokens: int) -> Manifest:
+    """Return the manifest after hashing every file it names and comparing its count."""
+    path = folder(name) / "manifest.json"
+    try:
+        if path.stat().st_size > LARGEST_MANIFEST:
+            raise BadArtifacts("the manifest is too large")
+        facts: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        hashes = {entry["path"]: _checked(name, entry) for entry in facts["files"]}
+        marks = tuple(
+            Mark(mark["epoch"], mark["step"], mark["tokens"], hashes[mark["path"]])
+            for mark in facts["checkpoints"]
+        )
+        result = folder(name) / facts["result_file"]
+        if facts["result_file"] not in hashes or facts["tokens"] != tokens:
+            raise BadArtifacts("the manifest does not agree with the dataset")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise BadArtifacts(f"the manifest cannot be used ({type(error).__name__})") from None
+    return Manifest(tokens, marks, result)
+
+
+def _checked(name: str, entry: dict[str, Any]) -> str:
+    if not NAME.fullmatch(entry["path"]):
+        raise BadArtifacts("the manifest names a file outside its folder")
+    path = folder(name) / entry["path"]
+    if path.is_symlink():
+        raise BadArtifacts("the manifest names a link")
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != entry["sha256"] or path.stat().st_size != entry["bytes"]:
+        raise BadArtifacts(f"{entry['path']} is not what the manifest says")
+    return found
+
+
+def every() -> list[str]:
+    """Return the names of all attempts that have written something."""
+    root = Path(settings.ARTIFACTS_ROOT)
+    return sorted(path.name for path in root.iterdir()) if root.exists() else []
+
+
+def remove(name: str) -> None:
+    """Remove what an attempt wrote."""
+    shutil.rmtree(folder(name), ignore_errors=True)

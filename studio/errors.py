@@ -1,0 +1,33 @@
+"""Why the studio refuses."""
+
+from django.utils.translation import gettext_lazy as _
+
+from common.errors import Conflict, DomainError
+
+
+class UnknownModel(DomainError):
+    """To this organization there is no such model, or not for fine-tuning."""
+
+    code = "model_not_found"
+    detail = _("There is no such model that can be fine-tuned.")
+
+
+class UnknownFile(DomainError):
+    """The training file is not there, or is for something else."""
+
+    code = "invalid_training_file"
+    detail = _("There is no such file for fine-tuning.")
+
+
+class WrongState(Conflict):
+    """The step is not possible from where the job stands."""
+
+    code = "job_wrong_state"
+    detail = _("This is not possible from where the job stands.")
+
+
+class OperationMeansAnother(Conflict):
+    """The idempotency key was used for something else."""
+
+    code = "idempotency_key_reused"
+    detail = _("This Idempotency-Key was used for another job.")

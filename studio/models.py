@@ -1,0 +1,183 @@
+"""Datasets, fine-tuning jobs and what they leave on their way."""
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from common.ids import public_id
+from common.models import AppendOnly, LockingQuerySet, TimeStamped
+from compute.models import ComputeJob
+from files.models import StoredFile
+from marketplace.models import Offer
+from studio.states import OPENAI, TERMINAL, State
+from tenants.models import Organization
+
+
+class DatasetQuerySet(LockingQuerySet["Dataset"]):
+    """Datasets."""
+
+    def unchecked(self) -> "DatasetQuerySet":
+        """Those that wait to be checked, and that nobody is checking."""
+        free = models.Q(claimed_until=None) | models.Q(claimed_until__lt=timezone.now())
+        return self.filter(free, state=Dataset.State.VALIDATING)
+
+
+class Dataset(TimeStamped):
+    """A file as examples to learn from; the file never changes, so neither does the verdict."""
+
+    class State(models.TextChoices):
+        VALIDATING = "validating", _("Being checked")
+        READY = "ready", _("Ready")
+        INVALID = "invalid", _("Cannot be used")
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="datasets"
+    )
+    file = models.ForeignKey(StoredFile, on_delete=models.PROTECT, related_name="+")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.VALIDATING)
+    lines = models.BigIntegerField(default=0)
+    examples = models.BigIntegerField(default=0)
+    bad_lines = models.BigIntegerField(default=0)
+    #: By ``studio.counting``.
+    tokens = models.BigIntegerField(default=0)
+    report = models.JSONField(default=dict)
+    checked_at = models.DateTimeField(null=True, blank=True)
+    claimed_until = models.DateTimeField(null=True, blank=True)
+
+    objects = DatasetQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at",)
+        constraints = (
+            models.UniqueConstraint(fields=("organization", "file"), name="dataset_once_per_file"),
+        )
+
+    def __str__(self) -> str:
+        return self.file.filename
+
+
+class FineTuningJobQuerySet(LockingQuerySet["FineTuningJob"]):
+    """Jobs."""
+
+    def open(self) -> "FineTuningJobQuerySet":
+        """Those that have not ended."""
+        return self.exclude(state__in=TERMINAL)
+
+
+class FineTuningJob(TimeStamped):
+    """A wish to teach a model by a dataset, and what has become of it."""
+
+    class Desired(models.TextChoices):
+        RUN = "run"
+        CANCEL = "cancel"
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="fine_tuning_jobs"
+    )
+    operation_key = models.CharField(max_length=255)
+    offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="+")
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="jobs")
+    recipe = models.CharField(max_length=20)
+    suffix = models.CharField(max_length=64, blank=True)
+    seed = models.BigIntegerField()
+    #: As asked: numbers, or "auto".
+    hyperparameters = models.JSONField(default=dict)
+    metadata = models.JSONField(default=dict)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    desired = models.CharField(max_length=10, choices=Desired.choices, default=Desired.RUN)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.VALIDATING)
+    epochs = models.PositiveSmallIntegerField(null=True, blank=True)
+    attempt = models.PositiveSmallIntegerField(default=1)
+    compute_job = models.ForeignKey(
+        ComputeJob, on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+    result_file = models.ForeignKey(
+        StoredFile, on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+    trained_tokens = models.BigIntegerField(null=True, blank=True)
+    error_code = models.CharField(max_length=60, blank=True)
+    error_message = models.CharField(max_length=500, blank=True)
+    error_param = models.CharField(max_length=60, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = FineTuningJobQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("organization", "operation_key"), name="job_once_per_operation"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=sorted(TERMINAL), finished_at__isnull=False)
+                | ~models.Q(state__in=sorted(TERMINAL)) & models.Q(finished_at__isnull=True),
+                name="job_finished_when_it_ended",
+            ),
+        )
+        indexes = (
+            models.Index(
+                fields=("organization", "id"),
+                condition=~models.Q(state__in=sorted(TERMINAL)),
+                name="open_fine_tuning_jobs",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def public_id(self) -> str:
+        """How ``/v1`` names it."""
+        return public_id("ftjob", self.pk)
+
+    @property
+    def openai_status(self) -> str:
+        """What OpenAI's clients are told: cancelled as soon as that is wished, until it is not."""
+        is_open = self.state not in TERMINAL
+        return "cancelled" if is_open and self.is_unwanted else OPENAI[State(self.state)]
+
+    @property
+    def is_unwanted(self) -> bool:
+        """Whether its end is wished."""
+        return self.desired == self.Desired.CANCEL
+
+
+class Checkpoint(AppendOnly):
+    """How far a job had come after a pass through its dataset."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    job = models.ForeignKey(FineTuningJob, on_delete=models.PROTECT, related_name="checkpoints")
+    epoch = models.PositiveIntegerField()
+    step = models.BigIntegerField()
+    tokens = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    recorded_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("step",)
+        constraints = (
+            models.UniqueConstraint(fields=("job", "step"), name="checkpoint_once_per_step"),
+        )
+
+    def __str__(self) -> str:
+        return f"step {self.step}"
+
+
+class JobEvent(AppendOnly):
+    """One thing that happened to a job, told to its owner."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    job = models.ForeignKey(FineTuningJob, on_delete=models.PROTECT, related_name="events")
+    level = models.CharField(max_length=5, default="info")
+    message = models.CharField(max_length=500)
+    occurred_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-id",)
+        indexes = (models.Index(fields=("job", "-id"), name="events_by_job"),)
+
+    def __str__(self) -> str:
+        return self.message

@@ -1,0 +1,34 @@
+"""``python -m studio.payload``: what a fine-tuning job runs on its cluster. No Django, no database.
+
+Exit codes are ``compute.scheduler.outcome_of``'s: 64 to 66 blame what was asked or given, 75 asks
+to be tried again, 70 is a fault of ours.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+
+from studio.payload import dry
+from studio.payload.orders import BadInput, BadOrder, Interrupted, NoInput, Order
+
+EXITS: dict[type[Exception], int] = {BadOrder: 64, BadInput: 65, NoInput: 66, Interrupted: 75}
+RECIPES: dict[str, Callable[[Order], None]] = {"dry": dry.run}
+
+
+def main(variables: Mapping[str, str]) -> int:
+    """Carry out the order that the environment describes; return the exit code."""
+    try:
+        order = Order.read(variables)
+        if order.recipe not in RECIPES:
+            raise BadOrder(f"there is no recipe {order.recipe!r}")
+        signal.signal(signal.SIGTERM, lambda *_: order.interrupt())
+        RECIPES[order.recipe](order)
+    except tuple(EXITS) as error:
+        sys.stderr.write(f"{error}\n")
+        return EXITS[type(error)]
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(os.environ))

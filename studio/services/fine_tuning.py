@@ -1,0 +1,125 @@
+"""Asking for fine-tuning jobs and wishing their end: intent alone, ``progress`` does the rest."""
+
+import secrets
+from typing import Any
+
+from django.db import IntegrityError
+from django.utils.translation import gettext as _
+
+from common import jobs
+from common.database import atomic
+from common.ids import uuid7
+from compute.errors import NoCluster
+from compute.queries import cluster_for
+from files.models import Purpose, StoredFile
+from marketplace.models import Kind, Offer
+from marketplace.queries import offers_for
+from studio.errors import OperationMeansAnother, UnknownFile, UnknownModel
+from studio.models import FineTuningJob, JobEvent
+from studio.recipes import registry
+from studio.services import datasets
+from studio.states import TERMINAL
+from tenants.models import ApiKey, Organization
+from tenants.services import audit
+
+HIGHEST_SEED = 2**31 - 1
+
+
+@atomic()
+def create(
+    organization: Organization,
+    *,
+    model: str,
+    file: StoredFile | None,
+    by: ApiKey,
+    suffix: str = "",
+    seed: int | None = None,
+    hyperparameters: dict[str, Any] | None = None,
+    metadata: dict[str, str] | None = None,
+    operation_key: str = "",
+) -> FineTuningJob:
+    """Ask for the job once: the same operation key returns the job it was first used for."""
+    offer = _offer(organization, model)
+    if file is None or file.purpose != Purpose.FINE_TUNE:
+        raise UnknownFile(field_errors={"training_file": [UnknownFile.detail]})
+    if cluster_for(organization, jurisdiction=file.region.jurisdiction) is None:
+        raise NoCluster
+    job = FineTuningJob(
+        organization=organization,
+        operation_key=operation_key or uuid7().hex,
+        offer=offer,
+        dataset=datasets.ensure(organization, file),
+        recipe=registry.DEFAULT,
+        suffix=suffix,
+        seed=secrets.randbelow(HIGHEST_SEED) if seed is None else seed,
+        hyperparameters=hyperparameters or {},
+        metadata=metadata or {},
+        created_by=by.created_by,
+    )
+    try:
+        with atomic():
+            job.save(force_insert=True)
+    except IntegrityError:
+        return _first(job)
+    _tell(job, by)
+    ring(job)
+    return job
+
+
+def _offer(organization: Organization, name: str) -> Offer:
+    offers = offers_for(organization).filter(model_version__model__kind=Kind.CHAT, name=name)
+    if (offer := offers.first()) is None:
+        words = _("There is no model %(name)s that you can fine-tune.") % {"name": name}
+        raise UnknownModel(field_errors={"model": [words]})
+    return offer
+
+
+def _first(job: FineTuningJob) -> FineTuningJob:
+    first = FineTuningJob.objects.get(
+        organization=job.organization, operation_key=job.operation_key
+    )
+    same = ("offer_id", "dataset_id", "suffix", "hyperparameters", "metadata")
+    if any(getattr(first, name) != getattr(job, name) for name in same):
+        raise OperationMeansAnother
+    return first
+
+
+def _tell(job: FineTuningJob, by: ApiKey) -> None:
+    JobEvent.objects.create(organization=job.organization, job=job, message="The job was created.")
+    audit.record(
+        organization=job.organization,
+        actor=by,
+        action="fine_tuning_job.created",
+        target=job,
+        after={
+            "model": job.offer.name,
+            "training_file": job.dataset.file.public_id,
+            "recipe": job.recipe,
+            "hyperparameters": job.hyperparameters,
+        },
+    )
+
+
+@atomic()
+def cancel(job: FineTuningJob, *, by: ApiKey) -> FineTuningJob:
+    """Wish the job's end; twice is once, and what has ended stays as it is."""
+    job = FineTuningJob.objects.locked(job.pk)
+    if job.state in TERMINAL or job.is_unwanted:
+        return job
+    job.desired = FineTuningJob.Desired.CANCEL
+    job.save(update_fields=["desired", "updated_at"])
+    audit.record(
+        organization=job.organization,
+        actor=by,
+        action="fine_tuning_job.cancel_wished",
+        target=job,
+        before={"desired": "run"},
+        after={"desired": "cancel"},
+    )
+    ring(job)
+    return job
+
+
+def ring(job: FineTuningJob) -> None:
+    """Have somebody look at the job soon."""
+    jobs.enqueue("studio.advance", organization_id=str(job.organization_id), job_id=str(job.pk))

@@ -1,0 +1,75 @@
+"""Taking over what a job has made, once."""
+
+from django.core.files import File
+
+from common.errors import DomainError
+from files.models import Purpose, StoredFile
+from files.services import stored_files
+from studio import artifacts
+from studio.artifacts import BadArtifacts, Manifest
+from studio.models import Checkpoint, FineTuningJob
+from studio.recipes.registry import TRAINING
+from studio.services.transitions import fail, move
+from studio.states import State
+from tenants.scope import scope
+
+
+def attempt_name(job: FineTuningJob, attempt: int) -> str:
+    """Return the name of one attempt, the idempotency key of all that belongs to it."""
+    return f"ft-{job.pk.hex}-a{attempt}"
+
+
+def take_over(job: FineTuningJob) -> bool:
+    """Check and keep the result, then settle the job in one transaction; safe to run again."""
+    name = attempt_name(job, job.attempt)
+    with scope(job.organization_id):
+        job = FineTuningJob.objects.select_related("organization", "dataset").get(pk=job.pk)
+    expected = job.dataset.tokens * (job.epochs or 1)
+    try:
+        manifest = artifacts.read(name, tokens=expected)
+        result = _keep(job, name, manifest)
+    except BadArtifacts as error:
+        _settle_badly(job, f"The result cannot be used: {error}.")
+        return False
+    except DomainError as refusal:
+        _settle_badly(job, f"The result cannot be kept: {refusal.detail}")
+        return False
+    _settle(job, manifest, result)
+    return False
+
+
+def _keep(job: FineTuningJob, name: str, manifest: Manifest) -> StoredFile:
+    with manifest.result_file.open("rb") as content:
+        return stored_files.keep(
+            job.organization,
+            File(content),
+            filename=f"{job.public_id}-{manifest.result_file.name}",
+            purpose=Purpose.FINE_TUNE_RESULTS,
+            by=None,
+            source_key=f"result:{name}",
+        )
+
+
+def _settle(job: FineTuningJob, manifest: Manifest, result: StoredFile) -> None:
+    with scope(job.organization_id):
+        job = FineTuningJob.objects.locked(job.pk)
+        if job.state != State.FINALIZING:
+            return
+        for mark in manifest.marks:
+            Checkpoint.objects.create(
+                organization_id=job.organization_id,
+                job=job,
+                epoch=mark.epoch,
+                step=mark.step,
+                tokens=mark.tokens,
+                sha256=mark.sha256,
+            )
+        trained = manifest.tokens if job.recipe in TRAINING else 0
+        move(job, State.SUCCEEDED, result_file=result, trained_tokens=trained)
+
+
+def _settle_badly(job: FineTuningJob, why: str) -> None:
+    with scope(job.organization_id):
+        job = FineTuningJob.objects.locked(job.pk)
+        if job.state == State.FINALIZING:
+            fail(job, "invalid_result", why)

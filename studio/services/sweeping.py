@@ -1,0 +1,39 @@
+"""Finding what a lost bell or a killed process has left waiting."""
+
+import uuid
+
+from common import jobs
+from common.database import service
+from studio import artifacts
+from studio.models import Dataset, FineTuningJob
+from studio.states import TERMINAL
+
+
+def ring() -> int:
+    """Have every open job and unchecked dataset looked at; return how many there are."""
+    with service():
+        datasets = list(Dataset.objects.unchecked().values_list("organization_id", "pk"))
+        open_jobs = list(FineTuningJob.objects.open().values_list("organization_id", "pk"))
+    for organization_id, dataset_id in datasets:
+        facts = {"organization_id": str(organization_id), "dataset_id": str(dataset_id)}
+        jobs.enqueue("studio.validate_dataset", **facts)
+    for organization_id, job_id in open_jobs:
+        jobs.enqueue("studio.advance", organization_id=str(organization_id), job_id=str(job_id))
+    return len(datasets) + len(open_jobs)
+
+
+def remove_artifacts() -> int:
+    """Remove what the attempts of ended jobs wrote; return how many there were."""
+    over = [name for name in artifacts.every() if _is_over(name)]
+    for name in over:
+        artifacts.remove(name)
+    return len(over)
+
+
+def _is_over(name: str) -> bool:
+    try:
+        job_id = uuid.UUID(hex=name.removeprefix("ft-").partition("-")[0])
+    except ValueError:
+        return False
+    with service():
+        return FineTuningJob.objects.filter(pk=job_id, state__in=TERMINAL).exists()

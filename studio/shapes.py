@@ -1,0 +1,200 @@
+"""Fine-tuning as OpenAI's clients write and read it; what they do not know stands apart."""
+
+import uuid
+from typing import Any
+
+from rest_framework import serializers
+
+from common.ids import from_public_id, public_id
+from studio.models import Dataset, FineTuningJob, JobEvent
+from studio.recipes.registry import TRAINING
+from studio.services.fine_tuning import HIGHEST_SEED
+from tenants.key_api import Strict
+
+MOST_METADATA = 16
+AUTO = {"n_epochs": "auto", "batch_size": "auto", "learning_rate_multiplier": "auto"}
+
+
+class AutoOr(serializers.Field[Any, Any, Any, Any]):
+    """A number within limits, or "auto"."""
+
+    def __init__(self, number: type[int] | type[float], most: int) -> None:
+        super().__init__(required=False)
+        self._number, self._most = number, most
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Read the number, or "auto"."""
+        is_number = isinstance(data, (int, self._number)) and not isinstance(data, bool)
+        if data == "auto" or (is_number and 0 < data <= self._most):
+            return data
+        words = f'"auto", or a number above 0 and up to {self._most:,}, is expected.'
+        raise serializers.ValidationError(words)
+
+    def to_representation(self, value: Any) -> Any:
+        """Return it as it is."""
+        return value
+
+
+class HyperparametersIn(Strict):
+    """How the learning goes."""
+
+    n_epochs = AutoOr(int, 50)
+    batch_size = AutoOr(int, 256)
+    learning_rate_multiplier = AutoOr(float, 1000)
+
+
+class SupervisedIn(Strict):
+    """The parameters of supervised learning."""
+
+    hyperparameters = HyperparametersIn(required=False)
+
+
+class MethodIn(Strict):
+    """The method; one is known yet."""
+
+    type = serializers.ChoiceField(["supervised"])
+    supervised = SupervisedIn(required=False)
+
+
+class JobIn(Strict):
+    """What a job is asked for with."""
+
+    model = serializers.CharField(max_length=100)
+    training_file = serializers.CharField(max_length=50)
+    suffix = serializers.CharField(
+        required=False, allow_null=True, allow_blank=False, max_length=64
+    )
+    seed = serializers.IntegerField(
+        required=False, allow_null=True, min_value=0, max_value=HIGHEST_SEED
+    )
+    hyperparameters = HyperparametersIn(required=False)
+    method = MethodIn(required=False)
+    metadata = serializers.DictField(
+        child=serializers.CharField(max_length=512, allow_blank=True),
+        required=False,
+        allow_null=True,
+    )
+
+    def validate_metadata(self, value: dict[str, str] | None) -> dict[str, str]:
+        """Hold it to OpenAI's size, and its names to what can be stored."""
+        pairs = value or {}
+        name = serializers.CharField(max_length=64)
+        for key in pairs:
+            name.run_validation(key)
+        if len(pairs) > MOST_METADATA:
+            raise serializers.ValidationError(f"At most {MOST_METADATA} pairs are kept.")
+        return pairs
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Take the hyperparameters from the method; their old place still counts."""
+        method = attrs.pop("method", {}).get("supervised", {}).get("hyperparameters")
+        attrs["hyperparameters"] = method or attrs.get("hyperparameters", {})
+        attrs["suffix"] = attrs.get("suffix") or ""
+        return attrs
+
+
+class PageIn(Strict):
+    """Which rows, and how many."""
+
+    limit = serializers.IntegerField(min_value=1, max_value=100, default=20)
+    after = serializers.CharField(required=False, max_length=50)
+    prefix = ""
+
+    def validate_after(self, value: str) -> uuid.UUID:
+        """Understand the id of the last page's last row."""
+        key = from_public_id(self.prefix, value)
+        if key is None:
+            raise serializers.ValidationError("This is no id of such a thing.")
+        return key
+
+
+class JobPageIn(PageIn):
+    """Which jobs."""
+
+    prefix = "ftjob"
+
+
+class EventPageIn(PageIn):
+    """Which events."""
+
+    prefix = "ftevent"
+
+
+def job_out(job: FineTuningJob) -> dict[str, Any]:
+    """Return the job."""
+    hyperparameters = {**AUTO, **job.hyperparameters}
+    if job.epochs:
+        hyperparameters["n_epochs"] = job.epochs
+    return {
+        "id": job.public_id,
+        "object": "fine_tuning.job",
+        "created_at": _seconds(job.created_at),
+        "finished_at": _seconds(job.finished_at),
+        "model": job.offer.name,
+        "fine_tuned_model": None,
+        "organization_id": str(job.organization_id),
+        "status": job.openai_status,
+        "hyperparameters": hyperparameters,
+        "method": {"type": "supervised", "supervised": {"hyperparameters": hyperparameters}},
+        "training_file": job.dataset.file.public_id,
+        "validation_file": None,
+        "result_files": [job.result_file.public_id] if job.result_file else [],
+        "trained_tokens": job.trained_tokens,
+        "error": _error(job),
+        "seed": job.seed,
+        "estimated_finish": None,
+        "integrations": [],
+        "metadata": job.metadata,
+        "tessera": _beside(job),
+    }
+
+
+def _error(job: FineTuningJob) -> dict[str, Any] | None:
+    if not job.error_code:
+        return None
+    param = job.error_param or None
+    return {"code": job.error_code, "message": job.error_message, "param": param}
+
+
+def _beside(job: FineTuningJob) -> dict[str, Any]:
+    attempt = job.compute_job
+    return {
+        "state": job.state,
+        "recipe": job.recipe,
+        "trains": job.recipe in TRAINING,
+        "attempt": job.attempt,
+        "cluster": attempt.cluster.slug if attempt else None,
+        "jurisdiction": attempt.cluster.region.jurisdiction if attempt else None,
+        "waiting_for": attempt.reason if attempt and attempt.state == "pending" else None,
+        "dataset": {"examples": job.dataset.examples, "tokens": job.dataset.tokens},
+    }
+
+
+def event_out(event: JobEvent) -> dict[str, Any]:
+    """Return the event."""
+    return {
+        "object": "fine_tuning.job.event",
+        "id": public_id("ftevent", event.pk),
+        "created_at": _seconds(event.occurred_at),
+        "level": event.level,
+        "message": event.message,
+        "type": "message",
+    }
+
+
+def validation_out(dataset: Dataset) -> dict[str, Any]:
+    """Return what was found in a training file."""
+    return {
+        "object": "file.validation",
+        "file": dataset.file.public_id,
+        "status": dataset.state,
+        "lines": dataset.lines,
+        "examples": dataset.examples,
+        "bad_lines": dataset.bad_lines,
+        "tokens": dataset.tokens,
+        **{name: dataset.report.get(name, {}) for name in ("counts", "problems")},
+    }
+
+
+def _seconds(moment: Any) -> int | None:
+    return int(moment.timestamp()) if moment else None
