@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from marketplace import queries, snippets
-from marketplace.models import AIModel, Kind
+from marketplace.models import Kind, Offer
 from tenants import ports
 from tenants.models import Organization
 
@@ -18,13 +18,19 @@ class Catalogue:
     def first_call(
         self, names: Sequence[str], *, key: str, base_url: str
     ) -> list[snippets.Snippet]:
-        """Return a call of one of these models in several languages, with the key filled in."""
-        offered = AIModel.objects.filter(versions__offers__name__in=names)
-        kinds = dict(offered.values_list("versions__offers__name", "kind"))
-        if not kinds:
+        """Return a call of one of these models in several languages, with the key filled in.
+
+        A chat model is taken where there is one, and one that token bundles pay for as money does.
+        """
+        facts = ("name", "model_version__model__kind", "token_class")
+        offered = sorted(
+            Offer.objects.filter(name__in=names).values_list(*facts),
+            key=lambda it: (it[1] != Kind.CHAT, it[2] is None, it[0]),
+        )
+        if not offered:
             return []
-        name = min(kinds, key=lambda it: (kinds[it] != Kind.CHAT, it))
-        return snippets.for_model(kinds[name], name, base_url, key=key)
+        name, kind, _token_class = offered[0]
+        return snippets.for_model(kind, name, base_url, key=key)
 
 
 ports.catalogue = Catalogue()

@@ -88,6 +88,12 @@ def test_a_new_key_comes_with_the_first_call(catalogue, acme, alice_client):
     assert all("/v1" in code for code in samples.values())
 
 
+def test_the_first_call_is_one_that_a_token_bundle_pays_for(catalogue, acme, alice_client):
+    response = alice_client.post(NEW, {"name": "ci"})
+
+    assert all('"atlas-mini"' in sample.code for sample in response.context["samples"])
+
+
 def test_the_python_sample_is_python(catalogue, acme, alice_client):
     response = alice_client.post(NEW, {"name": "ci"})
 
