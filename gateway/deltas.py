@@ -46,8 +46,8 @@ class Cutter:
 
 def _end(data: bytes, start: int) -> int:
     plain = data.find(b"\n\n", start)
-    windows = data.find(b"\r\n\r\n", start)
-    if windows >= 0 and (plain < 0 or windows < plain):
+    windows = data.find(b"\r\n\r\n", start, plain + 1 if plain >= 0 else len(data))
+    if windows >= 0:
         return windows + 4
     return plain + 2 if plain >= 0 else -1
 

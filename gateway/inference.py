@@ -29,6 +29,8 @@ LEAST_ASKED = 256
 #: Without a cap in the request, an answer of this many tokens is still useful.
 LEAST = 64
 LARGEST_ANSWER = 64 * 1024 * 1024
+#: Events are written together up to so many bytes: a client that leaves meanwhile owes none of them.
+LARGEST_WRITE = 4096
 #: A stream in flight is written into the journal this often.
 JOURNAL_EVERY = 1.0
 EVENT_STREAM = "text/event-stream; charset=utf-8"
@@ -251,10 +253,9 @@ class Inference:
         cutter = deltas.Cutter()
         try:
             async for chunk in answer.chunks():
-                for event in cutter.feed(chunk):
-                    await self._pass_on(admitted, delivery, event)
+                await self._pass_on(admitted, delivery, cutter.feed(chunk))
             if rest := cutter.rest():
-                await self._pass_on(admitted, delivery, rest)
+                await self._pass_on(admitted, delivery, [rest])
         except (UpstreamError, deltas.EventTooLarge) as error:
             if not admitted.exchange.started:
                 raise UpstreamFailed("The engine's answer broke off.") from error
@@ -267,29 +268,41 @@ class Inference:
             return "upstream_failed"
         return "completed"
 
-    async def _pass_on(self, admitted: Admitted, delivery: Delivery, event: bytes) -> None:
-        seen = deltas.look(event)
-        if seen.failed:
-            # In the engine's own words it may name its machines, or be no JSON: ours follow.
-            raise UpstreamError("the engine tells an error", reached=True)
-        if seen.usage is not None:
-            delivery.usage = seen.usage
-        delivery.finished = delivery.finished or seen.done or seen.finished
-        if seen.done:
-            delivery.tail = event
-            return
-        if seen.only_usage and not admitted.call.wants_usage:
+    async def _pass_on(self, admitted: Admitted, delivery: Delivery, events: list[bytes]) -> None:
+        """Write what came together together: a write costs more than all else done for an event."""
+        shown: list[bytes] = []
+        sizes: list[int] = []
+        waiting = 0
+        for event in events:
+            seen = deltas.look(event)
+            # Usage counts what was delivered before it: that must have been written when it is noted.
+            if seen.failed or seen.usage is not None or waiting >= LARGEST_WRITE:
+                await self._write(admitted, delivery, shown, sizes)
+                shown, sizes, waiting = [], [], 0
+            if seen.failed:
+                # In the engine's own words it may name its machines, or be no JSON: ours follow.
+                raise UpstreamError("the engine tells an error", reached=True)
+            if _shows(admitted, delivery, seen, event):
+                shown.append(deltas.named(event, admitted.offer.name))
+                sizes.append(seen.delivered)
+                waiting += len(event)
+        await self._write(admitted, delivery, shown, sizes)
+
+    async def _write(
+        self, admitted: Admitted, delivery: Delivery, events: list[bytes], sizes: list[int]
+    ) -> None:
+        if not events:
             return
         exchange = admitted.exchange
         if not exchange.started:
             await exchange.start(200, EVENT_STREAM, PART_HEADERS)
-        await exchange.write(deltas.named(event, admitted.offer.name), more=True)
-        if seen.delivered:
-            self._count(admitted, delivery, seen.delivered)
+        await exchange.write(b"".join(events), more=True)
+        if any(sizes):
+            self._count(admitted, delivery, [size for size in sizes if size])
 
-    def _count(self, admitted: Admitted, delivery: Delivery, size: int) -> None:
-        delivery.size += size
-        delivery.events += 1
+    def _count(self, admitted: Admitted, delivery: Delivery, sizes: list[int]) -> None:
+        delivery.size += sum(sizes)
+        delivery.events += len(sizes)
         now = time.monotonic()
         if delivery.ttft_ms is None:
             delivery.ttft_ms = admitted.milliseconds()
@@ -374,6 +387,17 @@ def _checked(endpoint: Endpoint, offer: OfferSnapshot, body: dict[str, Any]) -> 
     if calls.flag(body, "echo"):
         call.echoed = prompt.size * call.choices // prompt.items
     return call, prompt
+
+
+def _shows(admitted: Admitted, delivery: Delivery, seen: deltas.Seen, event: bytes) -> bool:
+    """Note what an event tells of the stream; returns whether it is for the client now."""
+    if seen.usage is not None:
+        delivery.usage = seen.usage
+    delivery.finished = delivery.finished or seen.done or seen.finished
+    if seen.done:
+        delivery.tail = event
+        return False
+    return admitted.call.wants_usage or not seen.only_usage
 
 
 def _owed(admitted: Admitted, measured: Measured, outcome: str) -> bool:

@@ -112,3 +112,14 @@ def test_why_an_engine_refuses_is_passed_on(client, model, engine, stream, body)
 
     with pytest.raises(openai.BadRequestError, match="the temperature is too high"):
         client.chat.completions.create(model=model, stream=stream, **hello())
+
+
+def test_a_flood_of_events_arrives_whole_and_is_counted_one_by_one(post, engine):
+    engine.raw = WORD * 300 + FINISH.replace(b'"completion_tokens": 2', b'"completion_tokens": 300')
+
+    text = post().text
+
+    assert text.count("word ") == 300
+    assert text.endswith("\n\ndata: [DONE]\n\n")
+    (event,) = recorded()
+    assert (event.output_tokens, event.policy["estimated"]) == (300, False)
