@@ -1,128 +1,259 @@
-"""What the operator's desk shows about everybody; read as the service role."""
+"""The operator's business in a few numbers, and what waits for somebody; read as the service role."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from uuid import UUID
+from typing import Any
 
-from django.db.models import F, Q, QuerySet, Sum
-from django.utils import timezone
+from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models.functions import TruncDate
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
 
-from billing.models import CreditGrant, SpendBucket
-from billing.queries import balances
+from billing.models import Invoice, SpendBucket
 from common.money import Money
-from marketplace.models import AIModel, Status
+from common.templatetags.formats import grouped
+from marketplace.models import AIModel, Price, Reachability, Status, Upstream
 from marketplace.queries import DEFAULT_CURRENCY
 from metering.models import UsageBucket
 from tenants.models import Organization
 
 ZERO = Decimal(0)
 TOKENS = F("input_tokens") + F("cached_input_tokens") + F("output_tokens") + F("reasoning_tokens")
+TOP = 5
+CHART_DAYS = 30
+#: How far ahead a model's last day is mentioned.
+SOON = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A number of this month so far, beside the same days of last month."""
+
+    now: Decimal
+    before: Decimal
+
+    @property
+    def whole(self) -> int:
+        """The number of this month, where it is a count."""
+        return int(self.now)
+
+    @property
+    def share(self) -> Decimal | None:
+        """By which share of last month's it differs; None when there was nothing."""
+        return (self.now - self.before) / self.before if self.before else None
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A customer or a model, with what was used of it this month."""
+
+    label: str
+    slug: str
+    requests: int
+    worth: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What somebody should look at: how many, in words, and where."""
+
+    text: str
+    url_name: str
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The operator's business in a few numbers, this month counted in UTC."""
+    """The operator's business; months are counted in UTC."""
 
     customers: int
+    new_customers: int
     models_on_sale: int
-    drafts: int
-    requests: int
-    tokens: int
-    worth: Money
-
-
-@dataclass(frozen=True, slots=True)
-class Customer:
-    """One customer: what is left to spend, and what was used this month."""
-
-    organization: Organization
-    balance: Money
-    token_balance: int
-    requests: int
-    tokens: int
-    worth: Money
-
-
-@dataclass(frozen=True, slots=True)
-class _Used:
-    requests: int = 0
-    tokens: int = 0
+    requests: Compared
+    tokens: Compared
+    worth: Compared
+    last_month: Money
+    currency: str
+    top_customers: list[Ranked]
+    top_models: list[Ranked]
+    waiting: list[Waiting]
+    chart: dict[str, Any]
 
 
 def overview() -> Overview:
-    """Count what is on sale, to how many, and what they used this month."""
-    since = month_start()
-    buckets = UsageBucket.objects.filter(starts_at__gte=since)
-    used = buckets.aggregate(requests=Sum("requests"), tokens=Sum(TOKENS))
-    spent = SpendBucket.objects.filter(starts_at__gte=since, currency=DEFAULT_CURRENCY)
+    """Count what is on sale, to how many, and what they used; as many queries however much it is."""
+    now = timezone.now()
+    since = month_start(now)
+    customers = Organization.objects.aggregate(
+        count=Count("pk"), new=Count("pk", filter=Q(created_at__gte=since))
+    )
+    used, worth = _used(now), _worth(now)
     return Overview(
-        customers=Organization.objects.count(),
+        customers=customers["count"],
+        new_customers=customers["new"],
         models_on_sale=AIModel.objects.live().count(),
-        drafts=AIModel.objects.filter(status=Status.DRAFT).count(),
-        requests=used["requests"] or 0,
-        tokens=used["tokens"] or 0,
-        worth=Money(spent.aggregate(sum=Sum("amount"))["sum"] or ZERO, DEFAULT_CURRENCY),
+        requests=Compared(used["requests_now"], used["requests_before"]),
+        tokens=Compared(used["tokens_now"], used["tokens_before"]),
+        worth=Compared(worth["now"], worth["before"]),
+        last_month=Money(worth["whole"], DEFAULT_CURRENCY),
+        currency=DEFAULT_CURRENCY,
+        top_customers=_top_customers(since),
+        top_models=_top_models(since),
+        waiting=waiting(now),
+        chart=_chart(now),
     )
 
 
-def organizations(text: str = "") -> QuerySet[Organization]:
-    """Return the customers whose name or address has this text in it, by name."""
-    fits = Q(name__icontains=text) | Q(slug__icontains=text)
-    return Organization.objects.filter(fits).order_by("name", "pk")
+def month_start(at: datetime | None = None) -> datetime:
+    """Return when the month of this moment, the present one if none is given, began in UTC."""
+    at = at or timezone.now()
+    return at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
-def customers(page: Iterable[Organization]) -> list[Customer]:
-    """Return what these organizations have and used; four queries however many they are."""
-    found = list(page)
-    keys, since = [it.pk for it in found], month_start()
-    money, tokens = balances(found), _tokens_left(keys)
-    used, worth = _used(keys, since), _worth(keys, since)
+def _months(now: datetime) -> tuple[Q, Q, Q]:
+    """Return this month, last month up to the same moment of it, and the whole of last month."""
+    this = month_start(now)
+    last = month_start(this - timedelta(days=1))
+    same_moment = min(last + (now - this), this)
+    return (
+        Q(starts_at__gte=this),
+        Q(starts_at__gte=last, starts_at__lt=same_moment),
+        Q(starts_at__gte=last, starts_at__lt=this),
+    )
+
+
+def _used(now: datetime) -> dict[str, Decimal]:
+    this, before, whole = _months(now)
+    sums = UsageBucket.objects.filter(this | whole).aggregate(
+        requests_now=Sum("requests", filter=this),
+        requests_before=Sum("requests", filter=before),
+        tokens_now=Sum(TOKENS, filter=this),
+        tokens_before=Sum(TOKENS, filter=before),
+    )
+    return {name: Decimal(value or 0) for name, value in sums.items()}
+
+
+def _worth(now: datetime) -> dict[str, Decimal]:
+    this, before, whole = _months(now)
+    sums = SpendBucket.objects.filter(this | whole, currency=DEFAULT_CURRENCY).aggregate(
+        now=Sum("amount", filter=this),
+        before=Sum("amount", filter=before),
+        whole=Sum("amount", filter=whole),
+    )
+    return {name: value or ZERO for name, value in sums.items()}
+
+
+def _spent(since: datetime) -> QuerySet[SpendBucket]:
+    return SpendBucket.objects.filter(starts_at__gte=since, currency=DEFAULT_CURRENCY)
+
+
+def _top_customers(since: datetime) -> list[Ranked]:
+    rows = (
+        _spent(since)
+        .values(name=F("organization__name"), slug=F("organization__slug"))
+        .annotate(request_sum=Sum("requests"), worth=Sum("amount"))
+        .order_by("-worth", "name")[:TOP]
+    )
+    return [_ranked(row["name"], row["slug"], row["request_sum"], row["worth"]) for row in rows]
+
+
+def _top_models(since: datetime) -> list[Ranked]:
+    rows = (
+        _spent(since)
+        .values("offer_name")
+        .annotate(request_sum=Sum("requests"), worth=Sum("amount"))
+        .order_by("-worth", "offer_name")[:TOP]
+    )
     return [
-        Customer(
-            organization=it,
-            balance=money[it.pk],
-            token_balance=int(tokens.get(it.pk, ZERO)),
-            requests=used.get(it.pk, _Used()).requests,
-            tokens=used.get(it.pk, _Used()).tokens,
-            worth=Money(worth.get((it.pk, it.currency), ZERO), it.currency),
-        )
-        for it in found
+        _ranked(row["offer_name"], row["offer_name"], row["request_sum"], row["worth"])
+        for row in rows
     ]
 
 
-def month_start() -> datetime:
-    """Return when this month began, in UTC."""
-    return timezone.now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+def _ranked(label: str, slug: str, requests: int, worth: Decimal) -> Ranked:
+    return Ranked(label, slug, requests, Money(worth, DEFAULT_CURRENCY))
 
 
-def _tokens_left(keys: list[UUID]) -> dict[UUID, Decimal]:
-    sums = (
-        CreditGrant.objects.usable()
-        .filter(organization__in=keys, unit=CreditGrant.Unit.TOKENS)
-        .order_by()
-        .values("organization_id")
-        .annotate(sum=Sum("remaining"))
-    )
-    return {row["organization_id"]: row["sum"] for row in sums}
+def _chart(now: datetime) -> dict[str, Any]:
+    """Return the worth of each of the last days, as components/chart.html draws it."""
+    first = now.date() - timedelta(days=CHART_DAYS - 1)
+    start = datetime.combine(first, datetime.min.time(), tzinfo=now.tzinfo)
+    rows = _spent(start).annotate(day=TruncDate("starts_at")).values("day")
+    sums = dict(rows.annotate(worth=Sum("amount")).order_by("day").values_list("day", "worth"))
+    days = [first + timedelta(days=number) for number in range(CHART_DAYS)]
+    return {
+        "kind": "bar",
+        "row_label": _("Day"),
+        "series": [{"name": _("Usage, %(currency)s") % {"currency": DEFAULT_CURRENCY}, "hue": 1}],
+        "rows": [_bar(day, sums.get(day, ZERO), now.date()) for day in days],
+        "note": _("Net of tax, days in UTC. Today is not over: its column still grows."),
+    }
 
 
-def _used(keys: list[UUID], since: datetime) -> dict[UUID, _Used]:
-    sums = (
-        UsageBucket.objects.filter(organization__in=keys, starts_at__gte=since)
-        .order_by()
-        .values("organization_id")
-        .annotate(request_sum=Sum("requests"), token_sum=Sum(TOKENS))
-    )
-    return {row["organization_id"]: _Used(row["request_sum"], row["token_sum"]) for row in sums}
+def _bar(day: date, worth: Decimal, today: date) -> dict[str, Any]:
+    label = _("Today") if day == today else formats.date_format(day, "j M")
+    text = grouped(worth.quantize(Decimal("0.01")))
+    return {"label": label, "cells": [{"value": worth, "text": text}]}
 
 
-def _worth(keys: list[UUID], since: datetime) -> dict[tuple[UUID, str], Decimal]:
-    sums = (
-        SpendBucket.objects.filter(organization__in=keys, starts_at__gte=since)
-        .order_by()
-        .values("organization_id", "currency")
-        .annotate(sum=Sum("amount"))
-    )
-    return {(row["organization_id"], row["currency"]): row["sum"] for row in sums}
+def waiting(now: datetime) -> list[Waiting]:
+    """Return what waits for somebody, most pressing first; what there is none of is left out."""
+    found = [*_servers(), *_models(now), *_prices(now), *_customers(now)]
+    return [entry for entry in found if entry.text]
+
+
+def _servers() -> list[Waiting]:
+    well = (Reachability.UNKNOWN, Reachability.ANSWERS)
+    ill = Upstream.objects.filter(is_enabled=True).exclude(reachability__in=well)
+    return [
+        Waiting(
+            _("The server “%(name)s” %(trouble)s.")
+            % {"name": server.name, "trouble": server.get_reachability_display()},
+            "staff:server-list",
+        )
+        for server in ill[:TOP]
+    ]
+
+
+def _models(now: datetime) -> list[Waiting]:
+    drafts = AIModel.objects.filter(status=Status.DRAFT).count()
+    going = AIModel.objects.live().filter(retires_at__lte=now + SOON).order_by("retires_at")
+    entries = [
+        Waiting(
+            _("“%(name)s” retires on %(day)s.")
+            % {"name": name, "day": formats.date_format(at, "j F Y")},
+            "staff:model-list",
+            "status=deprecated",
+        )
+        for name, at in going.values_list("name", "retires_at")[:TOP]
+        if at is not None
+    ]
+    if drafts:
+        words = _("Drafts that customers do not see: %(count)s") % {"count": drafts}
+        entries.append(Waiting(words, "staff:model-list", "status=draft"))
+    return entries
+
+
+def _prices(now: datetime) -> list[Waiting]:
+    coming = Price.objects.upcoming(now).order_by("effective_from")
+    first = coming.select_related("offer").first()
+    if first is None:
+        return []
+    day = formats.date_format(first.effective_from, "j F Y")
+    words = _("Prices that change: %(count)s, the first on %(day)s (%(offer)s)")
+    facts = {"count": coming.count(), "day": day, "offer": first.offer.name}
+    return [Waiting(words % facts, "staff:price-list")]
+
+
+def _customers(now: datetime) -> list[Waiting]:
+    overdue = Invoice.objects.open().filter(due_at__lt=now).count()
+    suspended = Organization.objects.filter(status=Organization.Status.SUSPENDED).count()
+    entries = []
+    if overdue:
+        words = _("Invoices past their due day: %(count)s") % {"count": overdue}
+        entries.append(Waiting(words, "staff:customer-list"))
+    if suspended:
+        words = _("Customers that are suspended: %(count)s") % {"count": suspended}
+        entries.append(Waiting(words, "staff:customer-list", "status=suspended"))
+    return entries

@@ -168,7 +168,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
 LOGIN_URL = "account_login"
-SECOND_FACTOR_URL = "mfa_index"
+SECOND_FACTOR_URL = "staff:second-factor"
 LOGIN_REDIRECT_URL = "/organizations/"
 ACCOUNT_ADAPTER = "tenants.adapters.AccountAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None

@@ -7,9 +7,10 @@ import billing.urls
 import files.urls
 import marketplace.urls
 import metering.urls
+import portal.staff_urls
 import studio.urls
 import tenants.urls
-from portal.views import health, mailbox, pages, public, staff, styleguide, theme, usage
+from portal.views import health, mailbox, pages, public, styleguide, theme, usage
 from tenants.key_api import Nothing
 
 own = (
@@ -30,8 +31,7 @@ own = (
 
 desk = (
     [
-        path("", staff.overview, name="overview"),
-        path("customers/", staff.customer_list, name="customer-list"),
+        *portal.staff_urls.urlpatterns,
         *marketplace.urls.staff_urlpatterns,
         *billing.urls.staff_urlpatterns,
     ],

@@ -32,6 +32,7 @@ def grant(
     priority: int = 0,
     by: User | ApiKey | None = None,
     currency: str = "",
+    reason: str = "",
 ) -> CreditGrant:
     """Give the organization credit, once per ``source_key``; the same key returns the first grant.
 
@@ -65,7 +66,13 @@ def grant(
         actor=by,
         action="credit.granted",
         target=given,
-        after={"unit": unit, "quantity": str(quantity), "kind": kind, "source": source_key},
+        after={
+            "unit": unit,
+            "quantity": str(quantity),
+            "kind": kind,
+            "source": source_key,
+            **({"reason": reason} if reason else {}),
+        },
     )
     return given
 
