@@ -6,14 +6,17 @@ from typing import IO, Any
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, ValidationError
 from django.db.models import QuerySet
 from django.http import Http404
+from django.utils.module_loading import import_string
 from rest_framework import exceptions
 from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import exception_handler as rest_exception_handler
 
 from common.errors import DomainError
+
+#: Named and not imported: its module reads our settings while it loads, and they name this one.
+DEFAULT_HANDLER = "rest_framework.views.exception_handler"
 
 
 class NewestFirstPagination(CursorPagination):
@@ -65,7 +68,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         return _domain(error)
     if isinstance(error, RequestDataTooBig):
         return Response({"code": "request_too_large", "detail": str(error)}, status=413)
-    response = rest_exception_handler(error, context)
+    response: Response | None = import_string(DEFAULT_HANDLER)(error, context)
     if response is None:
         return None
     if isinstance(error, exceptions.ValidationError):
