@@ -72,7 +72,7 @@ class BillingProfileForm(forms.ModelForm[BillingProfile]):
         label=_("Billing e-mail addresses"),
         required=False,
         max_length=2000,
-        help_text=_("Separated by commas. Invoices go there."),
+        help_text=_("Whom to ask about invoices, separated by commas."),
     )
 
     class Meta:

@@ -36,6 +36,7 @@ ACTORS: dict[str, StrOrPromise] = {
     "system": _("Tessera itself"),
 }
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{6})?[+-]\d\d:\d\d$")
+SHORT = {"api", "id", "ip", "rpm", "sla", "tpm", "url", "vat"}
 DECIMAL = re.compile(r"-?\d+\.\d+")
 
 
@@ -63,7 +64,7 @@ def row(entry: AuditEntry) -> Row:
     """Return the entry in words."""
     return Row(
         entry,
-        ACTIONS.get(entry.action) or _sentence(entry.action.replace(".", " ")),
+        ACTIONS.get(entry.action) or _sentence(entry.action),
         ACTORS.get(entry.actor_kind, entry.actor_kind),
         _kind(entry.target_kind),
         changes(entry.before, entry.after),
@@ -80,8 +81,9 @@ def changes(before: dict[str, Any] | None, after: dict[str, Any] | None) -> list
 
 
 def _sentence(code: str) -> str:
-    words = code.replace("_", " ").strip()
-    return gettext(words[:1].upper() + words[1:])
+    words = [it.upper() if it in SHORT else it for it in re.split(r"[ _.]+", code.strip())]
+    text = " ".join(words)
+    return gettext(text[:1].upper() + text[1:])
 
 
 def _kind(label: str) -> str:

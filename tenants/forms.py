@@ -59,7 +59,8 @@ class OrganizationSettingsForm(forms.ModelForm[Organization]):
         fields = ("name", "kind", "country", "time_zone", "allowed_jurisdictions")
         labels = {"kind": _("Kind of organization")}
         help_texts = {
-            "time_zone": _("The months of invoices begin and end in it, like Europe/Paris."),
+            "country": _("Where it is registered."),
+            "time_zone": _("Months of invoices follow it."),
         }
         widgets = {
             "name": forms.TextInput(attrs={"autocomplete": "organization"}),
@@ -181,6 +182,10 @@ class AuditSearchForm(forms.Form):
         label=_("Search"),
         required=False,
         max_length=200,
+        help_text=_(
+            "Words, or <code>actor:</code> <code>action:</code> <code>target:</code> and "
+            "<code>created:2026-03-01..2026-03-31</code>"
+        ),
         widget=forms.TextInput(
             attrs={"type": "search", "placeholder": "actor:alice action:member created:2026-03"}
         ),

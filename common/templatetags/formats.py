@@ -104,24 +104,27 @@ def number(value: Decimal | int | None) -> str:
 
 
 @register.filter
-def tokens(count: int | None) -> SafeString | str:
-    """Show a count of tokens briefly: ``1.24 M``; the exact one stands in the title."""
+def tokens(count: Decimal | int | None) -> SafeString | str:
+    """Show a count of tokens briefly: ``1.24 M``; the exact one stands in the title.
+
+    Weights leave parts of a token; what the database keeps behind the last digit is not shown.
+    """
     if count is None:
         return NOTHING
-    exact = grouped(count)
-    if abs(count) < COMPACT_FROM:
+    exact = grouped(trimmed(Decimal(count), 0))
+    if abs(Decimal(count)) < COMPACT_FROM:
         return format_html('<data class="tokens" value="{}"><bdi>{}</bdi></data>', count, exact)
     return format_html(
         '<data class="tokens" value="{}" title="{}"><bdi aria-hidden="true">{}</bdi>'
         '<span class="visually-hidden">{}</span></data>',
         count,
-        ngettext("%(count)s token", "%(count)s tokens", count) % {"count": exact},
+        ngettext("%(count)s token", "%(count)s tokens", int(count)) % {"count": exact},
         compact(count),
         exact,
     )
 
 
-def compact(count: int) -> str:
+def compact(count: Decimal | int) -> str:
     """Write a large count with three digits and a unit: ``12.4 k``, ``1.24 M``, ``3.10 B``."""
     units = (
         (Decimal(10**3), pgettext("thousand", "k")),

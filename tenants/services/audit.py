@@ -79,6 +79,7 @@ def record(
         target_label=str(target)[:200],
         before=_clean(before),
         after=_clean(after),
-        ip_address=ip_address or _address.get()(),
+        # What the system does on its own comes from nobody's machine.
+        ip_address=ip_address or (_address.get()() if actor else None),
         **_actor(actor),
     )

@@ -106,22 +106,23 @@ def test_grants_stand_in_the_order_they_burn(acme, give, token_class, alice_clie
     give("1")
     give("2", expires_at=timezone.now() + timedelta(days=200))
     give("3", expires_at=timezone.now() + timedelta(days=10))
-    give("4000", token_class=token_class, cost="1")
+    give("40000", token_class=token_class, cost="1")
 
     response = alice_client.get(BALANCE)
 
     burning = [int(it.grant.granted) for it in response.context["credit"].allotments]
     page = text_of(response)
-    assert burning == [4000, 3, 2, 1]
+    assert burning == [40000, 3, 2, 1]
     assert page.index("Used first") < page.index("Small models", page.index("Used first"))
     assert page.count("Soon") == 1
+    assert "40\N{NARROW NO-BREAK SPACE}000 " in page
 
 
 def test_a_bundle_shows_its_price_before_and_after_tax(acme, bundle, alice_client):
     page = text_of(alice_client.get(BUNDLES))
 
     assert "20.00 EUR without tax; 24.00 EUR with 20 % tax" in page
-    assert "20.00 EUR of credit for every model" in page
+    assert "20.00 EUR of credit Pays for Every model" in page
     assert "90 days from the payment; what is left then expires" in page
     assert "Pay 24.00 EUR" in page
 
@@ -144,7 +145,8 @@ def test_a_bundle_of_tokens_says_how_they_count(acme, token_class, alice_client)
 
     page = text_of(alice_client.get(BUNDLES))
 
-    assert "250\N{NARROW NO-BREAK SPACE}000\N{NARROW NO-BREAK SPACE}000 tokens of Small" in page
+    assert "250\N{NARROW NO-BREAK SPACE}000\N{NARROW NO-BREAK SPACE}000 tokens" in page
+    assert "Pays for Small models" in page
     assert "0.40 EUR per million tokens, without tax" in page
     assert "Output × 3" in page  # noqa: RUF001
     assert "Cached input × 0.25" in page  # noqa: RUF001
