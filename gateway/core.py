@@ -74,8 +74,9 @@ class Core:
         )
         self.purses = Purses(self.pool, self.process_id, Recalls(self.redis, self.process_id).ask)
         self.upstream = OpenAICompatible()
+        self.limits = Limits(self.redis, patience=REDIS_PATIENCE)
         self.inference = Inference(
-            limits=Limits(self.redis),
+            limits=self.limits,
             purses=self.purses,
             recorder=self.recorder,
             upstream=self.upstream,
@@ -106,6 +107,7 @@ class Core:
         clean = await self._try(self.recorder.flush) and await self._try(self._free)
         self.journal.close(remove=clean)
         await self.upstream.close()
+        await self.limits.close()
         await self.redis.aclose()
         await self._listening.aclose()
         await self.pool.close()

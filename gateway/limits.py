@@ -13,12 +13,15 @@ import redis.asyncio as redis
 from redis.exceptions import RedisError
 
 from gateway.errors import TooFast
+from gateway.line import Line, Script
 
 MINUTE = 60.0
 #: Without Redis a process allows this share of a limit: several processes together stay near it.
 LOCAL_SHARE = 4
 #: After a failure Redis is left alone for so many seconds.
 REST = 1.0
+#: An answer of Redis that takes longer is not waited for.
+PATIENCE = 0.25
 
 # A call whose end was never told (its process was killed) stops counting after 1800 seconds.
 TAKE = """
@@ -83,6 +86,8 @@ end
 return 1
 """
 
+TAKE_SCRIPT, GIVE_SCRIPT = Script(TAKE), Script(GIVE)
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -138,10 +143,8 @@ class Held:
 class Limits:
     """The limits of all callers."""
 
-    def __init__(self, client: "redis.Redis") -> None:
-        self._redis = client
-        self._take: Any = client.register_script(TAKE)
-        self._give: Any = client.register_script(GIVE)
+    def __init__(self, client: "redis.Redis", *, patience: float = PATIENCE) -> None:
+        self._line = Line(client.connection_pool, patience)
         self._local: dict[str, list[float]] = {}
         self._rest_until = 0.0
 
@@ -163,7 +166,7 @@ class Limits:
         for limit in limits:
             arguments += [limit.requests or -1, limit.tokens or -1, limit.concurrency]
         try:
-            found: list[Any] = await self._take(keys=[each.name for each in limits], args=arguments)
+            found = await self._line.run(TAKE_SCRIPT, [each.name for each in limits], arguments)
         except (RedisError, OSError, TimeoutError):
             self._rest_until = time.monotonic() + REST
             return None
@@ -198,9 +201,13 @@ class Limits:
         sizes = [each.tokens for each in held.limits]
         arguments: list[Any] = [held.request_id, held.tokens, used, *sizes]
         try:
-            await self._give(keys=[each.name for each in held.limits], args=arguments)
+            await self._line.run(GIVE_SCRIPT, [each.name for each in held.limits], arguments)
         except (RedisError, OSError, TimeoutError):
             self._rest_until = time.monotonic() + REST
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._line.close()
 
     def _release_locally(self, held: Held, used: int) -> None:
         for limit in held.limits:

@@ -13,15 +13,16 @@ from gateway.limits import Limit, Limits, duration
 @pytest.fixture
 async def connect(valkey):
     """Make the limits of one process after another."""
-    clients = []
+    made = []
 
     def connect(address=""):
-        clients.append(redis.Redis.from_url(address or os.environ["REDIS_URL"], socket_timeout=1))
-        return Limits(clients[-1])
+        client = redis.Redis.from_url(address or os.environ["REDIS_URL"])
+        made.append(Limits(client, patience=1))
+        return made[-1]
 
     yield connect
-    for client in clients:
-        await client.aclose()
+    for limits in made:
+        await limits.close()
 
 
 @pytest.fixture

@@ -1,0 +1,78 @@
+"""One connection to Redis for all calls of a process."""
+
+import asyncio
+import os
+
+import pytest
+import redis.asyncio as redis
+from redis.exceptions import ResponseError
+
+from gateway.line import Line, Script
+
+ECHO = Script("return ARGV[1]")
+WRONG = Script("return redis.call('NO SUCH COMMAND')")
+
+
+@pytest.fixture
+async def line(valkey):
+    """A line that waits half a second."""
+    client = redis.Redis.from_url(os.environ["REDIS_URL"])
+    line = Line(client.connection_pool, 0.5)
+    yield line
+    await line.close()
+    await client.aclose()
+
+
+async def echoed(line, word):
+    return (await line.run(ECHO, [], [word])).decode()
+
+
+async def test_answers_find_those_who_asked(line):
+    words = [str(number) for number in range(500)]
+
+    assert await asyncio.gather(*(echoed(line, word) for word in words)) == words
+
+
+async def test_a_script_that_redis_has_forgotten_is_told_again(line, valkey):
+    await echoed(line, "a")
+    valkey.script_flush()
+
+    assert await echoed(line, "b") == "b"
+
+
+async def test_what_a_script_refuses_harms_no_other(line):
+    answers = await asyncio.gather(
+        echoed(line, "a"), line.run(WRONG, [], []), echoed(line, "b"), return_exceptions=True
+    )
+
+    assert (answers[0], answers[2]) == ("a", "b")
+    assert isinstance(answers[1], ResponseError)
+
+
+async def test_who_goes_away_takes_nobody_elses_answer(line):
+    await echoed(line, "a")
+    leaving = asyncio.create_task(echoed(line, "gone"))
+    await asyncio.sleep(0)
+    leaving.cancel()
+
+    assert await asyncio.gather(*(echoed(line, str(n)) for n in range(9))) == list("012345678")
+
+
+async def test_a_connection_that_was_cut_is_opened_again_and_nobody_waits_in_vain(line, valkey):
+    await echoed(line, "a")
+    valkey.execute_command("CLIENT", "KILL", "TYPE", "NORMAL", "SKIPME", "yes")
+
+    async with asyncio.timeout(0.4):
+        await asyncio.gather(echoed(line, "lost"), return_exceptions=True)
+        assert await echoed(line, "b") == "b"
+
+
+async def test_an_answer_that_takes_too_long_is_given_up(line, valkey):
+    await echoed(line, "a")
+    valkey.execute_command("CLIENT", "PAUSE", 800, "ALL")
+
+    with pytest.raises(TimeoutError):
+        await echoed(line, "late")
+
+    await asyncio.sleep(0.5)
+    assert await echoed(line, "b") == "b"
