@@ -53,6 +53,7 @@ def web(env: Environment) -> Program:
     uvicorn = ["-m", "uvicorn", "portal.asgi:application", "--host", HOST, "--port", str(env.port)]
     uvicorn += ["--http", "httptools", "--loop", "uvloop", "--lifespan", "on"]
     uvicorn += ["--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "2"]
+    uvicorn += ["--timeout-keep-alive", "75"]
     return python("web", *uvicorn)
 
 

@@ -9,6 +9,9 @@ from gateway.upstreams.base import UpstreamError
 CONNECT = 5.0
 #: Silence that ends a request: before the first byte, and between two.
 SILENCE = 120.0
+#: Shorter than the five seconds after which uvicorn, and with it most engines, ends an idle
+#: connection: a request sent into that moment would come back as a failure.
+IDLE = 4.0
 LARGEST_LINE = 1024 * 1024
 
 
@@ -50,7 +53,7 @@ class OpenAICompatible:
 
     def __init__(self) -> None:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=SILENCE),
             auto_decompress=True,
             cookie_jar=aiohttp.DummyCookieJar(),

@@ -25,6 +25,7 @@ def main() -> int:
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=3,
+        timeout_keep_alive=75,
     )
     return 0
 

@@ -9,6 +9,9 @@ from django.core.management.base import BaseCommand, CommandParser
 from gateway.app import server
 
 GRACE = 30
+#: Seconds an idle connection is kept: longer than clients and load balancers keep theirs, so that
+#: it is they who end it, and no request is sent into an ending connection.
+KEEP_ALIVE = 75
 
 
 class Command(BaseCommand):
@@ -33,6 +36,7 @@ class Command(BaseCommand):
             log_level="warning",
             access_log=False,
             server_header=False,
+            timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=options["grace"],
         )
         uvicorn.Server(config).run(sockets=[_socket(options["host"], options["port"])])
