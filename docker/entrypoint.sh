@@ -1,5 +1,6 @@
 #!/bin/sh
 # Become one part of Tessera: web, gateway, worker, beat, migrate, or any command of manage.py.
+# `healthy [port]` asks a running web (or, on its port, a gateway) whether it lives.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -16,42 +17,46 @@ needs() {
     done
 }
 
-needs DATABASE_URL REDIS_URL SECRET_KEY
+# A wrong variable ends the start with one sentence, where uvicorn and Celery have a traceback.
+check() {
+    needs DATABASE_URL REDIS_URL SECRET_KEY
+    python manage.py version >/dev/null
+}
+
+# Whose X-Forwarded-For is believed: the addresses of the proxy. uvicorn reads this name.
+export FORWARDED_ALLOW_IPS="${TRUSTED_PROXIES:-127.0.0.1}"
 
 case "$part" in
 web)
-    # TRUSTED_PROXIES: whose X-Forwarded-For is believed (the load balancer's addresses).
+    check
     exec python -m uvicorn portal.asgi:application --host 0.0.0.0 --port "${PORT:-8000}" \
-        --http httptools --loop uvloop --lifespan on --no-access-log \
-        --proxy-headers --forwarded-allow-ips "${TRUSTED_PROXIES:-127.0.0.1}" \
-        --timeout-graceful-shutdown 25 "$@"
+        --http httptools --loop uvloop --lifespan on --no-access-log --no-server-header \
+        --log-level warning --proxy-headers --timeout-graceful-shutdown 25 "$@"
     ;;
 gateway)
+    check
     exec python manage.py gateway --host 0.0.0.0 --port "${GATEWAY_PORT:-8001}" "$@"
     ;;
 worker)
+    check
     exec python -m celery --quiet -A portal worker --loglevel WARNING \
         --concurrency "${WORKER_CONCURRENCY:-2}" "$@"
     ;;
 beat)
+    check
     exec python -m celery --quiet -A portal beat --loglevel WARNING --pidfile= \
         --schedule "$TESSERA_STATE/beat" "$@"
     ;;
 migrate)
+    check
     needs DATABASE_ADMIN_URL
     exec python manage.py prepare_database "$@"
     ;;
 healthy)
-    exec python -c 'import os, sys
-from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
-public = urlsplit(os.environ.get("PUBLIC_URL", "http://localhost"))
-request = Request("http://127.0.0.1:" + os.environ.get("PORT", "8000") + "/healthz")
-request.add_header("Host", public.netloc)
-request.add_header("X-Forwarded-Proto", public.scheme)
-sys.exit(urlopen(request, timeout=2).status != 200)'
+    exec python docker/healthy.py "${1:-${PORT:-8000}}"
     ;;
 *)
+    check
     exec python manage.py "$part" "$@"
     ;;
 esac

@@ -1,24 +1,19 @@
 """An operator's own stores, engine, mail server and Stripe account in place of ours."""
 
-import os
 import socketserver
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import httpx2 as httpx
-import psycopg
 import pytest
 
-from portal.embedded import launch, postgres, valkey
-from portal.environment import ROOT
-from tests.support import processes
+from portal.embedded import launch
+from tests.support import operator_stores, processes
 from tests.support.instance import Instance
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("up")]
 
-SECRET_KEY = "a-key-that-all-containers-of-one-installation-share"
 STRIPE = {"STRIPE_API_KEY": "sk_test_1", "STRIPE_WEBHOOK_SECRET": "whsec_1"}
 
 
@@ -61,78 +56,8 @@ def engine():
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory):
     """The variables of a PostgreSQL and a Valkey that belong to somebody else."""
-    folder = tmp_path_factory.mktemp("stores")
-    port = processes.free_port()
-    running = [subprocess.Popen(command) for command in (database(folder, port), cache(port + 1))]
-    admin = f"host={folder} port={port} user=admin dbname=postgres"
-    assert launch.wait_until(lambda: can_connect(admin), seconds=30)
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute("ALTER ROLE admin PASSWORD 'sesame'")
-        connection.execute("CREATE DATABASE portal")
-    yield {
-        "DATABASE_URL": f"postgresql://portal_app:open@127.0.0.1:{port}/portal",
-        "DATABASE_ADMIN_URL": f"postgresql://admin:sesame@127.0.0.1:{port}/portal",
-        "REDIS_URL": f"redis://:sesame@127.0.0.1:{port + 1}/0",
-        "SECRET_KEY": SECRET_KEY,
-    }
-    for process in running:
-        process.kill()
-        process.wait()
-
-
-def database(folder, port):
-    """Make a server that asks for passwords over TCP; return its command."""
-    data = folder / "data"
-    postgres.initialise(data, "admin")
-    rules = data / "pg_hba.conf"
-    rules.write_text(rules.read_text().replace("reject", "scram-sha-256"))
-    command = postgres.command(data, folder, careless=True)
-    return [*command, "-c", "listen_addresses=127.0.0.1", "-p", str(port)]
-
-
-def cache(port):
-    """Return the command of a Valkey that asks for a password."""
-    line = [valkey.program(), "--bind", "127.0.0.1", "--port", str(port), "--save", ""]
-    return launch.mortal([*line, "--requirepass", "sesame"])
-
-
-def can_connect(address):
-    try:
-        psycopg.connect(address).close()
-    except psycopg.OperationalError:
-        return False
-    return True
-
-
-def container(stores, state, part):
-    """Run one part as the image does."""
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    variables = {"PATH": path, "TESSERA_STATE": str(state), "HOME": str(state), **stores}
-    return subprocess.run(
-        [ROOT / "docker" / "entrypoint.sh", part],
-        env=variables,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def test_a_container_migrates_and_may_do_so_again(stores, tmp_path):
-    first = container(stores, tmp_path, "migrate")
-    second = container(stores, tmp_path, "migrate")
-
-    assert (first.returncode, first.stderr) == (0, "")
-    assert (second.returncode, second.stderr) == (0, "")
-
-
-@pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL", "SECRET_KEY"])
-def test_a_container_has_no_embedded_parts(stores, tmp_path, name):
-    run = container({**stores, name: ""}, tmp_path, "web")
-
-    assert run.returncode == 2
-    assert run.stderr == (
-        f"Tessera cannot start: {name} is missing; a container has no embedded parts.\n"
-    )
+    with operator_stores.run(tmp_path_factory.mktemp("stores")) as variables:
+        yield variables
 
 
 def test_everything_runs_on_the_operators_stores(stores, tmp_path):
@@ -186,7 +111,7 @@ def told(mail):
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_ADMIN_URL", "REDIS_URL"])
 def test_a_wrong_password_is_told_in_one_sentence(stores, tmp_path, name):
-    container(stores, tmp_path, "migrate")
+    operator_stores.migrate(stores, tmp_path)
     wrong = stores[name].replace("sesame", "wrong").replace(":open@", ":wrong@")
     instance = Instance(tmp_path / "state", **{**stores, name: wrong})
 
