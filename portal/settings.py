@@ -32,6 +32,8 @@ OPERATOR: dict[str, Any] = {
     "logo": ENV.operator_logo,
     "accent": ENV.operator_accent,
 }
+#: Which wording of the terms (templates/portal/terms.html) people accept when they sign up.
+TERMS_VERSION = "2026-01"
 #: Whether this is the embedded demo: development mailbox, second factor of staff by TOTP.
 DEMO = ENV.demo
 
@@ -96,6 +98,7 @@ MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "common.pages.PrivatePagesMiddleware",
     "tenants.access.TenantMiddleware",
+    "tenants.invalid_forms.InvalidFormMiddleware",
     "common.pages.DomainErrorMiddleware",
 ]
 
@@ -176,10 +179,19 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+# Not ..._SUPPORTS_CHANGE: the page would offer it only where no account existed, and so tell.
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
+ACCOUNT_FORMS = {
+    "login": "tenants.account_forms.LoginForm",
+    "signup": "tenants.account_forms.SignupForm",
+}
 ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND = True
+ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 600
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+MFA_ADAPTER = "tenants.adapters.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_PASSKEY_SIGNUP_ENABLED = True

@@ -52,7 +52,8 @@ def status(request: HttpRequest) -> HttpResponse:
 @require_safe
 def terms(request: HttpRequest) -> HttpResponse:
     """Show the terms on which the service is used."""
-    return render(request, "portal/terms.html", {"seller": invoicing.default_issuer()})
+    context = {"seller": invoicing.default_issuer(), "version": settings.TERMS_VERSION}
+    return render(request, "portal/terms.html", context)
 
 
 @require_safe
