@@ -51,11 +51,12 @@ def for_model(kind: str, model: str, base_url: str, *, key: str = "") -> list[Sn
 
 
 def _curl(call: _Call, base_url: str, key: str) -> str:
+    arguments = ",\n".join(f'    "{name}": {json.dumps(it)}' for name, it in call.arguments.items())
     return (
         f"curl {base_url}/{call.path} \\\n"
         f'  -H "Authorization: Bearer {key or "$TESSERA_API_KEY"}" \\\n'
         '  -H "Content-Type: application/json" \\\n'
-        f"  -d '{json.dumps(call.arguments)}'"
+        f"  -d '{{\n{arguments}\n  }}'"
     )
 
 

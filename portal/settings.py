@@ -99,6 +99,7 @@ MIDDLEWARE = [
     "common.pages.PrivatePagesMiddleware",
     "tenants.access.TenantMiddleware",
     "tenants.invalid_forms.InvalidFormMiddleware",
+    "portal.views.errors.NotAllowedMiddleware",
     "common.pages.DomainErrorMiddleware",
 ]
 

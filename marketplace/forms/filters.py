@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.forms.words import FEATURES, LANGUAGES, MODALITIES
-from marketplace.models import Kind
+from marketplace.models.catalogue import SERVED
 from marketplace.showcase import PricedOffer
 
 ANY = ("", _("Any"))
@@ -35,7 +35,7 @@ class FilterForm(forms.Form):
         required=False,
         widget=forms.TextInput(attrs={"type": "search"}),
     )
-    kind = _choice(_("Kind"), [ANY, *Kind.choices])
+    kind = _choice(_("Kind"), [ANY, *((it.value, it.label) for it in SERVED)])
     region = _choice(_("Region"), [ANY])
     publisher = _choice(_("Publisher"), [ANY])
     licence = _choice(_("Licence"), [ANY])

@@ -25,6 +25,7 @@ from marketplace.models import (
     TokenPart,
     Upstream,
 )
+from marketplace.models.catalogue import SERVED
 
 #: More than any engine takes: keeps a slip of the finger out of the bound that is reserved.
 LONGEST_CONTEXT = 100_000_000
@@ -157,6 +158,9 @@ class CardForm(forms.ModelForm[AIModel]):
         super().__init__(*args, **kwargs)
         # A draft may wait for its licence; the checklist asks for it before customers see it.
         self.fields["licence"].required = False
+        kind = self.fields["kind"]
+        assert isinstance(kind, forms.ChoiceField)  # noqa: S101 - a choice in the model
+        kind.choices = [(it.value, it.label) for it in SERVED]
 
     def filled_sections(self) -> Iterator[FilledSection]:
         """Yield the sections with their fields, in order."""

@@ -16,6 +16,10 @@ class Kind(models.TextChoices):
     RERANK = "rerank", _("Rerank")
 
 
+#: What ``/v1`` answers for at present; a model of another kind could not be called.
+SERVED = (Kind.CHAT, Kind.EMBEDDING)
+
+
 class Status(models.TextChoices):
     """Where a model, or an offer of it, stands in its life."""
 

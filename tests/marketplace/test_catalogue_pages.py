@@ -1,5 +1,7 @@
 """The public pages."""
 
+import json
+
 import pytest
 
 from common.database import service
@@ -170,3 +172,11 @@ def test_prices_and_bundles_are_public(client):
 
 def test_the_landing_page_shows_live_prices(client):
     assert len(names(client.get("/"))) == 4
+
+
+def test_the_calls_are_code_that_can_be_run(client):
+    code = {it.name: it.code for it in client.get("/models/atlas-mini/").context["snippets"]}
+
+    body = code["curl"].split("-d '")[1].rstrip("'")
+    assert json.loads(body)["model"] == "atlas-mini"
+    compile(code["python"], "snippet.py", "exec")

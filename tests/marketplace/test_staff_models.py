@@ -70,6 +70,7 @@ def test_a_new_model_carries_its_terms(staff_client, form):
         ("name", "x" * 500),
         ("name", "nul\x00"),
         ("kind", "spaceship"),
+        ("kind", "rerank"),
         ("context_window", "many"),
         ("context_window", "-1"),
         ("context_window", "0"),

@@ -264,3 +264,12 @@ def test_the_audit_log_of_one_customer(staff_client, acme, alice):
 )
 def test_a_search_without_sense_is_answered_with_words(staff_client, query, status):
     assert staff_client.get(f"/staff/audit/?{query}").status_code == status
+
+
+def test_a_chart_is_drawn_of_plain_numbers_in_every_language(staff_client, acme):
+    use(acme, amount="1234.5")
+
+    page = staff_client.get("/staff/", headers={"Accept-Language": "ar"}).content.decode()
+
+    assert 'dir="rtl"' in page
+    assert '<data value="1234.5' in page
