@@ -30,7 +30,8 @@ def organization_list(request: HttpRequest) -> HttpResponse:
     """Show the person's organizations; go straight on to the last one used, or the only one."""
     memberships = memberships_of(_person(request))
     if not memberships:
-        return redirect("tenants:organization-create")
+        staff = _person(request).is_staff
+        return redirect("staff:overview" if staff else "tenants:organization-create")
     slugs = [it.organization.slug for it in memberships]
     last = request.session.get(LAST_ORGANIZATION)
     if "all" not in request.GET and (len(slugs) == 1 or last in slugs):

@@ -139,6 +139,18 @@ def test_revoking_asks_first_and_says_what_breaks(acme, key, used, alice_client)
     assert "1200 requests came with it in the last 24 hours." in page
 
 
+def test_what_a_key_is_called_is_text(acme, alice, alice_client):
+    with scope(acme):
+        api_keys.create(acme, name="<script>&", by=alice)
+
+    page = alice_client.get(LIST).content.decode()
+
+    assert "<script>&" not in page
+    assert "&amp;lt;" not in page
+    assert "Revoke “&lt;script&gt;&amp;”?" in page
+    assert "No request came with it in the last 24 hours." in page
+
+
 def test_a_revoked_key_stands_among_the_closed_ones(acme, key, alice_client):
     response = alice_client.post(f"/o/acme/keys/{key.pk}/revoke/", follow=True)
     again = alice_client.post(f"/o/acme/keys/{key.pk}/revoke/", follow=True)

@@ -216,6 +216,7 @@ def test_staff_sign_in_with_the_code_of_their_app(db, sam, client):
     assert wrong.status_code == 422
     assert "Use the one your app shows now" in wrong.content.decode()
     assert right["Location"] == "/organizations/"
+    assert client.get("/organizations/")["Location"] == "/staff/"
     assert client.get("/staff/").status_code == 200
 
 
