@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gateway import calls
@@ -63,6 +63,17 @@ BODIES = st.fixed_dictionaries(
 )
 
 
+def deep_tool(levels, numbers):
+    """Return a body whose tool is small as it is sent, and large where each number has a line."""
+    schema = {"enum": list(range(numbers))}
+    for _level in range(levels):
+        schema = {"properties": {"a": schema}}
+    tool = {"type": "function", "function": {"name": "f", "parameters": schema}}
+    return {"messages": [{"role": "user", "content": "Hello"}], "tools": [tool]}
+
+
+@example(body=deep_tool(levels=4, numbers=40))
+@example(body=deep_tool(levels=10, numbers=300))
 @settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

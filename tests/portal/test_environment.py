@@ -160,6 +160,14 @@ def test_two_addresses_of_one_role_are_refused(read):
         read(DATABASE_URL=address, DATABASE_ADMIN_URL=address)
 
 
+@pytest.mark.parametrize("name", ["DATABASE_ADMIN_URL", "DATABASE_SERVICE_URL"])
+def test_two_addresses_of_different_databases_are_refused(read, name):
+    addresses = {"DATABASE_URL": "postgresql://app:p@db/tessera", name: "postgresql://o:p@db/other"}
+
+    with pytest.raises(ConfigurationError, match=f"{name} names another database than"):
+        read(**addresses)
+
+
 def test_celery_gets_the_socket_in_its_own_words(read):
     embedded = read()
     numbered = read(REDIS_URL="unix:///run/valkey.sock?db=3")
