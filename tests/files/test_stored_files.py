@@ -34,8 +34,9 @@ def attempt(keep, **facts):
         connections.close_all()
 
 
-def test_uploads_racing_for_the_last_room_let_one_through(keep, settings, acme, disk):
-    settings.FILES_QUOTA = 10
+def test_uploads_racing_for_the_last_room_let_one_through(keep, acme, disk):
+    with service():
+        FileAllowance.objects.create(organization=acme, quota_bytes=10)
 
     with ThreadPoolExecutor(8) as pool:
         results = list(pool.map(lambda _: attempt(keep, content=b"123456"), range(8)))

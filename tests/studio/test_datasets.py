@@ -88,6 +88,8 @@ def test_a_worker_killed_while_checking_is_replaced(unchecked, acme):
     with service():
         Dataset.objects.update(claimed_until=timezone.now() + timedelta(minutes=1))
     assert sweeping.ring() == 0
+    validate(unchecked)
+    assert the_dataset().state == "validating"
 
     with service():
         Dataset.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))

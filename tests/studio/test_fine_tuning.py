@@ -168,11 +168,16 @@ def lie(folder, **facts):
     (folder / "manifest.json").write_text(json.dumps({**manifest, **facts}))
 
 
+def swap(path):
+    """Change the content and not its size."""
+    path.write_bytes(path.read_bytes().replace(b"1", b"2"))
+
+
 SPOILT = {
     "gone": shutil.rmtree,
     "cut off": lambda folder: (folder / "manifest.json").write_text("{"),
     "deep": lambda folder: (folder / "manifest.json").write_text("[" * 100_000),
-    "changed": lambda folder: (folder / "result.csv").write_text("something else"),
+    "changed": lambda folder: swap(folder / "result.csv"),
     "boasting": lambda folder: lie(folder, tokens=385),
     "wandering": lambda folder: lie(folder, result_file="../../demo.json"),
     "climbing": lambda folder: lie(folder, files=[{"path": "../secret", "bytes": 1, "sha256": ""}]),
