@@ -15,8 +15,9 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from gateway.errors import InvalidKey, Refused
 from tenants import keys
 
-#: A revoked key is refused after this many seconds at the latest.
-LIFETIME = 5.0
+#: So old may be what is remembered of a key: with the time a look-up takes, a revoked key is refused
+#: within five seconds.
+LIFETIME = 4.0
 #: How much longer it may be believed while PostgreSQL cannot be asked.
 STALE = 120.0
 #: Remembered keys, known and unknown; above this all are forgotten, so a scan cannot fill memory.
