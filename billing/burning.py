@@ -15,6 +15,8 @@ from uuid import UUID
 import msgspec
 
 Unit = Literal["money", "tokens"]
+#: Sorts grants in the order they burn.
+BurnKey = tuple[int, int, datetime, datetime, UUID]
 ZERO = Decimal(0)
 #: Twelve decimals, as the ledger.
 STEP = Decimal("1e-12")
@@ -56,7 +58,7 @@ class Split:
 
 def burn_key(
     *, unit: str, priority: int, expires_at: datetime | None, created_at: datetime, grant_id: UUID
-) -> tuple[int, int, datetime, datetime, UUID]:
+) -> BurnKey:
     """Return the key that sorts grants: narrower scope, priority, expiry, creation, id."""
     scope = 0 if unit == "tokens" else 1
     return scope, priority, expires_at or _NEVER, created_at, grant_id

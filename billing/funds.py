@@ -6,7 +6,7 @@ same order everywhere: event keys, grants by id, leases, then rows that are appe
 in the order of their keys.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -17,7 +17,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row, tuple_row
 
 from billing import purses
-from billing.burning import Allocation, Split, Unit, burn_key, split
+from billing.burning import Allocation, BurnKey, Split, Unit, burn_key, split
 from billing.recording import record
 from billing.settlement import Recorded, Settled
 from common.ids import uuid7
@@ -45,6 +45,8 @@ class LeasedGrant:
     grant_id: UUID
     unit: Unit
     quantity: Decimal
+    #: Where the grant stands in burn order.
+    rank: BurnKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +134,14 @@ async def take(
         await conn.execute(LEASE, [process_id, organization_id, rows])
         if len(await held.fetchall()) != len(wanted):
             raise FundsMoved
-    units = {grant.grant_id: grant.unit for grant in free}
-    return [LeasedGrant(a.grant_id, units[a.grant_id], a.quantity) for a in wanted]
+    known = {grant.grant_id: grant for grant in free}
+    return [
+        LeasedGrant(a.grant_id, known[a.grant_id].unit, a.quantity, _burn_key(known[a.grant_id]))
+        for a in wanted
+    ]
 
 
-def _burn_key(grant: _Candidate) -> Any:
+def _burn_key(grant: _Candidate) -> BurnKey:
     return burn_key(
         unit=grant.unit,
         priority=grant.priority,
@@ -160,8 +165,14 @@ async def give_back(
         await purses.store(conn, process_id, held)
 
 
-async def reclaim(conn: AsyncConnection[Any], *, process_id: str) -> None:
-    """Return all that a process holds; for processes that ended, after their usage is recorded."""
+async def reclaim(
+    conn: AsyncConnection[Any], *, process_id: str, known: Mapping[UUID, Decimal] | None = None
+) -> None:
+    """Return all that a process holds and does not know of.
+
+    Of a process that has ended nothing is known any more, once its usage is recorded.
+    """
+    known = known or {}
     async with conn.transaction():
         async with conn.cursor(row_factory=tuple_row) as cursor:
             await cursor.execute(
@@ -170,7 +181,7 @@ async def reclaim(conn: AsyncConnection[Any], *, process_id: str) -> None:
             grants = [grant_id for (grant_id,) in await cursor.fetchall()]
         held = await purses.lock(conn, process_id, grants)
         for purse in held.values():
-            purse.release(purse.held)
+            purse.release(max(purse.held - known.get(purse.id, Decimal(0)), Decimal(0)))
         await purses.store(conn, process_id, held)
         await conn.execute(
             "DELETE FROM billing_lease WHERE process_id = %s AND quantity = 0", [process_id]

@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import redis.asyncio as redis
@@ -35,6 +37,7 @@ HEARTBEAT = 5.0
 IDLE_CHECK = 1.0
 REPLAY_EVERY = 5.0
 REDIS_PATIENCE = 0.25
+EMPTIED_EVERY = 0.1
 TROUBLE = (psycopg.Error, PoolTimeout, RedisError, OSError)
 
 
@@ -54,7 +57,10 @@ class Core:
             max_size=MOST_CONNECTIONS,
             open=False,
             timeout=5,
-            check=AsyncConnectionPool.check_connection,
+            # Given up early and begun anew by the next request: the pool's own pauses grow to half
+            # a minute, in which a PostgreSQL that is back would go unnoticed.
+            reconnect_timeout=1,
+            check=self._check,
         )
         self.redis: redis.Redis = redis.Redis.from_url(
             settings.REDIS_URL,
@@ -83,7 +89,22 @@ class Core:
             top_up_link=top_up_link,
         )
         self.draining = False
+        self._emptied_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
+
+    async def _check(self, connection: psycopg.AsyncConnection[TupleRow]) -> None:
+        """Find out whether a connection still works; one that does not takes the idle ones along.
+
+        When PostgreSQL was restarted all are broken. Looked at one by one, with the pool's pauses
+        between, they would cost requests their patience.
+        """
+        try:
+            await AsyncConnectionPool.check_connection(connection)
+        except psycopg.Error:
+            if time.monotonic() - self._emptied_at > EMPTIED_EVERY:
+                self._emptied_at = time.monotonic()
+                await self.pool.drain()
+            raise
 
     async def start(self) -> None:
         """Begin; what an ended process left in its journal is recorded first."""
@@ -92,7 +113,7 @@ class Core:
         recalls = Recalls(self._listening, self.process_id)
         self._tasks = [
             asyncio.create_task(self.recorder.run()),
-            asyncio.create_task(recalls.listen(self.purses.give_back)),
+            asyncio.create_task(recalls.listen(self._answer_recall)),
             asyncio.create_task(self._every(IDLE_CHECK, self._tidy)),
             asyncio.create_task(self._every(HEARTBEAT, self._heartbeat)),
             asyncio.create_task(self._every(REPLAY_EVERY, self.recorder.replay)),
@@ -117,9 +138,12 @@ class Core:
         async with self.pool.connection() as connection:
             await funds.reclaim(connection, process_id=self.process_id)
 
+    async def _answer_recall(self, organization_id: UUID) -> None:
+        await self._try(lambda: self.purses.give_back(organization_id))
+
     async def _tidy(self) -> None:
         await self.purses.give_back_idle()
-        await self.purses.reclaim_strays(self.recorder.waiting)
+        await self.purses.reclaim_strays(self.recorder.unrecorded())
 
     async def _heartbeat(self) -> None:
         async with self.pool.connection() as connection:
@@ -135,6 +159,10 @@ class Core:
             await work()
         except TROUBLE as error:
             logger.warning("put off: %r", error)
+            return False
+        except Exception:
+            # What runs beside the requests must not end with its first surprise.
+            logger.exception("put off, and somebody should look")
             return False
         return True
 

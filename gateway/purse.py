@@ -7,8 +7,10 @@ cannot fall below zero whatever happens elsewhere.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -17,8 +19,8 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from billing import funds
-from billing.burning import Split
-from billing.funds import LeasedGrant
+from billing.burning import BurnKey, Split
+from billing.funds import LeasedGrant, Settled
 from gateway import worth
 from gateway.worth import TOKENS, ZERO, Need, Rates, Slice
 
@@ -69,8 +71,10 @@ class Purse:
         self.used_at = time.monotonic()
         #: When the wallet was last found to have no more than this.
         self.dry_at = 0.0
-        #: Requests that have reserved and not settled.
-        self.outstanding = 0
+        #: Requests that wait for the purse to be filled.
+        self.asking = 0
+        #: What requests have reserved and not settled.
+        self.outstanding: dict[int, Reservation] = {}
         self._recent = 0
         self._counted_at = self.used_at
 
@@ -100,13 +104,12 @@ class Purse:
         if paid.uncovered > 0:
             return None
         self._count()
-        units = {each.grant_id: each.unit for each in self.slices}
-        taken = [
-            Slice(each.grant_id, units[each.grant_id], each.quantity) for each in paid.allocations
-        ]
+        known = {each.grant_id: each for each in self.slices}
+        taken = [_part(known[each.grant_id], each.quantity) for each in paid.allocations]
         self._remove(taken)
-        self.outstanding += 1
-        return Reservation(self, taken, cap, lowered=cap < ask.cap)
+        reservation = Reservation(self, taken, cap, lowered=cap < ask.cap)
+        self.outstanding[id(reservation)] = reservation
+        return reservation
 
     def _count(self) -> None:
         now = time.monotonic()
@@ -131,16 +134,16 @@ class Purse:
         paid = worth.split(need, reservation.slices)
         spent = {each.grant_id: each.quantity for each in paid.allocations}
         rest = [
-            Slice(each.grant_id, each.unit, each.quantity - spent.get(each.grant_id, ZERO))
+            _part(each, each.quantity - spent.get(each.grant_id, ZERO))
             for each in reservation.slices
         ]
         reservation.slices = []
-        self.outstanding -= 1
-        self.add(rest, first=True)
+        self.outstanding.pop(id(reservation), None)
+        self.add(rest)
         return paid
 
-    def add(self, slices: list[Slice], *, first: bool = False) -> None:
-        """Take slices in; what belongs to a grant already here joins it, tokens stand first."""
+    def add(self, slices: list[Slice]) -> None:
+        """Take slices in: what belongs to a grant already here joins it, all in burn order."""
         known = {each.grant_id: each for each in self.slices}
         new = []
         for each in slices:
@@ -148,13 +151,28 @@ class Purse:
                 known[each.grant_id].quantity += each.quantity
             elif each.quantity > 0:
                 new.append(each)
-        self.slices = new + self.slices if first else self.slices + new
-        self.slices.sort(key=lambda each: each.unit != TOKENS)
+        if new:
+            self.slices += new
+            self.slices.sort(key=_rank)
 
     def take_all(self) -> list[LeasedGrant]:
         """Empty the purse of what is free."""
         slices, self.slices = self.slices, []
-        return [LeasedGrant(each.grant_id, each.unit, each.quantity) for each in slices]
+        return [LeasedGrant(each.grant_id, each.unit, each.quantity, each.rank) for each in slices]
+
+    def holds(self) -> Iterator[Slice]:
+        """Yield what is free here and what is reserved."""
+        yield from self.slices
+        for reservation in self.outstanding.values():
+            yield from reservation.slices
+
+
+def _part(of: Slice, quantity: Decimal) -> Slice:
+    return Slice(of.grant_id, of.unit, quantity, of.rank)
+
+
+def _rank(held: Slice) -> tuple[bool, BurnKey | tuple[()]]:
+    return held.unit != TOKENS, held.rank or ()
 
 
 #: Asks the other processes; False when there are none.
@@ -186,6 +204,13 @@ class Purses:
         purse = self._purses.setdefault(key, Purse(key))
         if found := purse.reserve(ask):
             return found
+        purse.asking += 1
+        try:
+            return await self._filled(purse, ask)
+        finally:
+            purse.asking -= 1
+
+    async def _filled(self, purse: Purse, ask: Ask) -> Reservation | None:
         arrived = time.monotonic()
         async with purse.lock:
             # Who waited while the wallet was found dry need not look again.
@@ -224,21 +249,25 @@ class Purses:
                 money_needed=worst.money * ahead,
                 tokens_needed=worst.tokens * ahead,
             )
-        purse.add([Slice(each.grant_id, each.unit, each.quantity) for each in leased])
+        purse.add(_slices(leased))
 
     @asynccontextmanager
     async def _moved(self) -> AsyncIterator[AsyncConnection[Any]]:
         """Lend a connection to move credit; a move whose end is unknown leaves strays behind."""
-        await self._settled.wait()
-        async with self._pool.connection() as connection:
-            self._moving += 1
-            try:
+        while not self._settled.is_set():
+            await self._settled.wait()
+        self._moving += 1
+        try:
+            async with self._pool.connection() as connection:
                 yield connection
-            except BaseException:
-                self._strays = True
-                raise
-            finally:
-                self._moving -= 1
+        except PoolTimeout:
+            # Nothing was begun.
+            raise
+        except BaseException:
+            self._strays = True
+            raise
+        finally:
+            self._moving -= 1
 
     async def give_back(
         self, organization_id: UUID | None = None, keep: Purse | None = None
@@ -259,38 +288,48 @@ class Purses:
         before = time.monotonic() - IDLE
         for purse in [each for each in self._purses.values() if each.used_at < before]:
             await self._empty(purse)
-            if not (purse.slices or purse.outstanding or purse.lock.locked()):
+            if not (purse.slices or purse.outstanding or purse.asking):
                 self._purses.pop(purse.key, None)
 
-    async def reclaim_strays(self, unrecorded: int) -> None:
-        """Return leases that no purse knows, in a moment when no purse should hold any.
+    async def reclaim_strays(self, unrecorded: Iterable[Settled]) -> None:
+        """Return what the wallet shows as leased to this process and nothing here knows of.
 
         When the connection is lost in the middle of a move, nobody can say whether it happened:
-        the purse then takes nothing in, and what the wallet still shows as ours is a stray.
+        the purse then takes nothing in, and what the wallet shows beyond what is free, reserved or
+        spent here is a stray. Nothing moves meanwhile; what is spent and recorded meanwhile makes
+        the stray look smaller, never larger.
         """
-        busy = unrecorded or self._moving
-        if not self._strays or busy or any(map(_holds, self._purses.values())):
+        if not self._strays or self._moving:
             return
         self._settled.clear()
         try:
             async with self._pool.connection() as connection:
-                await funds.reclaim(connection, process_id=self._process_id)
+                known = self._known(unrecorded)
+                await funds.reclaim(connection, process_id=self._process_id, known=known)
             self._strays = False
         finally:
             self._settled.set()
 
+    def _known(self, unrecorded: Iterable[Settled]) -> dict[UUID, Decimal]:
+        """Return by grant what is free, reserved or spent here."""
+        known: defaultdict[UUID, Decimal] = defaultdict(Decimal)
+        for purse in self._purses.values():
+            for each in purse.holds():
+                known[each.grant_id] += each.quantity
+        for settled in unrecorded:
+            for allocation in settled.allocations:
+                known[allocation.grant_id] += allocation.quantity
+        return known
+
     async def _empty(self, purse: Purse) -> int:
-        held = purse.take_all()
-        if not held:
+        if not purse.slices:
             return 0
-        try:
-            async with self._moved() as connection:
-                await funds.give_back(connection, process_id=self._process_id, allocations=held)
-        except PoolTimeout:
-            purse.add([Slice(each.grant_id, each.unit, each.quantity) for each in held])
-            raise
+        async with self._moved() as connection:
+            # Emptied here and not before: while a move waits for its turn, strays are looked for.
+            held = purse.take_all()
+            await funds.give_back(connection, process_id=self._process_id, allocations=held)
         return 1
 
 
-def _holds(purse: Purse) -> bool:
-    return bool(purse.slices or purse.outstanding)
+def _slices(leased: Iterable[LeasedGrant]) -> list[Slice]:
+    return [Slice(each.grant_id, each.unit, each.quantity, each.rank) for each in leased]

@@ -48,6 +48,16 @@ class Recalls:
             async for message in channel.listen():
                 if message["type"] != "message":
                     continue
-                sender, _space, organization = message["data"].decode().partition(" ")
-                if sender != self._process_id:
-                    await answer(UUID(organization))
+                sender, organization = _read(message["data"])
+                if organization is not None and sender != self._process_id:
+                    await answer(organization)
+
+
+def _read(message: bytes) -> tuple[str, UUID | None]:
+    """Return who asks for whose credit; nobody's where the message is none of ours."""
+    sender, _space, organization = message.decode("ascii", "replace").partition(" ")
+    try:
+        return sender, UUID(organization)
+    except ValueError:
+        logger.warning("a recall that cannot be read")
+        return sender, None

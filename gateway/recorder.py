@@ -6,6 +6,7 @@ is away events wait here and in the journal; when too many wait, admission close
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -50,6 +51,10 @@ class Recorder:
         """Return how many events are not in PostgreSQL yet."""
         return len(self._waiting)
 
+    def unrecorded(self) -> Iterator[Settled]:
+        """Yield the events that are not in PostgreSQL yet."""
+        return (settled for settled, _done in self._waiting)
+
     def check(self) -> None:
         """Refuse new work while too much is still to be written."""
         if self.waiting >= MOST_WAITING:
@@ -80,6 +85,9 @@ class Recorder:
                 await self.flush()
             except TROUBLE as error:
                 logger.warning("usage waits for PostgreSQL: %s events, %s", self.waiting, error)
+                await asyncio.sleep(RETRY)
+            except Exception:
+                logger.exception("usage waits, and somebody should look: %s events", self.waiting)
                 await asyncio.sleep(RETRY)
 
     async def flush(self) -> None:

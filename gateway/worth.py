@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from billing import burning
-from billing.burning import Split, Unit
+from billing.burning import BurnKey, Split, Unit
 from marketplace.queries import OfferSnapshot
 
 ZERO = Decimal(0)
@@ -31,6 +31,8 @@ class Slice(msgspec.Struct):
     grant_id: UUID
     unit: Unit
     quantity: Decimal
+    #: Where the grant stands in burn order.
+    rank: BurnKey | None = None
 
 
 class Rates(msgspec.Struct, frozen=True):
