@@ -62,7 +62,7 @@ class StoredFile(TimeStamped):
     #: Who brings the same thing again brings the same key.
     source_key = models.CharField(max_length=120)
     filename = models.CharField(_("name"), max_length=255)
-    purpose = models.CharField(max_length=20, choices=Purpose.choices)
+    purpose = models.CharField(max_length=20, choices=Purpose)
     bytes = models.BigIntegerField()
     sha256 = models.CharField(max_length=64)
     region = models.ForeignKey(Region, on_delete=models.PROTECT, related_name="+")
