@@ -120,6 +120,19 @@ FROM bench_event CROSS JOIN LATERAL (VALUES
 ) AS used(part, tokens)
 WHERE tokens > 0 GROUP BY 2, 3, 4, 5, 6 ORDER BY 6;
 """
+# What triggers keep, which are off here.
+DAYS = """
+INSERT INTO metering_usageday (id, organization_id, offer_name, day, requests, failures,
+    input_tokens, cached_input_tokens, output_tokens, reasoning_tokens)
+SELECT uuidv7(), organization_id, offer_name, (starts_at AT TIME ZONE 'UTC')::date,
+    sum(requests), sum(failures), sum(input_tokens), sum(cached_input_tokens),
+    sum(output_tokens), sum(reasoning_tokens)
+FROM metering_usagebucket GROUP BY 2, 3, 4;
+INSERT INTO billing_spendday (id, organization_id, offer_name, currency, day, requests, amount)
+SELECT uuidv7(), organization_id, offer_name, currency, (starts_at AT TIME ZONE 'UTC')::date,
+    sum(requests), sum(amount)
+FROM billing_spendbucket GROUP BY 2, 3, 4, 5;
+"""
 # A customer rarely has two requests in one batch of the recorder: one transaction for each.
 LEDGER = """
 INSERT INTO billing_ledgeraccount (id, organization_id, kind, currency)
@@ -160,7 +173,7 @@ def seed(*, count: int, events: int) -> None:
         for statements in (HASTE, CUSTOMERS, OFFERS):
             cursor.execute(statements)
         cursor.execute(EVENTS, {"events": events, "start": start, "days": (now - start).days})
-        for statements in (FACTS, BUCKETS, LEDGER, "RESET ALL; DROP TABLE bench_event"):
+        for statements in (FACTS, BUCKETS, DAYS, LEDGER, "RESET ALL; DROP TABLE bench_event"):
             cursor.execute(statements)
         # What PostgreSQL itself does after a while.
         cursor.execute("VACUUM ANALYZE")

@@ -4,6 +4,7 @@ The tables of facts refer to organizations, projects and keys without foreign ke
 row would lock the key's row for every request, and a fact outlives what it speaks of.
 """
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.utils import timezone
 
@@ -134,6 +135,42 @@ class UsageBucket(Row):
                 nulls_distinct=False,
             ),
         )
+        # What is read about everybody lies in a stretch of time; rows come in its order.
+        indexes = (BrinIndex(fields=("starts_at",), name="usage_buckets_by_time"),)
 
     def __str__(self) -> str:
         return f"{self.offer_name} {self.starts_at:%Y-%m-%d %H:%M}"
+
+
+class UsageDay(Row):
+    """The sums of a day in UTC, for what is read about everybody: the operator's desk.
+
+    The database keeps them from the buckets, so that whoever writes a bucket cannot forget them.
+    """
+
+    organization = models.ForeignKey(
+        Organization,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+    )
+    offer_name = models.CharField(max_length=100)
+    day = models.DateField()
+    requests = models.BigIntegerField(default=0)
+    failures = models.BigIntegerField(default=0)
+    input_tokens = models.BigIntegerField(default=0)
+    cached_input_tokens = models.BigIntegerField(default=0)
+    output_tokens = models.BigIntegerField(default=0)
+    reasoning_tokens = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("organization", "day", "offer_name"), name="usage_day_once"
+            ),
+        )
+        indexes = (models.Index(fields=("day",), name="usage_days_by_day"),)
+
+    def __str__(self) -> str:
+        return f"{self.offer_name} {self.day}"

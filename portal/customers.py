@@ -10,11 +10,11 @@ from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from billing import queries as billing
-from billing.models import BillingProfile, CreditGrant, Invoice, SpendBucket
+from billing.models import BillingProfile, CreditGrant, Invoice, SpendDay
 from billing.queries import Balance
 from common.money import Money
 from metering import queries as metering
-from metering.models import UsageBucket
+from metering.models import UsageDay
 from metering.queries import Cut, Usage
 from portal.desk import TOKENS, month_start
 from tenants import audit_words
@@ -136,7 +136,7 @@ def _tokens_left(keys: list[UUID]) -> dict[UUID, Decimal]:
 
 def _used(keys: list[UUID], since: datetime) -> dict[UUID, _Used]:
     sums = (
-        UsageBucket.objects.filter(organization__in=keys, starts_at__gte=since)
+        UsageDay.objects.filter(organization__in=keys, day__gte=since.date())
         .order_by()
         .values("organization_id")
         .annotate(request_sum=Sum("requests"), token_sum=Sum(TOKENS))
@@ -146,7 +146,7 @@ def _used(keys: list[UUID], since: datetime) -> dict[UUID, _Used]:
 
 def _worth(keys: list[UUID], since: datetime) -> dict[tuple[UUID, str], Decimal]:
     sums = (
-        SpendBucket.objects.filter(organization__in=keys, starts_at__gte=since)
+        SpendDay.objects.filter(organization__in=keys, day__gte=since.date())
         .order_by()
         .values("organization_id", "currency")
         .annotate(sum=Sum("amount"))

@@ -6,16 +6,15 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet, Sum
-from django.db.models.functions import TruncDate
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
-from billing.models import Invoice, SpendBucket
+from billing.models import Invoice, SpendBucket, SpendDay
 from common.money import Money
 from common.templatetags.formats import grouped
 from marketplace.models import AIModel, Price, Reachability, Status, Upstream
 from marketplace.queries import DEFAULT_CURRENCY
-from metering.models import UsageBucket
+from metering.models import UsageBucket, UsageDay
 from tenants.models import Organization
 
 ZERO = Decimal(0)
@@ -98,8 +97,8 @@ def overview() -> Overview:
         worth=Compared(worth["now"], worth["before"]),
         last_month=Money(worth["whole"], DEFAULT_CURRENCY),
         currency=DEFAULT_CURRENCY,
-        top_customers=_top_customers(since),
-        top_models=_top_models(since),
+        top_customers=_top_customers(since.date()),
+        top_models=_top_models(since.date()),
         waiting=waiting(now),
         chart=_chart(now),
     )
@@ -111,44 +110,60 @@ def month_start(at: datetime | None = None) -> datetime:
     return at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
-def _months(now: datetime) -> tuple[Q, Q, Q]:
-    """Return this month, last month up to the same moment of it, and the whole of last month."""
+@dataclass(frozen=True, slots=True)
+class _Months:
+    """The days of this month, of last month up to the same moment of it, and of all of last month."""
+
+    now: Q
+    before: Q
+    whole: Q
+    #: What ``before`` lacks: the day of that moment, as far as it had come.
+    rest: Q
+
+
+def _months(now: datetime) -> _Months:
     this = month_start(now)
     last = month_start(this - timedelta(days=1))
     same_moment = min(last + (now - this), this)
-    return (
-        Q(starts_at__gte=this),
-        Q(starts_at__gte=last, starts_at__lt=same_moment),
-        Q(starts_at__gte=last, starts_at__lt=this),
+    same_day = datetime.combine(same_moment, datetime.min.time(), tzinfo=now.tzinfo)
+    return _Months(
+        now=Q(day__gte=this.date()),
+        before=Q(day__gte=last.date(), day__lt=same_day.date()),
+        whole=Q(day__gte=last.date(), day__lt=this.date()),
+        rest=Q(starts_at__gte=same_day, starts_at__lt=same_moment),
     )
 
 
 def _used(now: datetime) -> dict[str, Decimal]:
-    this, before, whole = _months(now)
-    sums = UsageBucket.objects.filter(this | whole).aggregate(
-        requests_now=Sum("requests", filter=this),
-        requests_before=Sum("requests", filter=before),
-        tokens_now=Sum(TOKENS, filter=this),
-        tokens_before=Sum(TOKENS, filter=before),
+    months = _months(now)
+    sums = UsageDay.objects.filter(months.now | months.whole).aggregate(
+        requests_now=Sum("requests", filter=months.now),
+        requests_before=Sum("requests", filter=months.before),
+        tokens_now=Sum(TOKENS, filter=months.now),
+        tokens_before=Sum(TOKENS, filter=months.before),
     )
-    return {name: Decimal(value or 0) for name, value in sums.items()}
+    rest = UsageBucket.objects.filter(months.rest).aggregate(
+        requests_before=Sum("requests"), tokens_before=Sum(TOKENS)
+    )
+    return {name: Decimal((value or 0) + (rest.get(name) or 0)) for name, value in sums.items()}
 
 
 def _worth(now: datetime) -> dict[str, Decimal]:
-    this, before, whole = _months(now)
-    sums = SpendBucket.objects.filter(this | whole, currency=DEFAULT_CURRENCY).aggregate(
-        now=Sum("amount", filter=this),
-        before=Sum("amount", filter=before),
-        whole=Sum("amount", filter=whole),
+    months, ours = _months(now), Q(currency=DEFAULT_CURRENCY)
+    sums = SpendDay.objects.filter(months.now | months.whole, ours).aggregate(
+        now=Sum("amount", filter=months.now),
+        before=Sum("amount", filter=months.before),
+        whole=Sum("amount", filter=months.whole),
     )
-    return {name: value or ZERO for name, value in sums.items()}
+    rest = SpendBucket.objects.filter(months.rest, ours).aggregate(before=Sum("amount"))
+    return {name: (value or ZERO) + (rest.get(name) or ZERO) for name, value in sums.items()}
 
 
-def _spent(since: datetime) -> QuerySet[SpendBucket]:
-    return SpendBucket.objects.filter(starts_at__gte=since, currency=DEFAULT_CURRENCY)
+def _spent(since: date) -> QuerySet[SpendDay]:
+    return SpendDay.objects.filter(day__gte=since, currency=DEFAULT_CURRENCY)
 
 
-def _top_customers(since: datetime) -> list[Ranked]:
+def _top_customers(since: date) -> list[Ranked]:
     rows = (
         _spent(since)
         .values(name=F("organization__name"), slug=F("organization__slug"))
@@ -158,7 +173,7 @@ def _top_customers(since: datetime) -> list[Ranked]:
     return [_ranked(row["name"], row["slug"], row["request_sum"], row["worth"]) for row in rows]
 
 
-def _top_models(since: datetime) -> list[Ranked]:
+def _top_models(since: date) -> list[Ranked]:
     rows = (
         _spent(since)
         .values("offer_name")
@@ -178,9 +193,8 @@ def _ranked(label: str, slug: str, requests: int, worth: Decimal) -> Ranked:
 def _chart(now: datetime) -> dict[str, Any]:
     """Return the worth of each of the last days, as components/chart.html draws it."""
     first = now.date() - timedelta(days=CHART_DAYS - 1)
-    start = datetime.combine(first, datetime.min.time(), tzinfo=now.tzinfo)
-    rows = _spent(start).annotate(day=TruncDate("starts_at")).values("day")
-    sums = dict(rows.annotate(worth=Sum("amount")).order_by("day").values_list("day", "worth"))
+    rows = _spent(first).values("day").annotate(worth=Sum("amount"))
+    sums = dict(rows.order_by("day").values_list("day", "worth"))
     days = [first + timedelta(days=number) for number in range(CHART_DAYS)]
     return {
         "kind": "bar",

@@ -5,7 +5,7 @@ from billing.models.invoices import Invoice, InvoiceLine, InvoiceSequence
 from billing.models.ledger import AccountKind, LedgerAccount, LedgerEntry, LedgerTransaction
 from billing.models.orders import Order, StripeEvent
 from billing.models.profiles import BillingProfile, Issuer, VatState
-from billing.models.rated import PricedBucket, RatedUsage, SpendBucket
+from billing.models.rated import PricedBucket, RatedUsage, SpendBucket, SpendDay
 from billing.models.wallets import Wallet
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "PricedBucket",
     "RatedUsage",
     "SpendBucket",
+    "SpendDay",
     "StripeEvent",
     "VatState",
     "Wallet",

@@ -1,5 +1,6 @@
 """Usage with its worth, by request and summed up."""
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.utils import timezone
 
@@ -75,6 +76,8 @@ class SpendBucket(Row):
                 nulls_distinct=False,
             ),
         )
+        # What is read about everybody lies in a stretch of time; rows come in its order.
+        indexes = (BrinIndex(fields=("starts_at",), name="spend_buckets_by_time"),)
 
     def __str__(self) -> str:
         return f"{self.offer_name} {self.starts_at:%Y-%m-%d %H:%M}"
@@ -111,3 +114,34 @@ class PricedBucket(Row):
 
     def __str__(self) -> str:
         return f"{self.offer_name} {self.token_part} {self.starts_at:%Y-%m-%d %H:%M}"
+
+
+class SpendDay(Row):
+    """The worth of a day in UTC, for what is read about everybody: the operator's desk.
+
+    The database keeps it from the buckets, so that whoever writes a bucket cannot forget it.
+    """
+
+    organization = models.ForeignKey(
+        Organization,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+    )
+    offer_name = models.CharField(max_length=100)
+    currency = models.CharField(max_length=3)
+    day = models.DateField()
+    requests = models.BigIntegerField(default=0)
+    amount = models.DecimalField(max_digits=30, decimal_places=12, default=0)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("organization", "day", "offer_name", "currency"), name="spend_day_once"
+            ),
+        )
+        indexes = (models.Index(fields=("day",), name="spend_days_by_day"),)
+
+    def __str__(self) -> str:
+        return f"{self.offer_name} {self.day}"
