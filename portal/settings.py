@@ -185,6 +185,10 @@ ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
 ACCOUNT_FORMS = {
     "login": "tenants.account_forms.LoginForm",
     "signup": "tenants.account_forms.SignupForm",
+    "add_email": "tenants.account_forms.AddEmailForm",
+    "change_email": "tenants.account_forms.ChangeEmailForm",
+    "request_login_code": "tenants.account_forms.RequestLoginCodeForm",
+    "reset_password": "tenants.account_forms.ResetPasswordForm",
 }
 ACCOUNT_LOGIN_BY_CODE_ENABLED = True
 ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND = True
