@@ -84,13 +84,13 @@ def has_credit(organization: Organization) -> bool:
 
 def worth(events: Iterable[UsageEvent]) -> dict[UUID, Money]:
     """Return what these requests of one organization are worth, by their row's id."""
-    wanted = {event.pk: event for event in events}
+    events = list(events)
     # The id of the event is what the index knows; the row's own tells two sources apart.
     rated = RatedUsage.objects.filter(
-        organization__in={event.organization_id for event in wanted.values()},
-        event_id__in=[event.event_id for event in wanted.values()],
+        organization__in={event.organization_id for event in events},
+        event_id__in=[event.event_id for event in events],
     )
-    return {row.pk: Money(row.amount, row.currency) for row in rated if row.pk in wanted}
+    return {row.pk: Money(row.amount, row.currency) for row in rated}
 
 
 def rated(event: UsageEvent) -> RatedUsage | None:

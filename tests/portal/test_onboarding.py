@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 from allauth.account.models import EmailAddress
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 
 from billing.models import Order
@@ -62,6 +63,7 @@ def test_a_second_factor_is_done_and_nobody_must(
     acme, alice, confirmed, funded, keyed, used, alice_client
 ):
     used()
+    RecoveryCodes.activate(alice)  # which are no factor of their own
     before = alice_client.get(PAGE)
     TOTP.activate(alice, generate_totp_secret())
 
