@@ -4,7 +4,6 @@ The tables of facts refer to organizations, projects and keys without foreign ke
 row would lock the key's row for every request, and a fact outlives what it speaks of.
 """
 
-from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.utils import timezone
 
@@ -105,8 +104,13 @@ class UsageConflict(AppendOnly):
 class UsageBucket(Row):
     """The sums of a quarter of an hour, by when the usage occurred."""
 
+    # The unique key begins with it: an index of its own would lead PostgreSQL astray.
     organization = models.ForeignKey(
-        Organization, on_delete=models.PROTECT, related_name="usage_buckets", db_constraint=False
+        Organization,
+        on_delete=models.PROTECT,
+        related_name="usage_buckets",
+        db_constraint=False,
+        db_index=False,
     )
     project = models.ForeignKey(
         Project, on_delete=models.PROTECT, related_name="+", db_constraint=False
@@ -135,8 +139,6 @@ class UsageBucket(Row):
                 nulls_distinct=False,
             ),
         )
-        # What is read about everybody lies in a stretch of time; rows come in its order.
-        indexes = (BrinIndex(fields=("starts_at",), name="usage_buckets_by_time"),)
 
     def __str__(self) -> str:
         return f"{self.offer_name} {self.starts_at:%Y-%m-%d %H:%M}"

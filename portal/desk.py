@@ -130,7 +130,12 @@ def _months(now: datetime) -> _Months:
         now=Q(day__gte=this.date()),
         before=Q(day__gte=last.date(), day__lt=same_day.date()),
         whole=Q(day__gte=last.date(), day__lt=this.date()),
-        rest=Q(starts_at__gte=same_day, starts_at__lt=same_moment),
+        # Named one by one, because buckets are found by organization.
+        rest=Q(
+            organization__in=Organization.objects.values("pk"),
+            starts_at__gte=same_day,
+            starts_at__lt=same_moment,
+        ),
     )
 
 

@@ -1,6 +1,5 @@
-"""The operator's desk reads days; quarter-hours are found by time."""
+"""The operator's desk reads days; quarter-hours are found by organization and time alone."""
 
-import django.contrib.postgres.indexes
 import django.db.models.deletion
 from django.db import migrations, models
 
@@ -13,10 +12,15 @@ class Migration(migrations.Migration):
     dependencies = [("billing", "0004_sums_by_price"), ("tenants", "0001_initial")]
 
     operations = [
-        migrations.AddIndex(
+        migrations.AlterField(
             model_name="spendbucket",
-            index=django.contrib.postgres.indexes.BrinIndex(
-                fields=["starts_at"], name="spend_buckets_by_time"
+            name="organization",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="spend_buckets",
+                to="tenants.organization",
             ),
         ),
         migrations.CreateModel(

@@ -1,6 +1,5 @@
 """Usage with its worth, by request and summed up."""
 
-from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.utils import timezone
 
@@ -44,8 +43,13 @@ class RatedUsage(AppendOnly):
 class SpendBucket(Row):
     """The worth of a quarter of an hour's usage, by when it occurred."""
 
+    # The unique key begins with it: an index of its own would lead PostgreSQL astray.
     organization = models.ForeignKey(
-        Organization, on_delete=models.PROTECT, related_name="spend_buckets", db_constraint=False
+        Organization,
+        on_delete=models.PROTECT,
+        related_name="spend_buckets",
+        db_constraint=False,
+        db_index=False,
     )
     project = models.ForeignKey(
         Project, on_delete=models.PROTECT, related_name="+", db_constraint=False
@@ -76,8 +80,6 @@ class SpendBucket(Row):
                 nulls_distinct=False,
             ),
         )
-        # What is read about everybody lies in a stretch of time; rows come in its order.
-        indexes = (BrinIndex(fields=("starts_at",), name="spend_buckets_by_time"),)
 
     def __str__(self) -> str:
         return f"{self.offer_name} {self.starts_at:%Y-%m-%d %H:%M}"
