@@ -18,6 +18,7 @@ KINDS: dict[str, StrOrPromise] = {
     "usage": _("Usage settled"),
     "expiry": _("Credit expired"),
     "void": _("Credit taken back"),
+    "invoice": _("Invoice written"),
 }
 
 

@@ -121,6 +121,12 @@ class InvoiceLine(AppendOnly):
     description = models.CharField(max_length=250)
     quantity = models.DecimalField(max_digits=30, decimal_places=12)
     unit_amount = models.DecimalField(max_digits=30, decimal_places=18)
+    #: Of usage: what was used, and the version of the price that applied.
+    offer_name = models.CharField(max_length=100, blank=True)
+    part = models.CharField(max_length=20, blank=True)
+    price_id = models.UUIDField(null=True)
+    #: The first instant of the month it belongs to, where that is not the invoice's own.
+    corrects = models.DateTimeField(null=True)
     exact_amount = models.DecimalField(max_digits=30, decimal_places=12)
     amount = models.DecimalField(max_digits=30, decimal_places=12)
 

@@ -1,19 +1,23 @@
 """Invoices: drafts computed from usage, numbers given once, documents that never change."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet, Sum
+import structlog
+from django.db.models import Q, QuerySet, Sum
 from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, TruncMonth
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing import periods
-from billing.drafts import Draft, DraftLine, UsedTokens, usage_draft
+from billing.drafts import Draft, DraftLine, UsedTokens, corrections, usage_draft
 from billing.models import (
+    AccountKind,
     BillingProfile,
     Invoice,
     InvoiceLine,
@@ -24,6 +28,8 @@ from billing.models import (
     RatedUsage,
     SpendBucket,
 )
+from billing.services import ledger
+from billing.services.ledger import Posting
 from common.database import atomic, service
 from common.errors import Conflict
 from marketplace.models import Price
@@ -32,6 +38,10 @@ from tenants.models import Organization
 from tenants.services import audit
 
 PAYMENT_TERM = timedelta(days=30)
+#: Usage that was being recorded while an invoice was made is looked for again this long after.
+OVERLAP = timedelta(days=1)
+
+log = structlog.get_logger(__name__)
 
 
 def default_issuer() -> Issuer:
@@ -94,7 +104,7 @@ Sums = dict[tuple[str, str, str], int]
 def _drafted(organization: Organization, sums: Sums, uncovered: Decimal | None) -> Draft:
     prices = {str(price.pk): price for price in Price.objects.filter(pk__in={k[2] for k in sums})}
     used = [
-        UsedTokens(offer_name, part, tokens, prices[price].per_token)
+        UsedTokens(offer_name, part, tokens, prices[price].per_token, prices[price].pk)
         for (offer_name, part, price), tokens in sums.items()
     ]
     return usage_draft(
@@ -102,8 +112,38 @@ def _drafted(organization: Organization, sums: Sums, uncovered: Decimal | None) 
         uncovered=uncovered or Decimal(0),
         currency=organization.currency,
         tax_rate=default_issuer().vat_rate,
-        coverage_label=_("Covered by prepaid credit"),
+        coverage_label=_coverage_label(),
     )
+
+
+def _coverage_label() -> str:
+    return _("Covered by prepaid credit")
+
+
+def late(organization: Organization, period: periods.Period) -> tuple[DraftLine, ...]:
+    """Return the lines for usage of earlier months that no invoice has told of yet.
+
+    It was reported after its month was closed, or its month was never closed. Each line names its
+    month and is rated at the prices that applied then.
+    """
+    events = UsageEvent.objects.filter(organization=organization, occurred_at__lt=period.start)
+    invoices = Invoice.objects.filter(organization=organization, kind=Invoice.Kind.USAGE)
+    if last := invoices.order_by("-issued_at").first():
+        events = events.filter(recorded_at__gt=last.issued_at - OVERLAP)
+    month = TruncMonth("occurred_at", tzinfo=ZoneInfo(organization.time_zone))
+    starts = events.order_by().values_list(month, flat=True).distinct()
+    lines: list[DraftLine] = []
+    for start in sorted(starts):
+        earlier = periods.containing(start, organization.time_zone)
+        own = Q(corrects=None, invoice__in=invoices.filter(period_start=earlier.start))
+        lines += corrections(
+            rerated(organization, earlier),
+            InvoiceLine.objects.filter(own | Q(corrects=earlier.start), organization=organization),
+            corrects=earlier.start,
+            label=earlier.label,
+            coverage_label=_coverage_label(),
+        )
+    return tuple(lines)
 
 
 def _used(events: QuerySet[UsageEvent]) -> Sums:
@@ -160,6 +200,7 @@ def finalize(organization: Organization, period: periods.Period) -> Invoice | No
         if present is not None:
             return present
         computed = rerated(organization, period)
+        computed = replace(computed, lines=computed.lines + late(organization, period))
         if not computed.lines:
             return None
         return _write(
@@ -216,11 +257,16 @@ def _write(
             description=line.description,
             quantity=line.quantity,
             unit_amount=line.unit_amount,
+            offer_name=line.offer_name,
+            part=line.part,
+            price_id=line.price_id,
+            corrects=line.corrects,
             exact_amount=line.exact_amount,
             amount=line.amount,
         )
         for position, line in enumerate(lines, start=1)
     )
+    _book(invoice)
     audit.record(
         organization=organization,
         actor=None,
@@ -229,6 +275,22 @@ def _write(
         after={"number": invoice.number, "total": invoice.total, "currency": invoice.currency},
     )
     return invoice
+
+
+def _book(invoice: Invoice) -> None:
+    """Book what the document adds to the exact ledger: its tax, and what rounding its lines made."""
+    is_purchase = invoice.kind == Invoice.Kind.PURCHASE
+    owed = AccountKind.PAYMENTS_CLEARING if is_purchase else AccountKind.RECEIVABLE
+    rounding = invoice.net - invoice.exact_net
+    postings = [
+        Posting(owed, invoice.currency, invoice.tax + rounding),
+        Posting(AccountKind.TAX, invoice.currency, -invoice.tax),
+        Posting(AccountKind.REVENUE, invoice.currency, -rounding),
+    ]
+    if any(posting.amount for posting in postings):
+        ledger.book(
+            invoice.organization, key=f"invoice:{invoice.pk}", kind="invoice", postings=postings
+        )
 
 
 def _next_number(issuer: Issuer, series: str) -> str:
@@ -247,5 +309,9 @@ def close_periods() -> int:
     for organization in organizations:
         current = periods.containing(timezone.now(), organization.time_zone)
         last = periods.before(current, organization.time_zone)
-        closed += finalize(organization, last) is not None
+        try:
+            closed += finalize(organization, last) is not None
+        except Exception:
+            # One customer's trouble is no reason to leave the others without their invoice.
+            log.exception("invoice_not_finalized", organization=organization.slug)
     return closed
