@@ -172,6 +172,22 @@ def test_a_key_of_another_organization_cannot_be_revoked(acme, key, charlie_clie
         assert ApiKey.objects.get().revoked_at is None
 
 
+def test_the_api_refuses_an_unknown_model_too(catalogue, acme, alice_client):
+    response = alice_client.post(
+        "/api/v1/organizations/acme/keys",
+        {"name": "ci", "allowed_models": ["atlas-mini", "gpt-9"]},
+        content_type="application/json",
+    )
+
+    assert response.status_code == 400
+    assert response.json()["code"] == "unknown_model"
+    assert response.json()["field_errors"] == {
+        "allowed_models": ["“gpt-9” is not a model that your organization may use."]
+    }
+    with service():
+        assert not ApiKey.objects.exists()
+
+
 def test_a_key_made_through_a_key_names_that_key(acme, alice, client):
     with scope(acme):
         robot = api_keys.create(acme, name="robot", by=alice)
