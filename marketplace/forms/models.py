@@ -1,6 +1,6 @@
 """What staff types about models and the terms they are offered on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -161,6 +161,9 @@ class CardForm(forms.ModelForm[AIModel]):
         kind = self.fields["kind"]
         assert isinstance(kind, forms.ChoiceField)  # noqa: S101 - a choice in the model
         kind.choices = [(it.value, it.label) for it in SERVED]
+
+        # Mistakes are summed up in the order in which the page asks.
+        self.order_fields([name for section in self.sections for name in section.names])
 
     def filled_sections(self) -> Iterator[FilledSection]:
         """Yield the sections with their fields, in order."""
@@ -353,8 +356,10 @@ class DeprecateForm(forms.Form):
         help_text=_("Customers are shown the way to it."),
     )
 
-    def __init__(self, *args: Any, model: AIModel, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, data: Mapping[str, Any] | None = None, *, model: AIModel) -> None:
+        last = model.retires_at and (model.retires_at - timedelta(microseconds=1)).date()
+        present = {"retires_on": last, "replaced_by": model.replaced_by_id}
+        super().__init__(data, initial=present)
         field = self.fields["replaced_by"]
         assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 - declared as one
         field.queryset = AIModel.objects.live().exclude(pk=model.pk)

@@ -115,5 +115,5 @@ def _facts(price: Price | None) -> dict[str, object] | None:
         "offer": price.offer.name,
         "token_part": price.token_part,
         "per_million": format(price.per_million.normalize(), "f"),
-        "effective_from": price.effective_from.isoformat(),
+        "effective_from": price.effective_from,
     }

@@ -93,12 +93,10 @@ def model_detail(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
 
 
 def _detail(model: AIModel, deprecate_form: DeprecateForm | None = None) -> dict[str, Any]:
-    checks = publishing.checklist(model)
     return {
         "model": model,
         "offers": desk.offers_of(model),
-        "checks": checks,
-        "is_ready": all(check.is_done for check in checks),
+        "checks": publishing.checklist(model),
         "steps": publishing.ALLOWED[model.status],
         "deprecate_form": deprecate_form or DeprecateForm(model=model),
         "requests_last_day": desk.requests_last_day(model),
@@ -177,8 +175,12 @@ def model_deprecate(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @staff_required
 def model_retire(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
-    """Take a model off sale for good."""
-    publishing.retire(get_object_or_404(AIModel, pk=model_id), by=request.user)
+    """Take a model off sale for good, if its name was typed to be sure."""
+    model = get_object_or_404(showcase.all_models(), pk=model_id)
+    if request.POST.get("confirmation", "").strip() != model.slug:
+        messages.error(request, _("Nothing was changed: the name that was typed is another one."))
+        return redirect("staff:model-detail", model_id=model_id)
+    publishing.retire(model, by=request.user)
     messages.success(request, _("The model is retired; calls to it are refused."))
     return redirect("staff:model-detail", model_id=model_id)
 

@@ -49,7 +49,14 @@ def _chart() -> dict[str, Any]:
 
 def _context(request: HttpRequest) -> dict[str, Any]:
     prices = {"input_price": "0.40", "cached_price": "0.10", "output_price": "1.60"}
-    offer = {"name": "Atlas Large", "slug": "atlas-large", "publisher": "Steppe AI", "region": "KZ"}
+    offer = {
+        "name": "Atlas Large",
+        "slug": "atlas-large",
+        "api_name": "atlas-large",
+        "publisher": "Steppe AI",
+        "region": "Astana",
+        "context_window": 131_072,
+    }
     return {
         "balance": Money(Decimal("1240.5"), "EUR"),
         "request_cost": Money(Decimal("0.0000375"), "EUR"),
@@ -60,6 +67,12 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "samples": [
             {"name": "curl", "label": "curl", "code": "curl https://example.test/v1/models"},
             {"name": "python", "label": "Python", "code": "client.models.list()"},
+        ],
+        "checks": [
+            SimpleNamespace(title=_("Licence"), is_done=True, missing=""),
+            SimpleNamespace(
+                title=_("Prices"), is_done=False, missing=_("A price for output is missing.")
+            ),
         ],
         "steps": [
             SimpleNamespace(

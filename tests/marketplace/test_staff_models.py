@@ -274,13 +274,32 @@ def test_a_bad_announcement_is_named_and_changes_nothing(staff_client, mini, nov
 
 def test_what_is_retired_stays_retired(staff_client, mini):
     model = mini.model_version.model
-    staff_client.post(f"/staff/models/{model.pk}/retire/")
+    staff_client.post(f"/staff/models/{model.pk}/retire/", {"confirmation": "atlas-mini"})
 
     response = publish(staff_client, model)
 
     assert response.status_code in (409, 422)
     assert AIModel.objects.get(pk=model.pk).status == "retired"
     assert "atlas-mini" not in callable_names()
+
+
+@pytest.mark.parametrize("typed", ["", "atlas", "atlas-large"])
+def test_a_model_is_not_retired_by_a_slip(staff_client, mini, typed):
+    model = mini.model_version.model
+
+    staff_client.post(f"/staff/models/{model.pk}/retire/", {"confirmation": typed})
+
+    assert AIModel.objects.get(pk=model.pk).status == "published"
+
+
+def test_an_announcement_is_shown_when_it_is_to_be_changed(staff_client, mini):
+    model, large = mini.model_version.model, AIModel.objects.get(slug="atlas-large")
+    last_day = timezone.now().date() + timedelta(days=30)
+    deprecate(staff_client, model, retires_on=last_day.isoformat(), replaced_by=str(large.pk))
+
+    form = staff_client.get(f"/staff/models/{model.pk}/").context["deprecate_form"]
+
+    assert form.initial == {"retires_on": last_day, "replaced_by": large.pk}
 
 
 def test_models_are_found_by_name_and_state(staff_client, nova):
