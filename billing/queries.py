@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db.models import F, QuerySet, Sum
 
-from billing.models import AccountKind, CreditGrant, LedgerEntry, Order, RatedUsage, SpendBucket
+from billing.models import CreditGrant, LedgerEntry, Order, RatedUsage, SpendBucket
 from common.money import Money
 from metering.models import UsageEvent
 from metering.queries import Cut, Labels
@@ -32,8 +32,8 @@ class TokenBalance:
 class Balance:
     """Prepaid money and tokens.
 
-    ``settled`` is the ledger's. ``live`` is what a new request can draw on: usable grants without
-    what expired or was voided; what processes hold idle counts as available.
+    ``settled`` is what the ledger owes the organization. ``live`` is what a new request can draw on:
+    usable grants without what expired or was voided; what processes hold idle counts as available.
     """
 
     settled: Money
@@ -41,32 +41,32 @@ class Balance:
     token_balances: tuple[TokenBalance, ...]
 
 
-def ledger_balance(organization: Organization, kind: AccountKind, currency: str) -> Money:
-    """Return the account's sum; debits are positive."""
-    entries = LedgerEntry.objects.filter(
-        organization=organization, account__kind=kind, account__currency=currency
-    )
-    return Money(entries.aggregate(total=Sum("amount"))["total"] or ZERO, currency)
-
-
 def balance(organization: Organization, currency: str = "") -> Balance:
-    """Return what the organization has in this currency (its own, unless named)."""
+    """Return what the organization has in this currency (its own, unless named).
+
+    What is left of all grants of money, used or not, is what the ledger's prepaid account comes to:
+    both are written in one transaction. So nobody waits for the sum of every posting there ever was.
+    """
     currency = currency or organization.currency
-    grants = CreditGrant.objects.usable().filter(
-        organization=organization, wallet__currency=currency
-    )
-    money = grants.filter(unit=CreditGrant.Unit.MONEY).aggregate(left=Sum("remaining"))["left"]
+    grants = CreditGrant.objects.filter(organization=organization, wallet__currency=currency)
+    money = grants.filter(unit=CreditGrant.Unit.MONEY)
     tokens = (
-        grants.filter(unit=CreditGrant.Unit.TOKENS)
+        grants.usable()
+        .filter(unit=CreditGrant.Unit.TOKENS)
         .values(name=F("token_class__name"))
         .annotate(left=Sum("remaining"))
         .order_by("name")
     )
     return Balance(
-        settled=-ledger_balance(organization, AccountKind.CUSTOMER_PREPAID, currency),
-        live=Money(money or ZERO, currency),
+        settled=Money(_left(money), currency),
+        live=Money(_left(money.usable()), currency),
         token_balances=tuple(TokenBalance(row["name"], row["left"]) for row in tokens),
     )
+
+
+def _left(grants: QuerySet[CreditGrant, CreditGrant]) -> Decimal:
+    left: Decimal | None = grants.aggregate(left=Sum("remaining"))["left"]
+    return left or ZERO
 
 
 def grants(organization: Organization) -> QuerySet[CreditGrant, CreditGrant]:
