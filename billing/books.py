@@ -19,6 +19,7 @@ KINDS: dict[str, StrOrPromise] = {
     "expiry": _("Credit expired"),
     "void": _("Credit taken back"),
     "invoice": _("Invoice written"),
+    "refund": _("Payment given back"),
 }
 
 

@@ -32,17 +32,29 @@ class CheckoutSession:
     is_expired: bool
     amount: Money
     payment_reference: str
+    #: What of it was given back meanwhile.
+    refunded: Money
+
+    @property
+    def is_refunded(self) -> bool:
+        """Whether all of it was given back."""
+        return bool(self.refunded) and not self.refunded < self.amount
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentEvent:
-    """Something the provider says has happened; ``session_id`` is empty where it is not ours."""
+    """Something the provider says has happened, about a session, or a payment that one led to.
+
+    Both are empty where it cannot change an order.
+    """
 
     event_id: str
     type: str
     object_id: str
-    session_id: str
     happened_at: datetime
+    session_id: str = ""
+    payment_reference: str = ""
+    is_dispute: bool = False
 
 
 class PaymentProvider(Protocol):
@@ -51,8 +63,11 @@ class PaymentProvider(Protocol):
     def open_checkout(self, request: CheckoutRequest) -> CheckoutSession:
         """Open one payment page per order; asked again, return the same page."""
 
-    def session(self, session_id: str) -> CheckoutSession:
-        """Return the session as it stands now."""
+    def session(self, session_id: str) -> CheckoutSession | None:
+        """Return the session as it stands now; None where the account has no such session."""
+
+    def session_of(self, payment_reference: str) -> CheckoutSession | None:
+        """Return the session that led to the payment, as it stands now."""
 
     def verified(self, body: bytes, signature: str) -> PaymentEvent:
         """Return the event in a delivery whose signature holds, or raise ``UntrustedDelivery``."""

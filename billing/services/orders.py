@@ -9,17 +9,18 @@ from datetime import timedelta
 
 import structlog
 from django.conf import settings
-from django.db import IntegrityError
+from django.db import DatabaseError, IntegrityError
 from django.urls import reverse
 from django.utils import timezone
 
-from billing.models import Order, StripeEvent
+from billing.models import AccountKind, CreditGrant, Order, StripeEvent
 from billing.payments.errors import PaymentMismatch
 from billing.payments.provider import CheckoutRequest, CheckoutSession, PaymentEvent
 from billing.payments.stripe.provider import StripeProvider
-from billing.services import credits, invoicing
+from billing.services import credits, invoicing, ledger
+from billing.services.ledger import Posting
 from common.database import atomic, service
-from common.errors import NotFound
+from common.errors import DomainError, NotFound
 from common.money import round_to_minor
 from marketplace.models import Bundle
 from tenants.models import Organization, User
@@ -111,16 +112,23 @@ def handle(event: PaymentEvent) -> bool:
     with service():
         if StripeEvent.objects.filter(pk=event.event_id).exists():
             return False
-    session = provider.session(event.session_id) if event.session_id else None
+    session = _session_of(event)
     with service():
-        if not _remember(event):
+        if not _remember(event, is_handled=session is not None):
             return False
         if session is not None:
-            _settle(session)
+            _act(event, session)
     return True
 
 
-def _remember(event: PaymentEvent) -> bool:
+def _session_of(event: PaymentEvent) -> CheckoutSession | None:
+    """Return the session that the event is about, as it stands now."""
+    if event.session_id:
+        return provider.session(event.session_id)
+    return provider.session_of(event.payment_reference) if event.payment_reference else None
+
+
+def _remember(event: PaymentEvent, *, is_handled: bool) -> bool:
     try:
         with atomic():
             StripeEvent.objects.create(
@@ -128,26 +136,65 @@ def _remember(event: PaymentEvent) -> bool:
                 type=event.type[:100],
                 object_id=event.object_id,
                 happened_at=event.happened_at,
-                is_handled=bool(event.session_id),
+                is_handled=is_handled,
             )
     except IntegrityError:
         return False
     return True
 
 
-def fulfil(session_id: str) -> Order | None:
-    """Grant what a paid session bought, exactly once; an unpaid session grants nothing."""
-    session = provider.session(session_id)
-    with service():
-        return _settle(session)
-
-
-def _settle(session: CheckoutSession) -> Order | None:
+def _act(event: PaymentEvent, session: CheckoutSession) -> None:
+    """Bring the order to where its session stands, and tell people what only they can settle."""
     order = _order_of(session)
     if order is None:
         log.warning("payment_without_order", session=session.session_id)
+        return
+    try:
+        with atomic():
+            _settle(order, session)
+    except PaymentMismatch:
+        # Trying again would not help: the event is kept, and the order waits for people.
+        _tell(order, session, "order.payment_mismatch")
+        return
+    if event.is_dispute:
+        _tell(order, session, "order.disputed")
+    elif session.refunded and not session.is_refunded:
+        _tell(order, session, "order.partly_refunded")
+
+
+def _tell(order: Order, session: CheckoutSession, action: str) -> None:
+    log.error(action, order=str(order.pk), session=session.session_id)
+    audit.record(
+        organization=order.organization,
+        actor=None,
+        action=action,
+        target=order,
+        after={
+            "session": session.session_id,
+            "amount": str(session.amount.amount),
+            "refunded": str(session.refunded.amount),
+            "currency": session.amount.currency,
+        },
+    )
+
+
+def fulfil(session_id: str) -> Order | None:
+    """Grant what a paid session bought, exactly once; an unpaid session grants nothing."""
+    session = provider.session(session_id)
+    if session is None:
         return None
-    if order.status in (Order.Status.PAID, Order.Status.REFUNDED):
+    with service():
+        order = _order_of(session)
+        return _settle(order, session) if order else None
+
+
+def _settle(order: Order, session: CheckoutSession) -> Order:
+    """Move the locked order to where its session stands; what is behind it already stays."""
+    if order.status == Order.Status.REFUNDED:
+        return order
+    if session.is_refunded:
+        return _refund(order)
+    if order.status == Order.Status.PAID:
         return order
     if session.is_paid:
         return _pay(order, session)
@@ -188,6 +235,28 @@ def _pay(order: Order, session: CheckoutSession) -> Order:
     return order
 
 
+def _refund(order: Order) -> Order:
+    """Take back what is left of what the order granted: its money went back out."""
+    was_paid = order.status == Order.Status.PAID
+    _move(order, Order.Status.REFUNDED)
+    if not was_paid:
+        return order
+    given = CreditGrant.objects.get(organization=order.organization, source_key=f"order:{order.pk}")
+    returned = credits.void(given, by=None, refunded=True)
+    # What was used of it is a loss of ours; the tax on all of it goes back too.
+    ledger.book(
+        order.organization,
+        key=f"refund:{order.pk}",
+        kind="refund",
+        postings=[
+            Posting(AccountKind.PAYMENTS_CLEARING, order.currency, returned - order.total),
+            Posting(AccountKind.TAX, order.currency, order.tax),
+            Posting(AccountKind.ADJUSTMENTS, order.currency, order.net - returned),
+        ],
+    )
+    return order
+
+
 def _move(order: Order, status: Order.Status) -> None:
     before = order.status
     order.status = status
@@ -218,7 +287,16 @@ def get(organization: Organization, order_id: uuid.UUID) -> Order:
     return order
 
 
-def reconcile(*, days: int = 3) -> int:
+def reconcile(*, days: int = 7) -> int:
     """Act on every event of the last days that never reached us; return how many there were."""
     found = provider.recent_events(timezone.now() - timedelta(days=days))
-    return sum(handle(event) for event in found)
+    return sum(_tried(event) for event in found)
+
+
+def _tried(event: PaymentEvent) -> bool:
+    """Act on an event; one in trouble is tried again next time and does not hide the others."""
+    try:
+        return handle(event)
+    except (DomainError, DatabaseError) as error:
+        log.exception("payment_event_put_off", event_id=event.event_id, reason=repr(error))
+        return False

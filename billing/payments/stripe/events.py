@@ -8,13 +8,16 @@ from typing import Any
 from billing.payments.provider import CheckoutSession, PaymentEvent
 from common.money import Money, minor_digits
 
-#: The events that can change an order; all others are recorded and nothing more.
 SESSION_EVENTS = (
     "checkout.session.completed",
     "checkout.session.async_payment_succeeded",
     "checkout.session.async_payment_failed",
     "checkout.session.expired",
 )
+DISPUTED = "charge.dispute.created"
+PAYMENT_EVENTS = ("charge.refunded", DISPUTED)
+#: The events that can change an order; all others are recorded and nothing more.
+ORDER_EVENTS = SESSION_EVENTS + PAYMENT_EVENTS
 
 
 def to_minor(money: Money) -> int:
@@ -32,26 +35,34 @@ def from_minor(units: int, currency: str) -> Money:
 
 
 def session(given: Mapping[str, Any]) -> CheckoutSession:
-    """Read a checkout session."""
+    """Read a checkout session, with its payment and charge where they come along."""
+    currency = given.get("currency") or ""
+    payment = given.get("payment_intent") or ""
+    charge = payment.get("latest_charge") if isinstance(payment, Mapping) else None
+    refunded = charge.get("amount_refunded") if isinstance(charge, Mapping) else 0
     return CheckoutSession(
         session_id=given["id"],
         order_id=given.get("client_reference_id") or "",
         url=given.get("url") or "",
         is_paid=given.get("payment_status") == "paid",
         is_expired=given.get("status") == "expired",
-        amount=from_minor(given.get("amount_total") or 0, given.get("currency") or ""),
-        payment_reference=str(given.get("payment_intent") or ""),
+        amount=from_minor(given.get("amount_total") or 0, currency),
+        payment_reference=str(payment["id"] if isinstance(payment, Mapping) else payment),
+        refunded=from_minor(refunded or 0, currency),
     )
 
 
 def event(given: Mapping[str, Any]) -> PaymentEvent:
     """Read an event's envelope; what it carries is only a hint of what to fetch."""
     subject = given["data"]["object"]
-    object_id = str(subject.get("id") or "")
+    object_id, kind = str(subject.get("id") or ""), given["type"]
+    payment = str(subject.get("payment_intent") or "")
     return PaymentEvent(
         event_id=given["id"],
-        type=given["type"],
+        type=kind,
         object_id=object_id,
-        session_id=object_id if given["type"] in SESSION_EVENTS else "",
         happened_at=datetime.fromtimestamp(given["created"], UTC),
+        session_id=object_id if kind in SESSION_EVENTS else "",
+        payment_reference=payment if kind in PAYMENT_EVENTS else "",
+        is_dispute=kind == DISPUTED,
     )

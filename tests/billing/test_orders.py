@@ -1,0 +1,388 @@
+"""Selling bundles over a loopback Stripe: whatever it says, in whatever order, counts once."""
+
+import hashlib
+import hmac
+import json
+import threading
+import time
+import uuid
+from decimal import Decimal
+
+import pytest
+from django.db import connections
+
+from billing.models import CreditGrant, Invoice, LedgerEntry, Order, StripeEvent
+from billing.payments.errors import PaymentMismatch, PaymentUnavailable
+from billing.services import orders
+from common.database import service
+from marketplace import demo
+from marketplace.models import Bundle
+from tenants.models import AuditEntry
+from tests.billing.loopback.driver import API_KEY, SECRET, Loopback
+
+HOOK = "/webhooks/stripe/"
+
+
+@pytest.fixture(scope="session")
+def silent_stripe(tmp_path_factory):
+    """A Stripe that delivers nothing by itself."""
+    server = Loopback(tmp_path_factory.mktemp("silent-stripe")).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def stripe(silent_stripe, settings):
+    """The same, empty, and the one that our settings name."""
+    silent_stripe.control("reset")
+    settings.STRIPE_API_BASE = silent_stripe.url
+    settings.STRIPE_API_KEY, settings.STRIPE_WEBHOOK_SECRET = API_KEY, SECRET
+    return silent_stripe
+
+
+@pytest.fixture
+def bundle(db):
+    demo.seed()
+    with service():
+        return Bundle.objects.filter(currency="EUR", grant_unit="money").first()
+
+
+@pytest.fixture
+def order(stripe, acme, alice, bundle):
+    """Acme's order, with its payment page open."""
+    return orders.start(acme, bundle, by=alice, operation_key=str(uuid.uuid4()))
+
+
+@pytest.fixture
+def deliver(client):
+    """Deliver an event, or a body, to our address."""
+
+    def deliver(event, secret=SECRET, at=None, signature=None):
+        body = event if isinstance(event, bytes) else json.dumps(event.to_dict()).encode()
+        moment = int(at if at is not None else time.time())
+        signed = hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256)
+        header = signature if signature is not None else f"t={moment},v1={signed.hexdigest()}"
+        return client.post(
+            HOOK, body, content_type="application/json", headers={"stripe-signature": header}
+        )
+
+    return deliver
+
+
+def pay(stripe, order):
+    """Pay the order's page."""
+    stripe.control(f"checkout/sessions/{order.session_id}/pay")
+
+
+def event_of(stripe, kind):
+    """Return the newest event of a type."""
+    return stripe.client.v1.events.list({"type": kind, "limit": 1}).data[0]
+
+
+def completed(stripe):
+    return event_of(stripe, "checkout.session.completed")
+
+
+def standing(order):
+    """Return the order's state, its grants, its invoices and what the ledger sums up to."""
+    with service():
+        return (
+            Order.objects.get(pk=order.pk).status,
+            CreditGrant.objects.filter(source_key=f"order:{order.pk}", voided_at=None).count(),
+            Invoice.objects.filter(order=order).count(),
+            sum((entry.amount for entry in LedgerEntry.objects.all()), Decimal(0)),
+        )
+
+
+def books():
+    with service():
+        rows = LedgerEntry.objects.values_list("account__kind", "amount")
+        sums = {}
+        for kind, amount in rows:
+            sums[kind] = sums.get(kind, Decimal(0)) + amount
+    return {kind: amount for kind, amount in sums.items() if amount}
+
+
+def at_once(work, count):
+    """Do the work in so many threads at once; return the answers."""
+    answers, gate = [], threading.Barrier(count)
+
+    def one():
+        gate.wait()
+        answers.append(work())
+        connections.close_all()
+
+    threads = [threading.Thread(target=one) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+NOTHING = ("pending", 0, 0, 0)
+PAID = ("paid", 1, 1, 0)
+
+
+def test_a_paid_order_is_granted_and_invoiced(stripe, order, deliver):
+    pay(stripe, order)
+
+    reply = deliver(completed(stripe))
+
+    assert (reply.status_code, reply.json()) == (200, {"new": True})
+    assert standing(order) == PAID
+    order.refresh_from_db(using="service")
+    assert books() == {
+        "payments_clearing": order.total,
+        "tax": -order.tax,
+        "customer_prepaid": -order.grant_quantity,
+    } | (
+        {"adjustments": order.grant_quantity - order.net}
+        if order.grant_quantity != order.net
+        else {}
+    )
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"signature": ""},
+        {"signature": "t=1,v1=00"},
+        {"signature": "nonsense"},
+        {"signature": "t=x,v1=\x7f"},
+        {"secret": "whsec_other"},
+        {"secret": ""},
+        {"at": time.time() - 301},
+        {"at": 0},
+    ],
+)
+def test_a_delivery_nobody_signed_now_is_refused(stripe, order, deliver, facts):
+    pay(stripe, order)
+
+    reply = deliver(completed(stripe), **facts)
+
+    assert (reply.status_code, reply.json()["code"]) == (400, "untrusted_delivery")
+    assert standing(order) == NOTHING
+    with service():
+        assert StripeEvent.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{}", b"null", b"\xff", b'{"id": "evt_1"}', b'{"data": 5, "id": "e"}']
+)
+def test_a_signed_body_that_is_no_event_is_refused(stripe, db, deliver, body):
+    assert deliver(body).status_code == 400
+
+
+def test_a_large_delivery_is_refused(stripe, db, deliver):
+    assert deliver(b" " * 3_000_000).status_code in (400, 413)
+
+
+def test_the_secret_must_be_there(stripe, order, deliver, settings):
+    settings.STRIPE_WEBHOOK_SECRET = ""
+    pay(stripe, order)
+
+    assert deliver(completed(stripe), secret="").status_code == 400
+    assert standing(order) == NOTHING
+
+
+@pytest.mark.parametrize("method", ["get", "put", "delete"])
+def test_the_address_takes_posts_alone(client, db, method):
+    assert getattr(client, method)(HOOK).status_code == 405
+
+
+def test_an_event_nobody_knows_is_kept_and_changes_nothing(stripe, order, deliver):
+    thing = {"object": "gift_card", "id": "g"}
+    stripe.control("events", type="gift_card.melted", object=thing)
+
+    replies = [deliver(event_of(stripe, "gift_card.melted")) for _ in range(2)]
+
+    assert [reply.json() for reply in replies] == [{"new": True}, {"new": False}]
+    assert standing(order) == NOTHING
+
+
+def test_stripe_may_deliver_the_same_event_many_times_at_once(stripe, order, client):
+    pay(stripe, order)
+    found = orders.provider.recent_events(order.created_at)
+    (event,) = [each for each in found if each.type == "checkout.session.completed"]
+
+    answers = at_once(lambda: orders.handle(event), 6)
+
+    assert sorted(answers) == [False] * 5 + [True]
+    assert standing(order) == PAID
+
+
+def test_webhook_page_and_sweep_at_once_grant_once(stripe, order):
+    pay(stripe, order)
+    turns = iter([orders.reconcile, lambda: orders.fulfil(order.session_id)] * 3)
+
+    def act():
+        return next(turns)()
+
+    at_once(act, 6)
+
+    assert standing(order) == PAID
+
+
+def test_a_session_of_another_account_is_passed_over(stripe, order, deliver):
+    pay(stripe, order)
+    event = completed(stripe).to_dict()
+    event["id"], event["data"]["object"]["id"] = "evt_foreign", "cs_test_foreign"
+
+    reply = deliver(json.dumps(event).encode())
+
+    assert reply.status_code == 200
+    assert standing(order) == NOTHING
+
+
+def test_a_session_that_names_no_order_of_ours_is_passed_over(stripe, order, deliver):
+    session = stripe.session(client_reference_id=str(uuid.uuid4()))
+    stripe.control(f"checkout/sessions/{session.id}/pay")
+
+    assert deliver(completed(stripe)).status_code == 200
+    assert standing(order) == NOTHING
+
+
+def test_an_amount_that_is_not_the_orders_grants_nothing_and_is_told(stripe, order, deliver):
+    session = stripe.session(client_reference_id=str(order.pk))
+    stripe.control(f"checkout/sessions/{session.id}/pay")
+
+    replies = [deliver(completed(stripe)) for _ in range(2)]
+
+    assert [reply.status_code for reply in replies] == [200, 200]
+    assert standing(order) == NOTHING
+    with service():
+        entry = AuditEntry.objects.get(action="order.payment_mismatch")
+    assert entry.after["session"] == session.id
+    with pytest.raises(PaymentMismatch):
+        orders.fulfil(session.id)
+
+
+def test_a_lost_webhook_is_found_by_the_sweep(stripe, order):
+    pay(stripe, order)
+
+    assert orders.reconcile() >= 1
+    assert standing(order) == PAID
+    assert orders.reconcile() == 0
+
+
+def test_one_event_in_trouble_does_not_hide_the_others_from_the_sweep(
+    stripe, order, acme, alice, bundle
+):
+    pay(stripe, order)
+    broken = orders.start(acme, bundle, by=alice, operation_key="broken")
+    session = stripe.session(client_reference_id=str(broken.pk))
+    stripe.control(f"checkout/sessions/{session.id}/pay")
+
+    orders.reconcile()
+
+    assert standing(order) == PAID
+    assert standing(broken)[:3] == ("pending", 0, 0)
+
+
+def test_a_delivery_while_stripe_is_away_is_tried_again(stripe, order, deliver, settings):
+    pay(stripe, order)
+    event = completed(stripe)
+    settings.STRIPE_API_BASE = "http://127.0.0.1:9"
+
+    assert deliver(event).status_code == 503
+
+    settings.STRIPE_API_BASE = stripe.url
+    assert deliver(event).json() == {"new": True}
+    assert standing(order) == PAID
+
+
+def test_a_second_click_leads_to_the_same_page(stripe, acme, alice, bundle):
+    key = str(uuid.uuid4())
+
+    found = at_once(lambda: orders.start(acme, bundle, by=alice, operation_key=key), 3)
+    found.append(orders.start(acme, bundle, by=alice, operation_key=key))
+
+    assert len({each.pk for each in found}) == 1
+    assert len({each.checkout_url for each in found if each.checkout_url}) == 1
+    assert len(stripe.client.v1.checkout.sessions.list().data) == 1
+
+
+def test_an_expired_page_expires_its_order(stripe, order, deliver):
+    stripe.control(f"checkout/sessions/{order.session_id}/expire")
+
+    deliver(event_of(stripe, "checkout.session.expired"))
+
+    assert standing(order) == ("expired", 0, 0, 0)
+
+
+def test_a_page_that_cannot_be_opened_leaves_an_order_that_can_be_tried_again(
+    stripe, acme, alice, bundle, settings
+):
+    settings.STRIPE_API_BASE = "http://127.0.0.1:9"
+    with pytest.raises(PaymentUnavailable):
+        orders.start(acme, bundle, by=alice, operation_key="again")
+    settings.STRIPE_API_BASE = stripe.url
+
+    order = orders.start(acme, bundle, by=alice, operation_key="again")
+
+    assert order.checkout_url
+    with service():
+        assert Order.objects.count() == 1
+
+
+def refund(stripe, order, **facts):
+    """Give the money of an order back at Stripe."""
+    session = stripe.client.v1.checkout.sessions.retrieve(order.session_id)
+    stripe.client.v1.refunds.create({"payment_intent": session.payment_intent, **facts})
+
+
+def test_a_refund_takes_the_credit_back(stripe, order, deliver):
+    pay(stripe, order)
+    deliver(completed(stripe))
+    refund(stripe, order)
+
+    replies = [deliver(event_of(stripe, "charge.refunded")) for _ in range(2)]
+
+    assert [reply.json() for reply in replies] == [{"new": True}, {"new": False}]
+    assert standing(order) == ("refunded", 0, 1, 0)
+    assert books() == {}
+
+
+def test_a_refund_that_is_told_before_the_payment_grants_nothing(stripe, order, deliver):
+    pay(stripe, order)
+    refund(stripe, order)
+
+    deliver(event_of(stripe, "charge.refunded"))
+    deliver(completed(stripe))
+
+    assert standing(order) == ("refunded", 0, 0, 0)
+
+
+def test_a_payment_that_was_given_back_meanwhile_grants_nothing(stripe, order, deliver):
+    pay(stripe, order)
+    refund(stripe, order)
+
+    deliver(completed(stripe))
+
+    assert standing(order)[:2] == ("refunded", 0)
+
+
+def test_a_part_that_is_given_back_is_left_to_people(stripe, order, deliver):
+    pay(stripe, order)
+    deliver(completed(stripe))
+    refund(stripe, order, amount=100)
+
+    deliver(event_of(stripe, "charge.refunded"))
+
+    assert standing(order) == PAID
+    with service():
+        assert AuditEntry.objects.filter(action="order.partly_refunded").count() == 1
+
+
+def test_a_dispute_is_told(stripe, order, deliver):
+    pay(stripe, order)
+    deliver(completed(stripe))
+    session = stripe.client.v1.checkout.sessions.retrieve(order.session_id)
+    stripe.control("disputes", payment_intent=session.payment_intent)
+
+    deliver(event_of(stripe, "charge.dispute.created"))
+
+    assert standing(order) == PAID
+    with service():
+        assert AuditEntry.objects.filter(action="order.disputed").count() == 1
