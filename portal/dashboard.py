@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from django.utils import timezone
 
 from billing import queries as billing
+from common.money import Money
 from metering import queries as metering
 from metering.queries import Cut, Usage
 from portal import attention, finances, onboarding
@@ -43,13 +44,18 @@ class Dashboard:
 def state(organization: Organization) -> str:
     """Return a word that changes when usage or credit does; the scope must be open."""
     live = billing.balances([organization])[organization.pk]
-    return f"{metering.newest(organization)}:{live.amount.normalize():f}"
+    return _state(metering.newest(organization), live)
+
+
+def _state(newest: str, live: Money) -> str:
+    return f"{newest}:{live.amount.normalize():f}"
 
 
 def build(membership: Membership, person: User) -> Dashboard:
     """Put the answer together; the organization's scope must be open."""
     organization, now = membership.organization, timezone.now()
-    present = state(organization)
+    # Before all that is shown: what comes meanwhile is news to the open page.
+    newest = metering.newest(organization)
     money = finances.of(organization)
     last_day = metering.total(Cut(organization, now - ONE_DAY, now))
     today = now.astimezone(ZoneInfo(organization.time_zone)).date()
@@ -64,6 +70,6 @@ def build(membership: Membership, person: User) -> Dashboard:
         next_step=onboarding.following(steps),
         chart=charts.draw(days, charts.tokens(cut, "model"), {}),
         requests=lines(metering.requests(cut, limit=LATEST)),
-        is_new=not metering.has_usage(organization),
-        state=present,
+        is_new=not any(step.name == "first-call" and step.is_done for step in steps),
+        state=_state(newest, money.live),
     )
