@@ -10,14 +10,21 @@ from django.db.migrations.operations import CreateModel, RunSQL
 
 from tenants.rls import APP_ROLE, SERVICE_ROLE
 
-#: ``metering_make_partitions`` lets the service role add months without owning the tables.
-MAKE_PARTITIONS = f"""
-CREATE FUNCTION metering_close_partition(partition text) RETURNS void
+#: A partition's rows are guarded by the triggers of its table; against TRUNCATE it needs its own.
+CLOSE_PARTITION = f"""
+CREATE OR REPLACE FUNCTION metering_close_partition(partition text) RETURNS void
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
     EXECUTE format('REVOKE ALL ON %I FROM {APP_ROLE}', partition);
     EXECUTE format('REVOKE UPDATE, DELETE, TRUNCATE ON %I FROM {SERVICE_ROLE}', partition);
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER is_never_emptied BEFORE TRUNCATE ON %I'
+        ' FOR EACH STATEMENT EXECUTE FUNCTION tenants_refuse_change()', partition);
 END $$;
+"""
+#: ``metering_make_partitions`` lets the service role add months without owning the tables.
+MAKE_PARTITIONS = f"""
+{CLOSE_PARTITION}
 REVOKE ALL ON FUNCTION metering_close_partition FROM PUBLIC;
 
 CREATE FUNCTION metering_make_partitions(parent text, months integer) RETURNS integer

@@ -61,8 +61,9 @@ def _organization(name: str, owner: User, kind: str) -> tuple[Organization, str]
         organization = Organization.objects.filter(name=name, is_demo=True).first()
     if organization is None:
         organization = organizations.found(name=name, owner=owner, **facts)
-    with scope(organization):
+    with service():
         _give_credit(organization)
+    with scope(organization):
         return organization, _key(organization, owner)
 
 
