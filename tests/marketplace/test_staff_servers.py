@@ -5,7 +5,9 @@ from django.db import connections
 
 from common.database import service
 from marketplace import queries
+from marketplace.errors import RouteElsewhere
 from marketplace.models import Reachability, Route, Upstream
+from marketplace.services import catalogue
 from tenants.models import AuditEntry, Region
 
 SECRET = "sk-of-the-engine"
@@ -147,7 +149,7 @@ def test_a_server_is_asked_with_its_credential_and_says_what_it_serves(
         (200, b'{"data": 5}', Reachability.BROKEN),
         (200, b'{"data": ["x"]}', Reachability.BROKEN),
         (200, b"[" * 100_000, Reachability.BROKEN),
-        (200, b"x" * 1_100_000, Reachability.BROKEN),
+        (200, b'{"data": []' + b" " * 1_100_000 + b"}", Reachability.BROKEN),
     ],
 )
 def test_an_answer_that_is_none_is_told_as_such(staff_client, engine, server, status, raw, found):
@@ -244,6 +246,17 @@ def test_a_route_never_leads_out_of_the_region(staff_client, facts, mini):
 
     assert response.status_code == 422
     assert "upstream" in response.context["route_form"].errors
+    assert mini.routes.count() == 1
+
+
+def test_no_program_routes_out_of_the_region_either(staff_client, facts, mini):
+    staff_client.post("/staff/regions/new/", REGION)
+    staff_client.post("/staff/servers/new/", {**facts, "region": "kz-astana"})
+    abroad = Upstream.objects.get(name="Second engine")
+
+    with pytest.raises(RouteElsewhere), service():
+        catalogue.add_route(mini, {"upstream": abroad, "upstream_model": "mini-b"}, by=None)
+
     assert mini.routes.count() == 1
 
 
