@@ -6,7 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 ENGINES := .venv-engines
 WORKERS ?= 2
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
+# Tests that share something expensive, such as a whole running Tessera, stay on one worker.
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 # Stamp files remember for which lock file something was installed.
 STAMPS := .stamps

@@ -17,7 +17,7 @@ django.setup()
 # before this file has named the worker's own database.
 del os.environ["DJANGO_SETTINGS_MODULE"]
 
-pytest_plugins = ["tests.support.world", "tests.support.people"]
+pytest_plugins = ["tests.support.world", "tests.support.people", "tests.support.browser"]
 
 
 @pytest.hookimpl(tryfirst=True)

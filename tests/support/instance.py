@@ -32,12 +32,13 @@ class Instance:
             for name, value in os.environ.items()
             if name not in (*REPLACEMENTS, *SETTINGS, "DEMO", "DJANGO_SETTINGS_MODULE")
         }
+        self.environment = {**inherited, **own}
         self.lines = []
         self.started = time.monotonic()
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "up"],
             cwd=ROOT,
-            env={**inherited, **own},
+            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

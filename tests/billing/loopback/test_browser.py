@@ -1,23 +1,12 @@
 """The payment page in Chromium: paid by keyboard and pointer, readable by everyone."""
 
-from pathlib import Path
-
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
-from tests.billing.loopback.driver import ROOT, line
+from tests.billing.loopback.driver import line
+from tests.support.browser import accessibility_problems
 
-AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 SIZES = {"desktop": (1280, 800), "phone": (375, 740), "narrow": (320, 640)}
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -42,14 +31,6 @@ def open_session(loopback, shop):
         return loopback.session(**addresses, cancel_url=f"{shop.origin}/back", **changes)
 
     return begin
-
-
-def accessibility_problems(page):
-    """Return what axe-core finds, run beside the page so that its policy stays as it is."""
-    script = Path(AXE).read_text(encoding="utf-8")
-    page.evaluate(f"() => {{ {script}; window.axe = axe; }}")
-    found = page.evaluate("() => axe.run()")
-    return [(problem["id"], problem["nodes"][0]["html"]) for problem in found["violations"]]
 
 
 def test_a_payer_pays_with_the_prefilled_card(open_session, loopback, browser, shop):

@@ -1,0 +1,38 @@
+"""Who is signed in already."""
+
+import pytest
+
+from tests.journeys import steps
+
+
+@pytest.fixture
+def signed_in(site, window):
+    """Open a window for a person of the demo; each signs in once per run."""
+
+    def begin(email, **options):
+        page = window(storage_state=site.sessions.get(email), **options)
+        if email not in site.sessions:
+            steps.sign_in(page, email, site.demo["password"])
+            site.sessions[email] = page.context.storage_state()
+        return page
+
+    return begin
+
+
+@pytest.fixture
+def desk(site, signed_in):
+    """Open the operator's desk for the demo's member of staff."""
+
+    def begin(**options):
+        staff = site.demo["staff"]
+        page = signed_in(staff["email"], **options)
+        page.goto("/staff/")
+        if page.get_by_label("Code").count():
+            page.get_by_label("Code").fill(steps.totp(staff["totp_secret"]))
+            page.get_by_role("button", name="Sign in", exact=True).click()
+            page.wait_for_url("**/")
+            site.sessions[staff["email"]] = page.context.storage_state()
+            page.goto("/staff/")
+        return page
+
+    return begin

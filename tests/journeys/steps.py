@@ -1,0 +1,171 @@
+"""What people do again and again, in the words of the pages."""
+
+import base64
+import hashlib
+import hmac
+import re
+import struct
+import time
+
+from playwright.sync_api import expect
+
+PASSWORD = "correct horse battery"  # what every person of the journeys types
+STEP = 30
+
+
+def read_mail(page, email, pattern):
+    """Return what the pattern finds in the newest message to the address that has it."""
+    mailbox = page.context.new_page()
+    mailbox.goto(f"/mailbox/?to={email}")
+    text = mailbox.get_by_role("article").filter(has_text=pattern).first.inner_text()
+    mailbox.close()
+    return pattern.search(text)[0]
+
+
+def code_for(page, email):
+    """Return the code that was sent to the address."""
+    return read_mail(page, email, re.compile(r"\b[A-Z]{4}-[A-Z]{4}\b"))
+
+
+def link_for(page, email):
+    """Return the invitation's link that was sent to the address."""
+    return read_mail(page, email, re.compile(r"https?://\S+/invitations/\S+"))
+
+
+def confirm_address(page, email):
+    """Type the code that was sent to the address."""
+    page.get_by_label("Code").fill(code_for(page, email))
+    page.get_by_role("button", name="Confirm").click()
+
+
+def sign_up(page, email):
+    """Make an account with a password."""
+    page.goto("/accounts/signup/")
+    fill_sign_up(page, email)
+
+
+def fill_sign_up(page, email):
+    """Fill the form that asks for an address and a password, and confirm the address."""
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Continue").click()
+    confirm_address(page, email)
+
+
+def plug_in_authenticator(page):
+    """Give the window a device that makes passkeys and always confirms them."""
+    facts = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    device = page.context.new_cdp_session(page)
+    device.send("WebAuthn.enable")
+    device.send("WebAuthn.addVirtualAuthenticator", {"options": facts})
+
+
+def sign_up_by_passkey(page, email):
+    """Make an account with the window's authenticator."""
+    page.goto("/accounts/signup/passkey/")
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_role("button", name="Continue").click()
+    confirm_address(page, email)
+    page.get_by_label("Name").fill("Laptop")
+    page.get_by_role("button", name="Create passkey").click()
+    page.wait_for_url("**/organizations/**")
+
+
+def open_menu(page, name):
+    """Open a menu by what its button says."""
+    page.locator("summary").filter(has_text=name).click()
+
+
+def sign_out(page):
+    """Sign out through the menu."""
+    open_menu(page, "Your account")
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/")
+
+
+def found(page, name):
+    """Found an organization on the page that asks for it; return its part of the address."""
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Country").select_option("FR")
+    page.get_by_role("button", name="Create organization").click()
+    page.wait_for_url("**/onboarding/")
+    return page.url.split("/")[-3]
+
+
+def sign_in(page, email, password=PASSWORD):
+    """Sign in with a password."""
+    page.goto("/accounts/login/")
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_label("Password")).to_have_count(0)
+
+
+def buy(page, slug, bundle):
+    """Buy a bundle and pay with the test card that stands on the payment page already."""
+    page.goto(f"/o/{slug}/billing/bundles/")
+    page.get_by_role("button", name=re.compile(f"^Pay .*{bundle}$")).click()
+    page.get_by_label("Name on card").fill("Ann")
+    page.get_by_role("button", name=re.compile("^Pay ")).click()
+    page.wait_for_url("**/billing/orders/**")
+    expect(page.get_by_text("Paid; your credit is ready")).to_be_visible()
+
+
+def make_key(page, slug, name):
+    """Make a key, stay on the page that shows it once, and return its text."""
+    page.goto(f"/o/{slug}/keys/new/")
+    page.get_by_role("textbox", name="Name").fill(name)
+    page.get_by_role("button", name="Create key").click()
+    return page.locator("#new-key").inner_text()
+
+
+def invite(page, slug, email, role):
+    """Invite an address from the members' page."""
+    page.goto(f"/o/{slug}/members/")
+    page.get_by_role("link", name="Invite somebody").click()
+    page.get_by_role("textbox", name="E-mail address").fill(email)
+    page.get_by_role("radio", name=f"{role}:").check()
+    page.get_by_role("button", name="Send invitation").click()
+    expect(page.get_by_text(f"Invitation sent to {email}")).to_be_visible()
+
+
+def sign_in_by_code(page, email):
+    """Sign in with a code from the mailbox."""
+    page.goto("/accounts/login/code/")
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_role("button", name="Send the code").click()
+    confirm_address(page, email)
+    expect(page.get_by_label("Code")).to_have_count(0)
+
+
+def confirm_password(page):
+    """Type the password once more, as changes of how one signs in ask for it."""
+    page.goto("/accounts/reauthenticate/")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Confirm").click()
+    page.wait_for_url("**/o/**")
+
+
+def set_up_app(page):
+    """Set up an authenticator app on the page that shows its secret; return the secret."""
+    secret = page.locator("#authenticator_secret").inner_text()
+    page.get_by_label("Code").fill(totp(secret))
+    page.get_by_role("button", name="Turn on").click()
+    expect(page.get_by_role("button", name="Turn on")).to_have_count(0)
+    return secret
+
+
+def totp(secret):
+    """Return the code that an authenticator app shows now (RFC 6238)."""
+    counter = struct.pack(">Q", int(time.time()) // STEP)
+    digest = hmac.new(base64.b32decode(secret), counter, hashlib.sha1).digest()
+    start = digest[-1] & 15
+    number = struct.unpack(">I", digest[start : start + 4])[0] & 0x7FFFFFFF
+    return f"{number % 10**6:06}"

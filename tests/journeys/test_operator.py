@@ -1,0 +1,164 @@
+"""The operator sells: a model is added, published, priced and retired, and customers are seen."""
+
+import re
+
+import openai
+import pytest
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from portal.embedded.launch import wait_until
+from tests.journeys import steps
+from tests.support.browser import take_picture
+
+pytestmark = [pytest.mark.xdist_group("journeys"), pytest.mark.timeout(240)]
+
+#: How long a change at the desk may take to reach the gateway.
+SOON = 5
+
+
+@pytest.fixture
+def customer(site):
+    """OpenAI's own client with the key of the demo's startup."""
+    key = site.demo["organizations"]["northwind-ai"]["api_key"]
+    with openai.OpenAI(base_url=f"{site.origin}/v1", api_key=key, max_retries=0) as client:
+        yield client
+
+
+def add_model(page, name):
+    """Fill the whole form of a new model, and add it as a draft."""
+    page.get_by_role("link", name="Add a model").click()
+    page.get_by_role("textbox", name="Name", exact=True).fill("Boreal Nano")
+    page.get_by_label("Publisher").fill("Boreal Labs")
+    page.get_by_label("Name in the API").fill(name)
+    page.get_by_label("Summary").fill("Small, and quick on its feet.")
+    page.get_by_role("textbox", name="Model card").fill("## Use\n\nShort answers.")
+    page.get_by_label("Context window").fill("8192")
+    page.get_by_label("Longest answer").fill("1024")
+    page.get_by_role("textbox", name="Licence", exact=True).fill("MIT")
+    page.get_by_label("Server", exact=False).first.select_option(label="Demo engine")
+    page.get_by_label("Model name at the server").fill("atlas-mini")
+    page.get_by_role("textbox", name="Input, per million tokens", exact=True).fill("1")
+    page.get_by_role("textbox", name="Output, per million tokens", exact=True).fill("2")
+    page.get_by_role("button", name="Add as a draft").click()
+    expect(page.get_by_role("heading", name="Boreal Nano", level=1)).to_be_visible()
+
+
+def change_output_price(page, name, price, begins):
+    """Set another price of output from a time on."""
+    page.goto("/staff/prices/")
+    page.get_by_role("link", name=name).click()
+    page.get_by_role("textbox", name="Output, per million tokens", exact=True).fill(price)
+    page.get_by_label("From (UTC)").fill(f"{begins:%Y-%m-%dT%H:%M}")
+    page.get_by_role("button", name="Review the change").click()
+    page.get_by_role("button", name="Set these prices").click()
+
+
+def retire(page, name):
+    """Retire the model whose page is open; its name is typed to be sure."""
+    page.get_by_role("button", name="Retire for good…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("textbox").fill(name)
+    dialog.get_by_role("button", name="Retire for good").click()
+    expect(dialog).to_be_hidden()
+
+
+def customer_row(page, name):
+    """Return a customer's numbers by column, with all that is no digit left out."""
+    heads = page.get_by_role("columnheader").all_inner_texts()
+    row = page.get_by_role("row", name=re.compile(f"^{name}"))
+    cells = row.locator("th, td").all_inner_texts()
+    numbers = [re.sub(r"[^0-9]", "", cell) for cell in cells]
+    return {head: int(number or 0) for head, number in zip(heads, numbers, strict=True)}
+
+
+def is_listed(client, name):
+    """Tell whether customers' programs see the model."""
+    return name in [model.id for model in client.models.list()]
+
+
+def say_hello(client, name):
+    """Call the model once."""
+    hello = [{"role": "user", "content": "Hello"}]
+    return client.chat.completions.create(model=name, messages=hello, max_tokens=20)
+
+
+def is_unknown(client, name):
+    """Tell whether calling the model is refused because there is none."""
+    try:
+        say_hello(client, name)
+    except openai.NotFoundError as refusal:
+        return refusal.code == "model_not_found"
+    return False
+
+
+def test_a_model_is_added_published_repriced_and_retired(desk, customer, window):
+    page, public = desk(), window()
+    add_model(page, "boreal-nano")
+    model = page.url
+    assert not is_listed(customer, "boreal-nano")
+
+    page.get_by_role("button", name="Publish").click()
+    assert wait_until(lambda: is_listed(customer, "boreal-nano"), seconds=SOON)
+    assert say_hello(customer, "boreal-nano").usage.completion_tokens > 0
+    public.goto("/models/")
+    expect(public.get_by_role("article").filter(has_text="Boreal Nano")).to_contain_text("2.00")
+    public.get_by_role("link", name="Boreal Nano").click()
+    expect(public.get_by_role("definition").filter(has_text="MIT")).to_be_visible()
+    take_picture(public, "operator-public-card")
+
+    tomorrow = timezone.now() + timezone.timedelta(days=1)
+    change_output_price(page, "boreal-nano", "3.50", tomorrow)
+    expect(page.get_by_role("row", name=re.compile("Output Comes 3.50"))).to_be_visible()
+    take_picture(page, "operator-price-history")
+    public.goto("/models/")
+    expect(public.get_by_role("article").filter(has_text="Boreal Nano")).to_contain_text("2.00")
+
+    page.goto(model)
+    retire(page, "boreal-nano")
+    assert wait_until(lambda: is_unknown(customer, "boreal-nano"), seconds=SOON)
+    assert not is_listed(customer, "boreal-nano")
+    public.goto("/models/")
+    expect(public.get_by_role("heading", name="Models", level=1)).to_be_visible()
+    expect(public.get_by_text("Boreal Nano")).to_have_count(0)
+
+
+def test_customers_are_seen_with_balance_and_usage(desk, customer):
+    page = desk()
+    page.goto("/staff/customers/")
+    before = customer_row(page, "Northwind AI")
+    say_hello(customer, "atlas-large")
+
+    def has_one_more():
+        page.reload()
+        now = customer_row(page, "Northwind AI")
+        return now["Requests"] == before["Requests"] + 1 and now["Tokens"] > before["Tokens"]
+
+    assert wait_until(has_one_more, seconds=SOON)
+    take_picture(page, "operator-customers")
+    assert customer_row(page, "Northwind AI")["Balance"] > 0
+
+
+def test_staff_without_a_second_factor_are_led_to_set_one_up(site, window):
+    email = "nell@operator.example"
+    site.manage("staff", email)
+    page = window()
+    steps.sign_in_by_code(page, email)
+
+    page.goto("/staff/customers/")
+    expect(page.get_by_role("heading", name="The operator's desk needs a second")).to_be_visible()
+    page.get_by_role("link", name="Set up an app").click()
+    secret = steps.set_up_app(page)
+    page.goto("/staff/customers/")
+    page.get_by_role("link", name="Use the second factor").click()
+    page.get_by_label("Code").fill(steps.totp(secret))
+    page.get_by_role("button", name="Confirm").click()
+
+    expect(page.get_by_role("heading", name="Customers")).to_be_visible()
+
+
+def test_a_customer_finds_no_desk(signed_in):
+    page = signed_in("founder@startup.example")
+
+    assert page.goto("/staff/").status == 404
+    assert page.goto("/staff/customers/").status == 404
