@@ -71,9 +71,12 @@ class _Used:
 
 
 def organizations(text: str = "", status: str = "") -> QuerySet[Organization]:
-    """Return the customers whose name or address has this text in it, by name."""
-    fits = Q(name__icontains=text) | Q(slug__icontains=text)
-    found = Organization.objects.filter(fits).order_by("name", "pk")
+    """Return the customers with this text in their name, address or a member's e-mail, by name."""
+    found = Organization.objects.order_by("name", "pk")
+    if text:
+        members = Membership.objects.filter(user__email__icontains=text)
+        fits = Q(name__icontains=text) | Q(slug__icontains=text)
+        found = found.filter(fits | Q(pk__in=members.values("organization")))
     return found.filter(status=status) if status else found
 
 

@@ -79,6 +79,7 @@ def test_customers_stand_with_their_balance(staff_client, acme):
 
 def test_customers_are_found_by_name(staff_client, acme):
     assert staff_client.get("/staff/customers/?q=ACM").context["customers"]
+    assert staff_client.get("/staff/customers/?q=alice@acme").context["customers"]
     assert not staff_client.get("/staff/customers/?q=nobody%00").context["customers"]
     assert staff_client.get("/staff/customers/?page=zero").status_code == 200
 
