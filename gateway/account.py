@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -49,6 +50,11 @@ WHERE k.organization_id = %(organization)s AND k.source = 'gateway' AND k.event_
 _encode = msgspec.json.Encoder(decimal_format="string").encode
 
 
+def plain(number: Decimal | str) -> str:
+    """Return a decimal as people write it: no zeros behind it, never in scientific notation."""
+    return f"{Decimal(number).normalize():f}"
+
+
 async def answer(core: Core, exchange: Exchange, caller: Caller) -> None:
     """Answer what can be read with GET."""
     path = exchange.path
@@ -88,7 +94,9 @@ def _model(offer: OfferSnapshot) -> dict[str, Any]:
             "context_window": offer.context_window,
             "max_output": offer.max_output,
             "currency": offer.currency,
-            "unit_amounts": {part: price.unit_amount for part, price in offer.prices.items()},
+            "unit_amounts": {
+                part: plain(price.unit_amount) for part, price in offer.prices.items()
+            },
         },
     }
 
@@ -112,17 +120,24 @@ async def _usage(core: Core, caller: Caller, path: str) -> dict[str, Any]:
     return {
         "object": "usage",
         "currency": caller.currency,
-        "key": {"id": caller.id, "name": caller.name, **spent},
+        "key": {"id": caller.id, "name": caller.name, **_readable(spent)},
         "limits": {
             "requests_per_minute": caller.rpm_limit,
             "tokens_per_minute": caller.tpm_limit,
             "concurrency": caller.concurrency_limit,
         },
         "balance": [
-            {name: value for name, value in row.items() if value is not None}
+            _readable({name: value for name, value in row.items() if value is not None})
             for row in await _rows(core, LEFT, facts)
         ],
         "resets": {"today": day + timedelta(days=1)},
+    }
+
+
+def _readable(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row with its decimals as people write them."""
+    return {
+        name: plain(value) if isinstance(value, Decimal) else value for name, value in row.items()
     }
 
 
@@ -151,9 +166,12 @@ async def _receipt(core: Core, caller: Caller, path: str) -> dict[str, Any]:
         "estimated": policy.get("estimated", False),
         **{name: row[name] for name in ("occurred_at", "recorded_at", "ttft_ms", "latency_ms")},
         "lines": [_line(row, part) for part in row["amounts"]],
-        "amount": row["amount"],
+        "amount": plain(row["amount"]),
         "currency": row["currency"],
-        "paid_by": row["split"],
+        "paid_by": [
+            {**paid, "quantity": plain(paid["quantity"]), "amount": plain(paid["amount"])}
+            for paid in row["split"]
+        ],
     }
 
 
@@ -162,7 +180,7 @@ def _line(row: DictRow, part: str) -> dict[str, Any]:
         "part": part,
         "tokens": row[f"{part}_tokens"],
         "price_id": UUID(row["price_ids"][part]),
-        "amount": row["amounts"][part],
+        "amount": plain(row["amounts"][part]),
     }
 
 

@@ -241,7 +241,7 @@ def _bundles(token_class: TokenClass, models: str) -> None:
         "growth": ("Growth", "For a product in use.", Decimal(200), Decimal(200), money),
         "tokens-10m": (
             "10 million standard tokens", f"A fixed quantity for {models}.",
-            Decimal(5), Decimal(10_000_000), tokens,
+            Decimal("1.20"), Decimal(10_000_000), tokens,
         ),
     }  # fmt: skip
     for slug, (name, summary, net, quantity, facts) in products.items():

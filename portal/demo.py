@@ -14,7 +14,7 @@ from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.conf import settings
 
 from billing.models import CreditGrant
-from billing.services import credits
+from billing.services import credits, issuers
 from common.database import service
 from compute import demo as clusters
 from marketplace import demo as catalogue
@@ -93,6 +93,16 @@ def _catalogue() -> None:
         catalogue.seed(reachability.engine_models(env.engine_url, env.engine_api_key))
 
 
+def _issuer(staff: User) -> None:
+    """Name a legal entity on the demo's invoices; the address is made up and says so."""
+    facts = {
+        "legal_name": f"{settings.OPERATOR['name']} (demo)",
+        "address": "1 rue de l'Exemple\n75001 Paris",
+    }
+    with service():
+        issuers.change(facts, by=staff)
+
+
 def seed() -> dict[str, Any]:
     """Make the demo once; a second call returns what the first one wrote.
 
@@ -105,6 +115,7 @@ def seed() -> dict[str, Any]:
     password = secrets.token_urlsafe(12)
     clusters.seed()
     staff = _person("staff@operator.example", "Sam Staff", password, is_staff=True)
+    _issuer(staff)
     founder = _person("founder@startup.example", "Fay Founder", password)
     minister = _person("admin@ministry.example", "Ada Admin", password)
     developer = _person("developer@startup.example", "Dan Developer", password)

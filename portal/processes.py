@@ -14,8 +14,9 @@ from portal.variables import ConfigurationError
 
 HOST = "127.0.0.1"
 STRIPE_WEBHOOK_PATH = "/webhooks/stripe/"
-#: The stores call much a warning or an error that is none to people; these end them.
-STORE_LOUD = re.compile(r"\b(FATAL|PANIC|BUG)\b")
+#: The stores call much a warning or an error that is none to people; these end them. That a
+#: database still starts is no failure.
+STORE_LOUD = re.compile(r"\b(PANIC|BUG|FATAL(?!: +the database system is starting up))\b")
 
 
 def storage(env: Environment) -> list[Program]:

@@ -1,5 +1,6 @@
 """All settings, read from the environment (see ``portal.environment`` for the variables)."""
 
+import logging
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -301,7 +302,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Tessera management API",
-    "DESCRIPTION": "All that the pages can do, with the same permissions.",
+    "DESCRIPTION": "Keys, members, audit, usage, credits and the ledger, with the pages' permissions.",
     "VERSION": "1",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -331,6 +332,8 @@ structlog.configure(
     logger_factory=structlog.stdlib.LoggerFactory(),
     cache_logger_on_first_use=True,
 )
+#: What visitors ask for in vain is no news; what fails on our side is.
+DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
