@@ -29,10 +29,18 @@ class Journal:
         self._encoder = msgspec.json.Encoder(decimal_format="string")
         self._file = _locked(self.path)
         self.size = 0
+        #: What stands before the next line: after a line that broke off, an end for it.
+        self._before = b""
 
     def write(self, settled: Settled) -> None:
         """Append the event; when this returns the kernel has it, and ``kill -9`` cannot undo it."""
-        self.size += _append(self._file, self._encoder.encode(settled) + b"\n")
+        line = self._before + self._encoder.encode(settled) + b"\n"
+        try:
+            self.size += _append(self._file, line)
+        except OSError:
+            self._before = b"\n"
+            raise
+        self._before = b""
 
     def set_aside(self, settled: Settled, reason: str) -> None:
         """Keep an event that the books refuse where people find it; it is never dropped."""
@@ -47,8 +55,14 @@ class Journal:
         fresh = self.path.with_suffix(".fresh")
         file = _locked(fresh)
         lines = b"".join(self._encoder.encode(settled) + b"\n" for settled in unrecorded)
-        self.size = _append(file, lines)
+        try:
+            size = _append(file, lines)
+        except OSError:
+            os.close(file)
+            fresh.unlink(missing_ok=True)
+            raise
         fresh.replace(self.path)
+        self.size = size
         os.close(self._file)
         self._file = file
 

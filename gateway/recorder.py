@@ -28,8 +28,8 @@ LARGEST_BATCH = 500
 #: Above this many waiting events no further request is admitted.
 MOST_WAITING = 20_000
 TROUBLE = (psycopg.Error, PoolTimeout, OSError)
-#: Trying again does not help.
-REFUSED = (psycopg.IntegrityError, psycopg.DataError, psycopg.ProgrammingError)
+#: Of such an event itself; trying again does not help.
+REFUSED = (psycopg.IntegrityError, psycopg.DataError)
 
 
 class Recorder:
@@ -51,29 +51,46 @@ class Recorder:
         """Return how many events are not in PostgreSQL yet."""
         return len(self._waiting)
 
+    @property
+    def is_full(self) -> bool:
+        """Tell whether so much waits that nothing new may be admitted."""
+        return self.waiting >= MOST_WAITING
+
     def unrecorded(self) -> Iterator[Settled]:
         """Yield the events that are not in PostgreSQL yet."""
         return (settled for settled, _done in self._waiting)
 
     def check(self) -> None:
         """Refuse new work while too much is still to be written."""
-        if self.waiting >= MOST_WAITING:
+        if self.is_full:
             raise Unavailable("Usage cannot be recorded at present. Try again in a minute.")
 
     def progress(self, settled: Settled) -> None:
         """Write down what a stream in flight has delivered so far; the last line counts."""
         self._open[settled.event_id] = settled
-        self._journal.write(settled)
+        self._note(settled)
 
     async def settle(self, settled: Settled) -> None:
-        """Write the event down for good; with commit durability, wait for PostgreSQL."""
-        self._journal.write(settled)
+        """Write the event down for good; with commit durability, wait for PostgreSQL.
+
+        So does an event that the journal cannot take: it is nowhere else until then.
+        """
+        noted = self._note(settled)
         self._open.pop(settled.event_id, None)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((settled, done))
         self._news.set()
-        if self._commit:
+        if self._commit or not noted:
             await asyncio.shield(done)
+
+    def _note(self, settled: Settled) -> bool:
+        """Write into the journal, if the disk allows; what was delivered counts all the same."""
+        try:
+            self._journal.write(settled)
+        except OSError as error:
+            logger.error("the journal cannot be written: %r", error)  # noqa: TRY400 - told at length
+            return False
+        return True
 
     async def run(self) -> None:
         """Flush for ever; a failed flush is tried again with the same batch."""
