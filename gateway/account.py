@@ -1,5 +1,6 @@
 """What a key may read: the models it can call, its own spend and limits, its receipts."""
 
+import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -9,12 +10,15 @@ from uuid import UUID
 import msgspec
 from psycopg.rows import DictRow, dict_row
 
+from gateway import keys
 from gateway.core import Core
 from gateway.errors import MethodNotAllowed, NotFound
 from gateway.exchange import Exchange
 from gateway.keys import Caller
 from marketplace.queries import OfferSnapshot
 
+USAGE = "usage"
+EVENT_ID = re.compile(r"[\x21-\x7e]{1,100}")
 SPENT = """
 SELECT coalesce(sum(amount) FILTER (WHERE starts_at >= %(day)s), 0) AS today,
        coalesce(sum(amount), 0) AS this_month,
@@ -108,6 +112,7 @@ async def _rows(core: Core, query: str, facts: dict[str, Any]) -> list[DictRow]:
 
 
 async def _usage(core: Core, caller: Caller, path: str) -> dict[str, Any]:
+    keys.need(caller, USAGE)
     day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     facts = {
         "organization": caller.organization_id,
@@ -142,7 +147,10 @@ def _readable(row: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _receipt(core: Core, caller: Caller, path: str) -> dict[str, Any]:
+    keys.need(caller, USAGE)
     event = path.removeprefix("/v1/receipts/")
+    if not EVENT_ID.fullmatch(event):
+        raise NotFound("That is no id of a request.")
     facts = {"organization": caller.organization_id, "event": event}
     found = await _rows(core, RECEIPT, facts)
     if not found:

@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 #: How long running requests may take to end once the process is asked to stop.
 GRACE = 30.0
+INFERENCE = "inference"
 ENDPOINTS = {
     "/v1/chat/completions": CHAT,
     "/v1/completions": COMPLETIONS,
@@ -121,19 +122,20 @@ class Gateway:
             return
         key = keys.bearer(exchange.headers)
         endpoint = ENDPOINTS.get(exchange.path)
-        raw = await exchange.body() if endpoint and exchange.method == "POST" else b""
+        if endpoint and exchange.method == "POST":
+            exchange.check_body()
+        # Nobody without a key makes us hold a body.
         caller = keys.check(await core.keys.find(key), exchange.address)
         if endpoint is not None:
             _need(exchange, "POST")
-            await _infer(core, exchange, caller, endpoint, raw)
+            keys.need(caller, INFERENCE)
+            await _infer(core, exchange, caller, endpoint)
             return
         await account.answer(core, exchange, caller)
 
 
-async def _infer(
-    core: Core, exchange: Exchange, caller: Caller, endpoint: Endpoint, raw: bytes
-) -> None:
-    body = calls.decode(raw)
+async def _infer(core: Core, exchange: Exchange, caller: Caller, endpoint: Endpoint) -> None:
+    body = calls.decode(await exchange.body())
     offer = await core.offers.named(caller, calls.text(body, "model"))
     await core.inference.serve(exchange, endpoint, caller, offer, body)
 
@@ -143,7 +145,7 @@ async def _health(core: Core, exchange: Exchange) -> None:
         await exchange.answer(200, b'{"status":"ok"}')
         return
     parts = await core.parts()
-    ready = not core.draining and parts["database"] == "ok"
+    ready = not core.draining and parts["database"] == "ok" and not core.recorder.is_full
     facts = {"status": "ready" if ready else "not ready", **parts, "waiting": core.recorder.waiting}
     await exchange.answer(200 if ready else 503, msgspec.json.encode(facts))
 

@@ -13,6 +13,8 @@ class GatewayError(Exception):
     status = 400
     code = "invalid_request"
     kind = "invalid_request_error"
+    #: Headers that every such refusal has.
+    always: Mapping[str, str] = {}
 
     def __init__(
         self,
@@ -26,7 +28,7 @@ class GatewayError(Exception):
         self.message = message
         self.param = param
         self.code = code or type(self).code
-        self.headers = dict(headers or {})
+        self.headers = {**self.always, **(headers or {})}
 
     def body(self) -> bytes:
         """Return the envelope."""
@@ -54,6 +56,7 @@ class InvalidKey(GatewayError):
     status = 401
     code = "invalid_api_key"
     kind = "authentication_error"
+    always = {"www-authenticate": "Bearer"}
 
 
 class FundsMissing(GatewayError):
@@ -84,6 +87,14 @@ class MethodNotAllowed(GatewayError):
 
     status = 405
     code = "method_not_allowed"
+
+
+class TooSlow(GatewayError):
+    """The body stopped coming."""
+
+    status = 408
+    code = "request_timeout"
+    always = {"connection": "close"}
 
 
 class BodyTooLarge(GatewayError):
@@ -122,6 +133,7 @@ class Unavailable(GatewayError):
     status = 503
     code = "service_unavailable"
     kind = "server_error"
+    always = {"retry-after": "5"}
 
 
 class Internal(GatewayError):

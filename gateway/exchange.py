@@ -1,17 +1,19 @@
 """One HTTP exchange over plain ASGI: read with a limit, answer, stream, notice who leaves."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from common.ids import uuid7
-from gateway.errors import BodyTooLarge, GatewayError, UnsupportedMedia
+from gateway.errors import BodyTooLarge, GatewayError, TooSlow, UnsupportedMedia
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 LARGEST_BODY = 10_000_000
+#: Silence in the middle of a body that ends the request.
+BODY_PATIENCE = 30.0
 JSON = "application/json"
 
 
@@ -27,7 +29,7 @@ class Exchange:
         self._send = send
         self.method: str = scope["method"]
         self.path: str = scope["path"]
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.headers = _joined(scope["headers"])
         self.address: str = (scope.get("client") or ("", 0))[0]
         self.id = f"req_{uuid7().hex}"
         #: What every answer says beside its own headers.
@@ -36,16 +38,24 @@ class Exchange:
         self._watch: asyncio.Task[None] | None = None
         self.gone = False
 
-    async def body(self) -> bytes:
-        """Return the body; stops reading where it passes the limit."""
+    def check_body(self) -> None:
+        """Refuse a body by what the head says of it, before any of it is read."""
         media = self.headers.get(b"content-type", b"application/json")
         if not media.lower().startswith(b"application/json"):
             raise UnsupportedMedia("Send the body as JSON, with 'content-type: application/json'.")
-        if int(self.headers.get(b"content-length", b"0") or 0) > LARGEST_BODY:
+        length = self.headers.get(b"content-length", b"")
+        if length.isdigit() and int(length) > LARGEST_BODY:
             raise _too_large()
+
+    async def body(self) -> bytes:
+        """Return the body; stops reading where it passes the limit or stops coming."""
         parts, size = [], 0
         while True:
-            message = await self._receive()
+            try:
+                async with asyncio.timeout(BODY_PATIENCE):
+                    message = await self._receive()
+            except TimeoutError:
+                raise TooSlow("The body stopped coming. Send the request again.") from None
             if message["type"] == "http.disconnect":
                 raise ClientGone
             part = message.get("body", b"")
@@ -97,6 +107,14 @@ class Exchange:
         """Send a refusal; after the head of a stream nothing more can be said here."""
         if not self.started:
             await self.answer(error.status, error.body(), error.headers)
+
+
+def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Return the headers by name; of one that comes twice the first counts, as proxies see it."""
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        found.setdefault(name, value)
+    return found
 
 
 def _too_large() -> BodyTooLarge:

@@ -81,6 +81,12 @@ def check(caller: Caller | None, address: str) -> Caller:
     return caller
 
 
+def need(caller: Caller, scope: str) -> None:
+    """Refuse a key that was not made for this."""
+    if scope not in caller.scopes:
+        raise Refused(f"This key does not carry the scope '{scope}'.", code="scope_missing")
+
+
 class KeyDirectory:
     """Answers which caller a key belongs to, asking PostgreSQL once in five seconds at most."""
 
