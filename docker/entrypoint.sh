@@ -30,7 +30,7 @@ case "$part" in
 web)
     check
     exec python -m uvicorn portal.asgi:application --host 0.0.0.0 --port "${PORT:-8000}" \
-        --http httptools --loop uvloop --lifespan on --no-access-log --no-server-header \
+        --http gateway.wire:BoundedProtocol --ws none --loop uvloop --lifespan on --no-access-log --no-server-header \
         --log-level warning --proxy-headers --timeout-graceful-shutdown 25 "$@"
     ;;
 gateway)

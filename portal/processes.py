@@ -52,7 +52,8 @@ def python(name: str, *arguments: str, **variables: str) -> Program:
 def web(env: Environment) -> Program:
     """The pages, and `/v1` beside them."""
     uvicorn = ["-m", "uvicorn", "portal.asgi:application", "--host", HOST, "--port", str(env.port)]
-    uvicorn += ["--http", "httptools", "--loop", "uvloop", "--lifespan", "on"]
+    uvicorn += ["--http", "gateway.wire:BoundedProtocol", "--ws", "none"]
+    uvicorn += ["--loop", "uvloop", "--lifespan", "on"]
     uvicorn += ["--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "2"]
     uvicorn += ["--timeout-keep-alive", "75"]
     return python("web", *uvicorn)

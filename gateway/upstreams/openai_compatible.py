@@ -12,7 +12,8 @@ SILENCE = 120.0
 #: Shorter than the five seconds after which uvicorn, and with it most engines, ends an idle
 #: connection: a request sent into that moment would come back as a failure.
 IDLE = 4.0
-LARGEST_LINE = 1024 * 1024
+#: So much of an answer is read ahead of a slow client, twice: a thousand of them fit into memory.
+READ_AHEAD = 32 * 1024
 
 
 class OpenAIAnswer:
@@ -57,7 +58,7 @@ class OpenAICompatible:
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=SILENCE),
             auto_decompress=True,
             cookie_jar=aiohttp.DummyCookieJar(),
-            read_bufsize=LARGEST_LINE,
+            read_bufsize=READ_AHEAD,
         )
 
     async def post(self, base_url: str, credential: str, path: str, body: bytes) -> OpenAIAnswer:
@@ -69,7 +70,7 @@ class OpenAICompatible:
             response = await self._session.post(
                 base_url.rstrip("/") + path, data=body, headers=headers, allow_redirects=False
             )
-        except aiohttp.ClientConnectorError as error:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise UpstreamError(f"no connection: {error}", reached=False) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise UpstreamError(f"no answer: {error!r}", reached=True) from error

@@ -32,6 +32,7 @@ class ScriptedEngine:
         self.requests.clear()
         self.closed.clear()
         self.words = 5
+        self.word = WORD
         self.obeys_cap = True
         self.pause = 0.0
         self.usage = {}
@@ -136,7 +137,9 @@ class ScriptedEngine:
             if number == self.break_after:
                 raise ConnectionResetError
             await asyncio.sleep(self.pause)
-            await event(choices=[{"index": 0, "delta": {"content": WORD}, "finish_reason": None}])
+            await event(
+                choices=[{"index": 0, "delta": {"content": self.word}, "finish_reason": None}]
+            )
         await event(choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}])
         if (body.get("stream_options") or {}).get("include_usage") and self.usage is not None:
             await event(choices=[], usage=self.usage_of(body, words))

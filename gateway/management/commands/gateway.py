@@ -7,6 +7,7 @@ import uvicorn
 from django.core.management.base import BaseCommand, CommandParser
 
 from gateway.app import server
+from gateway.wire import BoundedProtocol
 
 GRACE = 30
 #: Seconds an idle connection is kept: longer than clients and load balancers keep theirs, so that
@@ -30,7 +31,8 @@ class Command(BaseCommand):
         """Serve."""
         config = uvicorn.Config(
             server,
-            http="httptools",
+            http=BoundedProtocol,
+            ws="none",
             loop="uvloop",
             lifespan="on",
             log_level="warning",
