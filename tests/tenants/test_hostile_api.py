@@ -23,7 +23,7 @@ def robot(acme, alice):
         with scope(acme):
             minted = api_keys.create(acme, name="robot", by=alice)
             ApiKey.objects.update(**{"scopes": ["management"], **facts})
-        return Client(HTTP_AUTHORIZATION=f"Bearer {minted.text}")
+        return Client(headers={"authorization": f"Bearer {minted.text}"})
 
     return robot
 
