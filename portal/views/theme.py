@@ -14,17 +14,18 @@ BLACK: Colour = (0, 0, 0)
 #: The surfaces an accent stands on, as tokens.css has them: the hardest one of each theme.
 LIGHT_SURFACE: Colour = (240, 242, 245)
 DARK_SURFACE: Colour = (27, 34, 44)
-DARK_INK: Colour = (13, 17, 23)
 FALLBACK: Colour = (11, 95, 255)
 #: WCAG 2.2 AA for text.
 ENOUGH = 4.5
+#: From here on a filled shape stands out of the page: in the light its border helps, in the dark not.
+SEEN_IN_LIGHT, SEEN_IN_DARK = 1.2, 3.0
 DAY = 86_400
 
 SHEET = """:root {{
   --accent: light-dark({light}, {dark});
-  --accent-fill: light-dark({light}, {dark});
+  --accent-fill: light-dark({light_fill}, {dark_fill});
   --accent-fill-hover: light-dark({light_hover}, {dark_hover});
-  --accent-on: light-dark(#ffffff, {ink});
+  --accent-on: light-dark({light_on}, {dark_on});
   --accent-tint: light-dark({light_tint}, {dark_tint});
 }}
 """
@@ -67,20 +68,39 @@ def readable(colour: Colour, surface: Colour, *, towards: Colour, tint: int) -> 
     return towards
 
 
+def ink_on(colour: Colour) -> Colour:
+    """Return white or black, whichever reads on the colour; one of them always does."""
+    return WHITE if contrast(WHITE, colour) >= ENOUGH else BLACK
+
+
 def style_sheet(accent: str) -> str:
-    """Return the accent's shades for both themes as custom properties."""
+    """Return the accent's shades for both themes as custom properties.
+
+    Text in the accent is moved until it reads. What is filled with it keeps the very colour where
+    that can be seen on the page; the words on it are then white or black.
+    """
     colour = parse(accent)
     light = readable(colour, LIGHT_SURFACE, towards=BLACK, tint=7)
     dark = readable(colour, DARK_SURFACE, towards=WHITE, tint=14)
+    light_fill = colour if contrast(colour, LIGHT_SURFACE) >= SEEN_IN_LIGHT else light
+    dark_fill = colour if contrast(colour, DARK_SURFACE) >= SEEN_IN_DARK else dark
     return SHEET.format(
         light=_hex(light),
         dark=_hex(dark),
-        light_hover=_hex(mix(light, BLACK, 15)),
-        dark_hover=_hex(mix(dark, WHITE, 25)),
+        light_fill=_hex(light_fill),
+        dark_fill=_hex(dark_fill),
+        light_on=_hex(ink_on(light_fill)),
+        dark_on=_hex(ink_on(dark_fill)),
+        light_hover=_hex(_deeper(light_fill)),
+        dark_hover=_hex(_deeper(dark_fill)),
         light_tint=_hex(mix(LIGHT_SURFACE, light, 7)),
         dark_tint=_hex(mix(DARK_SURFACE, dark, 14)),
-        ink=_hex(DARK_INK),
     )
+
+
+def _deeper(fill: Colour) -> Colour:
+    """Return a shade of the fill on which its words read even better."""
+    return mix(fill, BLACK if ink_on(fill) == WHITE else WHITE, 15)
 
 
 @require_safe

@@ -32,8 +32,24 @@ def test_whatever_the_accent_text_in_it_and_on_it_can_be_read(colour):
         assert theme.contrast(on, hover) >= theme.ENOUGH
 
 
-def test_an_accent_that_reads_well_is_kept_as_it_is():
-    assert shades("#0a3d8f")["accent-fill"][0] == "#0a3d8f"
+@pytest.mark.parametrize(
+    ("accent", "on", "in_the_dark"),
+    [
+        ("#0b5fff", "#ffffff", "#0b5fff"),
+        ("#ffd400", "#000000", "#ffd400"),
+        ("#e2001a", "#ffffff", "#e2001a"),
+    ],
+)
+def test_buttons_keep_the_operators_very_colour(accent, on, in_the_dark):
+    found = shades(accent)
+
+    assert (found["accent-fill"][0], found["accent-on"][0]) == (accent, on)
+    assert found["accent-fill"][1] == in_the_dark
+
+
+@pytest.mark.parametrize(("accent", "place"), [("#ffffff", 0), ("#001030", 1)])
+def test_a_colour_that_is_lost_on_the_page_is_moved(accent, place):
+    assert shades(accent)["accent-fill"][place] != accent
 
 
 @pytest.mark.parametrize("text", ["", "red", "#12", "#gggggg", "0b5fff0b5fff", "#-1-1-1"])
