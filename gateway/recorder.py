@@ -20,7 +20,7 @@ from gateway.journal import Journal, leftovers
 logger = logging.getLogger(__name__)
 
 #: So long the first event of a batch waits for others: a transaction costs more than an event.
-PAUSE = 0.1
+PAUSE = 0.2
 #: The same when answers wait for PostgreSQL.
 COMMIT_PAUSE = 0.002
 RETRY = 1.0
