@@ -25,7 +25,7 @@ def give(acme):
 
     def give(quantity, **facts):
         facts = {"unit": "money", "source_key": f"test:{quantity}"} | facts
-        with scope(acme):
+        with service():
             credits.grant(acme, quantity=Decimal(quantity), **facts)
 
     return give

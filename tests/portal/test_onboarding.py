@@ -28,7 +28,7 @@ def confirmed(alice):
 @pytest.fixture
 def funded(acme):
     """Acme has credit."""
-    with scope(acme):
+    with service():
         credits.grant(acme, unit="money", quantity=Decimal(1), source_key="test")
 
 

@@ -328,7 +328,7 @@ def priced(db):
 @pytest.fixture
 def bought(acme, used, priced):
     """A request of which a gift pays one cent, and nothing pays the rest."""
-    with scope(acme):
+    with service():
         credits.grant(
             acme,
             unit=CreditGrant.Unit.MONEY,
