@@ -2,9 +2,13 @@
 
 from typing import Any
 
+import structlog
 from celery import current_app
+from kombu.exceptions import OperationalError
 
 from common.database import on_commit
+
+log = structlog.get_logger(__name__)
 
 
 def enqueue(name: str, **arguments: Any) -> None:
@@ -13,4 +17,12 @@ def enqueue(name: str, **arguments: Any) -> None:
     A lost message costs minutes, never data: every queue has a sweep that finds its rows.
     """
     task = current_app.tasks[name]
-    on_commit(lambda: task.apply_async(kwargs=arguments))
+
+    def ring() -> None:
+        try:
+            task.apply_async(kwargs=arguments)
+        except OperationalError as error:
+            # What was asked for is done and committed: the sweep will find it.
+            log.warning("bell_not_rung", task=name, reason=str(error))
+
+    on_commit(ring)

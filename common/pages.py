@@ -1,6 +1,7 @@
 """Pages: who may keep them, and the one place that turns a service's refusal into one."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -18,7 +19,9 @@ class PrivatePagesMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Pass the request on; an answer that says who may keep it is left as it is."""
         response = self.get_response(request)
-        if not response.has_header("Cache-Control") and _is_private(request):
+        is_failure = response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
+        # After a failure nobody is asked who it is: whatever could tell may be what is broken.
+        if not (is_failure or response.has_header("Cache-Control")) and _is_private(request):
             patch_cache_control(response, private=True, no_store=True)
         return response
 
