@@ -40,13 +40,14 @@ def ledger_sum():
         return sum(entry.amount for entry in LedgerEntry.objects.all())
 
 
+@pytest.mark.parametrize("processes", [2, 4])
 def test_200_parallel_calls_on_money_for_ten_let_ten_through_at_most(
-    gateway, start_gateway, key, pay, make_offer, engine
+    gateway, start_gateway, key, pay, make_offer, engine, processes
 ):
     pay(WORTH * 10)
     engine.words, engine.pause = 20, 0.3
     name = make_offer(default_concurrency=500, max_output=20).name
-    gateways = [gateway, start_gateway()]
+    gateways = [gateway, *(start_gateway() for _ in range(processes - 1))]
 
     statuses = asyncio.run(many(gateways, key, name, 200, max_tokens=20))
 
