@@ -6,8 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 ENGINES := .venv-engines
 WORKERS ?= 2
-# Tests that share something expensive, such as a whole running Tessera, stay on one worker.
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+# A file's tests stay on one worker: they share what is expensive, such as a whole running Tessera.
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope
 
 # Stamp files remember for which lock file something was installed.
 STAMPS := .stamps

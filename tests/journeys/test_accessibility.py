@@ -10,7 +10,7 @@ from tests.journeys.stages import STAGES
 from tests.journeys.walk import FROM_THE_RIGHT, VIEWS, Walk, look, match, routes
 from tests.support.browser import STANDARDS
 
-pytestmark = [pytest.mark.xdist_group("journeys"), pytest.mark.timeout(400)]
+pytestmark = pytest.mark.timeout(400)
 
 TENANT = {route for route in routes() if "<slug:org>" in route}
 STAFF = {route for route in routes() if route.startswith("staff/")}

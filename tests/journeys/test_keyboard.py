@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from tests.journeys import steps
 
-pytestmark = [pytest.mark.xdist_group("journeys"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 #: What has the focus when nobody could tell that it has, else nothing.
 HIDDEN_FOCUS = """() => {

@@ -11,7 +11,7 @@ from portal.embedded.launch import wait_until
 from tests.journeys import steps
 from tests.support.browser import take_picture
 
-pytestmark = [pytest.mark.xdist_group("journeys"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 #: How long a change at the desk may take to reach the gateway.
 SOON = 5

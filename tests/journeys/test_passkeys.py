@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.journeys import steps
 from tests.support.browser import take_picture
 
-pytestmark = [pytest.mark.xdist_group("journeys"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 
 def test_a_passkey_made_at_sign_up_signs_in_again(window):

@@ -13,7 +13,7 @@ from portal.embedded.launch import wait_until
 from tests.journeys import steps
 from tests.support.browser import take_picture
 
-pytestmark = [pytest.mark.xdist_group("journeys"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 HELLO = [{"role": "user", "content": "What is a tessera?"}]
 WEATHER = {

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.journeys import steps
 from tests.support.browser import take_picture
 
-pytestmark = [pytest.mark.xdist_group("journeys"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture

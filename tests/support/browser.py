@@ -39,7 +39,7 @@ class Site:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
-    """One Tessera for all journeys, started as people start it; ends with the tests."""
+    """One Tessera for all journeys of a worker, started as people start it; ends with the tests."""
     instance = Instance(tmp_path_factory.mktemp("journeys") / "state")
     try:
         instance.wait_until_ready()
