@@ -330,6 +330,21 @@ def drafted(used, share):
     )
 
 
+def test_credit_for_almost_all_of_lines_below_half_a_cent_leaves_no_debt_of_ours():
+    used = [UsedTokens(name, "input", 4, Decimal("0.001"), None) for name in "ab"]
+
+    draft = usage_draft(
+        used,
+        uncovered=Decimal("0.000001"),
+        currency="EUR",
+        tax_rate=Decimal("0.2"),
+        coverage_label="Credit",
+    )
+
+    assert [line.amount for line in draft.lines] == [0, 0, 0]
+    assert (draft.net, draft.exact_net) == (0, Decimal("0.000001"))
+
+
 @given(USED, SHARE)
 def test_credit_never_takes_off_more_than_there_is(used, share):
     draft = drafted(used, share)

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
@@ -104,20 +105,18 @@ def books():
 
 
 def at_once(work, count):
-    """Do the work in so many threads at once; return the answers."""
-    answers, gate = [], threading.Barrier(count)
+    """Do the work in so many threads at once; return the answers, or fail as they did."""
+    gate = threading.Barrier(count)
 
     def one():
         gate.wait()
-        answers.append(work())
-        connections.close_all()
+        try:
+            return work()
+        finally:
+            connections.close_all()
 
-    threads = [threading.Thread(target=one) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return answers
+    with ThreadPoolExecutor(count) as pool:
+        return [each.result() for each in [pool.submit(one) for _ in range(count)]]
 
 
 NOTHING = ("pending", 0, 0, 0)
@@ -209,6 +208,14 @@ def test_stripe_may_deliver_the_same_event_many_times_at_once(stripe, order, cli
     answers = at_once(lambda: orders.handle(event), 6)
 
     assert sorted(answers) == [False] * 5 + [True]
+    assert standing(order) == PAID
+
+
+def test_a_delivery_after_the_page_has_settled_the_order_changes_nothing(stripe, order, deliver):
+    pay(stripe, order)
+    orders.fulfil(order.session_id)
+
+    assert deliver(completed(stripe)).json() == {"new": True}
     assert standing(order) == PAID
 
 
