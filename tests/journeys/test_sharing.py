@@ -51,7 +51,7 @@ def audit_rows(page, slug):
     ]
 
 
-def test_a_viewer_joins_by_link_and_sees_what_viewers_may(owner, window):
+def test_a_viewer_joins_by_link_sees_what_viewers_may_and_leaves(owner, window):
     boss, slug = owner("Sharing")
     steps.invite(boss, slug, "vera@sharing.example", "Viewer")
 
@@ -67,6 +67,13 @@ def test_a_viewer_joins_by_link_and_sees_what_viewers_may(owner, window):
     take_picture(guest, "sharing-refused")
     assert guest.goto(link).status == 410
     take_picture(guest, "sharing-used-link")
+
+    guest.goto("/organizations/?all")
+    guest.get_by_role("button", name="Leave Sharing").click()
+    take_picture(guest, "sharing-leave")
+    answer(guest, "Leave")
+    expect(guest.get_by_text("You have left Sharing.")).to_be_visible()
+    assert guest.goto(f"/o/{slug}/").status == 404
 
 
 def test_a_member_is_changed_and_removed_and_the_audit_log_tells_it(owner, window):
