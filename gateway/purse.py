@@ -32,7 +32,8 @@ RECENT = 1.0
 IDLE = 3.0
 #: How long a request waits for others to give back what they hold idle.
 PATIENCE = 0.2
-TURN = 0.02
+#: After this pause the wallet is looked at again, then after twice as long, and so on.
+TURN = 0.01
 
 Key = tuple[UUID, UUID | None, str]
 
@@ -223,7 +224,7 @@ class Purses:
     async def _gather(self, purse: Purse, ask: Ask) -> None:
         """Ask all who hold this organization's credit for what is idle, and take that."""
         organization_id = purse.key[0]
-        deadline = time.monotonic() + PATIENCE
+        deadline, turn = time.monotonic() + PATIENCE, TURN
         ours = await self.give_back(organization_id, keep=purse)
         others = self._recall is not None and await self._recall(organization_id)
         while ours or others:
@@ -232,7 +233,8 @@ class Purses:
                 return
             if not others or time.monotonic() > deadline:
                 break
-            await asyncio.sleep(TURN)
+            await asyncio.sleep(turn)
+            turn *= 2
         purse.dry_at = time.monotonic()
 
     async def _fill(self, purse: Purse, ask: Ask, ahead: int) -> None:

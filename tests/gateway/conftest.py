@@ -41,14 +41,14 @@ PRICES = {"input": "0.000001", "cached_input": "0.0000005", "output": "0.00001"}
 class GatewayProcess:
     """One `manage.py gateway`."""
 
-    def __init__(self, port=None):
+    def __init__(self, port=None, *, path="/readyz", **variables):
         self.port = port or processes.free_port()
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "gateway", "--port", str(self.port), "--grace", "5"],
             cwd=ROOT,
-            env=dict(os.environ),
+            env=os.environ | variables,
         )
-        wait_for(lambda: self.status("/readyz") == 200, seconds=20)
+        wait_for(lambda: self.status(path) == 200, seconds=30)
 
     @property
     def url(self):
@@ -117,8 +117,8 @@ def start_gateway(db):
     """Start further gateways that end with the test."""
     started = []
 
-    def start(port=None):
-        started.append(GatewayProcess(port))
+    def start(port=None, **variables):
+        started.append(GatewayProcess(port, **variables))
         return started[-1]
 
     yield start

@@ -1,6 +1,7 @@
 """Killed processes, a Redis that forgets, a PostgreSQL that goes away: nothing lost or doubled."""
 
 import asyncio
+import os
 import signal
 import threading
 import time
@@ -8,6 +9,7 @@ from collections import Counter
 from contextlib import contextmanager
 from decimal import Decimal
 
+import httpx2 as httpx
 import openai
 import pytest
 from django.db import connections
@@ -175,13 +177,47 @@ def test_a_revoked_key_is_refused_everywhere_within_five_seconds(
             client.models.list()
 
 
-def test_without_redis_the_gateway_answers_and_bills(start_gateway, key, pay, model, monkeypatch):
-    monkeypatch.setenv("REDIS_URL", "unix:///nowhere/valkey.sock?db=0")
+def test_without_redis_the_gateway_answers_and_bills(start_gateway, key, pay, model):
     pay("10")
-    alone = start_gateway().client(key)
+    alone = start_gateway(REDIS_URL="unix:///nowhere/valkey.sock?db=0").client(key)
 
     answer = alone.chat.completions.create(model=model, **hello())
 
     assert answer.usage.completion_tokens == 5
     recorded()
     assert remaining() == 10 - WORTH
+
+
+def test_without_its_database_a_gateway_lives_is_not_ready_and_says_when_to_try_again(
+    start_gateway, key
+):
+    names = ("DATABASE_URL", "DATABASE_SERVICE_URL", "DATABASE_ADMIN_URL")
+    nowhere = {name: os.environ[name].split("?")[0] + "?host=/nowhere" for name in names}
+    alone = start_gateway(path="/healthz", **nowhere)
+
+    ready = httpx.get(alone.url + "/readyz", timeout=10)
+    asked = httpx.get(
+        alone.url + "/v1/models", headers={"authorization": f"Bearer {key}"}, timeout=10
+    )
+
+    assert (ready.status_code, ready.json()["database"]) == (503, "unreachable")
+    assert ready.json()["status"] == "not ready"
+    assert (asked.status_code, asked.headers["retry-after"]) == (503, "5")
+    assert asked.headers["x-request-id"].startswith("req_")
+    assert asked.json()["error"]["code"] == "service_unavailable"
+
+
+def test_a_gateway_that_ends_lets_its_answers_end_first(start_gateway, key, pay, model, engine):
+    pay("10")
+    engine.words, engine.pause = 30, 0.05
+    ending = start_gateway()
+    stream = ending.client(key).chat.completions.create(model=model, stream=True, **hello())
+    next(stream)
+
+    ending.process.send_signal(signal.SIGTERM)
+
+    assert sum(bool(chunk.choices[0].delta.content) for chunk in stream if chunk.choices) == 30
+    assert ending.process.wait(20) in (0, -signal.SIGTERM)
+    (event,) = recorded()
+    assert (event.outcome, event.output_tokens) == ("completed", 30)
+    assert leased() == 0
