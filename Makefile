@@ -6,8 +6,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 ENGINES := .venv-engines
 WORKERS ?= 2
+# Tests run in a shuffled order. The same one every time, so that a failure comes back when it is
+# looked for; `make test SEED=$$RANDOM` tries another.
+SEED ?= 2026
 # A file's tests stay on one worker: they share what is expensive, such as a whole running Tessera.
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --randomly-seed=$(SEED)
 
 # Stamp files remember for which lock file something was installed.
 STAMPS := .stamps

@@ -13,9 +13,6 @@ from tests.support import network, servers
 os.environ.update(servers.environment())
 os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
 django.setup()
-# pytest-xdist's workers inherit our variables; with this one pytest-django would read the settings
-# before this file has named the worker's own database.
-del os.environ["DJANGO_SETTINGS_MODULE"]
 
 pytest_plugins = ["tests.support.world", "tests.support.people", "tests.support.browser"]
 
@@ -23,6 +20,9 @@ pytest_plugins = ["tests.support.world", "tests.support.people", "tests.support.
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session):
     """Start the servers once per run, and give every worker its own database."""
+    # pytest-xdist's workers inherit our variables; with this one pytest-django would read the
+    # settings before this file has named the worker's own database.
+    os.environ.pop("DJANGO_SETTINGS_MODULE", None)
     if session.config.option.collectonly:
         return
     if not servers.is_worker():

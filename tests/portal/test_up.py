@@ -63,11 +63,11 @@ def test_every_part_runs_and_the_addresses_are_told(tessera):
 
     assert missing == []
     assert tessera.get("/readyz") == 200
-    assert f"http://localhost:{tessera.port}/v1" in tessera.output
-    assert f"http://localhost:{tessera.port + 1}/v1" in tessera.output
-    assert f"http://localhost:{tessera.port}/mailbox/" in tessera.output
-    assert str(tessera.state / "demo.json") in tessera.output
-    assert "Traceback" not in tessera.output
+    assert f"http://localhost:{tessera.port}/v1" in tessera.first_words
+    assert f"http://localhost:{tessera.port + 1}/v1" in tessera.first_words
+    assert f"http://localhost:{tessera.port}/mailbox/" in tessera.first_words
+    assert str(tessera.state / "demo.json") in tessera.first_words
+    assert "Traceback" not in tessera.first_words
 
 
 def test_the_demo_is_closed_to_other_users(tessera):

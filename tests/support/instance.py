@@ -34,6 +34,7 @@ class Instance:
         }
         self.environment = {**inherited, **own}
         self.lines = []
+        self.first_words = ""
         self.started = time.monotonic()
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "up"],
@@ -64,6 +65,7 @@ class Instance:
         )
         assert finished, self.output
         assert self.process.poll() is None, self.output
+        self.first_words = self.output
         return time.monotonic() - self.started
 
     def end(self, number=signal.SIGINT):

@@ -22,16 +22,26 @@ CREATE FUNCTION seeded.columns(table_name name) RETURNS text LANGUAGE sql STABLE
                 AND original.attname = pg_attribute.attname AND original.attgenerated = '');
 $$;
 
+CREATE FUNCTION seeded.unfinished() RETURNS SETOF integer LANGUAGE sql VOLATILE AS $$
+    SELECT pid FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+        AND state LIKE 'idle in transaction%';
+$$;
+
 CREATE FUNCTION seeded.reset() RETURNS void LANGUAGE plpgsql SET session_replication_role = replica
 AS $$
 DECLARE
     table_name name;
     has_rows boolean;
+    patience timestamptz := clock_timestamp() + interval '2 seconds';
 BEGIN
-    -- A test that failed half-way may have left a transaction open, with locks.
-    PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid()
-        AND state LIKE 'idle in transaction%';
+    -- A server may be done with its answer and not yet with its transaction: that one ends by
+    -- itself. A test that failed half-way may have left one open, with locks: that one is ended.
+    WHILE clock_timestamp() < patience AND EXISTS (SELECT FROM seeded.unfinished()) LOOP
+        PERFORM pg_sleep(0.01);
+        PERFORM pg_stat_clear_snapshot();
+    END LOOP;
+    PERFORM pg_terminate_backend(pid) FROM seeded.unfinished() AS pid;
     FOR table_name IN SELECT seeded.tables('public') LOOP
         EXECUTE format('SELECT EXISTS (SELECT FROM public.%I)', table_name) INTO has_rows;
         IF has_rows THEN
