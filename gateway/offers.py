@@ -5,7 +5,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from django.db import DatabaseError
+from django.db import DatabaseError, close_old_connections
 
 from common.database import service
 from gateway.errors import NotFound, Unavailable
@@ -27,6 +27,8 @@ class _Book:
 
 
 def _read(currency: str) -> dict[str, OfferSnapshot]:
+    # In a thread outside any request, nobody else finds out that PostgreSQL was restarted.
+    close_old_connections()
     with service():
         return {offer.name: offer for offer in queries.snapshot(currency)}
 

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.db import close_old_connections
 
 from common.database import service
 from gateway.errors import BodyTooLarge, GatewayError, InvalidKey
@@ -72,6 +73,8 @@ def _has_key(headers: dict[bytes, bytes]) -> bool:
     kind, _space, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
     if kind.lower() != "bearer" or not keys.is_well_formed(key):
         return False
+    # Django looks after its connections when a request begins, and this one has not yet.
+    close_old_connections()
     with service():
         return ApiKey.objects.usable().filter(digest=keys.digest(key)).exists()
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import openai
 import pytest
+from django.db import connections
 from django.utils import timezone
 from openai.types import FileObject
 
@@ -127,6 +128,19 @@ def test_a_body_that_is_no_form_is_refused(portal, client, media, status):
 
     assert reply.status_code == status
     assert reply.json()["error"]["type"] == "invalid_request_error"
+
+
+def test_a_postgresql_that_was_restarted_is_not_the_callers_trouble(client, owner_connection):
+    client.files.create(file=upload(name="before.jsonl"), purpose="fine-tune")
+    owner_connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    connections.close_all()
+
+    kept = client.files.create(file=upload(name="after.jsonl"), purpose="fine-tune")
+
+    assert kept.filename == "after.jsonl"
 
 
 def test_what_does_not_fit_is_refused_with_the_numbers(client, disk, settings):

@@ -15,6 +15,7 @@ from pathlib import Path
 from portal.embedded import launch, postgres, valkey
 from portal.environment import APP_ROLE, OWNER_ROLE, ROOT, SERVICE_ROLE
 from portal.variables import Database
+from tests.support import processes
 
 FOLDER = "TESSERA_TEST_FOLDER"
 TEMPLATE = "tessera_template"
@@ -38,7 +39,7 @@ def is_worker() -> bool:
 
 def number() -> int:
     """Return this worker's number: gw3 is 4, and a run without workers is 0."""
-    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw-1")[2:]) + 1
+    return processes.worker_number()
 
 
 def database(role: str, name: str = "") -> Database:

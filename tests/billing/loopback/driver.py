@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import socket
 import subprocess
 import sys
 import threading
@@ -11,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import stripe
+
+from tests.support.processes import free_port
 
 API_KEY = "sk_test_loopback"
 SECRET = "whsec_loopback"
@@ -184,12 +185,6 @@ def line(amount=5000, quantity=1, **changes):
     """Return the parameters of one line."""
     price = {"currency": "eur", "unit_amount": amount, "product_data": {"name": "Bundle M"}}
     return {"price_data": price, "quantity": quantity} | changes
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_until(true, errors=()):

@@ -6,11 +6,13 @@ import time
 
 import pytest
 
-from tests.billing.loopback.driver import ROOT, Loopback, Shop, free_port, wait_until
+from tests.billing.loopback.driver import ROOT, Loopback, Shop, wait_until
+from tests.support.processes import free_port
 
 CUT_OFF = """
 import sys
 from tests.billing.loopback.driver import client
+from tests.support.processes import free_port
 client(sys.argv[1]).v1.customers.create({}, {"idempotency_key": "a"})
 """
 
