@@ -121,17 +121,16 @@ class Gateway:
             await _health(core, exchange)
             return
         key = keys.bearer(exchange.headers)
-        endpoint = ENDPOINTS.get(exchange.path)
-        if endpoint and exchange.method == "POST":
-            exchange.check_body()
         # Nobody without a key makes us hold a body.
         caller = keys.check(await core.keys.find(key), exchange.address)
-        if endpoint is not None:
-            _need(exchange, "POST")
-            keys.need(caller, INFERENCE)
-            await _infer(core, exchange, caller, endpoint)
+        endpoint = ENDPOINTS.get(exchange.path)
+        if endpoint is None:
+            await account.answer(core, exchange, caller)
             return
-        await account.answer(core, exchange, caller)
+        _need(exchange, "POST")
+        keys.need(caller, INFERENCE)
+        exchange.check_body()
+        await _infer(core, exchange, caller, endpoint)
 
 
 async def _infer(core: Core, exchange: Exchange, caller: Caller, endpoint: Endpoint) -> None:

@@ -80,16 +80,16 @@ def decode(raw: bytes) -> dict[str, Any]:
         raise InvalidRequest(f"The body is not valid JSON: {error}", code="invalid_json") from None
     if not isinstance(body, dict):
         raise InvalidRequest("The body must be a JSON object.", code="invalid_json")
-    _refuse_forbidden(body, 0)
     return body
 
 
-def _refuse_forbidden(value: Any, depth: int) -> None:
+def refuse_forbidden(value: Any, depth: int = 0) -> None:
+    """Refuse parameters, however deep, that could lead the request or its bill astray."""
     if depth > DEEPEST:
         raise InvalidRequest("The body is nested too deeply.", code="invalid_json")
     if isinstance(value, list):
         for each in value:
-            _refuse_forbidden(each, depth + 1)
+            refuse_forbidden(each, depth + 1)
     if not isinstance(value, dict):
         return
     for name, inner in value.items():
@@ -100,7 +100,7 @@ def _refuse_forbidden(value: Any, depth: int) -> None:
                 code="unknown_parameter",
             )
         if name not in FREE:
-            _refuse_forbidden(inner, depth + 1)
+            refuse_forbidden(inner, depth + 1)
 
 
 def _wrong(name: str, wanted: str) -> InvalidRequest:

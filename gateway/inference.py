@@ -379,6 +379,7 @@ def _checked(endpoint: Endpoint, offer: OfferSnapshot, body: dict[str, Any]) -> 
             param="model",
             code="model_not_supported",
         )
+    calls.refuse_forbidden(body)
     prompt = endpoint.prompt(body, offer)
     if not endpoint.generates:
         return Call(body=body, model=calls.text(body, "model")), prompt

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db import DatabaseError, close_old_connections
 
 from common.database import service
-from gateway.errors import NotFound, Unavailable
+from gateway.errors import NotFound, Refused, Unavailable
 from gateway.keys import Caller
 from marketplace import queries
 from marketplace.queries import OfferSnapshot
@@ -74,18 +74,29 @@ class OfferDirectory:
         return [offer for offer in (await self.of(caller.currency)).values() if may(caller, offer)]
 
     async def named(self, caller: Caller, name: str) -> OfferSnapshot:
-        """Return the offer, or refuse alike what does not exist and what is not permitted."""
+        """Return the offer; what the key was not made for is refused like what does not exist.
+
+        What policy alone forbids is no secret, everybody sees it in the catalogue: the refusal says so.
+        """
         offer = (await self.of(caller.currency)).get(name)
         if offer is None:
             # It may have been published a moment ago; all who miss wait for one look.
             await asyncio.sleep(MISSED)
             offer = (await self.of(caller.currency, at_most=MISSED)).get(name)
-        if offer is None or not may(caller, offer):
+        if offer is None or not is_named(caller, offer):
             raise NotFound(
                 f"The model '{name[:100]}' does not exist or this key may not use it."
                 " GET /v1/models lists what it may.",
                 param="model",
                 code="model_not_found",
+            )
+        if not is_within(caller, offer):
+            raise Refused(
+                f"The model '{name}' is computed in {offer.jurisdiction}; your organization allows"
+                f" {', '.join(caller.allowed_jurisdictions)}. GET /v1/models lists what you may"
+                " call; an owner or admin can change the jurisdictions in the settings.",
+                param="model",
+                code="jurisdiction_not_allowed",
             )
         if not is_priced(offer):
             # Unpriced usage never rates to zero: it is refused before it happens.
@@ -94,9 +105,17 @@ class OfferDirectory:
 
 
 def may(caller: Caller, offer: OfferSnapshot) -> bool:
-    """Tell whether policy lets the caller use the offer: its key's models, its jurisdictions."""
-    if caller.allowed_models and offer.name not in caller.allowed_models:
-        return False
+    """Tell whether the caller may use the offer: by its key's models and by policy."""
+    return is_named(caller, offer) and is_within(caller, offer)
+
+
+def is_named(caller: Caller, offer: OfferSnapshot) -> bool:
+    """Tell whether the key was made for this model."""
+    return not caller.allowed_models or offer.name in caller.allowed_models
+
+
+def is_within(caller: Caller, offer: OfferSnapshot) -> bool:
+    """Tell whether policy lets the caller's organization use the offer: by its jurisdiction."""
     allowed = caller.allowed_jurisdictions
     return not allowed or offer.jurisdiction in allowed
 

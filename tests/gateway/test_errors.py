@@ -102,16 +102,30 @@ def test_a_model_the_key_may_not_use_is_not_found(gateway, make_key, pay, model,
     assert [each.id for each in client.models.list().data] == [other]
 
 
-def test_a_model_outside_the_allowed_jurisdictions_is_not_found(gateway, make_key, make_offer):
+def test_a_model_outside_the_allowed_jurisdictions_is_refused_by_policy(
+    gateway, make_key, make_offer
+):
     abroad, home = make_offer(jurisdiction="US").name, make_offer(jurisdiction="EU").name
     with service():
         Organization.objects.update(allowed_jurisdictions=["EU"])
     client = gateway.client(make_key())
 
-    error = refused(client, openai.NotFoundError, model=abroad, **hello())
+    error = refused(client, openai.PermissionDeniedError, model=abroad, **hello())
+
+    assert (error.code, error.param) == ("jurisdiction_not_allowed", "model")
+    assert "computed in US; your organization allows EU" in error.message
+    assert [each.id for each in client.models.list().data] == [home]
+
+
+def test_a_key_made_for_other_models_is_not_told_what_policy_forbids(gateway, make_key, make_offer):
+    abroad, home = make_offer(jurisdiction="US").name, make_offer(jurisdiction="EU").name
+    key = make_key(allowed_models=[home])
+    with service():
+        Organization.objects.update(allowed_jurisdictions=["EU"])
+
+    error = refused(gateway.client(key), openai.NotFoundError, model=abroad, **hello())
 
     assert error.code == "model_not_found"
-    assert [each.id for each in client.models.list().data] == [home]
 
 
 def test_a_model_without_a_price_is_never_free(gateway, key, pay, make_offer, engine):
