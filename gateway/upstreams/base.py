@@ -1,7 +1,23 @@
 """The door to engines: what the gateway asks of one, and what it gets back."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
+
+import msgspec
+
+
+class Patience(msgspec.Struct, frozen=True):
+    """How many seconds an engine may take to connect, to begin its answer, and to go on with it."""
+
+    connect: float = 5.0
+    #: From the request to the first byte of the answer's body: a long prompt is read in it.
+    first_byte: float = 120.0
+    #: Silence between two parts of the answer.
+    idle: float = 120.0
+
+
+USUAL = Patience()
+NOTHING: Mapping[str, str] = {}
 
 
 class UpstreamError(Exception):
@@ -18,7 +34,7 @@ class Answer(Protocol):
     status: int
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """Return the body as it arrives; raises UpstreamError when it breaks off."""
+        """Return the body as it arrives; raises UpstreamError when it breaks off or falls silent."""
         ...
 
     async def read(self, limit: int) -> bytes:
@@ -33,8 +49,20 @@ class Answer(Protocol):
 class Upstream(Protocol):
     """Engines, reached by address."""
 
-    async def post(self, base_url: str, credential: str, path: str, body: bytes) -> Answer:
-        """Send the body; returns once the headers of the answer are there."""
+    async def post(
+        self,
+        base_url: str,
+        credential: str,
+        path: str,
+        body: bytes,
+        patience: Patience = USUAL,
+        headers: Mapping[str, str] = NOTHING,
+    ) -> Answer:
+        """Send the body; returns once the head of the answer and a first part of its body are there.
+
+        Until then another engine may be asked, so an answer that does not begin, or ends before it
+        has, raises UpstreamError. An error never holds the credential.
+        """
         ...
 
     async def close(self) -> None:
