@@ -54,14 +54,18 @@ class Gateway:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
-            self._running += 1
-            self._idle.clear()
-            try:
-                await self._serve(Exchange(scope, receive, send))
-            finally:
-                self._running -= 1
-                if not self._running:
-                    self._idle.set()
+            await self.serve(Exchange(scope, receive, send))
+
+    async def serve(self, exchange: Exchange) -> None:
+        """Answer one request."""
+        self._running += 1
+        self._idle.clear()
+        try:
+            await self._serve(exchange)
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._idle.set()
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:
@@ -84,11 +88,16 @@ class Gateway:
                     self._core = core
         return self._core
 
+    def drain(self) -> None:
+        """Be ready for no further request."""
+        if self._core is not None:
+            self._core.draining = True
+
     async def stop(self) -> None:
         """Let running requests end, then close the books."""
         if self._core is None:
             return
-        self._core.draining = True
+        self.drain()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), GRACE)
         core, self._core = self._core, None

@@ -25,12 +25,16 @@ class Exchange:
     """A request and the way to answer it; every answer carries the request's id."""
 
     def __init__(self, scope: Message, receive: Receive, send: Send) -> None:
-        self._receive = receive
+        self.receive = receive
         self._send = send
-        self.method: str = scope["method"]
-        self.path: str = scope["path"]
-        self.headers = _joined(scope["headers"])
-        self.address: str = (scope.get("client") or ("", 0))[0]
+        address = (scope.get("client") or ("", 0))[0]
+        self._begin(scope["method"], scope["path"], _joined(scope["headers"]), address)
+
+    def _begin(self, method: str, path: str, headers: dict[bytes, bytes], address: str) -> None:
+        self.method = method
+        self.path = path
+        self.headers = headers
+        self.address = address
         self.id = f"req_{uuid7().hex}"
         #: What every answer says beside its own headers.
         self.notes: dict[str, str] = {"x-request-id": self.id}
@@ -53,7 +57,7 @@ class Exchange:
         while True:
             try:
                 async with asyncio.timeout(BODY_PATIENCE):
-                    message = await self._receive()
+                    message = await self.receive()
             except TimeoutError:
                 raise TooSlow("The body stopped coming. Send the request again.") from None
             if message["type"] == "http.disconnect":
@@ -73,7 +77,7 @@ class Exchange:
             self._watch = asyncio.create_task(self._wait_for_end(task))
 
     async def _wait_for_end(self, task: asyncio.Task[Any]) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
+        while (await self.receive())["type"] != "http.disconnect":
             pass
         self.gone = True
         task.cancel()

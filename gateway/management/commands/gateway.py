@@ -3,16 +3,13 @@
 import socket
 from typing import Any
 
-import uvicorn
+import uvloop
 from django.core.management.base import BaseCommand, CommandParser
 
+from gateway import serving
 from gateway.app import server
-from gateway.wire import BoundedProtocol
 
 GRACE = 30
-#: Seconds an idle connection is kept: longer than clients and load balancers keep theirs, so that
-#: it is they who end it, and no request is sent into an ending connection.
-KEEP_ALIVE = 75
 
 
 class Command(BaseCommand):
@@ -29,19 +26,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Serve."""
-        config = uvicorn.Config(
-            server,
-            http=BoundedProtocol,
-            ws="none",
-            loop="uvloop",
-            lifespan="on",
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=KEEP_ALIVE,
-            timeout_graceful_shutdown=options["grace"],
-        )
-        uvicorn.Server(config).run(sockets=[_socket(options["host"], options["port"])])
+        listening = _socket(options["host"], options["port"])
+        uvloop.run(serving.serve(server, listening, options["grace"]))
 
 
 def _socket(host: str, port: int) -> socket.socket:

@@ -1,0 +1,54 @@
+"""The gateway on a port of its own: listening, draining and ending of one process."""
+
+import asyncio
+import os
+import signal
+import socket
+from contextlib import suppress
+
+from gateway.app import Gateway
+from gateway.http1 import Connection, Host
+from gateway.proxies import Proxies
+
+BACKLOG = 2048
+TICK = 1.0
+#: What uvicorn believes too when nothing is said.
+TRUSTED = "127.0.0.1"
+
+
+async def serve(gateway: Gateway, listening: socket.socket, grace: float) -> None:
+    """Serve until SIGTERM or SIGINT; answers under way then have ``grace`` seconds to end.
+
+    What has not ended by then is cut off, and billed for what was delivered.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await gateway.start()
+    host = Host(gateway.serve, Proxies(os.environ.get("FORWARDED_ALLOW_IPS", TRUSTED)))
+    server = await loop.create_server(lambda: Connection(host), sock=listening, backlog=BACKLOG)
+    ticking = loop.create_task(_tick(host))
+    await stop.wait()
+    server.close()
+    gateway.drain()
+    host.drain()
+    await _end(host, grace)
+    ticking.cancel()
+    await gateway.stop()
+
+
+async def _tick(host: Host) -> None:
+    while True:
+        await asyncio.sleep(TICK)
+        host.tick()
+
+
+async def _end(host: Host, grace: float) -> None:
+    """Wait for the answers under way, then cut off what is left."""
+    if host.tasks:
+        await asyncio.wait(host.tasks, timeout=grace)
+    for task in host.tasks:
+        task.cancel()
+    with suppress(asyncio.CancelledError):
+        await asyncio.gather(*host.tasks, return_exceptions=True)
