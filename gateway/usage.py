@@ -3,6 +3,7 @@
 Parts are disjoint: input and cached input make up the prompt, output and reasoning the completion.
 """
 
+from collections import deque
 from typing import Any
 
 import msgspec
@@ -15,8 +16,8 @@ EXTRA_PER_CHOICE = 64
 USUAL = 4.0
 #: A stream whose events are no longer than this has one token in each until we know better.
 LONGEST_TOKEN = 12
-#: The weight of one more answer in the running average.
-LEARNING = 0.1
+#: So many of the latest answers teach: enough that several lies among them make no middle.
+LATEST = 25
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -53,27 +54,38 @@ class Delivered(msgspec.Struct, frozen=True):
 
 
 class Calibration:
-    """What a token of one offer is on average, learnt from answers that were believed."""
+    """What a token of one offer is, learnt from the latest answers that were believed.
+
+    The middle of them counts: a few lies that could be true move it nowhere.
+    """
 
     def __init__(self) -> None:
-        self.prompt = USUAL
-        self.completion = USUAL
-        self._tokens = 0.0
-        self._events = 0.0
+        #: Bytes of a prompt, and of an answer, for each token; an answer's tokens for each event.
+        self._prompt: deque[float] = deque(maxlen=LATEST)
+        self._completion: deque[float] = deque(maxlen=LATEST)
+        self._events: deque[float] = deque(maxlen=LATEST)
+
+    @property
+    def prompt(self) -> float:
+        """Return the bytes of a token in prompts."""
+        return _middle(self._prompt) or USUAL
+
+    @property
+    def completion(self) -> float:
+        """Return the bytes of a token in answers."""
+        return _middle(self._completion) or USUAL
 
     def learn(self, bounds: Bounds, delivered: Delivered, measured: Measured) -> None:
-        """Take one believed answer into the averages."""
+        """Take in one believed answer."""
         sent = measured.parts["input"] + measured.parts["cached_input"]
-        made = measured.parts["output"] + measured.parts["reasoning"]
+        made = measured.completion
         if sent and bounds.prompt_bytes:
-            self.prompt += LEARNING * (bounds.prompt_bytes / sent - self.prompt)
+            self._prompt.append(bounds.prompt_bytes / sent)
         if made and delivered.size:
-            self.completion += LEARNING * (delivered.size / made - self.completion)
+            self._completion.append(delivered.size / made)
         if delivered.events:
             # The last token says that the answer ends; neither it nor hidden reasoning is an event.
-            told = max(measured.parts["output"] - 1, 0)
-            self._tokens += told - LEARNING * self._tokens
-            self._events += delivered.events - LEARNING * self._events
+            self._events.append(max(measured.parts["output"] - 1, 0) / delivered.events)
 
     def output(self, delivered: Delivered, bound: int) -> int:
         """Return how many tokens were likely delivered; some for any text, never above the bound.
@@ -86,8 +98,12 @@ class Calibration:
 
     def _by_events(self, delivered: Delivered) -> int:
         if self._events:
-            return round(delivered.events * self._tokens / self._events)
+            return round(delivered.events * _middle(self._events))
         return delivered.events if delivered.size <= LONGEST_TOKEN * delivered.events else 0
+
+
+def _middle(values: deque[float]) -> float:
+    return sorted(values)[len(values) // 2] if values else 0.0
 
 
 def parts(prompt: int, cached: int, completion: int, reasoning: int) -> dict[str, int]:

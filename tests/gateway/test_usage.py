@@ -63,6 +63,13 @@ def test_hidden_reasoning_does_not_make_what_is_seen_dear():
     assert output(Delivered(160, events=40), calibration) == 40
 
 
+def test_a_few_lies_that_could_be_true_make_nothing_dearer():
+    calibration = taught(*[(164, 40, 41, 0), (164, 40, 82, 0), (164, 40, 41, 0)] * 5)
+
+    assert output(Delivered(164, events=40), calibration) == 40
+    assert output(Delivered(164), calibration) == 41
+
+
 def test_an_estimate_is_never_above_the_bound_nor_above_the_bytes():
     calibration = taught((1600, 100, 901, 0))
 
