@@ -21,12 +21,14 @@ from marketplace.models import (
     PriceBook,
     Publisher,
     Route,
+    ServiceTier,
     Status,
     TokenClass,
     TokenPart,
     TokenWeight,
     Upstream,
 )
+from marketplace.models.prices import halved
 from marketplace.served import ServedModel, read
 from tenants.models import Region
 
@@ -224,13 +226,17 @@ def _prices(book: PriceBook, offer: Offer, per_million: dict[str, str]) -> None:
     for part, amount in per_million.items():
         if not Price.objects.filter(book=book, offer=offer, token_part=part).exists():
             unit = format((Decimal(amount) / 1_000_000).normalize(), "f")
-            Price.objects.create(
-                book=book,
-                offer=offer,
-                token_part=part,
-                definition={"model": "per_unit", "unit_amount": unit},
-                effective_from=OPENED,
-            )
+            definition = {"model": "per_unit", "unit_amount": unit}
+            twins = {ServiceTier.STANDARD: definition, ServiceTier.BATCH: halved(definition)}
+            for service_tier, own in twins.items():
+                Price.objects.create(
+                    book=book,
+                    offer=offer,
+                    token_part=part,
+                    service_tier=service_tier,
+                    definition=own,
+                    effective_from=OPENED,
+                )
 
 
 def _bundles(token_class: TokenClass, models: str) -> None:

@@ -70,7 +70,7 @@ def offers_of(model: AIModel) -> list[PlacedOffer]:
 
 def price_list() -> list[PriceRow]:
     """Return every offer with its prices and the moment of its next change."""
-    ahead = Price.objects.upcoming(timezone.now()).order_by()
+    ahead = Price.objects.standard().upcoming(timezone.now()).order_by()
     soonest = dict(ahead.values_list("offer").annotate(Min("effective_from")))
     return [PriceRow(it, soonest.get(it.offer.pk)) for it in showcase.every_offer()]
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from django.db.models import Prefetch
 from django.utils import timezone
 
-from marketplace.models import Offer, Price, Route, TokenPart
+from marketplace.models import Offer, Price, Route, ServiceTier, TokenPart
 from marketplace.models.offers import OfferQuerySet
 from tenants.models import Organization
 
@@ -69,6 +69,8 @@ class OfferSnapshot:
 
 def price_in_force(
     offer: Offer, token_part: str, at: datetime, currency: str = DEFAULT_CURRENCY
+    #: The same for lines of a batch.
+    batch_prices: dict[str, PricedPart]
 ) -> Price | None:
     """Return the price of the part at the instant; a part without one costs what its twin does."""
     price = Price.objects.of(offer, token_part, currency).in_force(at).first()
@@ -79,12 +81,18 @@ def price_in_force(
 
 
 def prices_in_force(
-    offers: Iterable[uuid.UUID], at: datetime, currency: str = DEFAULT_CURRENCY
+    offers: Iterable[uuid.UUID],
+    at: datetime,
+    currency: str = DEFAULT_CURRENCY,
+    service_tier: str = ServiceTier.STANDARD,
 ) -> dict[uuid.UUID, dict[str, Price]]:
     """Return, per offer, the price of each part that has one at the instant (no fallbacks)."""
     found: dict[uuid.UUID, dict[str, Price]] = defaultdict(dict)
     prices = Price.objects.in_force(at).filter(
-        offer_id__in=list(offers), book__currency=currency, book__is_default=True
+        offer_id__in=list(offers),
+        service_tier=service_tier,
+        book__currency=currency,
+        book__is_default=True,
     )
     for price in prices:
         found[price.offer_id][price.token_part] = price
@@ -109,11 +117,18 @@ def snapshot(currency: str = DEFAULT_CURRENCY, at: datetime | None = None) -> li
         .select_related("model_version__model__publisher", "region", "token_class")
         .prefetch_related(Prefetch("routes", routes), "token_class__weights")
     )
-    prices = prices_in_force([offer.pk for offer in offers], at or timezone.now(), currency)
-    return [_snapshot(offer, prices.get(offer.pk, {}), currency) for offer in offers]
+    ids, at = [offer.pk for offer in offers], at or timezone.now()
+    prices = prices_in_force(ids, at, currency)
+    batch = prices_in_force(ids, at, currency, ServiceTier.BATCH)
+    return [
+        _snapshot(offer, prices.get(offer.pk, {}), batch.get(offer.pk, {}), currency)
+        for offer in offers
+    ]
 
 
-def _snapshot(offer: Offer, prices: dict[str, Price], currency: str) -> OfferSnapshot:
+def _snapshot(
+    offer: Offer, prices: dict[str, Price], batch: dict[str, Price], currency: str
+) -> OfferSnapshot:
     model = offer.model_version.model
     return OfferSnapshot(
         offer_id=offer.pk,
@@ -140,6 +155,7 @@ def _snapshot(offer: Offer, prices: dict[str, Price], currency: str) -> OfferSna
 
 
 def _weights(offer: Offer) -> dict[str, Decimal]:
+        batch_prices=_priced(batch),
     if offer.token_class is None:
         return {}
     return {entry.token_part: entry.weight for entry in offer.token_class.weights.all()}

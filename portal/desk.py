@@ -255,7 +255,7 @@ def _models(now: datetime) -> list[Waiting]:
 
 
 def _prices(now: datetime) -> list[Waiting]:
-    coming = Price.objects.upcoming(now).order_by("effective_from")
+    coming = Price.objects.standard().upcoming(now).order_by("effective_from")
     first = coming.select_related("offer").first()
     if first is None:
         return []

@@ -3,7 +3,7 @@
 from marketplace.models.bundles import Bundle, GrantUnit
 from marketplace.models.catalogue import AIModel, Kind, ModelVersion, Publisher, Status
 from marketplace.models.offers import Offer, Reachability, Route, TokenClass, TokenWeight, Upstream
-from marketplace.models.prices import Price, PriceBook, TokenPart
+from marketplace.models.prices import Price, PriceBook, ServiceTier, TokenPart
 
 __all__ = [
     "AIModel",
@@ -17,6 +17,7 @@ __all__ = [
     "Publisher",
     "Reachability",
     "Route",
+    "ServiceTier",
     "Status",
     "TokenClass",
     "TokenPart",

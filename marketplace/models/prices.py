@@ -1,7 +1,7 @@
 """What a token costs since when. A price is never changed: a new one closes the old."""
 
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -20,6 +20,13 @@ class TokenPart(models.TextChoices):
     CACHED_INPUT = "cached_input", _("Cached input")
     OUTPUT = "output", _("Output")
     REASONING = "reasoning", _("Reasoning")
+
+
+class ServiceTier(models.TextChoices):
+    """How soon an answer comes: at once, or within a day for less."""
+
+    STANDARD = "standard", _("Standard")
+    BATCH = "batch", _("Batch")
 
 
 class PriceBook(TimeStamped):
@@ -47,6 +54,10 @@ class PriceBook(TimeStamped):
 class PriceQuerySet(LockingQuerySet["Price"]):
     """Prices."""
 
+    def standard(self) -> "PriceQuerySet":
+        """Those of answers that come at once: what people mean by the price."""
+        return self.filter(service_tier=ServiceTier.STANDARD)
+
     def in_force(self, at: datetime) -> "PriceQuerySet":
         """Those that apply at this instant."""
         return self.filter(effective_from__lte=at).filter(
@@ -60,10 +71,20 @@ class PriceQuerySet(LockingQuerySet["Price"]):
         )
         return self.filter(kept, effective_from__gt=at)
 
-    def of(self, offer: "Offer", token_part: str, currency: str) -> "PriceQuerySet":
+    def of(
+        self,
+        offer: "Offer",
+        token_part: str,
+        currency: str,
+        service_tier: str = ServiceTier.STANDARD,
+    ) -> "PriceQuerySet":
         """The history of one part of an offer in the currency's default book."""
         return self.filter(
-            offer=offer, token_part=token_part, book__currency=currency, book__is_default=True
+            offer=offer,
+            token_part=token_part,
+            service_tier=service_tier,
+            book__currency=currency,
+            book__is_default=True,
         )
 
 
@@ -78,6 +99,9 @@ class Price(Row):
     book = models.ForeignKey(PriceBook, on_delete=models.PROTECT, related_name="prices")
     offer = models.ForeignKey("marketplace.Offer", on_delete=models.PROTECT, related_name="prices")
     token_part = models.CharField(max_length=20, choices=TokenPart)
+    service_tier = models.CharField(
+        max_length=10, choices=ServiceTier, default=ServiceTier.STANDARD
+    )
     definition = models.JSONField()
     effective_from = models.DateTimeField()
     effective_until = models.DateTimeField(null=True, blank=True)
@@ -111,6 +135,27 @@ class Price(Row):
     def per_million(self) -> Decimal:
         """The same for a million tokens, as people read it."""
         return self.per_token * 1_000_000
+
+
+#: What a price definition says in money.
+AMOUNTS = frozenset(
+    {"unit_amount", "flat_amount", "package_amount", "minimum_amount", "maximum_amount"}
+)
+TWELFTH_DECIMAL = Decimal("1e-12")
+
+
+def halved(definition: dict[str, Any]) -> dict[str, Any]:
+    """Return the definition at half its amounts; what twelve decimals cannot hold is left off."""
+    return {name: _halved(name, value) for name, value in definition.items()}
+
+
+def _halved(name: str, value: Any) -> Any:
+    if name == "tiers":
+        return [halved(tier) for tier in value]
+    if name not in AMOUNTS or value is None:
+        return value
+    half = (Decimal(value) / 2).quantize(TWELFTH_DECIMAL, ROUND_DOWN)
+    return format(half.normalize(), "f")
 
 
 def dearest_per_token(definition: dict[str, Any]) -> Decimal:

@@ -1,15 +1,18 @@
 """Prices from a date on: a new row, and the old one closed at the same instant."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.utils import timezone
 
 from common.database import atomic
 from common.errors import Conflict
 from marketplace.errors import PriceInThePast, PriceNotLater, PriceNotPositive
-from marketplace.models import Offer, Price, PriceBook
+from marketplace.models import Offer, Price, PriceBook, ServiceTier
+from marketplace.models.prices import halved
 from tenants.models import User
 from tenants.services import audit
 
@@ -18,6 +21,7 @@ MILLION = Decimal(1_000_000)
 FINEST = -6
 #: Per million tokens. Nobody sells one token for more than one euro: a slip of the finger.
 HIGHEST = MILLION
+ACTIONS = {ServiceTier.STANDARD: "price.changed", ServiceTier.BATCH: "batch_price.changed"}
 
 
 def per_token(per_million: Decimal) -> str:
@@ -38,12 +42,14 @@ def change(
     by: User | None,
     effective_from: datetime | None = None,
     currency: str = "EUR",
+    batch_per_million: Mapping[str, Decimal] | None = None,
 ) -> list[Price]:
     """Set prices by token part from one instant on (now, if none is given), all or none.
 
     What was used before keeps its own price. Setting what would hold then anyway changes nothing,
     so that a form sent twice counts once. A price that is scheduled for this very instant is
-    withdrawn: it never holds. Answers the prices that were set.
+    withdrawn: it never holds. Batches pay half of it from the same instant on, or what is given for
+    them. Answers the prices that were set, without those of batches.
     """
     # The offer's row is locked, so that two people who change one price do not pass each other.
     offer = Offer.objects.locked(offer.pk)
@@ -51,40 +57,54 @@ def change(
     begins = effective_from or now
     if begins < now:
         raise PriceInThePast
+    one = _Change(offer, begins, by, currency)
+    definitions = {part: _per_unit(amount) for part, amount in per_million.items()}
+    batch = {part: halved(definition) for part, definition in definitions.items()}
+    batch |= {part: _per_unit(amount) for part, amount in (batch_per_million or {}).items()}
+    for part, definition in batch.items():
+        _set(one, part, definition, ServiceTier.BATCH)
     return [
         price
-        for part, amount in per_million.items()
-        if (price := _set(offer, part, amount, by=by, begins=begins, currency=currency))
+        for part, definition in definitions.items()
+        if (price := _set(one, part, definition, ServiceTier.STANDARD))
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """Prices of one offer that begin together."""
+
+    offer: Offer
+    begins: datetime
+    by: User | None
+    currency: str
+
+
+def _per_unit(per_million: Decimal) -> dict[str, Any]:
+    return {"model": "per_unit", "unit_amount": per_token(per_million)}
+
+
 def _set(
-    offer: Offer,
-    token_part: str,
-    per_million: Decimal,
-    *,
-    by: User | None,
-    begins: datetime,
-    currency: str,
+    change: _Change, token_part: str, definition: dict[str, Any], service_tier: ServiceTier
 ) -> Price | None:
-    definition = {"model": "per_unit", "unit_amount": per_token(per_million)}
-    last = _last(offer, token_part, currency, begins)
+    begins, last = change.begins, _last(change, token_part, service_tier)
     if last is not None and last.definition == definition:
         return None
     if last is not None:
         last.effective_until = begins
         last.save(update_fields=["effective_until"])
     price = Price.objects.create(
-        book=default_book(currency),
-        offer=offer,
+        book=default_book(change.currency),
+        offer=change.offer,
         token_part=token_part,
+        service_tier=service_tier,
         definition=definition,
         effective_from=begins,
     )
     audit.record(
         organization=None,
-        actor=by,
-        action="price.changed",
+        actor=change.by,
+        action=ACTIONS[service_tier],
         target=price,
         before=_facts(last),
         after=_facts(price),
@@ -100,10 +120,10 @@ def default_book(currency: str) -> PriceBook:
     return book
 
 
-def _last(offer: Offer, token_part: str, currency: str, at: datetime) -> Price | None:
+def _last(change: _Change, token_part: str, service_tier: str) -> Price | None:
     """Return the price that has no end yet; refuse when one begins after the instant."""
-    history = Price.objects.of(offer, token_part, currency)
-    if history.filter(effective_from__gt=at).exists():
+    history = Price.objects.of(change.offer, token_part, change.currency, service_tier)
+    if history.filter(effective_from__gt=change.begins).exists():
         raise PriceNotLater
     return history.filter(effective_until=None).first()
 

@@ -43,7 +43,7 @@ def used(acme):
 
     def used(tokens, at, uncovered="0"):
         with service():
-            price = Price.objects.get(offer__name="atlas-mini", token_part="input")
+            price = Price.objects.standard().get(offer__name="atlas-mini", token_part="input")
             event = UsageEvent.objects.create(
                 organization=acme,
                 project=Project.objects.get(),

@@ -12,14 +12,15 @@ from common.database import service
 from marketplace import demo, queries
 from marketplace.errors import PriceInThePast, PriceNotPositive
 from marketplace.models import Price
+from marketplace.models.prices import halved
 from marketplace.services import pricing
 from tenants.models import AuditEntry
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
 
-def history(offer):
-    prices = Price.objects.filter(offer=offer, token_part="input").order_by("effective_from")
+def history(offer, tier="standard"):
+    prices = Price.objects.of(offer, "input", "EUR", tier).order_by("effective_from")
     return list(prices.values_list("effective_from", "effective_until"))
 
 
@@ -102,3 +103,52 @@ def test_a_part_without_a_price_costs_what_its_twin_does(mini):
 
     assert reasoning == queries.price_in_force(mini, "output", now)
     assert queries.price_in_force(mini, "input", demo.OPENED - timedelta(seconds=1)) is None
+
+
+def batch(offer, part="input"):
+    prices = Price.objects.of(offer, part, "EUR", "batch").order_by("effective_from")
+    return [(price.per_million, price.effective_from) for price in prices]
+
+
+def test_a_batch_costs_half_from_the_same_instant_on(mini):
+    begins = timezone.now() + timedelta(days=7)
+
+    with service():
+        pricing.change(mini, {"input": Decimal("0.25")}, by=None, effective_from=begins)
+
+    assert batch(mini) == [(Decimal("0.075"), demo.OPENED), (Decimal("0.125"), begins)]
+    assert history(mini, "batch") == history(mini)
+    assert queries.price_in_force(mini, "input", begins).per_million == Decimal("0.25")
+
+
+def test_a_batch_costs_what_is_given_for_it(mini):
+    with service():
+        given = {"input": Decimal("0.04")}
+        pricing.change(mini, {"input": Decimal("0.2")}, by=None, batch_per_million=given)
+
+    assert batch(mini)[-1][0] == Decimal("0.04")
+
+
+def test_half_of_the_smallest_price_is_left_off(mini):
+    assert halved({"model": "per_unit", "unit_amount": "0.000000000003"}) == {
+        "model": "per_unit",
+        "unit_amount": "0.000000000001",
+    }
+
+
+def test_every_amount_of_a_definition_is_halved():
+    tiers = [{"up_to": None, "unit_amount": "0.3", "flat_amount": "5"}]
+
+    found = halved({"model": "graduated", "tiers": tiers, "discount_percent": "10"})
+
+    assert found["tiers"] == [{"up_to": None, "unit_amount": "0.15", "flat_amount": "2.5"}]
+    assert found["discount_percent"] == "10"
+
+
+def test_the_snapshot_knows_both_prices(mini):
+    offer = next(each for each in queries.snapshot() if each.name == "atlas-mini")
+
+    assert offer.prices["input"].unit_amount == Decimal("0.00000015")
+    assert offer.batch_prices["input"].unit_amount == Decimal("0.000000075")
+    assert offer.batch_prices["reasoning"] == offer.batch_prices["output"]
+    assert offer.batch_prices["input"].price_id != offer.prices["input"].price_id

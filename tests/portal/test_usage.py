@@ -14,7 +14,7 @@ from billing.models import CreditGrant, RatedUsage
 from billing.services import credits
 from common.database import service
 from marketplace import demo
-from marketplace.models import Offer, Price
+from marketplace.models import Price
 from portal.usage import export
 from tenants.models import GRANTS, Membership, Organization, Permission, Role
 from tenants.scope import scope
@@ -321,7 +321,7 @@ def priced(db):
     demo.seed()
     return {
         price.token_part: price
-        for price in Price.objects.filter(offer=Offer.objects.get(name="atlas-reason"))
+        for price in Price.objects.standard().filter(offer__name="atlas-reason")
     }
 
 
