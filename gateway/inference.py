@@ -20,7 +20,8 @@ from gateway.keys import Caller
 from gateway.limits import Held, Limit, Limits
 from gateway.purse import Ask, Purses, Reservation
 from gateway.recorder import Recorder
-from gateway.upstreams.base import Answer, Upstream, UpstreamError
+from gateway.routing import Question, Routed, Router
+from gateway.upstreams.base import Upstream, UpstreamError
 from gateway.usage import Bounds, Calibration, Delivered, Measured, measure
 from marketplace.queries import OfferSnapshot
 
@@ -127,7 +128,7 @@ class Inference:
         self._limits = limits
         self._purses = purses
         self._recorder = recorder
-        self._upstream = upstream
+        self._router = Router(upstream)
         self._top_up_link = top_up_link
         self._calibrations: dict[str, Calibration] = {}
 
@@ -200,15 +201,15 @@ class Inference:
         if reservation is not None:
             reservation.purse.settle(reservation, worth.Need(worth.ZERO, worth.ZERO))
 
-    async def _ask(self, admitted: Admitted) -> Answer:
+    async def _ask(self, admitted: Admitted) -> Routed:
         """Return the engine's good answer; its refusals are passed on, its failures are ours."""
         cap = admitted.cap if admitted.endpoint.generates else None
-        answer = await routing.ask(
-            self._upstream,
-            admitted.offer.routes,
-            admitted.endpoint.path,
-            lambda model: calls.for_engine(admitted.call, model, cap),
+        question = Question(
+            admitted.endpoint.path, lambda model: calls.for_engine(admitted.call, model, cap)
         )
+        if cap and not admitted.call.stream:
+            question.whole = cap * admitted.call.choices
+        answer = await self._router.ask(admitted.offer.routes, question)
         if answer.status == 200:
             return answer
         try:
@@ -216,10 +217,11 @@ class Inference:
         finally:
             answer.close()
 
-    async def _whole(self, admitted: Admitted, answer: Answer) -> None:
+    async def _whole(self, admitted: Admitted, answer: Routed) -> None:
         try:
             body = await answer.read(LARGEST_ANSWER)
         except UpstreamError as error:
+            answer.broke()
             raise UpstreamFailed("The engine's answer broke off.") from error
         seen = _look(admitted.endpoint, body)
         measured = self._measure(admitted, seen.usage, Delivered(seen.delivered))
@@ -232,7 +234,7 @@ class Inference:
             await self._settle(admitted, measured, None, "completed")
         await exchange.answer(200, deltas.named(body, admitted.offer.name))
 
-    async def _stream(self, admitted: Admitted, answer: Answer) -> None:
+    async def _stream(self, admitted: Admitted, answer: Routed) -> None:
         delivery = Delivery()
         try:
             outcome = await self._relay(admitted, answer, delivery)
@@ -248,7 +250,7 @@ class Inference:
         tail = delivery.tail if outcome == "completed" else b""
         await admitted.exchange.write(tail, more=False)
 
-    async def _relay(self, admitted: Admitted, answer: Answer, delivery: Delivery) -> str:
+    async def _relay(self, admitted: Admitted, answer: Routed, delivery: Delivery) -> str:
         """Pass events on as they come; returns how it ended."""
         cutter = deltas.Cutter()
         try:
@@ -257,6 +259,7 @@ class Inference:
             if rest := cutter.rest():
                 await self._pass_on(admitted, delivery, [rest])
         except (UpstreamError, deltas.EventTooLarge) as error:
+            answer.broke()
             if not admitted.exchange.started:
                 raise UpstreamFailed("The engine's answer broke off.") from error
             await self._tell_broken(admitted)

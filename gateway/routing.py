@@ -1,50 +1,190 @@
-"""From an offer to an engine: routes by priority and weight, failover before the first byte."""
+"""From an offer to an engine: by priority, weight and health; failover before the first byte."""
 
+import math
 import random
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 import msgspec
 
+from gateway.breaker import OPEN, Engine, Engines
 from gateway.errors import GatewayError, InvalidRequest, TooFast, Unavailable, UpstreamFailed
-from gateway.upstreams.base import Answer, Upstream, UpstreamError
+from gateway.upstreams.base import NOTHING, Answer, Patience, Upstream, UpstreamError
 from marketplace.queries import RouteSnapshot
 
 LARGEST_REFUSAL = 100_000
-#: Statuses with which a server says that another one should be asked.
-ELSEWHERE = frozenset({429, 500, 502, 503, 504})
+#: Statuses that tell of the request, and would be the same from any other server.
+ABOUT_THE_REQUEST = frozenset({200, 400, 413, 422})
+#: Statuses with which whatever stands in front of an engine says that it is not there. Any other
+#: failure comes from an engine that lives, and may have been brought about by the request.
+NOT_THERE = frozenset({502, 503, 504})
+#: So many engines one request asks at most: one that kills engines shall not kill them all.
+MOST_TRIES = 3
+#: A connection that broke so soon was one that the engine was just closing: it is asked once more.
+AT_ONCE = 1.0
+#: An engine on trial gets no longer than this to begin, where another could answer instead.
+TRIAL = 10.0
+#: So many tokens a second even a busy engine makes of an answer that comes as a whole.
+SLOWEST = 10
+LONGEST_WHOLE = 600.0
 
 
-def in_order(routes: Sequence[RouteSnapshot]) -> list[RouteSnapshot]:
-    """Return the routes by priority; among equals the heavier comes first more often."""
-    # Weighted shuffle (Efraimidis and Spirakis): u^(1/w), largest first.
-    keyed = [(-(random.random() ** (1 / max(1, each.weight))), each) for each in routes]  # noqa: S311 - spreads load, keeps no secret
-    keyed.sort(key=lambda pair: (pair[1].priority, pair[0]))
-    return [route for _key, route in keyed]
+class Question(msgspec.Struct):
+    """What an engine is asked, in the name by which it knows the model."""
+
+    path: str
+    body: Callable[[str], bytes]
+    #: Tokens of an answer that comes only when all of it is made.
+    whole: int = 0
+    headers: Mapping[str, str] = NOTHING
+
+    def patience(self, route: RouteSnapshot) -> Patience:
+        """Return how long this engine may take to answer it."""
+        first_byte = float(route.first_byte_seconds)
+        if self.whole:
+            first_byte = max(first_byte, min(LONGEST_WHOLE, first_byte + self.whole / SLOWEST))
+        return Patience(route.connect_seconds, first_byte, route.idle_seconds)
 
 
-async def ask(
-    upstream: Upstream,
-    routes: Sequence[RouteSnapshot],
-    path: str,
-    body: Callable[[str], bytes],
-) -> Answer:
-    """Return the first engine's answer that is not a failure; 503 or 502 when all fail."""
-    reached = False
-    ordered = in_order(routes)
-    for place, route in enumerate(ordered):
+class Way(msgspec.Struct):
+    """A route, and what this process knows of the engine at its end."""
+
+    route: RouteSnapshot
+    engine: Engine
+
+
+class Routed:
+    """An engine's answer that has begun."""
+
+    def __init__(self, answer: Answer, engine: Engine) -> None:
+        self._answer = answer
+        self._engine = engine
+        self._running = True
+        self.status = answer.status
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Return the body as it arrives; raises UpstreamError when it breaks off or falls silent."""
+        return self._answer.chunks()
+
+    async def read(self, limit: int) -> bytes:
+        """Return the whole body; raises UpstreamError when it breaks off or passes the limit."""
+        return await self._answer.read(limit)
+
+    def broke(self) -> None:
+        """Hold it against the engine that the answer did not come to its end."""
+        self._engine.failed(time.monotonic(), "broke_off", shuts=False)
+
+    def close(self) -> None:
+        """Stop: the engine sees the connection end unless the answer was read to its end."""
+        self._answer.close()
+        if self._running:
+            self._running = False
+            self._engine.release()
+
+
+class Router:
+    """Finds an engine that answers, for every request of this process."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+        self.engines = Engines()
+
+    async def ask(self, routes: Sequence[RouteSnapshot], question: Question) -> Routed:
+        """Return the first engine's answer that is not a failure; 503 or 502 when all fail."""
+        reached = False
+        ways = self._ways(routes, time.monotonic())
+        for others, way in zip(reversed(range(len(ways))), ways, strict=True):
+            try:
+                answer = await self._try(way, question, others)
+            except UpstreamError as error:
+                reached = reached or error.reached
+                continue
+            if answer.status in ABOUT_THE_REQUEST or not others:
+                return answer
+            answer.close()
+        if reached:
+            raise UpstreamFailed("The engine gave no answer. Nothing was billed.")
+        raise Unavailable("No engine can be reached at present. Nothing was billed.")
+
+    def _ways(self, routes: Sequence[RouteSnapshot], now: float) -> list[Way]:
+        """Return the ways that may be tried, in order; refuses when all their engines are shut."""
+        find = self.engines.find
+        ways = [Way(it, find(it.base_url, it.upstream_model, it.server, now)) for it in routes]
+        usable = [way for way in ways if way.engine.state(now) != OPEN]
+        if ways and not usable:
+            raise _all_shut(ways, now)
+        return in_order(usable, now)[:MOST_TRIES]
+
+    async def _try(self, way: Way, question: Question, others: int) -> Routed:
+        """Ask one engine, and note how it did."""
+        engine = way.engine
+        trial = engine.take(time.monotonic())
+        patience = question.patience(way.route)
+        if trial and others:
+            hasty = min(TRIAL, patience.first_byte)
+            patience = msgspec.structs.replace(patience, first_byte=hasty)
+        begun = False
         try:
-            answer = await upstream.post(
-                route.base_url, route.credential, path, body(route.upstream_model)
-            )
+            answer = await self._post(way.route, question, patience)
+            begun = True
         except UpstreamError as error:
-            reached = reached or error.reached
-            continue
-        if answer.status not in ELSEWHERE or place == len(ordered) - 1:
-            return answer
-        answer.close()
-    if reached:
-        raise UpstreamFailed("The engine gave no answer. Nothing was billed.")
-    raise Unavailable("No engine can be reached at present. Nothing was billed.")
+            # When an answer is long in the making, that may be what took too long.
+            reason = "no_answer" if error.reached else "unreachable"
+            shuts = not (question.whole and error.reached)
+            engine.failed(time.monotonic(), reason, shuts=shuts)
+            raise
+        finally:
+            if trial:
+                engine.end_trial()
+            if not begun:
+                engine.release()
+        _judge(engine, answer.status)
+        return Routed(answer, engine)
+
+    async def _post(self, route: RouteSnapshot, question: Question, patience: Patience) -> Answer:
+        body, began = question.body(route.upstream_model), time.monotonic()
+        whole = (route.base_url, route.credential, question.path, body, patience, question.headers)
+        try:
+            return await self._upstream.post(*whole)
+        except UpstreamError as error:
+            if not error.reached or time.monotonic() - began > AT_ONCE:
+                raise
+        return await self._upstream.post(*whole)
+
+
+def in_order(ways: Sequence[Way], now: float) -> list[Way]:
+    """Return the ways by priority, those of draining servers last.
+
+    Among equals the heavier comes first more often, and less often while its engine fails.
+    """
+    if len(ways) == 1:
+        return list(ways)
+    return sorted(ways, key=lambda way: _place(way, now))
+
+
+def _place(way: Way, now: float) -> tuple[bool, int, float]:
+    # Weighted shuffle (Efraimidis and Spirakis): u^(1/w), largest first.
+    weight = max(1, way.route.weight) * (1 - way.engine.trouble(now))
+    chance = random.random() ** (1 / weight)  # noqa: S311 - spreads load, keeps no secret
+    return way.route.is_draining, way.route.priority, -chance
+
+
+def _judge(engine: Engine, status: int) -> None:
+    now = time.monotonic()
+    if status in ABOUT_THE_REQUEST:
+        engine.answered(now)
+    elif status == 429:
+        engine.failed(now, "busy", shuts=False)
+    else:
+        engine.failed(now, "error" if status >= 500 else "refused", shuts=status in NOT_THERE)
+
+
+def _all_shut(ways: Sequence[Way], now: float) -> Unavailable:
+    soonest = min(way.engine.shut_until for way in ways) - now
+    return Unavailable(
+        "No engine answers at present. Nothing was billed.",
+        headers={"retry-after": str(max(1, math.ceil(soonest)))},
+    )
 
 
 async def refusal(answer: Answer) -> GatewayError:

@@ -3,7 +3,7 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
@@ -27,10 +27,16 @@ class RouteSnapshot:
     """One way to a server, with what is needed to call it."""
 
     base_url: str
-    credential: str
+    credential: str = field(repr=False)
     upstream_model: str
     weight: int
     priority: int
+    #: The server's name where people watch.
+    server: str = ""
+    is_draining: bool = False
+    connect_seconds: int = 5
+    first_byte_seconds: int = 120
+    idle_seconds: int = 120
 
 
 @dataclass(frozen=True, slots=True)
