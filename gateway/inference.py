@@ -101,9 +101,13 @@ class Delivery(msgspec.Struct):
     #: How many events had any of it.
     events: int = 0
     usage: Any = None
+    #: What had been delivered once the usage was told.
+    usage_size: int = 0
     ttft_ms: int | None = None
     finished: bool = False
     journalled_at: float = 0.0
+    #: Set while something was delivered that the journal does not know.
+    note_due: asyncio.TimerHandle | None = None
     #: The end of the stream, sent once the books are closed.
     tail: bytes = deltas.LAST_EVENT
 
@@ -111,6 +115,17 @@ class Delivery(msgspec.Struct):
     def delivered(self) -> Delivered:
         """Return what usage is measured by."""
         return Delivered(self.size, self.events)
+
+    @property
+    def claim(self) -> Any:
+        """Return what the engine says was used; nothing when it wrote on after saying so."""
+        return self.usage if self.size <= self.usage_size else None
+
+    def rest(self) -> None:
+        """Stop writing it down: it ends."""
+        if self.note_due is not None:
+            self.note_due.cancel()
+            self.note_due = None
 
 
 class Inference:
@@ -243,6 +258,10 @@ class Inference:
                 await self._close_books(admitted, delivery, "interrupted")
                 raise
             outcome = "client_gone"
+        except Exception:
+            # Whatever broke is ours to look at; what was delivered is billed all the same.
+            await self._close_books(admitted, delivery, "interrupted")
+            raise
         admitted.exchange.unwatch()
         await self._close_books(admitted, delivery, outcome)
         if outcome == "client_gone":
@@ -309,19 +328,28 @@ class Inference:
         now = time.monotonic()
         if delivery.ttft_ms is None:
             delivery.ttft_ms = admitted.milliseconds()
-        if now - delivery.journalled_at >= JOURNAL_EVERY:
-            delivery.journalled_at = now
-            so_far = self._measure(admitted, None, delivery.delivered)
-            self._recorder.progress(
-                self._settled(admitted, so_far, delivery.ttft_ms, "interrupted")
-            )
+        due = delivery.journalled_at + JOURNAL_EVERY - now
+        if due <= 0:
+            self._note(admitted, delivery)
+        elif delivery.note_due is None:
+            # An engine that falls silent now must not leave this out of the journal.
+            loop = asyncio.get_running_loop()
+            delivery.note_due = loop.call_later(due, self._note, admitted, delivery)
+
+    def _note(self, admitted: Admitted, delivery: Delivery) -> None:
+        """Write into the journal what was delivered so far."""
+        delivery.rest()
+        delivery.journalled_at = time.monotonic()
+        so_far = self._measure(admitted, None, delivery.delivered)
+        self._recorder.progress(self._settled(admitted, so_far, delivery.ttft_ms, "interrupted"))
 
     async def _tell_broken(self, admitted: Admitted) -> None:
         error = UpstreamFailed("The engine's answer broke off; what was delivered is billed.")
         await admitted.exchange.write(b"data: " + error.body() + b"\n\n", more=True)
 
     async def _close_books(self, admitted: Admitted, delivery: Delivery, outcome: str) -> None:
-        measured = self._measure(admitted, delivery.usage, delivery.delivered)
+        delivery.rest()
+        measured = self._measure(admitted, delivery.claim, delivery.delivered)
         if not delivery.size and not _owed(admitted, measured, outcome):
             return
         await self._settle(admitted, measured, delivery.ttft_ms, outcome)
@@ -397,6 +425,7 @@ def _shows(admitted: Admitted, delivery: Delivery, seen: deltas.Seen, event: byt
     """Note what an event tells of the stream; returns whether it is for the client now."""
     if seen.usage is not None:
         delivery.usage = seen.usage
+        delivery.usage_size = delivery.size + seen.delivered
     delivery.finished = delivery.finished or seen.done or seen.finished
     if seen.done:
         delivery.tail = event

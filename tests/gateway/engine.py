@@ -39,6 +39,7 @@ class ScriptedEngine:
         self.status = 200
         self.raw = None
         self.break_after = None
+        self.stall_after = None
         self.tool_calls = None
 
     def stop(self):
@@ -136,7 +137,7 @@ class ScriptedEngine:
                 return
             if number == self.break_after:
                 raise ConnectionResetError
-            await asyncio.sleep(self.pause)
+            await asyncio.sleep(60 if number == self.stall_after else self.pause)
             await event(
                 choices=[{"index": 0, "delta": {"content": self.word}, "finish_reason": None}]
             )

@@ -119,6 +119,22 @@ def test_a_killed_gateway_is_billed_for_what_it_had_delivered(
     assert (remaining(), ledger) == (10 - billed, 0)
 
 
+def test_what_came_before_an_engine_fell_silent_survives_a_kill(
+    start_gateway, gateway, key, pay, model, engine
+):
+    pay("10")
+    engine.words, engine.pause, engine.stall_after = 9, 0.02, 8
+    victim = start_gateway()
+    stream = victim.client(key).chat.completions.create(model=model, stream=True, **hello())
+    seen = [next(stream) for _number in range(9)]
+    time.sleep(1.3)
+
+    victim.end(signal.SIGKILL)
+
+    (event,) = wait_for(events, seconds=15)
+    assert (event.outcome, event.output_tokens) == ("interrupted", len(seen) - 1)
+
+
 def test_a_gateway_killed_under_load_loses_and_doubles_nothing(
     start_gateway, gateway, funded, engine
 ):

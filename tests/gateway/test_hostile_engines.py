@@ -84,6 +84,17 @@ def test_the_prompt_of_a_stream_that_began_is_billed_to_who_leaves(client, model
     wait_for(lambda: engine.closed)
 
 
+def test_usage_that_is_told_before_the_last_word_is_no_usage(client, model, engine):
+    part = b'data: {"choices": [{"delta": {"content": "word "}}]%b}\n\n'
+    early = part % b', "usage": {"prompt_tokens": 10, "completion_tokens": 1}'
+    engine.raw = early + part % b"" * 4 + b"data: [DONE]\n\n"
+
+    list(client.chat.completions.create(model=model, stream=True, **hello()))
+
+    (event,) = recorded()
+    assert (event.output_tokens, event.policy["estimated"]) == (5, True)
+
+
 def test_an_engine_that_ignores_the_cap_is_billed_up_to_the_cap(client, model, engine):
     engine.words, engine.obeys_cap = 900, False
 
