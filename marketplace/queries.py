@@ -69,14 +69,14 @@ class OfferSnapshot:
     weights: dict[str, Decimal]
     currency: str
     prices: dict[str, PricedPart]
+    #: The same for lines of a batch.
+    batch_prices: dict[str, PricedPart]
     routes: tuple[RouteSnapshot, ...]
     created_at: datetime
 
 
 def price_in_force(
     offer: Offer, token_part: str, at: datetime, currency: str = DEFAULT_CURRENCY
-    #: The same for lines of a batch.
-    batch_prices: dict[str, PricedPart]
 ) -> Price | None:
     """Return the price of the part at the instant; a part without one costs what its twin does."""
     price = Price.objects.of(offer, token_part, currency).in_force(at).first()
@@ -155,13 +155,13 @@ def _snapshot(
         weights=_weights(offer),
         currency=currency,
         prices=_priced(prices),
+        batch_prices=_priced(batch),
         routes=tuple(_route(route) for route in offer.routes.all()),
         created_at=offer.created_at,
     )
 
 
 def _weights(offer: Offer) -> dict[str, Decimal]:
-        batch_prices=_priced(batch),
     if offer.token_class is None:
         return {}
     return {entry.token_part: entry.weight for entry in offer.token_class.weights.all()}
@@ -182,4 +182,9 @@ def _route(route: Route) -> RouteSnapshot:
         upstream_model=route.upstream_model,
         weight=route.weight,
         priority=route.priority,
+        server=route.upstream.slug,
+        is_draining=route.upstream.is_draining,
+        connect_seconds=route.upstream.connect_seconds,
+        first_byte_seconds=route.upstream.first_byte_seconds,
+        idle_seconds=route.upstream.idle_seconds,
     )
