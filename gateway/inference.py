@@ -17,7 +17,7 @@ from gateway.calls import Call, Prompt
 from gateway.errors import FundsMissing, InvalidRequest, UpstreamFailed
 from gateway.exchange import Exchange
 from gateway.keys import Caller
-from gateway.limits import Held, Limit, Limits
+from gateway.limits import Held, Limit, Limits, limits_of
 from gateway.purse import Ask, Purses, Reservation
 from gateway.recorder import Recorder
 from gateway.routing import Question, Routed, Router
@@ -449,20 +449,13 @@ def _wished(offer: OfferSnapshot, call: Call) -> int:
 
 
 def _limits_of(caller: Caller, offer: OfferSnapshot) -> list[Limit]:
-    found = [
-        Limit(
-            f"limits:{{{caller.organization_id}}}:{offer.name}",
-            offer.default_rpm,
-            offer.default_tpm,
-            offer.default_concurrency,
-        )
-    ]
-    own = (caller.rpm_limit, caller.tpm_limit, caller.concurrency_limit)
-    if any(own):
-        requests, tokens, parallel = (each or 0 for each in own)
-        name = f"limits:{{{caller.organization_id}}}:key:{caller.id}"
-        found.append(Limit(name, requests, tokens, parallel))
-    return found
+    of_the_model = Limit(
+        f"limits:{{{caller.organization_id}}}:{offer.name}",
+        offer.default_rpm,
+        offer.default_tpm,
+        offer.default_concurrency,
+    )
+    return [of_the_model, *limits_of(caller)]
 
 
 def _look(endpoint: Endpoint, body: bytes) -> deltas.Seen:

@@ -27,8 +27,12 @@ LOOK_UP = """
 SELECT k.id, k.organization_id, k.project_id, k.name, k.scopes, k.allowed_models, k.ip_ranges,
        k.rpm_limit, k.tpm_limit, k.concurrency_limit, k.expires_at, k.revoked_at,
        o.slug AS organization_slug, o.status AS organization_status, o.currency,
-       o.allowed_jurisdictions
-FROM tenants_apikey k JOIN tenants_organization o ON o.id = k.organization_id
+       o.allowed_jurisdictions,
+       ARRAY[p.rpm_limit, p.tpm_limit, p.concurrency_limit] AS project_limits,
+       ARRAY[o.rpm_limit, o.tpm_limit, o.concurrency_limit] AS organization_limits
+FROM tenants_apikey k
+JOIN tenants_organization o ON o.id = k.organization_id
+JOIN tenants_project p ON p.id = k.project_id
 WHERE k.digest = %s
 """
 
@@ -52,6 +56,9 @@ class Caller(msgspec.Struct, frozen=True):
     organization_status: str
     currency: str
     allowed_jurisdictions: list[str]
+    #: Requests and tokens a minute, calls at once; None is no limit.
+    project_limits: tuple[int | None, int | None, int | None]
+    organization_limits: tuple[int | None, int | None, int | None]
 
 
 def bearer(headers: Mapping[bytes, bytes]) -> str:

@@ -13,6 +13,7 @@ import redis.asyncio as redis
 from redis.exceptions import RedisError
 
 from gateway.errors import TooFast
+from gateway.keys import Caller
 from gateway.line import Line, Script
 
 MINUTE = 60.0
@@ -20,6 +21,8 @@ MINUTE = 60.0
 LOCAL_SHARE = 4
 #: After a failure Redis is left alone for so many seconds.
 REST = 1.0
+#: More than any bucket's share that is left.
+NO_LIMIT = 2.0
 #: An answer of Redis that takes longer is not waited for.
 PATIENCE = 0.25
 
@@ -70,6 +73,22 @@ end
 return {refused, by - 1, unpack(answers)}
 """
 
+# What the buckets hold now, and how many calls run; nothing is taken.
+LOOK = """
+local t = redis.call('TIME')
+local now = tonumber(t[1]) + tonumber(t[2]) / 1000000
+local answers = {}
+for i, key in ipairs(KEYS) do
+  local rpm, tpm = tonumber(ARGV[2*i-1]), tonumber(ARGV[2*i])
+  local have = redis.call('HMGET', key, 'at', 'requests', 'tokens')
+  local passed = math.max(0, now - (tonumber(have[1]) or now))
+  answers[3*i-2] = tostring(math.min(rpm, (tonumber(have[2]) or rpm) + passed * rpm / 60))
+  answers[3*i-1] = tostring(math.min(tpm, (tonumber(have[3]) or tpm) + passed * tpm / 60))
+  answers[3*i] = tostring(redis.call('ZCOUNT', key .. ':running', now, '+inf'))
+end
+return answers
+"""
+
 # What was used above the worst case is a debt: the bucket may fall below nothing.
 GIVE = """
 local id = ARGV[1]
@@ -86,7 +105,7 @@ end
 return 1
 """
 
-TAKE_SCRIPT, GIVE_SCRIPT = Script(TAKE), Script(GIVE)
+TAKE_SCRIPT, LOOK_SCRIPT, GIVE_SCRIPT = Script(TAKE), Script(LOOK), Script(GIVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +116,31 @@ class Limit:
     requests: int
     tokens: int
     concurrency: int
+    #: Whose limit it is, for people.
+    owner: str = "model"
+
+
+def limits_of(caller: Caller) -> list[Limit]:
+    """Return the limits a caller has whatever it calls: its key's, its project's, all together's."""
+    own = (caller.rpm_limit, caller.tpm_limit, caller.concurrency_limit)
+    if not any((*own, *caller.project_limits, *caller.organization_limits)):
+        return []
+    prefix = f"limits:{{{caller.organization_id}}}"
+    owned = (
+        ("key", caller.id, own),
+        ("project", caller.project_id, caller.project_limits),
+        ("organization", caller.organization_id, caller.organization_limits),
+    )
+    return [
+        Limit(f"{prefix}:{owner}:{id_}", rpm or 0, tpm or 0, most or 0, owner)
+        for owner, id_, (rpm, tpm, most) in owned
+        if rpm or tpm or most
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is left of the tightest bucket, for the headers."""
+    """What is left of a bucket, or of the tightest of each kind, for the headers."""
 
     limit: Limit
     requests: float
@@ -157,7 +196,7 @@ class Limits:
         refused, by, standings = answer[0], answer[1], _standings(limits, answer[2:])
         if refused:
             raise _too_fast(refused, standings[by], tokens)
-        return Held(request_id, limits, tokens, local, min(standings, key=_tightness))
+        return Held(request_id, limits, tokens, local, tightest(standings))
 
     async def _ask(self, request_id: str, limits: list[Limit], tokens: int) -> list[Any] | None:
         if time.monotonic() < self._rest_until:
@@ -192,6 +231,20 @@ class Limits:
                 self._local[limit.name] = state
             answer += [state[1], state[2]]
         return answer
+
+    async def look(self, limits: list[Limit]) -> list[tuple[Standing, int]] | None:
+        """Return what is left of each bucket and how many calls run; None while nobody knows."""
+        sizes = [size for each in limits for size in (each.requests, each.tokens)]
+        try:
+            found = await self._line.run(LOOK_SCRIPT, [each.name for each in limits], sizes)
+        except (RedisError, OSError, TimeoutError):
+            return None
+        numbers = [float(each) for each in found]
+        triples = zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True)
+        return [
+            (Standing(limit, requests, tokens), int(running))
+            for limit, (requests, tokens, running) in zip(limits, triples, strict=True)
+        ]
 
     async def release(self, held: Held, used: int) -> None:
         """Give back the place and the tokens that were not used."""
@@ -231,11 +284,32 @@ def _standings(limits: list[Limit], numbers: list[float]) -> list[Standing]:
     return [Standing(limit, *pair) for limit, pair in zip(limits, pairs, strict=True)]
 
 
-def _tightness(standing: Standing) -> float:
-    limit = standing.limit
-    requests = standing.requests / limit.requests if limit.requests else 1.0
-    tokens = standing.tokens / limit.tokens if limit.tokens else 1.0
-    return min(requests, tokens)
+def tightest(standings: list[Standing]) -> Standing:
+    """Return what the headers tell: of requests and of tokens, each the bucket nearest its end."""
+    if len(standings) == 1:
+        return standings[0]
+    requests = min(standings, key=_requests_left)
+    tokens = min(standings, key=_tokens_left)
+    limit = Limit("", requests.limit.requests, tokens.limit.tokens, 0)
+    return Standing(limit, requests.requests, tokens.tokens)
+
+
+def _requests_left(standing: Standing) -> float:
+    most = standing.limit.requests
+    return standing.requests / most if most else NO_LIMIT
+
+
+def _tokens_left(standing: Standing) -> float:
+    most = standing.limit.tokens
+    return standing.tokens / most if most else NO_LIMIT
+
+
+#: What the script says was used up.
+CODES = {
+    1: "rate_limit_exceeded",
+    2: "token_limit_exceeded",
+    3: "concurrency_limit_exceeded",
+}
 
 
 def _too_fast(refused: int, standing: Standing, tokens: int) -> TooFast:
@@ -251,5 +325,7 @@ def _too_fast(refused: int, standing: Standing, tokens: int) -> TooFast:
     headers["retry-after"] = str(max(1, int(-(-wait // 1))))
     headers["retry-after-ms"] = str(max(1, int(wait * 1000)))
     return TooFast(
-        f"The limit of {what} is used up. Try again in {duration(wait)}.", headers=headers
+        f"The {limit.owner}'s limit of {what} is used up. Try again in {duration(wait)}.",
+        code=CODES[refused],
+        headers=headers,
     )

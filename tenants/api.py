@@ -10,19 +10,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from common.api import NewestFirstPagination
+from tenants.limit_forms import MOST_RANGES
 from tenants.models import ApiKey, AuditEntry, Membership, Permission, User
-from tenants.organization_api import OrganizationView
+from tenants.organization_api import OrganizationView, key_of
+from tenants.projects_api import LIMITS, LimitsIn, RangeField
 from tenants.scope import scope
 from tenants.services import api_keys
-
-
-def key_of(request: Request) -> ApiKey | None:
-    """Return the key the request came with; None when a person's session did."""
-    return request.auth if isinstance(request.auth, ApiKey) else None
-
-
-#: What the column holds.
-MOST_PER_MINUTE = 2_147_483_647
 
 
 class ApiKeyOut(serializers.ModelSerializer[ApiKey]):
@@ -31,22 +24,27 @@ class ApiKeyOut(serializers.ModelSerializer[ApiKey]):
     class Meta:
         model = ApiKey
         fields = (
-            "id", "name", "prefix", "last_four", "state", "allowed_models", "expires_at",
-            "rpm_limit", "last_used_at", "created_at",
+            "id", "project_id", "name", "prefix", "last_four", "state", "allowed_models",
+            "ip_ranges", "expires_at", *LIMITS, "last_used_at", "created_at",
         )  # fmt: skip
 
 
-class ApiKeyIn(serializers.Serializer[Any]):
-    """What a new key is asked for with."""
+class ApiKeyTerms(LimitsIn):
+    """What may be changed of a key; what is left out stays."""
+
+    name = serializers.CharField(max_length=100, required=False)
+    allowed_models = serializers.ListField(
+        child=serializers.CharField(max_length=100), max_length=100, required=False
+    )
+    ip_ranges = serializers.ListField(child=RangeField(), max_length=MOST_RANGES, required=False)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+
+
+class ApiKeyIn(ApiKeyTerms):
+    """What a new key is asked for with; without a project it goes into the default one."""
 
     name = serializers.CharField(max_length=100)
-    allowed_models = serializers.ListField(
-        child=serializers.CharField(max_length=100), default=list, max_length=100
-    )
-    expires_at = serializers.DateTimeField(required=False, allow_null=True)
-    rpm_limit = serializers.IntegerField(
-        min_value=1, max_value=MOST_PER_MINUTE, required=False, allow_null=True
-    )
+    project_id = serializers.UUIDField(required=False)
 
 
 class MintedKeyOut(serializers.Serializer[Any]):
@@ -97,11 +95,11 @@ class KeyList(OrganizationView):
         wanted.is_valid(raise_exception=True)
         assert isinstance(request.user, User)  # noqa: S101 - the gate has seen to it
         with scope(self.organization):
+            facts = wanted.validated_data
+            if project_id := facts.pop("project_id", None):
+                facts["project"] = get_object_or_404(self.organization.projects, pk=project_id)
             minted = api_keys.create(
-                self.organization,
-                by=request.user,
-                through=key_of(request),
-                **wanted.validated_data,
+                self.organization, by=request.user, through=key_of(request), **facts
             )
             body = {"api_key": ApiKeyOut(minted.api_key).data, "key": minted.text}
         return Response(body, status=201, headers={"Cache-Control": "no-store"})
@@ -110,7 +108,31 @@ class KeyList(OrganizationView):
 class KeyDetail(OrganizationView):
     """One key."""
 
-    permissions = {"DELETE": Permission.KEYS_MANAGE}
+    permissions = {
+        "GET": Permission.KEYS_READ,
+        "PATCH": Permission.KEYS_MANAGE,
+        "DELETE": Permission.KEYS_MANAGE,
+    }
+
+    @extend_schema(responses=ApiKeyOut)
+    def get(self, request: Request, org: str, key_id: uuid.UUID) -> Response:
+        """Show the key."""
+        with scope(self.organization):
+            key = get_object_or_404(self.organization.api_keys, pk=key_id)
+            return Response(ApiKeyOut(key).data)
+
+    @extend_schema(request=ApiKeyTerms, responses=ApiKeyOut)
+    def patch(self, request: Request, org: str, key_id: uuid.UUID) -> Response:
+        """Change the key's name or terms; gateways know within five seconds."""
+        wanted = ApiKeyTerms(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        assert isinstance(request.user, User)  # noqa: S101 - the gate has seen to it
+        with scope(self.organization):
+            key = get_object_or_404(self.organization.api_keys, pk=key_id)
+            key = api_keys.change(
+                key, by=request.user, through=key_of(request), **wanted.validated_data
+            )
+            return Response(ApiKeyOut(key).data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, org: str, key_id: uuid.UUID) -> Response:

@@ -17,6 +17,7 @@ from tenants.models import AuditEntry
 
 #: Our own acts; those of other apps read as their code does: ``order.placed`` is “Order placed”.
 ACTIONS: dict[str, StrOrPromise] = {
+    "api_key.changed": _("API key changed"),
     "api_key.created": _("API key made"),
     "api_key.revoked": _("API key revoked"),
     "invitation.resent": _("Invitation sent again"),
@@ -28,12 +29,20 @@ ACTIONS: dict[str, StrOrPromise] = {
     "member.role_changed": _("Role changed"),
     "organization.changed": _("Settings changed"),
     "organization.founded": _("Organization founded"),
+    "project.changed": _("Project changed"),
+    "project.created": _("Project made"),
 }
 ACTORS: dict[str, StrOrPromise] = {
     "person": _("Person"),
     "staff": _("Operator's staff"),
     "key": _("API key"),
     "system": _("Tessera itself"),
+}
+#: What a list says when it is empty: it restricts nothing.
+UNRESTRICTED: dict[str, StrOrPromise] = {
+    "allowed_jurisdictions": _("unrestricted"),
+    "allowed_models": _("unrestricted"),
+    "ip_ranges": _("unrestricted"),
 }
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{6})?[+-]\d\d:\d\d$")
 SHORT = {"api", "id", "ip", "rpm", "sla", "tpm", "url", "vat"}
@@ -72,12 +81,19 @@ def row(entry: AuditEntry) -> Row:
 
 
 def changes(before: dict[str, Any] | None, after: dict[str, Any] | None) -> list[Change]:
-    """Return the fields that one of both names, in their order."""
+    """Return the fields that differ, in their order."""
     before, after = before or {}, after or {}
     return [
-        Change(_sentence(name), _words(before.get(name)), _words(after.get(name)))
+        Change(_sentence(name), _field(name, before.get(name)), _field(name, after.get(name)))
         for name in dict.fromkeys([*before, *after])
+        if before.get(name) != after.get(name)
     ]
+
+
+def _field(name: str, value: Any) -> str:
+    if value == [] and name in UNRESTRICTED:
+        return str(UNRESTRICTED[name])
+    return _words(value)
 
 
 def _sentence(code: str) -> str:

@@ -94,6 +94,13 @@ class KeyMadeAlready(Conflict):
     )
 
 
+class KeyClosed(Conflict):
+    """A key that was revoked or has expired was to be changed."""
+
+    code = "key_closed"
+    detail = _("This key was revoked or has expired; it stays as it is. Make another.")
+
+
 class TimeZoneFixed(Conflict):
     """Months were invoiced in the present time zone; in another one, hours would count twice."""
 

@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from common.ids import uuid7
 from tenants import roles
 from tenants.audit_search import Search, Unreadable, parse
-from tenants.models import ApiKey, Invitation, Membership, Organization, Role
+from tenants.limit_forms import LimitsForm, RangesField
+from tenants.models import ApiKey, Invitation, Membership, Organization, Project, Role
 from tenants.queries import jurisdictions
 
 
@@ -43,7 +45,7 @@ class OrganizationForm(forms.ModelForm[Organization]):
         return {*super()._get_validation_exclusions(), "slug"}  # type: ignore[misc]
 
 
-class OrganizationSettingsForm(forms.ModelForm[Organization]):
+class OrganizationSettingsForm(LimitsForm, forms.ModelForm[Organization]):
     """What an organization may change of itself."""
 
     allowed_jurisdictions = forms.MultipleChoiceField(
@@ -56,7 +58,10 @@ class OrganizationSettingsForm(forms.ModelForm[Organization]):
 
     class Meta:
         model = Organization
-        fields = ("name", "kind", "country", "time_zone", "allowed_jurisdictions")
+        fields = (
+            "name", "kind", "country", "time_zone", "allowed_jurisdictions", "rpm_limit",
+            "tpm_limit", "concurrency_limit",
+        )  # fmt: skip
         labels = {"kind": _("Kind of organization")}
         help_texts = {
             "country": _("Where it is registered."),
@@ -89,9 +94,14 @@ class OrganizationSettingsForm(forms.ModelForm[Organization]):
         return name
 
 
-class ApiKeyForm(forms.ModelForm[ApiKey]):
-    """A new key; ``key_id`` makes two clicks one key."""
+class ApiKeyForm(LimitsForm, forms.ModelForm[ApiKey]):
+    """A key, new or to be changed; ``key_id`` makes two clicks one key."""
 
+    project = forms.ModelChoiceField(
+        label=_("Project"),
+        queryset=Project.objects.none(),
+        help_text=_("Its usage is filed under it, and its limits and budgets apply."),
+    )
     allowed_models = forms.MultipleChoiceField(
         label=_("Models it may call"),
         required=False,
@@ -101,31 +111,56 @@ class ApiKeyForm(forms.ModelForm[ApiKey]):
             "invalid_choice": _("“%(value)s” is not a model that your organization may use."),
         },
     )
+    ip_ranges = RangesField(
+        label=_("Addresses it may be used from"),
+        help_text=_("One address or range a line, like 203.0.113.0/24. Empty means from anywhere."),
+    )
     expires_at = forms.DateTimeField(
         label=_("Expires"),
         required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         help_text=_("In UTC. Empty means never."),
     )
     key_id = forms.UUIDField(required=False, initial=uuid7, widget=forms.HiddenInput)
+    field_order = (
+        "name", "project", "allowed_models", "rpm_limit", "tpm_limit", "concurrency_limit",
+        "ip_ranges", "expires_at",
+    )  # fmt: skip
 
     class Meta:
         model = ApiKey
-        fields = ("name", "allowed_models", "rpm_limit", "expires_at")
-        labels = {"rpm_limit": _("Requests per minute")}
-        help_texts = {
-            "name": _("What calls with it: a program, a server, a person."),
-            "rpm_limit": _("Empty means the model's own limit."),
-        }
-        widgets = {"rpm_limit": forms.NumberInput(attrs={"min": 1, "inputmode": "numeric"})}
+        fields = (
+            "name", "allowed_models", "rpm_limit", "tpm_limit", "concurrency_limit", "ip_ranges",
+            "expires_at",
+        )  # fmt: skip
+        help_texts = {"name": _("What calls with it: a program, a server, a person.")}
 
-    def __init__(self, *args: Any, models: Sequence[str] = (), **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        models: Sequence[str] = (),
+        projects: QuerySet[Project] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         choices = self.fields["allowed_models"]
         assert isinstance(choices, forms.MultipleChoiceField)  # noqa: S101 - declared above
-        choices.choices = [(name, name) for name in models]
+        # A model that has gone stays until it is taken away.
+        kept = [name for name in self.instance.allowed_models if name not in models]
+        choices.choices = [(name, name) for name in [*models, *kept]]
         if not models:
             choices.help_text = _("No model is on offer yet; the key may call those to come.")
+        self._offer_projects(projects)
+
+    def _offer_projects(self, projects: QuerySet[Project] | None) -> None:
+        """Let a new key be put into one of several projects; it stays there."""
+        if projects is None or projects.count() < 2:
+            del self.fields["project"]
+            return
+        field = self.fields["project"]
+        assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 - declared above
+        field.queryset = projects
+        field.initial = projects.filter(slug="default").first()
 
     def clean_expires_at(self) -> Any:
         """Refuse a key that is born dead."""
@@ -133,13 +168,6 @@ class ApiKeyForm(forms.ModelForm[ApiKey]):
         if expires_at and expires_at <= timezone.now():
             raise forms.ValidationError(_("This moment has passed. Choose a later one."))
         return expires_at
-
-    def clean_rpm_limit(self) -> int | None:
-        """Refuse a limit that lets nothing through."""
-        limit: int | None = self.cleaned_data["rpm_limit"]
-        if limit == 0:
-            raise forms.ValidationError(_("At least 1; leave it empty for the model's own limit."))
-        return limit
 
 
 class InvitationForm(forms.ModelForm[Invitation]):

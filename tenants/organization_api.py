@@ -13,6 +13,11 @@ from tenants.models import ApiKey, Membership, Organization, Permission, User
 MANAGEMENT = "management"
 
 
+def key_of(request: Request) -> ApiKey | None:
+    """Return the key the request came with; None when a person's session did."""
+    return request.auth if isinstance(request.auth, ApiKey) else None
+
+
 class OrganizationView(APIView):
     """Settles organization and permission, then runs the handler in the organization's scope.
 

@@ -5,13 +5,23 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from allauth.mfa.models import Authenticator
-from django.db.models import Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from common.database import service
 from common.money import Money
 from tenants import ports
 from tenants.audit_search import Search
-from tenants.models import ApiKey, AuditEntry, Membership, Organization, Permission, Region, User
+from tenants.models import (
+    ApiKey,
+    AuditEntry,
+    Membership,
+    Organization,
+    Permission,
+    Project,
+    Region,
+    User,
+)
 
 #: Second factors; recovery codes come with them.
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
@@ -91,6 +101,13 @@ def with_use(organization: Organization, keys: Iterable[ApiKey]) -> list[UsedKey
     """Return the keys with their use, in the order given."""
     found = ports.key_use.of(organization)
     return [UsedKey(key, found.get(key.pk)) for key in keys]
+
+
+def projects_of(organization: Organization) -> QuerySet[Project, Project]:
+    """Return the projects, each with the number of its keys in use, by name."""
+    open_keys = ApiKey.objects.usable().filter(project=OuterRef("pk")).order_by()
+    counted = open_keys.values("project").annotate(count=Count("pk")).values("count")
+    return organization.projects.annotate(key_count=Coalesce(Subquery(counted), 0))
 
 
 def audit_entries(organization: Organization, search: Search) -> QuerySet[AuditEntry, AuditEntry]:

@@ -2,8 +2,8 @@
 
 from django.urls import path
 
-from tenants import api
-from tenants.views import api_keys, audit, invitations, members, organizations
+from tenants import api, projects_api
+from tenants.views import api_keys, audit, invitations, members, organizations, projects
 
 app_name = "tenants"
 
@@ -13,6 +13,7 @@ urlpatterns = [
     path("invitations/<str:token>/", invitations.invitation, name="invitation"),
     path("o/<slug:org>/keys/", api_keys.key_list, name="key-list"),
     path("o/<slug:org>/keys/new/", api_keys.key_create, name="key-create"),
+    path("o/<slug:org>/keys/<uuid:key_id>/", api_keys.key_detail, name="key-detail"),
     path("o/<slug:org>/keys/<uuid:key_id>/revoke/", api_keys.key_revoke, name="key-revoke"),
     path("o/<slug:org>/members/", members.member_list, name="member-list"),
     path("o/<slug:org>/members/invite/", invitations.member_invite, name="member-invite"),
@@ -37,12 +38,20 @@ urlpatterns = [
     path("o/<slug:org>/leave/", members.leave, name="leave"),
     path("o/<slug:org>/audit/", audit.audit_log, name="audit-log"),
     path("o/<slug:org>/audit/export/<slug:form>/", audit.audit_export, name="audit-export"),
+    path("o/<slug:org>/projects/", projects.project_list, name="project-list"),
+    path("o/<slug:org>/projects/new/", projects.project_create, name="project-create"),
+    path("o/<slug:org>/projects/<uuid:project_id>/", projects.project_edit, name="project-edit"),
     path("o/<slug:org>/settings/", organizations.settings, name="settings"),
 ]
 
 api_urlpatterns = [
     path("organizations/<slug:org>/keys", api.KeyList.as_view()),
     path("organizations/<slug:org>/keys/<uuid:key_id>", api.KeyDetail.as_view()),
+    path("organizations/<slug:org>/projects", projects_api.ProjectList.as_view()),
+    path(
+        "organizations/<slug:org>/projects/<uuid:project_id>", projects_api.ProjectDetail.as_view()
+    ),
+    path("organizations/<slug:org>/limits", projects_api.OrganizationLimits.as_view()),
     path("organizations/<slug:org>/members", api.MemberList.as_view()),
     path("organizations/<slug:org>/audit", api.AuditLog.as_view()),
 ]

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from common.models import LockingQuerySet, TimeStamped
-from tenants.models.organization import Organization, Project
+from tenants.models.organization import Limited, Organization, Project
 
 
 class ApiKeyQuerySet(LockingQuerySet["ApiKey"]):
@@ -24,7 +24,7 @@ class ApiKeyQuerySet(LockingQuerySet["ApiKey"]):
         return self.filter(models.Q(expires_at__lte=Now()) | models.Q(revoked_at__isnull=False))
 
 
-class ApiKey(TimeStamped):
+class ApiKey(Limited, TimeStamped):
     """A key: shown once when made, kept as its SHA-256 alone."""
 
     organization = models.ForeignKey(
@@ -43,9 +43,6 @@ class ApiKey(TimeStamped):
         help_text=_("Names of models; empty means all that the organization may use."),
     )
     ip_ranges = ArrayField(models.CharField(max_length=43), default=list, blank=True)
-    rpm_limit = models.PositiveIntegerField(null=True, blank=True)
-    tpm_limit = models.PositiveIntegerField(null=True, blank=True)
-    concurrency_limit = models.PositiveIntegerField(null=True, blank=True)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)

@@ -23,11 +23,22 @@ class Region(models.Model):
         return self.name
 
 
+class Limited(models.Model):
+    """Something whose calls of models have limits of their own; empty is no limit."""
+
+    rpm_limit = models.PositiveIntegerField(_("requests per minute"), null=True, blank=True)
+    tpm_limit = models.PositiveIntegerField(_("tokens per minute"), null=True, blank=True)
+    concurrency_limit = models.PositiveIntegerField(_("parallel calls"), null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+
 class OrganizationQuerySet(LockingQuerySet["Organization"]):
     """Organizations."""
 
 
-class Organization(TimeStamped):
+class Organization(Limited, TimeStamped):
     """A customer: everything they own hangs below this row."""
 
     class Kind(models.TextChoices):
@@ -63,7 +74,11 @@ class Organization(TimeStamped):
         return self.name
 
 
-class Project(TimeStamped):
+class ProjectQuerySet(LockingQuerySet["Project"]):
+    """Projects."""
+
+
+class Project(Limited, TimeStamped):
     """A part of an organization's work that keys and usage are filed under."""
 
     organization = models.ForeignKey(
@@ -71,6 +86,8 @@ class Project(TimeStamped):
     )
     name = models.CharField(_("name"), max_length=100)
     slug = models.SlugField(max_length=50)
+
+    objects = ProjectQuerySet.as_manager()
 
     class Meta:
         ordering = ("name",)

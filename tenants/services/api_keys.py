@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
@@ -11,7 +12,7 @@ from django.utils import timezone
 from common.database import atomic
 from common.ids import uuid7
 from tenants import keys, ports
-from tenants.errors import KeyMadeAlready, UnknownModel
+from tenants.errors import KeyClosed, KeyMadeAlready, UnknownModel
 from tenants.models import ApiKey, Organization, Project, User
 from tenants.services import audit
 
@@ -35,6 +36,9 @@ def create(
     allowed_models: Sequence[str] = (),
     expires_at: datetime | None = None,
     rpm_limit: int | None = None,
+    tpm_limit: int | None = None,
+    concurrency_limit: int | None = None,
+    ip_ranges: Sequence[str] = (),
     key_id: UUID | None = None,
 ) -> MintedKey:
     """Make a key; its text exists in the returned value alone and is never stored.
@@ -43,6 +47,14 @@ def create(
     the text again.
     """
     _refuse_unknown(organization, allowed_models)
+    terms = {
+        "allowed_models": list(allowed_models),
+        "rpm_limit": rpm_limit,
+        "tpm_limit": tpm_limit,
+        "concurrency_limit": concurrency_limit,
+        "ip_ranges": list(ip_ranges),
+        "expires_at": expires_at,
+    }
     text = keys.mint("test" if organization.is_demo else "live")
     try:
         with atomic():
@@ -55,10 +67,8 @@ def create(
                 last_four=text[-4:],
                 digest=keys.digest(text),
                 scopes=["inference", "usage"],
-                allowed_models=list(allowed_models),
-                expires_at=expires_at,
-                rpm_limit=rpm_limit,
                 created_by=by,
+                **terms,
             )
     except IntegrityError as error:
         if key_id is None or "pkey" not in str(error):
@@ -69,14 +79,45 @@ def create(
         actor=through or by,
         action="api_key.created",
         target=api_key,
-        after={
-            "name": name,
-            "allowed_models": list(allowed_models),
-            "rpm_limit": rpm_limit,
-            "expires_at": expires_at,
-        },
+        after={"name": name, "project": str(api_key.project), **_told(terms)},
     )
     return MintedKey(api_key, text)
+
+
+def _told(terms: dict[str, Any]) -> dict[str, Any]:
+    """Return the terms without those that every key has and nobody chose."""
+    chosen = ("tpm_limit", "concurrency_limit", "ip_ranges")
+    return {name: value for name, value in terms.items() if value or name not in chosen}
+
+
+@atomic()
+def change(api_key: ApiKey, *, by: User, through: ApiKey | None = None, **facts: Any) -> ApiKey:
+    """Change the named terms of a key that opens the door; gateways know within five seconds.
+
+    What stays the same is not written or audited.
+    """
+    api_key = ApiKey.objects.locked(api_key.pk)
+    if api_key.state != "active":
+        raise KeyClosed
+    before = {name: getattr(api_key, name) for name in facts}
+    changed = [name for name in facts if before[name] != facts[name]]
+    if not changed:
+        return api_key
+    if "allowed_models" in changed:
+        added = set(facts["allowed_models"]) - set(before["allowed_models"])
+        _refuse_unknown(api_key.organization, sorted(added))
+    for name in changed:
+        setattr(api_key, name, facts[name])
+    api_key.save(update_fields=[*changed, "updated_at"])
+    audit.record(
+        organization=api_key.organization,
+        actor=through or by,
+        action="api_key.changed",
+        target=api_key,
+        before={name: before[name] for name in changed},
+        after={name: facts[name] for name in changed},
+    )
+    return api_key
 
 
 def _refuse_unknown(organization: Organization, names: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from common.errors import Conflict
 from common.ids import uuid7
 from tenants import ports
 from tenants.errors import SlugTaken, TimeZoneFixed
-from tenants.models import Membership, Organization, Project, Role, User
+from tenants.models import ApiKey, Membership, Organization, Project, Role, User
 from tenants.services import audit
 
 #: Words that would be mistaken for pages of ours.
@@ -81,7 +81,9 @@ def _found(key: UUID, name: str, slug: str, owner: User, facts: dict[str, Any]) 
 
 
 @atomic()
-def change(organization: Organization, *, by: User, **facts: Any) -> Organization:
+def change(
+    organization: Organization, *, by: User, through: ApiKey | None = None, **facts: Any
+) -> Organization:
     """Change the named fields; what stays the same is not written or audited."""
     organization = Organization.objects.locked(organization.pk)
     before = {field: getattr(organization, field) for field in facts}
@@ -95,7 +97,7 @@ def change(organization: Organization, *, by: User, **facts: Any) -> Organizatio
     organization.save(update_fields=[*changed, "updated_at"])
     audit.record(
         organization=organization,
-        actor=by,
+        actor=through or by,
         action="organization.changed",
         target=organization,
         before={field: before[field] for field in changed},

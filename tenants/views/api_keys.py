@@ -1,10 +1,12 @@
 """Keys: the list, a new one shown once, revoking."""
 
+import copy
 import uuid
 from collections.abc import Sequence
 
 from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -51,7 +53,7 @@ def key_create(request: TenantRequest) -> HttpResponse:
     """Make a key and show it, this once, with the first call ready to copy."""
     models = ports.catalogue.names(request.organization)
     posted = request.POST if request.method == "POST" else None
-    form = ApiKeyForm(posted, models=models)
+    form = ApiKeyForm(posted, models=models, projects=request.organization.projects.all())
     if form.is_valid():
         try:
             minted = api_keys.create(request.organization, by=request.user, **form.cleaned_data)
@@ -80,6 +82,34 @@ def _shown_once(
 
 def _crumbs(request: TenantRequest) -> list[tuple[str, str]]:
     return [(_("API keys"), reverse("tenants:key-list", args=[request.organization.slug]))]
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.KEYS_READ)
+def key_detail(request: TenantRequest, key_id: uuid.UUID) -> HttpResponse:
+    """Show a key, its limits and what it may still spend; let those who may change it."""
+    key = get_object_or_404(request.organization.api_keys.select_related("project"), pk=key_id)
+    may_change = request.membership.can(Permission.KEYS_MANAGE) and key.state == "active"
+    if request.method == "POST" and not may_change:
+        raise PermissionDenied
+    posted = request.POST if request.method == "POST" else None
+    models = ports.catalogue.names(request.organization)
+    form = ApiKeyForm(posted, instance=copy.copy(key), models=models)
+    del form.fields["key_id"]
+    if form.is_valid():
+        api_keys.change(key, by=request.user, **form.cleaned_data)
+        messages.success(request, _("“%(name)s” is saved.") % {"name": key.name})
+        return redirect("tenants:key-detail", org=request.organization.slug, key_id=key.pk)
+    (entry,) = with_use(request.organization, [key])
+    context = {
+        "form": form,
+        "key": key,
+        "entry": entry,
+        "may_change": may_change,
+        "crumbs": _crumbs(request),
+        "nav_section": "keys",
+    }
+    return render(request, "tenants/key_detail.html", context, status=422 if form.is_bound else 200)
 
 
 @require_POST

@@ -70,7 +70,8 @@ async def test_places_come_back_when_calls_end(shared):
 
     await shared.release(held, 1)
 
-    assert "parallel calls" in error.message
+    assert error.code == "concurrency_limit_exceeded"
+    assert "The model's limit of parallel calls" in error.message
     assert await admitted(shared, wanted, 1) == 1
 
 
@@ -162,6 +163,28 @@ async def test_what_is_refused_takes_nothing_from_any_limit(shared):
         await refusal(shared, wide, narrow)
 
     assert await admitted(shared, wide, 10) == 10
+
+
+async def test_the_headers_tell_the_tightest_limit_of_each_kind(shared):
+    wide, narrow = limit(100, 1000, name="limits:{acme}:a"), limit(10, name="limits:{acme}:b")
+
+    held = await shared.take("one", [wide, narrow], 100)
+
+    headers = held.standing.headers()
+    assert headers["x-ratelimit-limit-requests"] == "10"
+    assert headers["x-ratelimit-remaining-requests"] == "9"
+    assert headers["x-ratelimit-limit-tokens"] == "1000"
+    assert headers["x-ratelimit-remaining-tokens"] == "900"
+
+
+async def test_looking_at_a_limit_takes_nothing(shared):
+    wanted = limit(requests=10, tokens=100, concurrency=5)
+    await shared.take("one", [wanted], 40)
+
+    first, second = [await shared.look([wanted]) for _ in range(2)]
+
+    for standing, running in (*first, *second):
+        assert (int(standing.requests), int(standing.tokens), running) == (9, 60, 1)
 
 
 async def test_a_flushed_redis_forgets_and_goes_on(shared, valkey):

@@ -1,0 +1,46 @@
+"""Limits that many keys share: their project's, their organization's."""
+
+import openai
+import pytest
+
+from common.database import service
+from common.ids import uuid7
+from tenants.models import Organization, Project
+from tests.gateway.conftest import hello
+
+
+@pytest.fixture
+def project(acme):
+    """A second project of Acme that may call once a minute."""
+    with service():
+        return Project.objects.create(
+            organization=acme, name="Shop", slug=f"shop-{uuid7().hex}", rpm_limit=1
+        )
+
+
+def test_the_keys_of_a_project_share_its_limit(gateway, make_key, pay, model, project):
+    pay("10")
+    first, second = (gateway.client(make_key(project=project)) for _ in range(2))
+    beside = gateway.client(make_key())
+
+    first.chat.completions.create(model=model, **hello())
+    with pytest.raises(openai.RateLimitError) as caught:
+        second.chat.completions.create(model=model, **hello())
+
+    assert caught.value.code == "rate_limit_exceeded"
+    assert "The project's limit of requests a minute" in caught.value.message
+    assert caught.value.response.headers["x-ratelimit-limit-requests"] == "1"
+    assert beside.chat.completions.create(model=model, **hello()).usage.completion_tokens == 5
+
+
+def test_the_projects_of_an_organization_share_its_limit(gateway, make_key, pay, model, project):
+    pay("10")
+    with service():
+        Organization.objects.update(rpm_limit=1)
+    first, second = gateway.client(make_key()), gateway.client(make_key(project=project))
+
+    first.chat.completions.create(model=model, **hello())
+    with pytest.raises(openai.RateLimitError) as caught:
+        second.chat.completions.create(model=model, **hello())
+
+    assert "The organization's limit of requests a minute" in caught.value.message
