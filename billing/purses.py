@@ -12,7 +12,7 @@ from psycopg.rows import class_row, tuple_row
 from billing.burning import Allocation
 from billing.settlement import Settled
 from common.money import exact
-from metering.services.rows import as_json
+from metering.services import rows
 
 ZERO = Decimal(0)
 _PRECISE = Context(prec=80)
@@ -24,16 +24,17 @@ FROM billing_creditgrant g JOIN billing_wallet w ON w.id = g.wallet_id
 WHERE g.id = ANY(%s) ORDER BY g.id FOR UPDATE OF g
 """
 LEASES = "SELECT grant_id, quantity FROM billing_lease WHERE process_id = %s AND grant_id = ANY(%s)"
-UPDATE_GRANTS = """
-UPDATE billing_creditgrant g
-SET remaining = new.remaining, leased = new.leased, updated_at = now()
-FROM jsonb_to_recordset(%s::jsonb) AS new(id uuid, remaining numeric, leased numeric)
-WHERE g.id = new.id
-"""
-UPDATE_LEASES = """
+STORE = """
+WITH new AS MATERIALIZED (
+    SELECT id, remaining::numeric, leased::numeric, held::numeric
+    FROM unnest(%s, %s, %s, %s) AS new(id, remaining, leased, held)
+), grants AS (
+    UPDATE billing_creditgrant g
+    SET remaining = new.remaining, leased = new.leased, updated_at = now()
+    FROM new WHERE g.id = new.id
+)
 UPDATE billing_lease l SET quantity = new.held, heartbeat_at = now()
-FROM jsonb_to_recordset(%s::jsonb) AS new(id uuid, held numeric)
-WHERE l.process_id = %s AND l.grant_id = new.id
+FROM new WHERE l.process_id = %s AND l.grant_id = new.id
 """
 
 
@@ -95,9 +96,10 @@ Purses = dict[UUID, Purse]
 
 async def lock(conn: AsyncConnection[Any], process_id: str, grants: Iterable[UUID]) -> Purses:
     """Lock these grants and return them with what the process holds of each."""
-    ids = sorted(set(grants))
-    if not ids:
+    found = sorted(set(grants))
+    if not found:
         return {}
+    ids = rows.uuids(found)
     grants_cursor = conn.cursor(row_factory=class_row(Purse))
     leases_cursor = conn.cursor(row_factory=tuple_row)
     await grants_cursor.execute(LOCK_GRANTS, [ids])
@@ -112,14 +114,14 @@ async def store(conn: AsyncConnection[Any], process_id: str, purses: Purses) -> 
     """Write back what was done to locked grants and the process's leases of them."""
     if not purses:
         return
-    rows = as_json(
-        [
-            {"id": p.id, "remaining": p.remaining, "leased": p.leased, "held": p.held}
-            for p in purses.values()
-        ]
-    )
-    await conn.execute(UPDATE_GRANTS, [rows])
-    await conn.execute(UPDATE_LEASES, [rows, process_id])
+    changed = list(purses.values())
+    columns = [
+        rows.uuids([purse.id for purse in changed]),
+        rows.texts([str(purse.remaining) for purse in changed]),
+        rows.texts([str(purse.leased) for purse in changed]),
+        rows.texts([str(purse.held) for purse in changed]),
+    ]
+    await conn.execute(STORE, [*columns, process_id])
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,7 @@ class Paid:
     """Who paid for one request in the end, and what nobody paid."""
 
     settled: Settled
+    amount: Decimal
     split: Sequence[Allocation]
     uncovered: Decimal
 
@@ -137,7 +140,7 @@ def pay(settled: Settled, purses: Purses) -> Paid:
     They have it unless the process was given up for dead and its lease reclaimed before this
     batch came; then others may have spent the rest, and what is missing is owed instead.
     """
-    left = settled.amount
+    left = amount = settled.amount
     split = []
     for allocation in settled.allocations:
         purse = purses.get(allocation.grant_id)
@@ -147,7 +150,7 @@ def pay(settled: Settled, purses: Purses) -> Paid:
         if used.quantity or used.amount:
             split.append(used)
             left -= used.amount
-    return Paid(settled, split, left)
+    return Paid(settled, amount, split, left)
 
 
 def _may_pay(purse: Purse, settled: Settled) -> bool:

@@ -1,9 +1,7 @@
 """Writes a batch of usage and its worth in one transaction, each event once."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -15,48 +13,52 @@ from billing.booking import Posting
 from billing.models import AccountKind
 from billing.purses import Paid, Purse
 from billing.settlement import Recorded, Settled
-from common.ids import uuid7
-from metering.services import aggregation, ingestion
-from metering.services.rows import as_json
+from metering.models import TOKEN_PARTS
+from metering.services import aggregation, ingestion, rows
+from metering.services.aggregation import QUARTER
+from metering.services.ingestion import PARTS
+from metering.services.rows import Column
 
-INSERT_RATED_USAGE = """
-INSERT INTO billing_ratedusage (
-    id, organization_id, source, event_id, price_ids, amounts, amount, currency, split, uncovered,
-    occurred_at, recorded_at)
-SELECT
-    id, organization_id, source, event_id, price_ids, amounts, amount, currency, split, uncovered,
-    occurred_at, now()
-FROM jsonb_to_recordset(%s::jsonb) AS new(
-    id uuid, organization_id uuid, source text, event_id text, price_ids jsonb, amounts jsonb,
-    amount numeric, currency text, split jsonb, uncovered numeric, occurred_at timestamptz)
-"""
-ADD_TO_BUCKETS = """
-INSERT INTO billing_spendbucket AS bucket (
-    id, organization_id, starts_at, project_id, api_key_id, offer_name, currency, requests, amount,
-    uncovered)
-SELECT
-    id, organization_id, starts_at, project_id, api_key_id, offer_name, currency, requests, amount,
-    uncovered
-FROM jsonb_to_recordset(%s::jsonb) AS new(
-    id uuid, organization_id uuid, starts_at timestamptz, project_id uuid, api_key_id uuid,
-    offer_name text, currency text, requests bigint, amount numeric, uncovered numeric)
-ORDER BY organization_id, starts_at, project_id, api_key_id, offer_name, currency
-ON CONFLICT (organization_id, starts_at, project_id, api_key_id, offer_name, currency)
-DO UPDATE SET requests = bucket.requests + excluded.requests,
-    amount = bucket.amount + excluded.amount,
-    uncovered = bucket.uncovered + excluded.uncovered
-"""
-ADD_TO_PRICED_BUCKETS = """
-INSERT INTO billing_pricedbucket AS bucket (
-    id, organization_id, starts_at, offer_name, token_part, price_id, tokens)
-SELECT id, organization_id, starts_at, offer_name, token_part, price_id, tokens
-FROM jsonb_to_recordset(%s::jsonb) AS new(
-    id uuid, organization_id uuid, starts_at timestamptz, offer_name text, token_part text,
-    price_id uuid, tokens bigint)
-ORDER BY organization_id, starts_at, offer_name, token_part, price_id
-ON CONFLICT (organization_id, starts_at, offer_name, token_part, price_id)
-DO UPDATE SET tokens = bucket.tokens + excluded.tokens
-"""
+#: What a new event and its worth say, by the columns they come in.
+_FACTS = (
+    "id", "organization_id", "source", "event_id", "project_id", "api_key_id", "offer_name",
+    "price_ids", *PARTS, "amounts", "amount", "currency", "split", "uncovered", "occurred_at",
+)  # fmt: skip
+_SPEND_KEY = "organization_id, starts_at, project_id, api_key_id, offer_name, currency"
+_PRICED_KEY = "organization_id, starts_at, offer_name, token_part, price_id"
+#: Each part with its tokens and its price; see :meth:`Settled.price_of`.
+_PRICES = {part: f"price_ids->>'{part}'" for part in TOKEN_PARTS}
+_PRICES["reasoning"] = "coalesce(price_ids->>'reasoning', price_ids->>'output')"
+_USED = ", ".join(f"('{part}', {part}_tokens, {price})" for part, price in _PRICES.items())
+# Buckets in the order of their keys: two recorders that touch the same ones wait, not deadlock.
+# All in one statement: the columns are sent and read once.
+WRITE = f"""
+WITH new AS MATERIALIZED (
+    SELECT {", ".join(_FACTS)}, {QUARTER} AS starts_at, amount::numeric AS worth,
+        uncovered::numeric AS owed
+    FROM unnest({", ".join(f"%({name})s" for name in _FACTS)}) AS given({", ".join(_FACTS)})
+), rated AS (
+    INSERT INTO billing_ratedusage (
+        id, organization_id, source, event_id, price_ids, amounts, amount, currency, split,
+        uncovered, occurred_at, recorded_at)
+    SELECT id, organization_id, source, event_id, price_ids, amounts, worth, currency, split,
+        owed, occurred_at, now()
+    FROM new
+), spent AS (
+    INSERT INTO billing_spendbucket AS bucket (id, {_SPEND_KEY}, requests, amount, uncovered)
+    SELECT gen_random_uuid(), {_SPEND_KEY}, count(*), sum(worth), sum(owed)
+    FROM new GROUP BY {_SPEND_KEY} ORDER BY {_SPEND_KEY}
+    ON CONFLICT ({_SPEND_KEY}) DO UPDATE SET requests = bucket.requests + excluded.requests,
+        amount = bucket.amount + excluded.amount,
+        uncovered = bucket.uncovered + excluded.uncovered
+)
+INSERT INTO billing_pricedbucket AS bucket (id, {_PRICED_KEY}, tokens)
+SELECT gen_random_uuid(), organization_id, starts_at, offer_name, token_part,
+    price::uuid AS price_id, sum(tokens)
+FROM new CROSS JOIN LATERAL (VALUES {_USED}) AS used(token_part, tokens, price)
+WHERE tokens <> 0 GROUP BY {_PRICED_KEY} ORDER BY {_PRICED_KEY}
+ON CONFLICT ({_PRICED_KEY}) DO UPDATE SET tokens = bucket.tokens + excluded.tokens
+"""  # noqa: S608 - the names are this module's own
 
 
 async def record(
@@ -69,11 +71,11 @@ async def record(
     # Sent one behind the other, without waiting for answers that nothing depends on.
     async with conn.pipeline(), conn.transaction():
         intake = await ingestion.record(conn, [settled.event() for settled in batch])
-        new = list({s.key: s for s in reversed(batch) if s.key in intake.accepted}.values())[::-1]
+        new = [batch[place] for place in intake.places]
         if new:
-            await _settle(conn, process_id, new, intake.accepted)
+            await _settle(conn, process_id, new, intake.columns)
     return Recorded(
-        frozenset(key.event_id for key in intake.accepted),
+        frozenset(settled.event_id for settled in new),
         frozenset(key.event_id for key in intake.conflicts),
     )
 
@@ -82,36 +84,30 @@ async def _settle(
     conn: AsyncConnection[Any],
     process_id: str,
     new: Sequence[Settled],
-    ids: dict[ingestion.EventKey, UUID],
+    usage: Mapping[str, Column],
 ) -> None:
     grants = [allocation.grant_id for settled in new for allocation in settled.allocations]
     held = await purses.lock(conn, process_id, grants)
     paid = [purses.pay(settled, held) for settled in new]
     await purses.store(conn, process_id, held)
-    await conn.execute(INSERT_RATED_USAGE, [as_json([_rated(p, ids) for p in paid])])
     await booking.book(conn, _operations(paid, held))
-    await aggregation.add(conn, [settled.event() for settled in new])
-    await conn.execute(ADD_TO_BUCKETS, [as_json(_spend(paid))])
-    await conn.execute(ADD_TO_PRICED_BUCKETS, [as_json(_priced(new))])
+    await aggregation.add(conn, usage)
+    await conn.execute(WRITE, {**usage, **_worth(paid)})
 
 
-def _rated(paid: Paid, ids: dict[ingestion.EventKey, UUID]) -> dict[str, Any]:
-    settled = paid.settled
+def _worth(paid: Sequence[Paid]) -> dict[str, Column]:
+    """Return what stands beside the usage, by columns."""
     return {
-        "id": ids[settled.key],
-        "organization_id": settled.organization_id,
-        "source": settled.source,
-        "event_id": settled.event_id,
-        "price_ids": settled.price_ids,
-        "amounts": settled.amounts,
-        "amount": settled.amount,
-        "currency": settled.currency,
-        "split": [
-            {"grant": a.grant_id, "quantity": a.quantity, "amount": a.amount} for a in paid.split
-        ],
-        "uncovered": paid.uncovered,
-        "occurred_at": settled.occurred_at,
+        "amounts": rows.documents([one.settled.amounts for one in paid]),
+        "amount": rows.texts([str(one.amount) for one in paid]),
+        "currency": rows.texts([one.settled.currency for one in paid]),
+        "split": rows.documents([_split(one) for one in paid]),
+        "uncovered": rows.texts([str(one.uncovered) for one in paid]),
     }
+
+
+def _split(paid: Paid) -> list[dict[str, Any]]:
+    return [{"grant": a.grant_id, "quantity": a.quantity, "amount": a.amount} for a in paid.split]
 
 
 def _operations(paid: Sequence[Paid], held: purses.Purses) -> list[booking.Operation]:
@@ -121,9 +117,11 @@ def _operations(paid: Sequence[Paid], held: purses.Purses) -> list[booking.Opera
     for one in paid:
         settled = one.settled
         keys.setdefault(settled.organization_id, []).append(f"{settled.source} {settled.event_id}")
-        postings.setdefault(settled.organization_id, []).extend(
-            _pair(AccountKind.RECEIVABLE, AccountKind.REVENUE, settled.currency, one.uncovered)
-        )
+        owed = postings.setdefault(settled.organization_id, [])
+        if one.uncovered:
+            owed += _pair(
+                AccountKind.RECEIVABLE, AccountKind.REVENUE, settled.currency, one.uncovered
+            )
     for purse in held.values():
         if purse.used:
             postings[purse.organization_id].extend(_usage(purse))
@@ -158,54 +156,3 @@ def _usage(purse: Purse) -> list[Posting]:
 
 def _operation_key(keys: Iterable[str]) -> str:
     return "usage:" + hashlib.sha256("\n".join(sorted(keys)).encode()).hexdigest()
-
-
-@dataclass(slots=True)
-class _Sum:
-    requests: int = 0
-    amount: Decimal = Decimal(0)
-    uncovered: Decimal = Decimal(0)
-
-
-def _spend(paid: Iterable[Paid]) -> list[dict[str, Any]]:
-    sums: dict[tuple[UUID, datetime, UUID, UUID | None, str, str], _Sum] = {}
-    for one in paid:
-        s = one.settled
-        key = (
-            s.organization_id,
-            aggregation.quarter(s.occurred_at),
-            s.project_id,
-            s.api_key_id,
-            s.offer_name,
-            s.currency,
-        )
-        bucket = sums.setdefault(key, _Sum())
-        bucket.requests += 1
-        bucket.amount += s.amount
-        bucket.uncovered += one.uncovered
-    names = ("organization_id", "starts_at", "project_id", "api_key_id", "offer_name", "currency")
-    return [
-        {
-            "id": uuid7(),
-            **dict(zip(names, key, strict=True)),
-            "requests": bucket.requests,
-            "amount": bucket.amount,
-            "uncovered": bucket.uncovered,
-        }
-        for key, bucket in sums.items()
-    ]
-
-
-def _priced(new: Iterable[Settled]) -> list[dict[str, Any]]:
-    sums: dict[tuple[UUID, datetime, str, str, UUID | None], int] = {}
-    for s in new:
-        starts_at = aggregation.quarter(s.occurred_at)
-        for part, tokens in s.parts.items():
-            if tokens:
-                key = (s.organization_id, starts_at, s.offer_name, part, s.price_of(part))
-                sums[key] = sums.get(key, 0) + tokens
-    names = ("organization_id", "starts_at", "offer_name", "token_part", "price_id")
-    return [
-        {"id": uuid7(), **dict(zip(names, key, strict=True)), "tokens": tokens}
-        for key, tokens in sums.items()
-    ]

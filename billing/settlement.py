@@ -55,8 +55,25 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
 
     def event(self) -> Event:
         """Return the usage alone, without its worth."""
-        facts = {name: getattr(self, name) for name in Event.__struct_fields__}
-        return Event(**facts)
+        # Written out: the recorder does this for every request.
+        return Event(
+            organization_id=self.organization_id,
+            project_id=self.project_id,
+            api_key_id=self.api_key_id,
+            source=self.source,
+            event_id=self.event_id,
+            occurred_at=self.occurred_at,
+            offer_id=self.offer_id,
+            offer_name=self.offer_name,
+            region=self.region,
+            parts=self.parts,
+            price_ids=self.price_ids,
+            policy=self.policy,
+            outcome=self.outcome,
+            streamed=self.streamed,
+            ttft_ms=self.ttft_ms,
+            latency_ms=self.latency_ms,
+        )
 
 
 @dataclass(frozen=True, slots=True)

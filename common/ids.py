@@ -18,6 +18,15 @@ def uuid7() -> uuid.UUID:
     return uuid.UUID(int=milliseconds << 80 | _VERSION | random_a << 64 | _VARIANT | random_b)
 
 
+def uuid7s(count: int) -> list[uuid.UUID]:
+    """Return so many new UUIDs of the present millisecond; among themselves they have no order."""
+    milliseconds = time.time_ns() // 1_000_000
+    first = milliseconds << 80 | _VERSION | _VARIANT
+    chance = os.urandom(10 * count)
+    numbers = [int.from_bytes(chance[start : start + 10]) for start in range(0, 10 * count, 10)]
+    return [uuid.UUID(int=first | each >> 68 << 64 | each & _RANDOM_B) for each in numbers]
+
+
 def public_id(prefix: str, key: uuid.UUID) -> str:
     """Return the key as ``/v1`` shows it: ``file-0199…``."""
     return f"{prefix}-{key.hex}"

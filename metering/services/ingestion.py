@@ -1,20 +1,31 @@
 """Takes usage events in, each exactly once."""
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from hashlib import sha256
+from operator import attrgetter
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import tuple_row
 
-from common.ids import uuid7
-from metering.services.rows import as_json
+from common.ids import uuid7s
+from metering.models import TOKEN_PARTS
+from metering.services import rows
+from metering.services.rows import Column
 
 _canonical = msgspec.json.Encoder(decimal_format="string", order="deterministic")
+
+
+class EventKey(NamedTuple):
+    """What makes an event unique for ever."""
+
+    organization_id: UUID
+    source: str
+    event_id: str
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,69 +49,65 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: int | None
 
     @property
-    def key(self) -> "EventKey":
+    def key(self) -> EventKey:
         """Return what makes the event unique for ever."""
         return EventKey(self.organization_id, self.source, self.event_id)
 
-    def body_hash(self) -> str:
-        """Return the SHA-256 of everything the event says, in hex."""
-        return hashlib.sha256(_canonical.encode(self)).hexdigest()
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class EventKey:
-    """What makes an event unique for ever."""
-
-    organization_id: UUID
-    source: str
-    event_id: str
+    def body_hash(self) -> bytes:
+        """Return the SHA-256 of everything the event says."""
+        return sha256(_canonical.encode(self)).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What became of a batch: row ids of the new events, and the keys that contradict the past."""
+    """What became of a batch."""
 
-    accepted: dict[EventKey, UUID]
+    #: Where in the batch the new events stand, and the ids of their rows.
+    places: Sequence[int]
+    ids: Sequence[UUID]
+    #: The new events by the columns of their table, for whoever sums them up.
+    columns: Mapping[str, Column]
+    #: The keys that contradict the past.
     conflicts: frozenset[EventKey]
 
 
+CLAIMS = """
+unnest(%(organization_id)s, %(source)s, %(event_id)s, %(body_hash)s)
+    AS new(organization_id, source, event_id, body_hash)
+"""
 # In the order of the keys, so that two recorders with the same events wait and do not deadlock.
-CLAIM_KEYS = """
+CLAIM_KEYS = f"""
 INSERT INTO metering_usageeventkey (organization_id, source, event_id, body_hash, recorded_at)
-SELECT organization_id, source, event_id, decode(body_hash, 'hex'), now()
-FROM jsonb_to_recordset(%s::jsonb)
-    AS new(organization_id uuid, source text, event_id text, body_hash text)
+SELECT organization_id, source, event_id, body_hash, now() FROM {CLAIMS}
 ORDER BY organization_id, source, event_id
 ON CONFLICT DO NOTHING
 RETURNING organization_id, source, event_id
-"""
-KNOWN_BODIES = """
-SELECT organization_id, source, event_id, encode(body_hash, 'hex')
-FROM metering_usageeventkey JOIN jsonb_to_recordset(%s::jsonb)
-    AS new(organization_id uuid, source text, event_id text)
-USING (organization_id, source, event_id)
-"""
-INSERT_EVENTS = """
-INSERT INTO metering_usageevent (
-    id, organization_id, project_id, api_key_id, source, event_id, offer_id, offer_name, region,
-    input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, price_ids, policy, outcome,
-    streamed, ttft_ms, latency_ms, occurred_at, recorded_at)
-SELECT
-    id, organization_id, project_id, api_key_id, source, event_id, offer_id, offer_name, region,
-    coalesce((parts->>'input')::bigint, 0), coalesce((parts->>'cached_input')::bigint, 0),
-    coalesce((parts->>'output')::bigint, 0), coalesce((parts->>'reasoning')::bigint, 0),
-    price_ids, policy, outcome, streamed, ttft_ms, latency_ms, occurred_at, now()
-FROM jsonb_to_recordset(%s::jsonb) AS new(
-    id uuid, organization_id uuid, project_id uuid, api_key_id uuid, source text, event_id text,
-    offer_id uuid, offer_name text, region text, parts jsonb, price_ids jsonb, policy jsonb,
-    outcome text, streamed boolean, ttft_ms integer, latency_ms integer, occurred_at timestamptz)
+"""  # noqa: S608 - the names are this module's own
+KNOWN_BODIES = f"""
+SELECT organization_id, source, event_id, known.body_hash
+FROM metering_usageeventkey AS known JOIN {CLAIMS} USING (organization_id, source, event_id)
+"""  # noqa: S608 - the names are this module's own
+PARTS = tuple(f"{part}_tokens" for part in TOKEN_PARTS)
+COLUMNS = (
+    "id", "organization_id", "project_id", "api_key_id", "source", "event_id", "offer_id",
+    "offer_name", "region", *PARTS, "price_ids", "policy", "outcome", "streamed", "ttft_ms",
+    "latency_ms", "occurred_at",
+)  # fmt: skip
+SELECT_EVENTS = f"""
+SELECT {", ".join(COLUMNS)}, now() AS recorded_at
+FROM unnest({", ".join(f"%({name})s" for name in COLUMNS)}) AS new({", ".join(COLUMNS)})
+"""  # noqa: S608 - the names are this module's own
+INSERT_EVENTS = f"""
+INSERT INTO metering_usageevent ({", ".join(COLUMNS)}, recorded_at)
+{SELECT_EVENTS}
 """
 INSERT_CONFLICTS = """
 INSERT INTO metering_usageconflict (
     id, organization_id, source, event_id, body, body_hash, recorded_at)
-SELECT id, organization_id, source, event_id, body, decode(body_hash, 'hex'), now()
-FROM jsonb_to_recordset(%s::jsonb) AS new(
-    id uuid, organization_id uuid, source text, event_id text, body jsonb, body_hash text)
+SELECT id, organization_id, source, event_id, body, body_hash, now()
+FROM unnest(
+    %(id)s, %(body)s, %(organization_id)s, %(source)s, %(event_id)s, %(body_hash)s
+) AS new(id, body, organization_id, source, event_id, body_hash)
 ON CONFLICT DO NOTHING
 """
 
@@ -110,47 +117,81 @@ async def record(conn: AsyncConnection[Any], events: Sequence[Event]) -> Intake:
 
     Part of the caller's transaction.
     """
-    first: dict[EventKey, Event] = {}
-    for event in events:
-        first.setdefault(event.key, event)
-    if not first:
-        return Intake({}, frozenset())
-    claims = [_claim(event) for event in first.values()]
+    if not events:
+        return Intake((), (), {}, frozenset())
+    keys = [event.key for event in events]
+    hashes = [event.body_hash() for event in events]
+    # Of events with one key the first counts.
+    first = dict(zip(reversed(keys), reversed(range(len(keys))), strict=True))
+    places = sorted(first.values()) if len(first) < len(keys) else range(len(keys))
     async with conn.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute(CLAIM_KEYS, [as_json(claims)])
-        accepted = {EventKey(*row): uuid7() for row in await cursor.fetchall()}
-        new = [first[key] for key in accepted]
-        if new:
-            rows = [{"id": accepted[e.key], **msgspec.structs.asdict(e)} for e in new]
-            await cursor.execute(INSERT_EVENTS, [as_json(rows)])
-    conflicts = await _conflicts(conn, events, accepted, first)
-    return Intake(accepted, conflicts)
+        await cursor.execute(CLAIM_KEYS, _claims(keys, hashes, places))
+        # Nearly always all are new; then nobody needs to read which.
+        if cursor.rowcount < len(places):
+            places = sorted(first[EventKey(*row)] for row in await cursor.fetchall())
+        ids = uuid7s(len(places))
+        new = columns([events[place] for place in places], ids)
+        if places:
+            await cursor.execute(INSERT_EVENTS, new)
+    doubtful = sorted(set(range(len(events))).difference(places))
+    conflicts = await _conflicts(conn, events, keys, hashes, doubtful) if doubtful else frozenset()
+    return Intake(places, ids, new, conflicts)
+
+
+def columns(events: Sequence[Event], ids: Sequence[UUID]) -> dict[str, Column]:
+    """Return the events by the columns of their table."""
+
+    def of(name: str) -> list[Any]:
+        return list(map(attrgetter(name), events))
+
+    parts = of("parts")
+    return {
+        "id": rows.uuids(ids),
+        **{name: rows.uuids(of(name)) for name in _UUIDS},
+        **{name: rows.texts(of(name)) for name in _TEXTS},
+        **{
+            f"{part}_tokens": rows.bigints([each.get(part, 0) for each in parts])
+            for part in TOKEN_PARTS
+        },
+        **{name: rows.documents(of(name)) for name in ("price_ids", "policy")},
+        "streamed": rows.booleans(of("streamed")),
+        **{name: rows.integers(of(name)) for name in ("ttft_ms", "latency_ms")},
+        "occurred_at": rows.moments(of("occurred_at")),
+    }
+
+
+_UUIDS = ("organization_id", "project_id", "api_key_id", "offer_id")
+_TEXTS = ("source", "event_id", "offer_name", "region", "outcome")
+
+
+def _claims(
+    keys: Sequence[EventKey], hashes: Sequence[bytes], places: Sequence[int]
+) -> dict[str, Column]:
+    claimed = [keys[place] for place in places]
+    return {
+        "organization_id": rows.uuids([key.organization_id for key in claimed]),
+        "source": rows.texts([key.source for key in claimed]),
+        "event_id": rows.texts([key.event_id for key in claimed]),
+        "body_hash": rows.digests([hashes[place] for place in places]),
+    }
 
 
 async def _conflicts(
     conn: AsyncConnection[Any],
     events: Sequence[Event],
-    accepted: dict[EventKey, UUID],
-    first: dict[EventKey, Event],
+    keys: Sequence[EventKey],
+    hashes: Sequence[bytes],
+    doubtful: Sequence[int],
 ) -> frozenset[EventKey]:
     """Keep aside the events whose key is known with another body, and return their keys."""
-    doubtful = [e for e in events if e.key not in accepted or first[e.key] is not e]
-    if not doubtful:
-        return frozenset()
     async with conn.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute(KNOWN_BODIES, [as_json([_claim(e) for e in doubtful])])
+        await cursor.execute(KNOWN_BODIES, _claims(keys, hashes, doubtful))
         known = {EventKey(*row[:3]): row[3] for row in await cursor.fetchall()}
-        wrong = [e for e in doubtful if known[e.key] != e.body_hash()]
+        wrong = [place for place in doubtful if known[keys[place]] != hashes[place]]
         if wrong:
-            rows = [{"id": uuid7(), "body": e, **_claim(e)} for e in wrong]
-            await cursor.execute(INSERT_CONFLICTS, [as_json(rows)])
-    return frozenset(e.key for e in wrong)
-
-
-def _claim(event: Event) -> dict[str, Any]:
-    return {
-        "organization_id": event.organization_id,
-        "source": event.source,
-        "event_id": event.event_id,
-        "body_hash": event.body_hash(),
-    }
+            told = {
+                "id": rows.uuids(uuid7s(len(wrong))),
+                "body": rows.documents([events[place] for place in wrong]),
+            }
+            await cursor.execute(INSERT_CONFLICTS, told | _claims(keys, hashes, wrong))
+    return frozenset(keys[place] for place in wrong)
