@@ -1,5 +1,5 @@
 #!/bin/sh
-# Become one part of Tessera: web, gateway, worker, beat, migrate, or any command of manage.py.
+# Become one part of Tessera: web, gateway, worker, batches, beat, migrate, or any command of manage.py.
 # `healthy [port]` asks a running web (or, on its port, a gateway) whether it lives.
 set -eu
 
@@ -41,6 +41,11 @@ worker)
     check
     exec python -m celery --quiet -A portal worker --loglevel WARNING \
         --concurrency "${WORKER_CONCURRENCY:-2}" "$@"
+    ;;
+batches)
+    check
+    exec python -m celery --quiet -A portal worker --queues batches -n batches@%h \
+        --loglevel WARNING --concurrency "${BATCH_CONCURRENCY:-1}" "$@"
     ;;
 beat)
     check

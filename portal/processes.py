@@ -33,7 +33,7 @@ def storage(env: Environment) -> list[Program]:
 
 def servers(env: Environment) -> list[Program]:
     """Return everything that serves, works or stands in for the outside."""
-    programs = [web(env), gateway(env), worker(), beat(env)]
+    programs = [web(env), gateway(env), worker(), batches(), beat(env)]
     if env.embedded_stripe:
         programs.append(loopback_stripe(env))
     if env.embedded_engine:
@@ -67,11 +67,20 @@ def gateway(env: Environment) -> Program:
 
 def worker() -> Program:
     """Celery's worker."""
-    celery = ["-m", "celery", "--quiet", "-A", "portal", "worker", "--concurrency", "2"]
+    return _worker("worker", "--concurrency", "2")
+
+
+def batches() -> Program:
+    """The same for lines of batches, which run for long: they delay nobody else's task."""
+    return _worker("batches", "--queues", "batches", "-n", "batches@%h", "--concurrency", "1")
+
+
+def _worker(name: str, *arguments: str) -> Program:
+    celery = ["-m", "celery", "--quiet", "-A", "portal", "worker", *arguments]
     celery += ["--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
     # Tasks are doorbells and their rows the queue: work cut short is found again by a sweep, so
     # SIGTERM need not wait for tasks that run for minutes.
-    return python("worker", *celery, REMAP_SIGTERM="SIGQUIT")
+    return python(name, *celery, REMAP_SIGTERM="SIGQUIT")
 
 
 def beat(env: Environment) -> Program:

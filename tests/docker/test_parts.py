@@ -11,7 +11,7 @@ from tests.support.operator_stores import container, finish
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("up")]
 
-PARTS = ["web", "gateway", "worker", "beat"]
+PARTS = ["web", "gateway", "worker", "batches", "beat"]
 
 
 @pytest.fixture(scope="module")

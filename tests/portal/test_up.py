@@ -17,7 +17,8 @@ pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("up")]
 CHILDREN = {
     "web": "uvicorn portal.asgi",
     "gateway": "manage.py gateway",
-    "worker": "celery --quiet -A portal worker",
+    "worker": "portal worker --concurrency",
+    "batches": "portal worker --queues batches",
     "beat": "celery --quiet -A portal beat",
     "stripe": "billing.payments.loopback",
     "engine": "gateway.upstreams.demo",
