@@ -10,12 +10,13 @@ import metering.urls
 import portal.staff_urls
 import studio.urls
 import tenants.urls
-from portal.views import health, mailbox, pages, public, styleguide, theme, usage
+from portal.views import health, mailbox, pages, public, reference, styleguide, theme, usage
 from tenants.key_api import Nothing
 
 own = (
     [
         path("", public.landing, name="landing"),
+        path("docs/", reference.api_reference, name="api-reference"),
         path("status/", public.status, name="status"),
         path("terms/", public.terms, name="terms"),
         path("privacy/", public.privacy, name="privacy"),
@@ -43,6 +44,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.readyz, name="readyz"),
     path("theme.css", theme.theme_css, name="theme-css"),
     path("operator-logo", theme.operator_logo, name="operator-logo"),
+    path("favicon.ico", theme.favicon, name="favicon"),
+    path("robots.txt", public.robots, name="robots"),
     path("styleguide/", styleguide.styleguide, name="styleguide"),
     path("accounts/", include("allauth.urls")),
     path("i18n/", include("django.conf.urls.i18n")),

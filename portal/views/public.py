@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.cache import never_cache
+from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_safe
 
 from billing.services import invoicing
@@ -12,6 +12,9 @@ from marketplace.models import Kind
 from marketplace.showcase import PricedOffer
 from portal.views import health
 
+#: Where search engines have no business: what needs a sign-in, what is secret, what is no page.
+PRIVATE = ("/o/", "/staff/", "/api/", "/v1/", "/accounts/", "/organizations/", "/invitations/")
+DAY = 86_400
 #: The request whose receipt the landing page shows: one question, one paragraph.
 RECEIPT = {"input_tokens": 24, "output_tokens": 180}
 
@@ -37,6 +40,14 @@ def _first_call(entry: PricedOffer | None) -> list[snippets.Snippet]:
     if entry is None:
         return []
     return snippets.for_model(entry.model.kind, entry.api_name, f"{settings.PUBLIC_URL}/v1")
+
+
+@require_safe
+@cache_control(public=True, max_age=DAY)
+def robots(request: HttpRequest) -> HttpResponse:
+    """Tell search engines which pages are for everybody."""
+    lines = ["User-agent: *", *(f"Disallow: {path}" for path in PRIVATE), "Allow: /", ""]
+    return HttpResponse("\n".join(lines), content_type="text/plain")
 
 
 @require_safe

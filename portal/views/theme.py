@@ -4,6 +4,8 @@ from typing import TypeAlias
 
 from django.conf import settings
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.templatetags.static import static
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
@@ -118,6 +120,15 @@ def operator_logo(request: HttpRequest) -> FileResponse:
     if path is None:
         raise Http404
     return FileResponse(path.open("rb"))
+
+
+@require_safe
+@cache_control(public=True, max_age=DAY)
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Lead whoever asks for an icon at the address of old to the one that pages name."""
+    if settings.OPERATOR["logo"]:
+        return redirect("operator-logo")
+    return redirect(static("img/logo.svg"))
 
 
 def _luminance(colour: Colour) -> float:

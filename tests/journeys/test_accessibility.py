@@ -16,7 +16,7 @@ TENANT = {route for route in routes() if "<slug:org>" in route}
 STAFF = {route for route in routes() if route.startswith("staff/")}
 OTHER = set(routes()) - TENANT - STAFF
 #: What scripts, forms and style sheets ask for.
-NO_PAGES = {"i18n/setlang/", "accounts/2fa/webauthn/login/", "operator-logo"}
+NO_PAGES = {"i18n/setlang/", "accounts/2fa/webauthn/login/", "operator-logo", "favicon.ico"}
 #: From here each person's own passkeys are found.
 PASSKEYS = "accounts/2fa/webauthn/"
 #: Pages that Django shows when something is wrong; no healthy portal can be made to show them.

@@ -100,3 +100,15 @@ def test_who_sells_is_named(client, db, address):
         Issuer.objects.update(legal_name="Steppe Telecom JSC")
 
     assert "Steppe Telecom JSC" in client.get(address).content.decode()
+
+
+def test_search_engines_are_told_what_is_for_everybody(client, db):
+    response = client.get("/robots.txt")
+
+    lines = response.content.decode().splitlines()
+    assert response.headers["Content-Type"] == "text/plain"
+    assert {"Disallow: /o/", "Disallow: /staff/", "Disallow: /api/", "Allow: /"} < set(lines)
+
+
+def test_an_icon_is_found_at_the_address_of_old(client, db):
+    assert client.get("/favicon.ico")["Location"].endswith("img/logo.svg")

@@ -82,6 +82,10 @@ def test_the_logo_is_served_and_nothing_in_it_can_run(named, client, db):
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
+def test_the_icon_of_old_is_the_operators(named, client, db):
+    assert client.get("/favicon.ico")["Location"] == "/operator-logo"
+
+
 def test_without_a_logo_there_is_none_to_serve(client, db):
     assert client.get("/operator-logo").status_code == 404
 
