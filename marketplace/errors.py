@@ -42,6 +42,14 @@ class RetiresTooSoon(DomainError):
     detail = _("A model retires later, never in the past. To take it away now, retire it.")
 
 
+class ReasonMissing(DomainError):
+    """A model would go without the notice that customers were promised, and without a reason."""
+
+    code = "reason_missing"
+    status = 422
+    detail = _("Customers were promised notice. Announce a last day, or say why it goes at once.")
+
+
 class NoReplacement(DomainError):
     """What should replace a model is that model, or not on sale."""
 

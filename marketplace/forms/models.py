@@ -378,3 +378,39 @@ class DeprecateForm(forms.Form):
         """Return the moment from which it cannot be called."""
         day_after: date = self.cleaned_data["retires_on"] + timedelta(days=1)
         return datetime.combine(day_after, time(), tzinfo=UTC)
+
+
+class RetireForm(forms.Form):
+    """Why a model goes without notice, and its name, typed to be sure."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=250,
+        help_text=_("It stands in the audit log."),
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    confirmation = forms.CharField(
+        max_length=100,
+        widget=forms.TextInput(
+            attrs={
+                "dir": "ltr",
+                "autocomplete": "off",
+                "autocapitalize": "none",
+                "spellcheck": "false",
+            }
+        ),
+    )
+
+    def __init__(self, data: Mapping[str, Any] | None = None, *, model: AIModel) -> None:
+        super().__init__(data)
+        self.word = model.slug
+        self.fields["confirmation"].label = _("Type %(word)s to confirm") % {"word": self.word}
+
+    def clean_confirmation(self) -> str:
+        """Refuse another name than the model's."""
+        typed: str = self.cleaned_data["confirmation"]
+        if typed != self.word:
+            raise forms.ValidationError(
+                _("This is not %(word)s. Type it exactly.") % {"word": self.word}
+            )
+        return typed

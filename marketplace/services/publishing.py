@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from common.database import atomic, service
 from marketplace import queries
-from marketplace.errors import NoReplacement, NotReady, RetiresTooSoon, WrongState
+from marketplace.errors import NoReplacement, NotReady, ReasonMissing, RetiresTooSoon, WrongState
 from marketplace.models import AIModel, Kind, Offer, Reachability, Route, Status, TokenPart
 from marketplace.models.offers import OfferQuerySet
 from tenants.models import User
@@ -71,10 +71,15 @@ def deprecate(
 
 
 @atomic()
-def retire(model: AIModel, *, by: User | None) -> AIModel:
-    """Take the model away from the catalogue and the API, for good."""
+def retire(model: AIModel, *, by: User | None, reason: str) -> AIModel:
+    """Take the model away at once and for good, for a reason that is kept.
+
+    Customers are promised notice: what can wait is deprecated with its last day, and goes by itself.
+    """
+    if not reason.strip():
+        raise ReasonMissing(field_errors={"reason": [ReasonMissing.detail]})
     model = AIModel.objects.locked(model.pk)
-    return _move(model, Status.RETIRED, by=by, retires_at=timezone.now())
+    return _move(model, Status.RETIRED, by=by, reason=reason, retires_at=timezone.now())
 
 
 def retire_due() -> int:
@@ -166,7 +171,9 @@ def _can_replace(other: AIModel, model: AIModel) -> bool:
     return other.pk != model.pk and AIModel.objects.live().filter(pk=other.pk).exists()
 
 
-def _move(model: AIModel, status: Status, *, by: User | None, **facts: object) -> AIModel:
+def _move(
+    model: AIModel, status: Status, *, by: User | None, reason: str = "", **facts: object
+) -> AIModel:
     if status not in ALLOWED[model.status]:
         raise WrongState
     facts = {"status": status, **facts}
@@ -181,6 +188,6 @@ def _move(model: AIModel, status: Status, *, by: User | None, **facts: object) -
         action=f"model.{status}",
         target=model,
         before=before,
-        after=facts,
+        after={**facts, "reason": reason} if reason else facts,
     )
     return model

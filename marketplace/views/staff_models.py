@@ -15,7 +15,7 @@ from common.database import service
 from common.errors import DomainError
 from marketplace import desk, model_page, probe, showcase
 from marketplace.errors import NotReady
-from marketplace.forms.models import CardForm, DeprecateForm, NewModelForm
+from marketplace.forms.models import CardForm, DeprecateForm, NewModelForm, RetireForm
 from marketplace.models import AIModel, Status, Upstream
 from marketplace.services import catalogue, publishing, upstreams
 from tenants.access import StaffRequest, staff_required, staff_required_outside
@@ -92,15 +92,17 @@ def model_detail(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
     return render(request, "staff/model_detail.html", _detail(model))
 
 
-def _detail(model: AIModel, deprecate_form: DeprecateForm | None = None) -> dict[str, Any]:
+def _detail(model: AIModel, **facts: Any) -> dict[str, Any]:
     return {
         "model": model,
         "offers": desk.offers_of(model),
         "checks": publishing.checklist(model),
         "steps": publishing.ALLOWED[model.status],
-        "deprecate_form": deprecate_form or DeprecateForm(model=model),
+        "deprecate_form": DeprecateForm(model=model),
+        "retire_form": RetireForm(model=model),
         "requests_last_day": desk.requests_last_day(model),
         "nav_section": SECTION,
+        **facts,
     }
 
 
@@ -145,7 +147,8 @@ def model_publish(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
             publishing.publish(model, by=request.user)
         except NotReady:
             model = showcase.all_models().get(pk=model_id)
-            return render(request, "staff/model_detail.html", _detail(model), status=422)
+            context = _detail(model, is_refused=True)
+            return render(request, "staff/model_detail.html", context, status=422)
     messages.success(request, _("The model is on sale."))
     return redirect("staff:model-detail", model_id=model_id)
 
@@ -169,18 +172,20 @@ def model_deprecate(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
         else:
             messages.success(request, _("Customers are told. Until its last day it can be called."))
             return redirect("staff:model-detail", model_id=model_id)
-    return render(request, "staff/model_detail.html", _detail(model, form), status=422)
+    context = _detail(model, deprecate_form=form)
+    return render(request, "staff/model_detail.html", context, status=422)
 
 
 @require_POST
 @staff_required
 def model_retire(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
-    """Take a model off sale for good, if its name was typed to be sure."""
+    """Take a model off sale at once and for good, for a reason; its name is typed to be sure."""
     model = get_object_or_404(showcase.all_models(), pk=model_id)
-    if request.POST.get("confirmation", "").strip() != model.slug:
-        messages.error(request, _("Nothing was changed: the name that was typed is another one."))
-        return redirect("staff:model-detail", model_id=model_id)
-    publishing.retire(model, by=request.user)
+    form = RetireForm(request.POST, model=model)
+    if not form.is_valid():
+        context = _detail(model, retire_form=form)
+        return render(request, "staff/model_detail.html", context, status=422)
+    publishing.retire(model, by=request.user, reason=form.cleaned_data["reason"])
     messages.success(request, _("The model is retired; calls to it are refused."))
     return redirect("staff:model-detail", model_id=model_id)
 

@@ -55,12 +55,11 @@ def change_output_price(page, name, price, begins):
 
 
 def retire(page, name):
-    """Retire the model whose page is open; its name is typed to be sure."""
-    page.get_by_role("button", name="Retire for good…").click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_role("textbox").fill(name)
-    dialog.get_by_role("button", name="Retire for good").click()
-    expect(dialog).to_be_hidden()
+    """Retire the model whose page is open, with a reason; its name is typed to be sure."""
+    page.get_by_label("Reason").fill("Its licence was withdrawn")
+    page.get_by_label(f"Type {name} to confirm").fill(name)
+    page.get_by_role("button", name="Retire for good").click()
+    expect(page.get_by_text("The model is retired")).to_be_visible()
 
 
 def customer_row(page, name):

@@ -146,7 +146,7 @@ def test_a_reader_who_may_make_no_keys_is_led_to_the_console(charlie_client):
 
 def test_a_retired_model_is_gone(client):
     with service():
-        publishing.retire(AIModel.objects.get(slug="atlas-mini"), by=None)
+        publishing.retire(AIModel.objects.get(slug="atlas-mini"), by=None, reason="Recalled")
 
     assert client.get("/models/atlas-mini/").status_code == 404
     assert "atlas-mini" not in names(client.get("/models/"))

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from common.database import service
 from marketplace import queries, tasks
-from marketplace.errors import NoReplacement, RetiresTooSoon, WrongState
+from marketplace.errors import NoReplacement, ReasonMissing, RetiresTooSoon, WrongState
 from marketplace.models import AIModel
 from marketplace.services import publishing
 from tenants.models import AuditEntry
@@ -91,10 +91,19 @@ def test_a_model_does_not_retire_in_the_past(model):
 def test_a_retired_model_replaces_nothing(model):
     large = AIModel.objects.get(slug="atlas-large")
     with service():
-        publishing.retire(large, by=None)
+        publishing.retire(large, by=None, reason="Recalled")
 
     with pytest.raises(NoReplacement), service():
         publishing.deprecate(model, by=None, replaced_by=large)
+
+
+@pytest.mark.parametrize("reason", ["", "  "])
+def test_a_model_does_not_go_at_once_without_a_reason(model, reason):
+    with pytest.raises(ReasonMissing), service():
+        publishing.retire(model, by=None, reason=reason)
+
+    model.refresh_from_db()
+    assert model.status == "published"
 
 
 def test_a_draft_cannot_be_deprecated(model):

@@ -156,7 +156,8 @@ def test_what_is_missing_is_said_in_words(staff_client, form):
     response = publish(staff_client, model)
 
     assert response.status_code == 422
-    assert "The licence is missing." in response.content.decode()
+    summary = response.content.decode().partition("data-error-summary")[2].partition("</div>")[0]
+    assert "The licence is missing." in summary
     assert AIModel.objects.get(name="Nova").status == "draft"
 
 
@@ -272,9 +273,14 @@ def test_a_bad_announcement_is_named_and_changes_nothing(staff_client, mini, nov
     assert AIModel.objects.get(pk=model.pk).status == "published"
 
 
+def retire(staff_client, model, **facts):
+    facts = {"reason": "Recalled", "confirmation": model.slug, **facts}
+    return staff_client.post(f"/staff/models/{model.pk}/retire/", facts)
+
+
 def test_what_is_retired_stays_retired(staff_client, mini):
     model = mini.model_version.model
-    staff_client.post(f"/staff/models/{model.pk}/retire/", {"confirmation": "atlas-mini"})
+    retire(staff_client, model)
 
     response = publish(staff_client, model)
 
@@ -283,12 +289,32 @@ def test_what_is_retired_stays_retired(staff_client, mini):
     assert "atlas-mini" not in callable_names()
 
 
-@pytest.mark.parametrize("typed", ["", "atlas", "atlas-large"])
-def test_a_model_is_not_retired_by_a_slip(staff_client, mini, typed):
+def test_why_a_model_went_without_notice_is_kept(staff_client, mini, sam):
+    retire(staff_client, mini.model_version.model, reason="Its licence was withdrawn")
+
+    entry = audited("model.retired")
+    assert (entry.actor_user, entry.before["status"]) == (sam, "published")
+    assert entry.after["reason"] == "Its licence was withdrawn"
+
+
+@pytest.mark.parametrize(
+    ("field", "typed"),
+    [
+        ("confirmation", ""),
+        ("confirmation", "atlas"),
+        ("confirmation", "atlas-large"),
+        ("reason", ""),
+        ("reason", "   "),
+        ("reason", "x" * 251),
+    ],
+)
+def test_a_model_is_not_retired_by_a_slip(staff_client, mini, field, typed):
     model = mini.model_version.model
 
-    staff_client.post(f"/staff/models/{model.pk}/retire/", {"confirmation": typed})
+    response = retire(staff_client, model, **{field: typed})
 
+    assert response.status_code == 422
+    assert field in response.context["retire_form"].errors
     assert AIModel.objects.get(pk=model.pk).status == "published"
 
 
