@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import CreditGrant
+from marketplace.forms import fields
 from marketplace.models import TokenClass
 
 #: More than anybody gives away: keeps a slip of the finger out of the books.
@@ -27,13 +28,12 @@ class CreditForm(forms.Form):
         initial=CreditGrant.Unit.MONEY,
         widget=forms.RadioSelect,
     )
-    quantity = forms.DecimalField(
+    quantity = fields.Amount(
         label=_("How much"),
         min_value=Decimal("0.01"),
         max_value=MOST_TOKENS,
         decimal_places=2,
         help_text=_("An amount of money, net, or a whole number of tokens."),
-        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )
     token_class = forms.ModelChoiceField(
         label=_("Token class"),

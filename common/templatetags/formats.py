@@ -23,6 +23,7 @@ GROUP = "\N{NARROW NO-BREAK SPACE}"
 SPACE = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EM DASH}"
+LESS, MORE = f"<{SPACE}", f">{SPACE}"
 MILLION = 1_000_000
 #: From here on a count of tokens is shortened.
 COMPACT_FROM = 10_000
@@ -60,10 +61,11 @@ def trimmed(number: Decimal, at_least: int) -> Decimal:
     return rounded(number, max(at_least, decimals))
 
 
-def _amount(number: Decimal, exact: Decimal, currency: str) -> SafeString:
+def _amount(number: Decimal, exact: Decimal, currency: str, bound: str = "") -> SafeString:
     return format_html(
-        '<data class="money" value="{}"><bdi>{}{}<span class="money-currency">{}</span></bdi></data>',
+        '<data class="money" value="{}"><bdi>{}{}{}<span class="money-currency">{}</span></bdi></data>',
         f"{exact:f}",
+        bound,
         grouped(number),
         SPACE,
         currency,
@@ -72,11 +74,19 @@ def _amount(number: Decimal, exact: Decimal, currency: str) -> SafeString:
 
 @register.filter
 def money(value: Amount | None) -> SafeString | str:
-    """Show an amount as documents do, rounded to the minor unit: ``1 240.50 EUR``."""
+    """Show an amount as documents do, rounded to the minor unit: ``1 240.50 EUR``.
+
+    What is something is never shown as nothing: ``< 0.01 EUR``, and below zero ``> -0.01 EUR``.
+    """
     if value is None:
         return NOTHING
-    shown = rounded(value.amount, minor_digits(value.currency))
-    return _amount(shown, value.amount, value.currency)
+    digits = minor_digits(value.currency)
+    shown = rounded(value.amount, digits)
+    if shown or not value.amount:
+        return _amount(shown, value.amount, value.currency)
+    least = Decimal(1).scaleb(-digits).copy_sign(value.amount)
+    bound = LESS if least > 0 else MORE
+    return _amount(least, value.amount, value.currency, bound)
 
 
 @register.filter
@@ -152,6 +162,14 @@ def percent(share: Decimal | None) -> str:
     if share is None:
         return NOTHING
     return f"{grouped(trimmed(rounded(share * 100, 1), 0))}{SPACE}%"
+
+
+@register.filter
+def change(share: Decimal | None) -> str:
+    """Show by which share something grew or shrank: ``+12.5 %``, ``-3 %``."""
+    shown = percent(share)
+    is_more = share is not None and rounded(share * 100, 1) > 0
+    return f"+{shown}" if is_more else shown
 
 
 @register.filter

@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from marketplace.forms import fields
 from marketplace.models import Bundle, GrantUnit
 from marketplace.queries import DEFAULT_CURRENCY
 
@@ -18,13 +19,13 @@ LONGEST_DAYS = 3660
 class BundleForm(forms.ModelForm[Bundle]):
     """A new bundle."""
 
-    net_amount = forms.DecimalField(
+    net_amount = fields.Amount(
         label=_("Price in %(currency)s, excluding tax") % {"currency": DEFAULT_CURRENCY},
         min_value=Decimal("0.01"),
         max_value=MOST_MONEY,
         decimal_places=2,
     )
-    grant_quantity = forms.DecimalField(
+    grant_quantity = fields.Amount(
         label=_("How much it grants"),
         min_value=Decimal("0.01"),
         max_value=MOST_TOKENS,

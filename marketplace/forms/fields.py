@@ -18,9 +18,22 @@ API_NAME = RegexValidator(
 )
 
 
-def per_million(label: Any, *, required: bool) -> forms.DecimalField:
+class Amount(forms.DecimalField):
+    """A number as the reader's language writes it: with its decimal mark, or with a point.
+
+    Digits are never grouped, so that no mark can be taken for another.
+    """
+
+    default_error_messages = {"invalid": _("Write a number with a point, such as 0.10.")}
+
+    def __init__(self, **options: Any) -> None:
+        widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
+        super().__init__(**{"localize": True, "widget": widget, **options})
+
+
+def per_million(label: Any, *, required: bool) -> Amount:
     """Return a field for a price per million tokens."""
-    return forms.DecimalField(
+    return Amount(
         label=label,
         required=required,
         min_value=Decimal(0),
@@ -28,7 +41,6 @@ def per_million(label: Any, *, required: bool) -> forms.DecimalField:
         max_digits=14,
         decimal_places=6,
         help_text=_("In %(currency)s, excluding tax.") % {"currency": DEFAULT_CURRENCY},
-        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )
 
 

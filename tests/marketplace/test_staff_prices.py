@@ -182,3 +182,38 @@ def test_the_list_asks_no_more_for_more_offers(
 ):
     with django_assert_max_num_queries(6, connection=connections["service"]):
         staff_client.get("/staff/prices/")
+
+
+@pytest.mark.parametrize(
+    ("language", "typed", "meant"),
+    [
+        ("en", "0.10", "0.10"),
+        ("fr", "0,10", "0.10"),
+        ("fr", "0.10", "0.10"),
+        ("ar", "0,10", "0.10"),
+        ("fr", "1,000", "1"),
+    ],
+)
+def test_a_price_is_read_as_the_language_writes_it(
+    staff_client, address, mini, language, typed, meant
+):
+    staff_client.cookies["django_language"] = language
+
+    confirm(staff_client, address, input=typed)
+
+    assert price_now(mini) == Decimal(meant)
+
+
+@pytest.mark.parametrize(
+    ("language", "typed"), [("en", "0,10"), ("en", "1,000.5"), ("fr", "1.000,5"), ("fr", "1,0,0")]
+)
+def test_a_mark_that_could_mean_two_things_is_refused(
+    staff_client, address, mini, language, typed
+):
+    staff_client.cookies["django_language"] = language
+
+    response = confirm(staff_client, address, input=typed)
+
+    assert response.status_code == 422
+    assert "0.10" in str(response.context["form"].errors["input"]).replace(",", ".")
+    assert price_now(mini) == Decimal("0.15")

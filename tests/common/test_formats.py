@@ -1,0 +1,54 @@
+"""How amounts and shares read."""
+
+from decimal import Decimal
+from html import unescape
+
+import pytest
+from django.utils import translation
+from django.utils.html import strip_tags
+
+from common.money import Money
+from common.templatetags import formats
+
+
+def read(shown):
+    """Return the visible words, with plain spaces and signs."""
+    words = unescape(strip_tags(shown))
+    return words.replace("\N{NO-BREAK SPACE}", " ").replace("\N{MINUS SIGN}", "-")
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "shown"),
+    [
+        ("0", "EUR", "0.00 EUR"),
+        ("0.005", "EUR", "0.01 EUR"),
+        ("0.004999", "EUR", "< 0.01 EUR"),
+        ("0.000000000001", "EUR", "< 0.01 EUR"),
+        ("-0.004", "EUR", "> -0.01 EUR"),
+        ("-0.006", "EUR", "-0.01 EUR"),
+        ("0.0004", "KWD", "< 0.001 KWD"),
+        ("0.4", "JPY", "< 1 JPY"),
+    ],
+)
+def test_something_is_never_shown_as_nothing(amount, currency, shown):
+    found = formats.money(Money(Decimal(amount), currency))
+
+    assert read(found) == shown
+    assert f'value="{Decimal(amount):f}"' in found
+
+
+def test_the_least_amount_is_written_as_the_language_does():
+    with translation.override("fr"):
+        assert read(formats.money(Money(Decimal("0.001"), "EUR"))) == "< 0,01 EUR"
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [("0.125", "+12.5 %"), ("-0.03", "-3 %"), ("0", "0 %"), ("0.0001", "0 %")],
+)
+def test_a_change_has_a_sign(share, shown):
+    assert read(formats.change(Decimal(share))) == shown
+
+
+def test_a_change_from_nothing_is_no_share():
+    assert formats.change(None) == "—"
