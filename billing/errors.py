@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from billing.rating.definition import InvalidPrice
-from common.errors import DomainError
+from common.errors import DomainError, Forbidden
 
 
 class UnratablePrice(DomainError):
@@ -16,3 +16,10 @@ class UnratablePrice(DomainError):
     def because(cls, error: InvalidPrice) -> "UnratablePrice":
         """Return the refusal that names the field."""
         return cls(field_errors={error.field: [error.reason]})
+
+
+class OrganizationSuspended(Forbidden):
+    """Who is shut out is not sold what it could not use."""
+
+    code = "organization_suspended"
+    detail = _("The organization is suspended and cannot buy. The reason stands in its audit log.")

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models.wallets import Wallet
 from common.models import LockingQuerySet, Row, TimeStamped
+from common.money import round_to_minor
 from marketplace.models import TokenClass
 from tenants.models import Organization
 
@@ -101,6 +102,9 @@ class CreditGrant(TimeStamped):
         )
 
     def __str__(self) -> str:
+        if self.unit == self.Unit.MONEY:
+            currency = self.wallet.currency
+            return f"{round_to_minor(self.granted, currency):f} {currency}"
         return f"{self.granted.normalize():f} {self.unit}"
 
 

@@ -13,6 +13,7 @@ from django.db import DatabaseError, IntegrityError
 from django.urls import reverse
 from django.utils import timezone
 
+from billing.errors import OrganizationSuspended
 from billing.models import AccountKind, CreditGrant, Order, StripeEvent
 from billing.payments.errors import PaymentMismatch
 from billing.payments.provider import CheckoutRequest, CheckoutSession, PaymentEvent
@@ -49,6 +50,8 @@ def start(organization: Organization, bundle: Bundle, *, by: User, operation_key
 def _place(organization: Organization, bundle: Bundle, *, by: User, operation_key: str) -> Order:
     if not bundle.is_active or bundle.currency != organization.currency:
         raise NotFound
+    if organization.status != Organization.Status.ACTIVE:
+        raise OrganizationSuspended
     with scope(organization):
         try:
             with atomic():

@@ -17,7 +17,7 @@ from billing.payments.errors import PaymentUnavailable
 from billing.services import orders
 from common.htmx import render_page
 from tenants.access import TenantRequest, requires
-from tenants.models import Permission
+from tenants.models import Organization, Permission
 from tenants.scope import scope
 
 POLLING_STOPS = 286
@@ -58,7 +58,8 @@ def _bundles_page(
         "bundles": shop.bundles(request.organization.currency),
         "left": left,
         "form": form,
-        "may_buy": request.membership.can(Permission.BILLING_MANAGE),
+        "may_buy": request.membership.can(Permission.BILLING_MANAGE) and not _is_suspended(request),
+        "is_suspended": _is_suspended(request),
         "crumbs": _crumbs(request),
         "nav_section": "billing",
     }
@@ -108,6 +109,10 @@ def checkout_return(request: TenantRequest, order_id: uuid.UUID) -> HttpResponse
         partial="order-state",
         status=POLLING_STOPS if is_over else 200,
     )
+
+
+def _is_suspended(request: TenantRequest) -> bool:
+    return request.organization.status == Organization.Status.SUSPENDED
 
 
 def _crumbs(request: TenantRequest) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from billing.services import credits, invoicing
 from common.database import service
 from common.ids import uuid7
 from marketplace.models import Bundle, TokenWeight
-from tenants.models import Membership
+from tenants.models import Membership, Organization
 
 BALANCE, BUNDLES, LEDGER = (f"/o/acme/billing/{it}" for it in ("", "bundles/", "ledger/"))
 
@@ -250,3 +250,28 @@ def test_the_ledger_is_asked_by_account_and_page_by_page(acme, give, alice_clien
 @pytest.mark.parametrize("query", [{"account": "slush"}, {"before": "yesterday"}])
 def test_a_ledger_that_cannot_be_read_is_refused(acme, alice_client, query):
     assert alice_client.get(LEDGER, query).status_code == 422
+
+
+@pytest.fixture
+def suspended(acme):
+    """Acme, shut out."""
+    with service():
+        Organization.objects.filter(pk=acme.pk).update(status="suspended")
+
+
+def test_who_is_suspended_is_offered_nothing(alice_client, suspended, bundle):
+    page = alice_client.get(BUNDLES)
+
+    assert "is suspended and cannot buy" in text_of(page)
+    assert b'name="operation_key"' not in page.content
+
+
+def test_who_is_suspended_buys_nothing(alice_client, suspended, bundle):
+    facts = {"bundle": bundle.slug, "operation_key": str(uuid7())}
+
+    reply = alice_client.post("/o/acme/billing/checkout/", facts)
+
+    assert reply.status_code == 403
+    assert "is suspended and cannot buy" in text_of(reply)
+    with service():
+        assert Order.objects.count() == 0
