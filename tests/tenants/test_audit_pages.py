@@ -109,6 +109,20 @@ def test_changes_read_as_words():
     ]
 
 
+def test_what_stayed_as_it_was_is_no_change():
+    before = {"name": "Acme", "licence": "MIT", "tags": ["a"]}
+
+    (change,) = audit_words.changes(before, {**before, "licence": "Apache-2.0"})
+
+    assert (change.field, change.before, change.after) == ("Licence", "MIT", "Apache-2.0")
+
+
+def test_a_list_that_restricts_nothing_reads_so():
+    (models, emails) = audit_words.changes(None, {"allowed_models": [], "emails": []})
+
+    assert (models.after, emails.after) == ("unrestricted", "none")
+
+
 def test_the_page_shows_no_data_structures(entries, alice_client):
     page = alice_client.get(LOG).content.decode()
 

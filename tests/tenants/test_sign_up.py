@@ -230,3 +230,22 @@ def test_a_recovery_code_opens_once(db, sam, client):
 
     assert first["Location"] == "/organizations/"
     assert second.status_code == 422
+
+
+@pytest.mark.parametrize("way", ["signup/passkey", "signup"])
+def test_the_other_way_to_an_account_keeps_the_address(client, db, way):
+    onward = "?next=/invitations/x/&email=dora%40example.com"
+
+    page = client.get(f"/accounts/{way}/{onward}").content.decode()
+    other = {"signup": "signup/passkey", "signup/passkey": "signup"}[way]
+
+    assert 'value="dora@example.com"' in page
+    assert (
+        f'href="/accounts/{other}/?next=%2Finvitations%2Fx%2F&amp;email=dora%40example.com"' in page
+    )
+
+
+def test_an_address_that_was_typed_goes_along(client, db):
+    page = client.post("/accounts/signup/", {"email": "dora@example.com"}).content.decode()
+
+    assert 'href="/accounts/signup/passkey/?email=dora%40example.com"' in page
