@@ -1,0 +1,97 @@
+"""What clients, engines and the one who kills write down, and how it is read again."""
+
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class Customer(msgspec.Struct):
+    """One key, and what stands behind it."""
+
+    key: str
+    key_id: str
+    model: str
+    embedding_model: str
+    #: So much money that nothing may ever be refused for funds.
+    is_rich: bool
+
+
+class Call(msgspec.Struct, kw_only=True):
+    """One call as its client saw it."""
+
+    call: str
+    act: str
+    kind: str
+    stream: bool
+    key_id: str
+    is_rich: bool
+    port: int
+    #: On the clock, as everything that is compared over processes.
+    started: float
+    ended: float = 0.0
+    #: complete, refused, told (that it broke off), cut, or left: the client went away.
+    end: str = ""
+    status: int = 0
+    code: str = ""
+    request_id: str = ""
+    words: int = 0
+    vectors: int = 0
+    #: When so many words had come.
+    marks: list[tuple[float, int]] = []
+    prompt_told: int | None = None
+    completion_told: int | None = None
+    is_done: bool = False
+
+    def words_until(self, moment: float) -> int:
+        """Return how many words had come by then."""
+        return max((words for at, words in self.marks if at <= moment), default=0)
+
+
+class Attempt(msgspec.Struct):
+    """One call as an engine saw it, as far as it had come."""
+
+    call: str
+    act: str
+    prompt: int
+    #: Words on their way, and the tokens of so much.
+    made: int
+    completion: int
+
+
+class Kill(msgspec.Struct):
+    """A process that was killed; ``port`` is 0 for what listens on none."""
+
+    name: str
+    port: int
+    at: float
+
+
+def calls(folder: Path) -> list[Call]:
+    """Return what all clients wrote down."""
+    return _lines(folder, "client-*.jsonl", Call)
+
+
+def attempts(folder: Path) -> dict[str, Attempt]:
+    """Return by call the most that an engine produced for it."""
+    found: dict[str, Attempt] = {}
+    for line in _lines(folder, "engine-*.jsonl", Attempt):
+        known = found.get(line.call)
+        if known is None or known.made <= line.made:
+            found[line.call] = line
+    return found
+
+
+def kills(folder: Path) -> list[Kill]:
+    """Return who was killed when."""
+    return _lines(folder, "kills.jsonl", Kill)
+
+
+def _lines(folder: Path, pattern: str, kind: type[T]) -> list[T]:
+    return [
+        msgspec.json.decode(line, type=kind)
+        for path in sorted(folder.glob(pattern))
+        for line in path.read_bytes().splitlines()
+    ]
