@@ -67,7 +67,8 @@ class Intake:
     ids: Sequence[UUID]
     #: The new events by the columns of their table, for whoever sums them up.
     columns: Mapping[str, Column]
-    #: The keys that contradict the past.
+    #: Where those stand that contradict the past, and their keys.
+    wrong: Sequence[int]
     conflicts: frozenset[EventKey]
 
 
@@ -118,7 +119,7 @@ async def record(conn: AsyncConnection[Any], events: Sequence[Event]) -> Intake:
     Part of the caller's transaction.
     """
     if not events:
-        return Intake((), (), {}, frozenset())
+        return Intake((), (), {}, (), frozenset())
     keys = [event.key for event in events]
     hashes = [event.body_hash() for event in events]
     # Of events with one key the first counts.
@@ -134,8 +135,8 @@ async def record(conn: AsyncConnection[Any], events: Sequence[Event]) -> Intake:
         if places:
             await cursor.execute(INSERT_EVENTS, new)
     doubtful = sorted(set(range(len(events))).difference(places))
-    conflicts = await _conflicts(conn, events, keys, hashes, doubtful) if doubtful else frozenset()
-    return Intake(places, ids, new, conflicts)
+    wrong = await _contradicting(conn, events, keys, hashes, doubtful) if doubtful else ()
+    return Intake(places, ids, new, wrong, frozenset(keys[place] for place in wrong))
 
 
 def columns(events: Sequence[Event], ids: Sequence[UUID]) -> dict[str, Column]:
@@ -176,14 +177,14 @@ def _claims(
     }
 
 
-async def _conflicts(
+async def _contradicting(
     conn: AsyncConnection[Any],
     events: Sequence[Event],
     keys: Sequence[EventKey],
     hashes: Sequence[bytes],
     doubtful: Sequence[int],
-) -> frozenset[EventKey]:
-    """Keep aside the events whose key is known with another body, and return their keys."""
+) -> Sequence[int]:
+    """Keep aside the events whose key is known with another body, and return where they stand."""
     async with conn.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(KNOWN_BODIES, _claims(keys, hashes, doubtful))
         known = {EventKey(*row[:3]): row[3] for row in await cursor.fetchall()}
@@ -194,4 +195,4 @@ async def _conflicts(
                 "body": rows.documents([events[place] for place in wrong]),
             }
             await cursor.execute(INSERT_CONFLICTS, told | _claims(keys, hashes, wrong))
-    return frozenset(keys[place] for place in wrong)
+    return wrong
