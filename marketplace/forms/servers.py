@@ -9,10 +9,27 @@ from django.utils.translation import gettext_lazy as _
 from django_countries import countries
 
 from marketplace.forms.fields import ServerAddress
+from marketplace.models import Upstream
 from tenants.models import Region
 
 #: A credential is sent in a header: no spaces, no line breaks.
 HEADER_SAFE = re.compile(r"[\x21-\x7e]*")
+#: A server of which nobody has said how long it is waited for.
+USUAL = Upstream()
+LONGEST = 3600
+
+
+class Seconds(forms.IntegerField):
+    """A whole number of seconds; left empty, the usual one."""
+
+    def __init__(self, usual: int, **options: Any) -> None:
+        self.usual = usual
+        super().__init__(required=False, initial=usual, min_value=1, max_value=LONGEST, **options)
+
+    def clean(self, value: Any) -> int:
+        """Return the seconds."""
+        seconds: int | None = super().clean(value)
+        return seconds or self.usual
 
 
 class ServerForm(forms.Form):
@@ -34,6 +51,22 @@ class ServerForm(forms.Form):
         widget=forms.PasswordInput(
             attrs={"autocomplete": "new-password", "dir": "ltr"}, render_value=False
         ),
+    )
+
+    connect_seconds = Seconds(
+        USUAL.connect_seconds,
+        label=_("Seconds to connect"),
+        help_text=_("Then another server of the offer is asked."),
+    )
+    first_byte_seconds = Seconds(
+        USUAL.first_byte_seconds,
+        label=_("Seconds to the first byte"),
+        help_text=_("Long prompts need time. Then another server of the offer is asked."),
+    )
+    idle_seconds = Seconds(
+        USUAL.idle_seconds,
+        label=_("Seconds of silence"),
+        help_text=_("Between two parts of an answer. Then the answer has broken off."),
     )
 
     def clean_name(self) -> str:
@@ -72,6 +105,16 @@ class EditServerForm(ServerForm):
         required=False,
         help_text=_("A server that is switched off gets no requests within five seconds."),
     )
+    is_draining = forms.BooleanField(
+        label=_("Draining"),
+        required=False,
+        help_text=_(
+            "Before you take it away: it is asked only when no other server can answer, and what"
+            " it is answering ends in peace."
+        ),
+    )
+
+    field_order = ("name", "base_url", "credential", "forget_credential")
 
     def clean(self) -> dict[str, Any]:
         """Refuse to store and to remove at once."""

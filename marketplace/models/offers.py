@@ -64,6 +64,12 @@ class Upstream(TimeStamped):
     credential = EncryptedField(blank=True, default="")
     region = models.ForeignKey(Region, on_delete=models.PROTECT, related_name="upstreams")
     is_enabled = models.BooleanField(default=True)
+    #: Asked only when no other server of an offer can answer: it is about to be taken away.
+    is_draining = models.BooleanField(default=False)
+    #: How long the gateway waits for it: to connect, for its first byte, between two parts.
+    connect_seconds = models.PositiveSmallIntegerField(default=5)
+    first_byte_seconds = models.PositiveSmallIntegerField(default=120)
+    idle_seconds = models.PositiveSmallIntegerField(default=120)
     #: What the last look at it found.
     reachability = models.CharField(
         max_length=12, choices=Reachability, default=Reachability.UNKNOWN

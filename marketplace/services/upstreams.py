@@ -15,7 +15,9 @@ from marketplace.probe import Finding
 from tenants.models import Region, User
 from tenants.services import audit
 
-FACTS = ("name", "base_url", "is_enabled", "region_id")
+PATIENCE = ("connect_seconds", "first_byte_seconds", "idle_seconds")
+CHANGEABLE = ("name", "base_url", "is_enabled", "is_draining", *PATIENCE)
+FACTS = (*CHANGEABLE, "region_id")
 
 
 class ServerTaken(Conflict):
@@ -61,7 +63,7 @@ def change(
     """
     upstream = Upstream.objects.select_for_update().get(pk=upstream.pk)
     before, way = _facts(upstream), (upstream.base_url, upstream.credential)
-    for name in ("name", "base_url", "is_enabled"):
+    for name in CHANGEABLE:
         setattr(upstream, name, facts[name])
     kept = "" if forget_credential else upstream.credential
     upstream.credential = facts["credential"] or kept

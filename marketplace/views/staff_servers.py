@@ -69,10 +69,8 @@ def server_create(request: StaffRequest) -> HttpResponse:
 def server_edit(request: StaffRequest, server_id: uuid.UUID) -> HttpResponse:
     """Change how a server is reached, or switch it off."""
     server = get_object_or_404(Upstream.objects.select_related("region"), pk=server_id)
-    names = ("name", "base_url", "is_enabled")
-    form = EditServerForm(
-        request.POST or None, initial={name: getattr(server, name) for name in names}
-    )
+    present = {name: getattr(server, name) for name in upstreams.CHANGEABLE}
+    form = EditServerForm(request.POST or None, initial=present)
     if request.method == "POST" and form.is_valid():
         facts = dict(form.cleaned_data)
         forget = facts.pop("forget_credential")

@@ -39,6 +39,9 @@ class ScriptedEngine:
         self.status = 200
         self.raw = None
         self.break_after = None
+        #: Takes requests and says nothing; says so many words and then nothing more.
+        self.hangs = False
+        self.silent_after = None
         self.stall_after = None
         self.tool_calls = None
 
@@ -63,6 +66,9 @@ class ScriptedEngine:
         body = json.loads(raw)
         self.requests.append({"path": scope["path"], "headers": dict(scope["headers"]), **body})
         watch = asyncio.create_task(self.watch(receive))
+        if self.hangs:
+            await watch
+            return
         if self.raw is not None or self.status != 200:
             await whole(send, self.status, self.raw or b'{"error":{"message":"engine says no"}}')
         elif body.get("stream"):
@@ -137,6 +143,9 @@ class ScriptedEngine:
                 return
             if number == self.break_after:
                 raise ConnectionResetError
+            if number == self.silent_after:
+                await watch
+                return
             await asyncio.sleep(60 if number == self.stall_after else self.pause)
             await event(
                 choices=[{"index": 0, "delta": {"content": self.word}, "finish_reason": None}]

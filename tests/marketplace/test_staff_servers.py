@@ -122,6 +122,31 @@ def test_a_server_that_is_switched_off_gets_no_requests(staff_client, server):
     assert all(offer.routes == () for offer in queries.snapshot())
 
 
+def test_a_draining_server_stays_in_the_gateways_sight_and_the_audit_log(staff_client, server):
+    change(staff_client, server, is_draining="on")
+
+    routes = [route for offer in queries.snapshot() for route in offer.routes]
+    assert {route.is_draining for route in routes} == {True}
+    assert "Draining" in staff_client.get("/staff/servers/").content.decode()
+    with service():
+        (entry,) = AuditEntry.objects.filter(action="server.changed")
+    assert (entry.before["is_draining"], entry.after["is_draining"]) == (False, True)
+
+
+def test_staff_sets_how_long_a_server_is_waited_for(staff_client, server):
+    change(staff_client, server, connect_seconds="2", first_byte_seconds="600", idle_seconds="")
+
+    (route,) = next(offer.routes for offer in queries.snapshot() if offer.routes)
+    assert (route.connect_seconds, route.first_byte_seconds, route.idle_seconds) == (2, 600, 120)
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "3601", "soon", "1.5"])
+def test_no_server_is_waited_for_without_end_or_not_at_all(staff_client, server, seconds):
+    response = change(staff_client, server, first_byte_seconds=seconds)
+
+    assert "first_byte_seconds" in response.context["form"].errors
+
+
 def check(client, server):
     client.post(f"/staff/servers/{server.pk}/check/")
     server.refresh_from_db()
