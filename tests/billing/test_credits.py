@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.utils import timezone
+from structlog.testing import capture_logs
 
 from billing import queries
 from billing.models import CreditGrant, Lease, LedgerTransaction
@@ -115,8 +116,13 @@ def test_a_silent_process_loses_its_leases_after_fifteen_minutes(acme, give, lef
     with service():
         Lease.objects.update(heartbeat_at=timezone.now() - timedelta(minutes=16))
 
-    assert (leases.reclaim_dead(), leases.reclaim_dead()) == (1, 0)
+    with capture_logs() as logged:
+        assert (leases.reclaim_dead(), leases.reclaim_dead()) == (1, 0)
+
     assert left() == [(Decimal(50), Decimal(0))]
+    assert [(each["event"], each["operator_loses_at_most"]) for each in logged] == [
+        ("lease_of_lost_process_given_back", "20.000000000000")
+    ]
 
 
 def test_the_balance_says_what_is_settled_and_what_is_live(acme, give, token_class):

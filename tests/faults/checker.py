@@ -180,7 +180,8 @@ def _check_delivered(
 
 
 def _check_complete(call: Call, attempt: Attempt | None, event: Event, found: Findings) -> None:
-    if attempt is None or call.act == "double":
+    if attempt is None or call.act == "double" or (call.act == "odd" and call.words == 1):
+        # What is told could be true.
         return
     if call.act in LIES:
         name = "impossible usage that was believed"
