@@ -1,11 +1,13 @@
 """Whether a batch's key may still call: its lines act with the rights that the key has now."""
 
+import json
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, dict_row
+from psycopg.types.json import set_json_loads
 
 from common.database import current_connection, service
 from gateway import keys
@@ -25,11 +27,15 @@ WHERE k.id = %s
 
 def caller_of(api_key_id: UUID) -> Caller:
     """Return who the key calls as; refuse when it may not."""
-    with service(), current_connection().cursor() as cursor:
-        cursor.execute(CALLER, [api_key_id])
-        row = dict(zip((it.name for it in cursor.description), cursor.fetchone(), strict=True))
-        cursor.execute(MAKER, [api_key_id])
-        return _checked(row, is_member=cursor.fetchone() is not None)
+    with service():
+        django = current_connection()
+        django.ensure_connection()
+        with django.connection.cursor(row_factory=dict_row) as cursor:
+            # On Django's connections JSON stays text.
+            set_json_loads(json.loads, cursor)
+            row = cursor.execute(CALLER, [api_key_id]).fetchone()
+            maker = cursor.execute(MAKER, [api_key_id]).fetchone()
+    return _checked(row, is_member=maker is not None)
 
 
 async def still(connection: AsyncConnection[TupleRow], api_key_id: UUID) -> Caller:
