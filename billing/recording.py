@@ -1,7 +1,7 @@
 """Writes a batch of usage and its worth in one transaction, each event once."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -61,22 +61,35 @@ ON CONFLICT ({_PRICED_KEY}) DO UPDATE SET tokens = bucket.tokens + excluded.toke
 """  # noqa: S608 - the names are this module's own
 
 
+#: Finds who pays for requests that nothing was leased for; see :mod:`billing.free_credit`.
+Fund = Callable[[AsyncConnection[Any], Sequence[Settled]], Awaitable[Sequence[Settled]]]
+
+
 async def record(
-    conn: AsyncConnection[Any], *, process_id: str, batch: Sequence[Settled]
+    conn: AsyncConnection[Any],
+    *,
+    process_id: str,
+    batch: Sequence[Settled],
+    fund: Fund | None = None,
 ) -> Recorded:
     """Write usage and its worth, use up what was leased for it and book it: each event once.
 
-    Recording the same batch again, whole or in pieces, changes nothing.
+    Recording the same batch again, whole or in pieces, changes nothing. ``fund`` is asked for the
+    new ones only, so that nothing is paid twice.
     """
     # Sent one behind the other, without waiting for answers that nothing depends on.
     async with conn.pipeline(), conn.transaction():
         intake = await ingestion.record(conn, [settled.event() for settled in batch])
-        new = [batch[place] for place in intake.places]
+        new: Sequence[Settled] = [batch[place] for place in intake.places]
+        if new and fund:
+            new = await fund(conn, new)
         if new:
             await _settle(conn, process_id, new, intake.columns)
     return Recorded(
         frozenset(settled.event_id for settled in new),
         frozenset(key.event_id for key in intake.conflicts),
+        intake.places,
+        intake.wrong,
     )
 
 

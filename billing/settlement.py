@@ -1,5 +1,6 @@
 """What a gateway process hands in for each finished request, and what it hears back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -82,3 +83,6 @@ class Recorded:
 
     accepted: frozenset[str]
     conflicts: frozenset[str]
+    #: Where in the batch both stand: sources may use the same ids.
+    new: Sequence[int] = ()
+    wrong: Sequence[int] = ()

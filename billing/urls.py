@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing import api
+from billing import api, usage_api
 from billing.views import bundles, invoices, ledger, settings, staff, webhooks
 
 app_name = "billing"
@@ -35,6 +35,7 @@ urlpatterns = [
 
 api_urlpatterns = [
     path("pricing/preview", api.PricingPreview.as_view()),
+    path("usage/events", usage_api.UsageEvents.as_view()),
     path("organizations/<slug:org>/credits", api.CreditDetail.as_view()),
     path("organizations/<slug:org>/ledger", api.LedgerList.as_view()),
 ]

@@ -47,7 +47,7 @@ def robot(acme, alice):
     """The headers of a key that may do all that Alice may."""
     with scope(acme):
         minted = api_keys.create(acme, name="robot", by=alice)
-        ApiKey.objects.update(scopes=["management"])
+        ApiKey.objects.update(scopes=["management", "metering"])
     return {"Authorization": f"Bearer {minted.text}"}
 
 

@@ -1,0 +1,175 @@
+"""What other meters report is priced, paid for and recorded here, each event once.
+
+A report comes after the fact: nothing was reserved for it. What free credit there is pays, in burn
+order and in the transaction that records the usage; the rest is owed. What the gateway holds for
+requests in flight is left to them.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import structlog
+from django.db import connections
+from django.utils import timezone
+from psycopg import AsyncConnection
+
+from billing import funds
+from billing.free_credit import FreeCredit
+from billing.funds import Settled
+from billing.rating.tokens import Unpriced, rate
+from common.database import SERVICE, service
+from marketplace import pricelist
+from marketplace.models import Offer, Status
+from metering import reports
+from metering.reports import Fault, Report
+from tenants import meter_keys
+from tenants.meter_keys import Subject
+from tenants.models import ApiKey, Region
+
+log = structlog.get_logger(__name__)
+
+#: As whose usage of leases it is written: meters hold none.
+PROCESS = "meters"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one event: accepted, duplicate, conflict or invalid."""
+
+    index: int
+    id: str | None
+    source: str | None
+    status: str
+    errors: Sequence[Fault] = ()
+
+
+@dataclass(slots=True)
+class _Known:
+    """What the events of a batch may name, looked up at once."""
+
+    subjects: dict[str | None, Subject]
+    offers: dict[str, Offer]
+    regions: frozenset[str]
+    prices: pricelist.PriceList
+
+
+def take_in(events: Sequence[Any], *, key: ApiKey) -> list[Outcome]:
+    """Record the events that are right and new, and tell of each what became of it."""
+    now = timezone.now()
+    read = [reports.read(event, now=now) for event in events]
+    known = _look_up([each for each in read if isinstance(each, Report)], key)
+    priced = [_settled(each, known) if isinstance(each, Report) else each for each in read]
+    good = [place for place, each in enumerate(priced) if isinstance(each, Settled)]
+    batch = [each for each in priced if isinstance(each, Settled)]
+    statuses = dict(zip(good, _record(batch, known), strict=True))
+    return [
+        _outcome(index, events[index], statuses.get(index, "invalid"), each)
+        for index, each in enumerate(priced)
+    ]
+
+
+def _outcome(index: int, event: Any, status: str, found: Settled | list[Fault]) -> Outcome:
+    facts = event if isinstance(event, dict) else {}
+    event_id, source = (reports.echoed(facts.get(name)) for name in ("id", "source"))
+    return Outcome(index, event_id, source, status, found if isinstance(found, list) else ())
+
+
+def _look_up(read: Sequence[Report], key: ApiKey) -> _Known:
+    with service():
+        names = {report.model for report in read}
+        found = Offer.objects.exclude(status=Status.DRAFT).filter(name__in=names)
+        offers = found.select_related("region", "token_class").prefetch_related(
+            "token_class__weights"
+        )
+        by_name = {offer.name: offer for offer in offers}
+        times = [report.occurred_at for report in read] or [timezone.now()]
+        return _Known(
+            subjects=meter_keys.subjects({report.subject for report in read}, key=key),
+            offers=by_name,
+            regions=frozenset(Region.objects.values_list("code", flat=True)),
+            prices=pricelist.between(by_name.values(), min(times), max(times)),
+        )
+
+
+def _settled(report: Report, known: _Known) -> Settled | list[Fault]:
+    """Return the report with its worth, or what of it does not exist."""
+    faults: list[Fault] = []
+    subject = known.subjects.get(report.subject)
+    offer = known.offers.get(report.model)
+    if subject is None:
+        faults.append(_unknown("subject", report.subject, meter_keys.ACCEPTED))
+    if offer is None:
+        faults.append(_unknown("data.model", report.model, "a model that is or was on sale"))
+    if report.region is not None and report.region not in known.regions:
+        faults.append(_unknown("data.region", report.region, "the code of one of our regions"))
+    if subject is None or offer is None:
+        return faults
+    project_id = subject.project(report.project)
+    if project_id is None:
+        faults.append(_unknown("data.project", report.project, "a project of the organization"))
+        return faults
+    return faults or _rated(report, subject, project_id, offer, known)
+
+
+def _unknown(name: str, found: str | None, accepted: str) -> Fault:
+    return Fault(name, reports.shown(found), accepted)
+
+
+def _rated(
+    report: Report, subject: Subject, project_id: UUID, offer: Offer, known: _Known
+) -> Settled | list[Fault]:
+    currency = subject.organization.currency
+    prices = known.prices.at(offer, report.occurred_at, currency)
+    try:
+        amounts = rate(report.parts, {part: price.per_token for part, price in prices.items()})
+    except Unpriced as unpriced:
+        part = unpriced.args[0]
+        # For people to hear of: until there is a price, this usage earns nothing.
+        log.error("reported_usage_unpriced", offer=offer.name, token_part=part)  # noqa: TRY400
+        return [Fault(f"data.tokens.{part}", "no price", f"a part priced then in {currency}")]
+    return Settled(
+        organization_id=subject.organization.pk,
+        project_id=project_id,
+        api_key_id=subject.api_key_id,
+        event_id=report.event_id,
+        source=report.source,
+        occurred_at=report.occurred_at.astimezone(UTC),
+        offer_id=offer.pk,
+        offer_name=offer.name,
+        region=report.region or offer.region.code,
+        parts=report.parts,
+        price_ids={part: prices[part].pk for part in amounts},
+        amounts=amounts,
+        currency=currency,
+        ttft_ms=report.ttft_ms,
+        latency_ms=report.latency_ms,
+        streamed=report.streamed,
+        outcome=report.outcome,
+        policy={"jurisdiction": offer.region.jurisdiction, "estimated": False, "reported": True},
+    )
+
+
+def _record(batch: Sequence[Settled], known: _Known) -> list[str]:
+    """Record the batch and return the status of each event."""
+    if not batch:
+        return []
+    recorded = asyncio.run(_written(batch, FreeCredit(known.offers)))
+    statuses = ["duplicate"] * len(batch)
+    for status, places in (("accepted", recorded.new), ("conflict", recorded.wrong)):
+        for place in places:
+            statuses[place] = status
+    return statuses
+
+
+async def _written(batch: Sequence[Settled], credit: FreeCredit) -> funds.Recorded:
+    parameters = connections[SERVICE].get_connection_params()
+    kept = ("dbname", "user", "password", "host", "port", "sslmode", "options")
+    wanted = {name: parameters[name] for name in kept if parameters.get(name)}
+    connection: AsyncConnection[Any]
+    async with await psycopg.AsyncConnection.connect(**wanted, autocommit=True) as connection:
+        return await funds.record(connection, process_id=PROCESS, batch=batch, fund=credit.pay)

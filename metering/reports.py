@@ -1,0 +1,204 @@
+"""What other meters report of usage: CloudEvents 1.0, read one by one, without looking anything up.
+
+A meter is a program of somebody else's. What it says is believed only in the form and within the
+bounds that stand here; everything else is told back with what was found and what is accepted.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from metering.models import TOKEN_PARTS
+
+T = TypeVar("T")
+
+#: The kind of event that is taken.
+TYPE = "tessera.usage.v1"
+#: Ids under this source are the gateway's own.
+OURS = "gateway"
+#: Clocks differ by so much.
+AHEAD = timedelta(minutes=5)
+#: Later than this, usage is somebody's to look at, not a meter's to report.
+LATE = timedelta(days=35)
+#: More tokens than this in one part of one request are a mistake.
+MOST_TOKENS = 10**9
+LONGEST_MS = 24 * 60 * 60 * 1000
+LONGEST_TEXT = 100
+OUTCOMES = ("completed", "client_gone", "interrupted", "upstream_failed")
+DATA = (
+    "model", "tokens", "project", "region", "streamed", "ttft_ms", "latency_ms", "outcome",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with an event: where, what was found there, and what is accepted."""
+
+    field: str
+    found: str
+    accepted: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """An event that can be read; whether what it names exists is not yet known."""
+
+    event_id: str
+    source: str
+    #: Whose usage it is: an organization's address, or the id of one of its keys.
+    subject: str | None
+    occurred_at: datetime
+    model: str
+    parts: dict[str, int]
+    project: str | None
+    region: str | None
+    streamed: bool
+    ttft_ms: int | None
+    latency_ms: int | None
+    outcome: str
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Takes facts out of an object, and notes those that cannot be taken."""
+
+    facts: Mapping[str, Any]
+    prefix: str = ""
+    faults: list[Fault] = field(default_factory=list)
+
+    def need(self, name: str, check: Callable[[Any], T | None], accepted: str, instead: T) -> T:
+        """Return what stands there; ``instead`` with a fault when it cannot be taken."""
+        value = self.facts.get(name)
+        found = None if value is None else check(value)
+        if found is None:
+            self.refuse(name, accepted)
+        return instead if found is None else found
+
+    def may(self, name: str, check: Callable[[Any], T | None], accepted: str) -> T | None:
+        """Return what stands there, or nothing where nothing does."""
+        value = self.facts.get(name)
+        found = None if value is None else check(value)
+        if value is not None and found is None:
+            self.refuse(name, accepted)
+        return found
+
+    def refuse(self, name: str, accepted: str) -> None:
+        """Note that this cannot be taken."""
+        found = shown(self.facts[name]) if self.facts.get(name) is not None else "nothing"
+        self.faults.append(Fault(self.prefix + name, found, accepted))
+
+    def refuse_others(self, known: tuple[str, ...]) -> None:
+        """Note what we would leave unread: it may have been meant."""
+        for name in sorted(self.facts.keys() - set(known))[:5]:
+            safe = name.encode("ascii", "backslashreplace").decode()[:LONGEST_TEXT]
+            self.faults.append(Fault(self.prefix + safe, "this", ", ".join(known)))
+
+
+def shown(value: Any) -> str:
+    """Return a value as a complaint can quote it."""
+    try:
+        text = json.dumps(value, ensure_ascii=True)
+    except (TypeError, ValueError, RecursionError):
+        return "something that cannot be shown"
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def echoed(value: Any) -> str | None:
+    """Return a name as it was sent, where that can be sent back."""
+    return value[:LONGEST_TEXT] if isinstance(value, str) and value.isprintable() else None
+
+
+def read(event: Any, *, now: datetime) -> Report | list[Fault]:
+    """Return the event as a report, or all that is wrong with it."""
+    if not isinstance(event, dict):
+        return [Fault("", shown(event), "an object: a CloudEvent in JSON")]
+    top = _Reader(event)
+    top.need("specversion", _exactly("1.0"), "1.0", "")
+    top.need("type", _exactly(TYPE), TYPE, "")
+    source = top.need("source", _source, f"the meter's own name, not “{OURS}”", "")
+    occurred_at = top.need(
+        "time", lambda value: _moment(value, now), "RFC 3339, with its offset: " + _window(), now
+    )
+    data = _Reader(top.need("data", _object, "an object", {}), "data.")
+    tokens = _Reader(data.need("tokens", _object, "an object of token parts", {}), "data.tokens.")
+    report = Report(
+        event_id=top.need("id", _text, _TEXT, ""),
+        source=source,
+        subject=top.may("subject", _text, "an organization's address, or the id of a key"),
+        occurred_at=occurred_at,
+        model=data.need("model", _text, "a model's name in the API", ""),
+        parts=_parts(tokens),
+        project=data.may("project", _text, "a project's address"),
+        region=data.may("region", _text, "a region's code"),
+        streamed=data.may("streamed", _truth, "true or false") or False,
+        ttft_ms=data.may("ttft_ms", _milliseconds, _DURATION),
+        latency_ms=data.may("latency_ms", _milliseconds, _DURATION),
+        outcome=data.may("outcome", _outcome, ", ".join(OUTCOMES)) or OUTCOMES[0],
+    )
+    data.refuse_others(DATA)
+    return [*top.faults, *data.faults, *tokens.faults] or report
+
+
+_TEXT = f"1 to {LONGEST_TEXT} printable characters"
+_DURATION = f"whole milliseconds, 0 to {LONGEST_MS}"
+
+
+def _window() -> str:
+    minutes, days = AHEAD.seconds // 60, LATE.days
+    return f"not more than {minutes} minutes ahead nor {days} days ago"
+
+
+def _parts(tokens: _Reader) -> dict[str, int]:
+    accepted = f"a whole number, 0 to {MOST_TOKENS}"
+    parts = {part: tokens.may(part, _count, accepted) or 0 for part in TOKEN_PARTS}
+    tokens.refuse_others(TOKEN_PARTS)
+    if not tokens.faults and not any(parts.values()):
+        tokens.faults.append(Fault("data.tokens", shown(dict(tokens.facts)), "at least one token"))
+    return parts
+
+
+def _exactly(wanted: str) -> Callable[[Any], str | None]:
+    return lambda value: wanted if value == wanted else None
+
+
+def _text(value: Any) -> str | None:
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_TEXT:
+        return None
+    return value if value.isprintable() else None
+
+
+def _source(value: Any) -> str | None:
+    return None if value == OURS else _text(value)
+
+
+def _object(value: Any) -> dict[str, Any] | None:
+    return value if isinstance(value, dict) else None
+
+
+def _truth(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _count(value: Any) -> int | None:
+    # True is an int to Python.
+    return value if type(value) is int and 0 <= value <= MOST_TOKENS else None
+
+
+def _milliseconds(value: Any) -> int | None:
+    return value if type(value) is int and 0 <= value <= LONGEST_MS else None
+
+
+def _outcome(value: Any) -> str | None:
+    return value if value in OUTCOMES else None
+
+
+def _moment(value: Any, now: datetime) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    if moment.tzinfo is None:
+        return None
+    return moment if now - LATE <= moment <= now + AHEAD else None
