@@ -62,6 +62,12 @@ lint: $(TEST_READY) $(ASSETS_READY) ## Format, lint, types, layers, migrations, 
 test-engines: $(TEST_READY) $(ENGINES_READY) ## Run the gateway against a real inference engine
 	ENGINES_BIN="$(CURDIR)/$(ENGINES)/bin" $(BIN)/python -m pytest tests/engines
 
+REQUESTS ?= 100000
+
+.PHONY: faults
+faults: $(TEST_READY) ## Kill, lie and leave while calls run, then compare all books (REQUESTS=5000)
+	$(BIN)/python -W ignore -m tests.faults --requests $(REQUESTS) --seed $(SEED)
+
 .PHONY: bench-gateway
 bench-gateway: $(RUN_READY) ## Measure what the gateway adds to a call
 	$(BIN)/python -W ignore -m benchmarks.gateway
