@@ -45,14 +45,15 @@ import django
 django.setup()
 import gateway.tasks, portal.celery
 from django.conf import settings
-location, incoming, organization, batch = sys.argv[1:]
+location, incoming, organization, batch, pause = sys.argv[1:]
 settings.STORAGES = {
     **settings.STORAGES,
     "default": {**settings.STORAGES["default"], "OPTIONS": {"location": location}},
 }
 settings.FILE_UPLOAD_TEMP_DIR = incoming
 settings.BATCH_LINES_AT_ONCE = 2
-from gateway.batches import progress
+from gateway.batches import progress, running
+running.PAUSE = float(pause)
 while True:
     progress.advance(uuid.UUID(organization), uuid.UUID(batch))
     time.sleep(0.05)
@@ -104,9 +105,9 @@ def start_worker(disk):
     """Start a worker in a process of its own."""
     started = []
 
-    def start():
+    def start(pause=running.PAUSE):
         batch = stored()
-        facts = [disk, disk.parent / "incoming", batch.organization_id, batch.pk]
+        facts = [disk, disk.parent / "incoming", batch.organization_id, batch.pk, pause]
         command = [sys.executable, "-c", WORKER, *map(str, facts)]
         started.append(subprocess.Popen(command, cwd=ROOT, env=os.environ))
         return started[-1]
@@ -144,6 +145,29 @@ def test_a_killed_worker_neither_loses_nor_redoes_a_billed_line(
     answers = results(client, ended.output_file_id)
     assert {each["response"]["request_id"] for each in answers.values()} == set(ids)
     assert remaining() == Decimal(10) - 8 * HALF
+    assert wait_for(lambda: leased() == 0)
+
+
+def test_what_a_killed_worker_had_not_written_was_not_billed_either(
+    client, model, engine, start_worker
+):
+    engine.pause = 0.3
+    batch = start(client, *[line(f"name-{number}", model) for number in range(12)])
+
+    worker = start_worker(pause=3600)
+    wait_for(lambda: len(engine.requests) >= 7, seconds=30)
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+    asked, billed, held = len(engine.requests), events(), leased()
+    engine.pause = 0
+    with service():
+        Batch.objects.update(leased_until=timezone.now())
+    ended = finish(client, batch)
+
+    assert (billed, held > 0) == ([], True)
+    assert ended.request_counts.completed == len(events()) == 12
+    assert len(engine.requests) == asked + 12
+    assert remaining() == Decimal(10) - 12 * HALF
     assert wait_for(lambda: leased() == 0)
 
 
