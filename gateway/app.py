@@ -23,7 +23,15 @@ from gateway.errors import (
     Unavailable,
 )
 from gateway.exchange import ClientGone, Exchange, Message, Receive, Send
-from gateway.inference import CHAT, COMPLETIONS, EMBEDDINGS, Endpoint
+from gateway.inference import (
+    CHAT,
+    COMPLETIONS,
+    COUNT,
+    EMBEDDINGS,
+    MESSAGES,
+    RESPONSES,
+    Endpoint,
+)
 from gateway.keys import Caller
 
 logger = logging.getLogger(__name__)
@@ -35,6 +43,9 @@ ENDPOINTS = {
     "/v1/chat/completions": CHAT,
     "/v1/completions": COMPLETIONS,
     "/v1/embeddings": EMBEDDINGS,
+    "/v1/messages": MESSAGES,
+    "/v1/messages/count_tokens": COUNT,
+    "/v1/responses": RESPONSES,
 }
 
 
@@ -129,10 +140,10 @@ class Gateway:
         if self._own_port and exchange.path in ("/healthz", "/readyz"):
             await _health(core, exchange)
             return
-        key = keys.bearer(exchange.headers)
+        endpoint = ENDPOINTS.get(exchange.path)
+        key = _key(exchange, endpoint)
         # Nobody without a key makes us hold a body.
         caller = keys.check(await core.keys.find(key), exchange.address)
-        endpoint = ENDPOINTS.get(exchange.path)
         if endpoint is None:
             await account.answer(core, exchange, caller)
             return
@@ -142,10 +153,21 @@ class Gateway:
         await _infer(core, exchange, caller, endpoint)
 
 
+def _key(exchange: Exchange, endpoint: Endpoint | None) -> str:
+    """Return the key that came, once it is settled how this endpoint refuses."""
+    if endpoint is None:
+        return keys.sent(exchange.headers)
+    exchange.envelope = endpoint.envelope
+    if endpoint.is_anthropics:
+        exchange.notes["request-id"] = exchange.id
+    return keys.sent(exchange.headers, by_api_key=endpoint.is_anthropics)
+
+
 async def _infer(core: Core, exchange: Exchange, caller: Caller, endpoint: Endpoint) -> None:
     body = calls.decode(await exchange.body())
     offer = await core.offers.named(caller, calls.text(body, "model"))
-    await core.inference.serve(exchange, endpoint, caller, offer, body)
+    serve = core.inference.count if endpoint is COUNT else core.inference.serve
+    await serve(exchange, endpoint, caller, offer, body)
 
 
 async def _health(core: Core, exchange: Exchange) -> None:

@@ -260,12 +260,12 @@ def _part(part: Any, place: str) -> tuple[int, int]:
 def _beside_text(name: str, value: Any, place: str) -> int:
     """Return the bound of a picture, a sound or whatever else stands in a part."""
     if name.endswith("_url"):
-        _refuse_address(value, f"{place}.{name}")
+        refuse_address(value, f"{place}.{name}")
         return TOKENS_PER_IMAGE if name == "image_url" else UNBOUNDED
     return UNBOUNDED if name in MEDIA else JSON_GROWTH * len(msgspec.json.encode(value))
 
 
-def _refuse_address(value: Any, place: str) -> None:
+def refuse_address(value: Any, place: str) -> None:
     """Refuse media that the engine would have to fetch: from inside, it reaches what nobody may."""
     address = value.get("url") if isinstance(value, dict) else value
     if not isinstance(address, str) or not address.startswith("data:"):

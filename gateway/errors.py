@@ -44,6 +44,11 @@ class GatewayError(Exception):
         )
 
 
+def envelope(error: GatewayError, request_id: str) -> bytes:
+    """Return OpenAI's envelope; the request's id stands in a header."""
+    return error.body()
+
+
 class InvalidRequest(GatewayError):
     """The body, or a parameter of it, cannot be used; ``param`` names it."""
 

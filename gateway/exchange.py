@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from common.ids import uuid7
-from gateway.errors import BodyTooLarge, GatewayError, TooSlow, UnsupportedMedia
+from gateway.errors import BodyTooLarge, GatewayError, TooSlow, UnsupportedMedia, envelope
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -38,6 +38,8 @@ class Exchange:
         self.id = f"req_{uuid7().hex}"
         #: What every answer says beside its own headers.
         self.notes: dict[str, str] = {"x-request-id": self.id}
+        #: How refusals are told here.
+        self.envelope: Callable[[GatewayError, str], bytes] = envelope
         self.started = False
         self._watch: asyncio.Task[None] | None = None
         self.gone = False
@@ -110,7 +112,7 @@ class Exchange:
     async def refuse(self, error: GatewayError) -> None:
         """Send a refusal; after the head of a stream nothing more can be said here."""
         if not self.started:
-            await self.answer(error.status, error.body(), error.headers)
+            await self.answer(error.status, self.envelope(error, self.id), error.headers)
 
 
 def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

@@ -10,11 +10,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from billing.funds import Settled
 from gateway import calls, deltas, routing, worth
 from gateway.calls import Call, Prompt
-from gateway.errors import FundsMissing, InvalidRequest, UpstreamFailed
+from gateway.dialects.base import Dialect
+from gateway.dialects.messages import answer as messages
+from gateway.dialects.messages.request import counted
+from gateway.dialects.responses import answer as responses
+from gateway.errors import FundsMissing, GatewayError, InvalidRequest, UpstreamFailed, envelope
 from gateway.exchange import Exchange
 from gateway.keys import Caller
 from gateway.limits import Held, Limit, Limits, limits_of
@@ -22,7 +27,7 @@ from gateway.purse import Ask, Purses, Reservation
 from gateway.recorder import Recorder
 from gateway.routing import Question, Routed, Router
 from gateway.upstreams.base import Upstream, UpstreamError
-from gateway.usage import Bounds, Calibration, Delivered, Measured, measure
+from gateway.usage import Bounds, Calibration, Delivered, Measured, estimate, measure
 from marketplace.queries import OfferSnapshot
 
 #: An asked-for cap is not lowered below this, nor a shorter one at all.
@@ -45,6 +50,12 @@ class Endpoint(msgspec.Struct, frozen=True):
     kinds: tuple[str, ...]
     prompt: Callable[[dict[str, Any], OfferSnapshot], Prompt]
     generates: bool
+    #: Speaks with callers whose shape is not the engines'; none: all passes as it is.
+    dialect: Callable[[dict[str, Any], str], Dialect] | None = None
+    #: How a refusal is told, given the request's id.
+    envelope: Callable[[GatewayError, str], bytes] = envelope
+    #: Anthropic's clients send the key, and look for the request's id, in headers of their own.
+    is_anthropics: bool = False
 
 
 def _chat_prompt(body: dict[str, Any], offer: OfferSnapshot) -> Prompt:
@@ -64,6 +75,12 @@ def _embedding_prompt(body: dict[str, Any], offer: OfferSnapshot) -> Prompt:
 CHAT = Endpoint("/chat/completions", ("chat",), _chat_prompt, generates=True)
 COMPLETIONS = Endpoint("/completions", ("chat",), _plain_prompt, generates=True)
 EMBEDDINGS = Endpoint("/embeddings", ("embedding",), _embedding_prompt, generates=False)
+RESPONSES = structs.replace(CHAT, dialect=responses.Responses, envelope=responses.envelope)
+MESSAGES = structs.replace(
+    CHAT, dialect=messages.Messages, envelope=messages.envelope, is_anthropics=True
+)
+#: Asks no engine: how large a prompt is.
+COUNT = structs.replace(MESSAGES, path="", dialect=None, generates=False)
 
 
 class Admitted(msgspec.Struct):
@@ -79,6 +96,7 @@ class Admitted(msgspec.Struct):
     occurred_at: datetime
     started: float
     held: Held
+    dialect: Dialect | None = None
     reservation: Reservation | None = None
     cap: int = 0
     used: int = 0
@@ -157,7 +175,8 @@ class Inference:
     ) -> None:
         """Answer one call and bill what was delivered of it, once."""
         self._recorder.check()
-        call, prompt = _checked(endpoint, offer, body)
+        dialect = endpoint.dialect(body, exchange.id) if endpoint.dialect else None
+        call, prompt = _checked(endpoint, offer, dialect.body if dialect else body)
         wished = _wished(offer, call) if endpoint.generates else 0
         held = await self._limits.take(
             exchange.id, _limits_of(caller, offer), prompt.bound + wished * call.choices
@@ -174,6 +193,7 @@ class Inference:
             datetime.now(UTC),
             time.monotonic(),
             held,
+            dialect,
         )
         try:
             await self._funded(admitted, wished)
@@ -181,6 +201,22 @@ class Inference:
             if admitted.reservation is not None:
                 self._free(admitted)
             await asyncio.shield(self._limits.release(held, admitted.used))
+
+    async def count(
+        self,
+        exchange: Exchange,
+        endpoint: Endpoint,
+        caller: Caller,
+        offer: OfferSnapshot,
+        body: dict[str, Any],
+    ) -> None:
+        """Answer how many tokens a prompt is likely to have; it is a request, and costs nothing."""
+        _call, prompt = _checked(endpoint, offer, counted(body))
+        held = await self._limits.take(exchange.id, _limits_of(caller, offer), 0)
+        await asyncio.shield(self._limits.release(held, 0))
+        exchange.notes.update(held.standing.headers())
+        tokens = estimate(prompt.size, self._calibration(offer).prompt, prompt.bound)
+        await exchange.answer(200, b'{"input_tokens":%d}' % max(1, tokens))
 
     async def _funded(self, admitted: Admitted, wished: int) -> None:
         admitted.reservation = await self._reserve(admitted, wished)
@@ -242,12 +278,13 @@ class Inference:
         measured = self._measure(admitted, seen.usage, Delivered(seen.delivered))
         # An answer that nobody sees may have been thought, or stand in its probabilities alone.
         has_content = not admitted.endpoint.generates or seen.delivered or measured.completion
+        told = _told(admitted, body, measured)
         exchange = admitted.exchange
         # From here the answer is on its way: settled first, so that no kill can make it free.
         exchange.unwatch()
         if has_content:
             await self._settle(admitted, measured, None, "completed")
-        await exchange.answer(200, deltas.named(body, admitted.offer.name))
+        await exchange.answer(200, told)
 
     async def _stream(self, admitted: Admitted, answer: Routed) -> None:
         delivery = Delivery()
@@ -263,11 +300,10 @@ class Inference:
             await self._close_books(admitted, delivery, "interrupted")
             raise
         admitted.exchange.unwatch()
-        await self._close_books(admitted, delivery, outcome)
-        if outcome == "client_gone":
-            return
-        tail = delivery.tail if outcome == "completed" else b""
-        await admitted.exchange.write(tail, more=False)
+        measured = await self._close_books(admitted, delivery, outcome)
+        if outcome != "client_gone":
+            tail = _tail(admitted, delivery, measured, outcome)
+            await admitted.exchange.write(tail, more=False)
 
     async def _relay(self, admitted: Admitted, answer: Routed, delivery: Delivery) -> str:
         """Pass events on as they come; returns how it ended."""
@@ -281,14 +317,10 @@ class Inference:
             answer.broke()
             if not admitted.exchange.started:
                 raise UpstreamFailed("The engine's answer broke off.") from error
-            await self._tell_broken(admitted)
             return "upstream_failed"
         if not admitted.exchange.started:
             raise UpstreamFailed("The engine's answer was empty.")
-        if not delivery.finished:
-            await self._tell_broken(admitted)
-            return "upstream_failed"
-        return "completed"
+        return "completed" if delivery.finished else "upstream_failed"
 
     async def _pass_on(self, admitted: Admitted, delivery: Delivery, events: list[bytes]) -> None:
         """Write what came together together: a write costs more than all else done for an event."""
@@ -304,10 +336,12 @@ class Inference:
             if seen.failed:
                 # In the engine's own words it may name its machines, or be no JSON: ours follow.
                 raise UpstreamError("the engine tells an error", reached=True)
-            if _shows(admitted, delivery, seen, event):
-                shown.append(deltas.named(event, admitted.offer.name))
+            if not _shows(admitted, delivery, seen, event):
+                continue
+            if told := _retold(admitted, event):
+                shown.append(told)
                 sizes.append(seen.delivered)
-                waiting += len(event)
+                waiting += len(told)
         await self._write(admitted, delivery, shown, sizes)
 
     async def _write(
@@ -343,22 +377,22 @@ class Inference:
         so_far = self._measure(admitted, None, delivery.delivered)
         self._recorder.progress(self._settled(admitted, so_far, delivery.ttft_ms, "interrupted"))
 
-    async def _tell_broken(self, admitted: Admitted) -> None:
-        error = UpstreamFailed("The engine's answer broke off; what was delivered is billed.")
-        await admitted.exchange.write(b"data: " + error.body() + b"\n\n", more=True)
-
-    async def _close_books(self, admitted: Admitted, delivery: Delivery, outcome: str) -> None:
+    async def _close_books(self, admitted: Admitted, delivery: Delivery, outcome: str) -> Measured:
+        """Bill what was delivered, if anything is owed; returns what it was."""
         delivery.rest()
         measured = self._measure(admitted, delivery.claim, delivery.delivered)
-        if not delivery.size and not _owed(admitted, measured, outcome):
-            return
-        await self._settle(admitted, measured, delivery.ttft_ms, outcome)
+        if delivery.size or _owed(admitted, measured, outcome):
+            await self._settle(admitted, measured, delivery.ttft_ms, outcome)
+        return measured
 
     def _measure(self, admitted: Admitted, usage: Any, delivered: Delivered) -> Measured:
-        calibration = self._calibrations.setdefault(admitted.offer.name, Calibration())
+        calibration = self._calibration(admitted.offer)
         if echoed := admitted.call.echoed:
             delivered = Delivered(max(0, delivered.size - echoed), delivered.events)
         return measure(usage, admitted.bounds, delivered, calibration)
+
+    def _calibration(self, offer: OfferSnapshot) -> Calibration:
+        return self._calibrations.setdefault(offer.name, Calibration())
 
     async def _settle(
         self, admitted: Admitted, measured: Measured, ttft_ms: int | None, outcome: str
@@ -431,6 +465,33 @@ def _shows(admitted: Admitted, delivery: Delivery, seen: deltas.Seen, event: byt
         delivery.tail = event
         return False
     return admitted.call.wants_usage or not seen.only_usage
+
+
+def _retold(admitted: Admitted, event: bytes) -> bytes:
+    """Return an event of the engine's as the caller gets it; nothing when it has nothing for them."""
+    if admitted.dialect is not None:
+        return admitted.dialect.events(event)
+    return deltas.named(event, admitted.offer.name)
+
+
+def _told(admitted: Admitted, body: bytes, measured: Measured) -> bytes:
+    """Return a whole answer as the caller gets it."""
+    if admitted.dialect is None:
+        return deltas.named(body, admitted.offer.name)
+    try:
+        return admitted.dialect.whole(body, measured.parts)
+    except UpstreamError as error:
+        raise UpstreamFailed("The engine's answer cannot be read.") from error
+
+
+def _tail(admitted: Admitted, delivery: Delivery, measured: Measured, outcome: str) -> bytes:
+    """Return the end of a stream whose books are closed."""
+    error = None
+    if outcome == "upstream_failed":
+        error = UpstreamFailed("The engine's answer broke off; what was delivered is billed.")
+    if admitted.dialect is not None:
+        return admitted.dialect.end(measured.parts, error)
+    return b"data: " + error.body() + b"\n\n" if error else delivery.tail
 
 
 def _owed(admitted: Admitted, measured: Measured, outcome: str) -> bool:

@@ -61,13 +61,16 @@ class Caller(msgspec.Struct, frozen=True):
     organization_limits: tuple[int | None, int | None, int | None]
 
 
-def bearer(headers: Mapping[bytes, bytes]) -> str:
-    """Return the key of the request, well-formed, or refuse."""
+def sent(headers: Mapping[bytes, bytes], *, by_api_key: bool = False) -> str:
+    """Return the key of the request, well-formed, or refuse; ``x-api-key`` counts where asked."""
     kind, _space, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-    key = key.strip()
-    if kind.lower() != "bearer" or not key:
+    key = key.strip() if kind.lower() == "bearer" else ""
+    if by_api_key and not key:
+        key = headers.get(b"x-api-key", b"").decode("latin-1").strip()
+    if not key:
+        ways = "'x-api-key: tsr_…' or " if by_api_key else ""
         raise InvalidKey(
-            "No API key came with the request. Send it as 'Authorization: Bearer tsr_…'.",
+            f"No API key came with the request. Send it as {ways}'Authorization: Bearer tsr_…'.",
             code="missing_api_key",
         )
     if not keys.is_well_formed(key):

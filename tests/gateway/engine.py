@@ -44,6 +44,7 @@ class ScriptedEngine:
         self.silent_after = None
         self.stall_after = None
         self.tool_calls = None
+        self.finish_reason = "stop"
 
     def stop(self):
         """End the thread."""
@@ -102,7 +103,7 @@ class ScriptedEngine:
         message = {"role": "assistant", "content": WORD * words}
         if self.tool_calls:
             message = {"role": "assistant", "content": None, "tool_calls": self.tool_calls}
-        choice = {"index": 0, "finish_reason": "stop", "logprobs": None}
+        choice = {"index": 0, "finish_reason": self.finish_reason, "logprobs": None}
         chat = path.endswith("/chat/completions")
         echoed = body.get("prompt") if body.get("echo") else ""
         choice |= {"message": message} if chat else {"text": echoed + WORD * words}
@@ -150,7 +151,7 @@ class ScriptedEngine:
             await event(
                 choices=[{"index": 0, "delta": {"content": self.word}, "finish_reason": None}]
             )
-        await event(choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}])
+        await event(choices=[{"index": 0, "delta": {}, "finish_reason": self.finish_reason}])
         if (body.get("stream_options") or {}).get("include_usage") and self.usage is not None:
             await event(choices=[], usage=self.usage_of(body, words))
         done = {"type": "http.response.body", "body": b"data: [DONE]\n\n", "more_body": False}

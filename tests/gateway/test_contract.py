@@ -3,36 +3,17 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import httpx2 as httpx
 import pytest
-from jsonschema import Draft202012Validator
 
 from portal.environment import ROOT
 from tests.gateway.conftest import hello, wait_for
+from tests.gateway.contract import faults
 from tests.support import processes
 
-CONTRACT = json.loads(Path(ROOT / "tests/contracts/openai-2.3.0.json").read_text())
 CHAT = "/v1/chat/completions"
 TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
-
-
-def nullable(schema):
-    """Say in JSON Schema's words what the contract says in OpenAPI's older ones."""
-    if isinstance(schema, list):
-        return [nullable(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    inner = {name: nullable(each) for name, each in schema.items() if name != "nullable"}
-    return {"anyOf": [inner, {"type": "null"}]} if schema.get("nullable") is True else inner
-
-
-def faults(name, answer):
-    """Return what is wrong with the shape of an answer."""
-    schema = {**nullable(CONTRACT), "$ref": f"#/components/schemas/{name}"}
-    found = Draft202012Validator(schema).iter_errors(answer)
-    return [f"{error.json_path}: {error.message}" for error in found]
 
 
 @pytest.fixture(scope="session")
@@ -167,3 +148,23 @@ def test_refusals_for_want_of_money_or_of_a_key_have_the_published_shape(gateway
 
     assert (poor.status_code, stranger.status_code) == (402, 401)
     assert faults("ErrorResponse", poor.json()) + faults("ErrorResponse", stranger.json()) == []
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {},
+        {"tools": [{"type": "function", **TOOL["function"]}], "tool_choice": "required"},
+        {"text": {"format": {"type": "json_object"}}},
+        {"max_output_tokens": 1},
+    ],
+)
+@pytest.mark.parametrize("model", ["atlas-mini", "atlas-reason"])
+def test_a_response_has_the_published_shape(ask, offer, facts, model):
+    name = offer(model, max_output=4096)
+
+    reply = ask("/v1/responses", model=name, input="Say five words.", **facts)
+
+    assert reply.status_code == 200, reply.text
+    assert faults("Response", reply.json()) == []
+    assert reply.json()["model"] == name
