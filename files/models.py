@@ -18,6 +18,7 @@ class Purpose(models.TextChoices):
     EVALS = "evals", _("Evaluation")
     USER_DATA = "user_data", _("Other data")
     FINE_TUNE_RESULTS = "fine-tune-results", _("Results of fine-tuning")
+    BATCH_OUTPUT = "batch_output", _("Results of a batch")
 
 
 #: What customers may upload for; the rest is made here.

@@ -271,6 +271,8 @@ FILE_UPLOAD_TEMP_DIR = STATE_DIR / "files" / "incoming"
 STORAGES = {
     "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
+#: How many lines of one organization's batch run at the same time.
+BATCH_LINES_AT_ONCE = 16
         "OPTIONS": {
             "location": STATE_DIR / "files" / "kept",
             "file_permissions_mode": 0o600,
@@ -325,6 +327,8 @@ structlog.configure(
     processors=[
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
+# Lines of batches run for long: they have workers of their own, and delay nobody else's task.
+CELERY_TASK_ROUTES = {"gateway.advance_batch": {"queue": "batches"}}
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         structlog.processors.JSONRenderer(),

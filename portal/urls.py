@@ -5,6 +5,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 import billing.urls
 import files.urls
+import gateway.urls
 import marketplace.urls
 import metering.urls
 import portal.staff_urls
@@ -55,6 +56,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include(metering.urls.api_urlpatterns)),
     path("api/v1/", include(billing.urls.api_urlpatterns)),
     path("v1/", include(files.urls.v1_urlpatterns)),
+    path("v1/", include(gateway.urls.v1_urlpatterns)),
     path("v1/", include(studio.urls.v1_urlpatterns)),
     path("v1/<path:rest>", Nothing.as_view()),
     path("staff/", include(desk)),

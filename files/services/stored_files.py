@@ -43,13 +43,13 @@ def keep(
 ) -> StoredFile:
     """Keep the whole content and count it against the quota, or keep nothing.
 
-    What we make ourselves (``by`` nobody) is counted and never refused for want of room. The same
+    What we make ourselves (``by`` nobody) is counted and never refused for its size. The same
     ``source_key`` again returns the file that was kept first. Call it outside any transaction: the
     content is written before one is opened.
     """
     _check_name(filename, purpose)
     measure = blobs.measure(content)
-    _check_size(measure.bytes)
+    _check_size(measure.bytes, by)
     file = StoredFile(
         organization=organization,
         id=(file_id := uuid7()),
@@ -82,10 +82,10 @@ def _check_name(filename: str, purpose: str) -> None:
         )
 
 
-def _check_size(size: int) -> None:
+def _check_size(size: int, by: User | ApiKey | None) -> None:
     if size == 0:
         raise FileEmpty(field_errors={"file": [FileEmpty.detail]})
-    if size > settings.FILES_LARGEST:
+    if by is not None and size > settings.FILES_LARGEST:
         limit = filesizeformat(settings.FILES_LARGEST)
         raise FileTooLarge(
             _("The file is larger than %(limit)s.") % {"limit": limit},
