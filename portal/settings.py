@@ -266,13 +266,13 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 FILES_REGION = ENV.files_region
 FILES_LARGEST = 512_000_000
 FILES_QUOTA = 10_000_000_000
+#: How many lines of one organization's batch run at the same time.
+BATCH_LINES_AT_ONCE = 16
 # A body is spooled beside the files, so that it can be moved into its place and not be copied.
 FILE_UPLOAD_TEMP_DIR = STATE_DIR / "files" / "incoming"
 STORAGES = {
     "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
-#: How many lines of one organization's batch run at the same time.
-BATCH_LINES_AT_ONCE = 16
         "OPTIONS": {
             "location": STATE_DIR / "files" / "kept",
             "file_permissions_mode": 0o600,
@@ -322,13 +322,13 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_TIME_LIMIT = 300
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_DEFAULT_QUEUE = "tessera"
+# Lines of batches run for long: they have workers of their own, and delay nobody else's task.
+CELERY_TASK_ROUTES = {"gateway.advance_batch": {"queue": "batches"}}
 
 structlog.configure(
     processors=[
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
-# Lines of batches run for long: they have workers of their own, and delay nobody else's task.
-CELERY_TASK_ROUTES = {"gateway.advance_batch": {"queue": "batches"}}
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         structlog.processors.JSONRenderer(),
