@@ -200,7 +200,7 @@ class Inference:
         finally:
             if admitted.reservation is not None:
                 self._free(admitted)
-            await asyncio.shield(self._limits.release(held, admitted.used))
+            self._limits.release(held, admitted.used)
 
     async def count(
         self,

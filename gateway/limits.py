@@ -246,16 +246,14 @@ class Limits:
             for limit, (requests, tokens, running) in zip(limits, triples, strict=True)
         ]
 
-    async def release(self, held: Held, used: int) -> None:
-        """Give back the place and the tokens that were not used."""
+    def release(self, held: Held, used: int) -> None:
+        """Give back the place and the tokens that were not used; nobody waits for that."""
         if held.local:
             self._release_locally(held, used)
             return
         sizes = [each.tokens for each in held.limits]
         arguments: list[Any] = [held.request_id, held.tokens, used, *sizes]
-        try:
-            await self._line.run(GIVE_SCRIPT, [each.name for each in held.limits], arguments)
-        except (RedisError, OSError, TimeoutError):
+        if not self._line.tell(GIVE_SCRIPT, [each.name for each in held.limits], arguments):
             self._rest_until = time.monotonic() + REST
 
     async def close(self) -> None:

@@ -1,19 +1,20 @@
 """One connection to Redis over which all calls of a process talk at once.
 
 Lending a connection to each command and taking it back costs several times what a script costs.
-Here commands go out as they come, and answers are matched with them by their order.
+Here what is asked within one turn of the loop goes out in one write, answers are matched by their
+order, and one timer watches over all of them.
 """
 
 import asyncio
 import hashlib
-import time
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
-from redis.asyncio.connection import AbstractConnection, ConnectionPool
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+import hiredis
+from redis.asyncio.connection import ConnectionPool, SSLConnection
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 
 Word = str | bytes | int | float
 
@@ -26,102 +27,199 @@ class Script:
         self.digest = hashlib.sha1(text.encode()).hexdigest()  # noqa: S324 - as Redis names it
 
 
+class _Asked:
+    """A command on its way, and who waits for its answer; nobody may."""
+
+    __slots__ = ("answer", "at", "rest", "script")
+
+    def __init__(
+        self,
+        at: float,
+        answer: "asyncio.Future[Any] | None" = None,
+        script: Script | None = None,
+        rest: tuple[Word, ...] = (),
+    ) -> None:
+        self.at = at
+        self.answer = answer
+        #: Told whole when Redis turns out to have forgotten it.
+        self.script = script
+        self.rest = rest
+
+
 class Line:
     """The connection; opened with the first command, and again after a failure."""
 
     def __init__(self, pool: ConnectionPool, patience: float) -> None:
         self._pool = pool
-        #: An answer that takes longer is given up, and the connection with it.
+        #: An answer that takes longer is given up; a line on which nothing is heard for so long is.
         self._patience = patience
-        self._opening = asyncio.Lock()
-        self._connection: AbstractConnection | None = None
-        self._reader: asyncio.Task[None] | None = None
-        self._writers: set[asyncio.Task[None]] = set()
-        self._outgoing: list[bytes] = []
-        self._waiting: deque[asyncio.Future[Any]] = deque()
-        self._heard_at = 0.0
+        self._opening: asyncio.Task[_Wire] | None = None
+        self._wire: _Wire | None = None
 
     async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Word]) -> Any:
         """Run a script; raises RedisError, OSError or TimeoutError."""
-        rest = (len(keys), *keys, *arguments)
-        try:
-            async with asyncio.timeout(self._patience):
-                try:
-                    return await self._ask("EVALSHA", script.digest, *rest)
-                except NoScriptError:
-                    return await self._ask("EVAL", script.text, *rest)
-        except TimeoutError:
-            if time.monotonic() - self._heard_at > self._patience:
-                await self.close()
-            raise
+        wire = self._wire
+        if wire is None or not wire.is_open:
+            wire = await self._open()
+        return await wire.ask(script, (len(keys), *keys, *arguments))
 
-    async def _ask(self, *words: Word) -> Any:
-        connection = self._connection or await self._open()
-        answer = asyncio.get_running_loop().create_future()
-        self._waiting.append(answer)
-        # What is asked before the writer gets its turn goes out with it.
-        if not self._outgoing:
-            writer = asyncio.create_task(self._write(connection))
-            self._writers.add(writer)
-            writer.add_done_callback(self._writers.discard)
-        self._outgoing.extend(connection.pack_command(*words))
-        return await answer
+    def tell(self, script: Script, keys: Sequence[str], arguments: Sequence[Word]) -> bool:
+        """Run a script whose answer nobody waits for; False when the line is not open."""
+        wire = self._wire
+        if wire is None or not wire.is_open:
+            return False
+        wire.tell(script, (len(keys), *keys, *arguments))
+        return True
 
-    async def _open(self) -> AbstractConnection:
-        async with self._opening:
-            if self._connection is None:
-                facts = {**self._pool.connection_kwargs, "socket_timeout": None}
-                connection = self._pool.connection_class(**facts)
-                await connection.connect()  # type: ignore[no-untyped-call]
-                self._connection, self._heard_at = connection, time.monotonic()
-                self._reader = asyncio.create_task(self._read(connection))
-            return self._connection
+    async def _open(self) -> "_Wire":
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._connect())
+            self._opening.add_done_callback(self._opened)
+        # Shielded: one caller that goes away must not cancel what others wait for.
+        return await asyncio.shield(self._opening)
 
-    async def _write(self, connection: AbstractConnection) -> None:
-        if connection is not self._connection or not connection.is_connected:
-            # It would connect again by itself, and nobody would hear its answers.
-            return
-        outgoing, self._outgoing = self._outgoing, []
-        with suppress(RedisError, OSError):
-            # When it fails, so does the reader, who tells all that wait.
-            await connection.send_packed_command(outgoing, check_health=False)
+    def _opened(self, opening: "asyncio.Task[_Wire]") -> None:
+        self._opening = None
+        if not opening.cancelled():
+            # Looked at here too: whoever waited may have gone.
+            opening.exception()
 
-    async def _read(self, connection: AbstractConnection) -> None:
-        try:
-            while True:
-                await self._take_answer(connection)
-        except (RedisError, OSError) as error:
-            self._connection = None
-            self._fail(error)
-
-    async def _take_answer(self, connection: AbstractConnection) -> None:
-        answer: Any = None
-        refusal: ResponseError | None = None
-        try:
-            answer = await connection.read_response(disable_decoding=True)
-        except ResponseError as error:
-            refusal = error
-        self._heard_at = time.monotonic()
-        waiting = self._waiting.popleft()
-        if waiting.done():
-            return
-        if refusal is None:
-            waiting.set_result(answer)
-        else:
-            waiting.set_exception(refusal)
-
-    def _fail(self, error: Exception) -> None:
-        waiting, self._waiting, self._outgoing = self._waiting, deque(), []
-        for each in waiting:
-            if not each.done():
-                each.set_exception(error)
+    async def _connect(self) -> "_Wire":
+        async with asyncio.timeout(self._patience):
+            self._wire = await _connect(self._pool, self._patience)
+            return self._wire
 
     async def close(self) -> None:
         """Hang up; what still waits for an answer fails."""
-        connection, self._connection = self._connection, None
-        reader, self._reader = self._reader, None
-        if reader is not None:
-            reader.cancel()
-        self._fail(ConnectionResetError("the line to Redis was closed"))
-        if connection is not None:
-            await connection.disconnect(nowait=True)
+        if self._wire is not None:
+            self._wire.close()
+
+
+class _Wire(asyncio.Protocol):
+    """One connection's life."""
+
+    def __init__(self, patience: float) -> None:
+        self.is_open = False
+        self._patience = patience
+        self._loop = asyncio.get_running_loop()
+        self._reader = hiredis.Reader()
+        self._transport: asyncio.Transport | None = None
+        self._waiting: deque[_Asked] = deque()
+        self._outgoing: list[bytes] = []
+        self._heard_at = self._loop.time()
+        self._watch: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep what is written to."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - streams only
+        self._transport = transport
+        self.is_open = True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell all who wait."""
+        self.is_open = False
+        error = RedisConnectionError(f"the line to Redis was cut: {exc!r}")
+        waiting, self._waiting, self._outgoing = self._waiting, deque(), []
+        for each in waiting:
+            if each.answer is not None and not each.answer.done():
+                each.answer.set_exception(error)
+        if self._watch is not None:
+            self._watch.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """Hand out answers."""
+        self._heard_at = self._loop.time()
+        self._reader.feed(data)
+        while (found := self._reader.gets()) is not False:
+            self._take(found)
+
+    def _take(self, found: Any) -> None:
+        asked = self._waiting.popleft()
+        if isinstance(found, hiredis.ReplyError):
+            if asked.script is not None and str(found).startswith("NOSCRIPT"):
+                self._send(("EVAL", asked.script.text, *asked.rest), asked.answer)
+                return
+            found = ResponseError(str(found))
+        answer = asked.answer
+        if answer is None or answer.done():
+            return
+        if isinstance(found, ResponseError):
+            answer.set_exception(found)
+        else:
+            answer.set_result(found)
+
+    async def say(self, *words: Word) -> Any:
+        """Send a plain command and return its answer."""
+        answer = self._loop.create_future()
+        self._send(words, answer)
+        return await answer
+
+    async def ask(self, script: Script, rest: tuple[Word, ...]) -> Any:
+        """Run a script and return its answer."""
+        answer = self._loop.create_future()
+        self._send(("EVALSHA", script.digest, *rest), answer, script, rest)
+        return await answer
+
+    def tell(self, script: Script, rest: tuple[Word, ...]) -> None:
+        """Run a script."""
+        self._send(("EVALSHA", script.digest, *rest), None, script, rest)
+
+    def _send(
+        self,
+        words: tuple[Word, ...],
+        answer: "asyncio.Future[Any] | None",
+        script: Script | None = None,
+        rest: tuple[Word, ...] = (),
+    ) -> None:
+        now = self._loop.time()
+        self._waiting.append(_Asked(now, answer, script, rest))
+        if not self._outgoing:
+            # What is asked before the loop comes round goes out with it.
+            self._loop.call_soon(self._write)
+        # Its stub believes in commands of one word.
+        self._outgoing.append(hiredis.pack_command(words))  # type: ignore[arg-type]
+        if self._watch is None:
+            self._watch = self._loop.call_later(self._patience, self._look)
+
+    def _write(self) -> None:
+        outgoing, self._outgoing = self._outgoing, []
+        if self._transport is not None and self.is_open:
+            self._transport.write(b"".join(outgoing))
+
+    def _look(self) -> None:
+        """Give up what waits for too long, and the line when nothing at all is heard on it."""
+        self._watch = None
+        now = self._loop.time()
+        late = [each for each in self._waiting if each.at + self._patience <= now]
+        for each in late:
+            if each.answer is not None and not each.answer.done():
+                each.answer.set_exception(TimeoutError("Redis did not answer in time"))
+        if late and self._heard_at + self._patience <= now:
+            self.close()
+        elif self._waiting:
+            first = next((each.at for each in self._waiting if each not in late), now)
+            self._watch = self._loop.call_at(first + self._patience, self._look)
+
+    def close(self) -> None:
+        """Hang up."""
+        self.is_open = False
+        if self._transport is not None:
+            self._transport.abort()
+
+
+async def _connect(pool: ConnectionPool, patience: float) -> _Wire:
+    """Return a connection that is signed in, to where the pool's own would go."""
+    loop, facts = asyncio.get_running_loop(), pool.connection_kwargs
+    wire = _Wire(patience)
+    if "path" in facts:
+        await loop.create_unix_connection(lambda: wire, facts["path"])
+    else:
+        made = pool.connection_class(**facts)
+        context = made.ssl_context.get() if isinstance(made, SSLConnection) else None
+        host, port = facts.get("host", "localhost"), facts.get("port", 6379)
+        await loop.create_connection(lambda: wire, host, port, ssl=context)
+    if facts.get("password"):
+        await wire.say("AUTH", *filter(None, (facts.get("username"), facts["password"])))
+    if facts.get("db"):
+        await wire.say("SELECT", facts["db"])
+    return wire

@@ -27,7 +27,7 @@ class Lane(Limits):
         """Take nothing."""
         return Held(request_id, [LANE], 0, local=True, standing=Standing(LANE, 0, 0))
 
-    async def release(self, held: Held, used: int) -> None:
+    def release(self, held: Held, used: int) -> None:
         """Give nothing back."""
 
 

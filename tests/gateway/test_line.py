@@ -58,6 +58,18 @@ async def test_who_goes_away_takes_nobody_elses_answer(line):
     assert await asyncio.gather(*(echoed(line, str(n)) for n in range(9))) == list("012345678")
 
 
+async def test_what_nobody_waits_for_is_done_in_its_turn_even_when_redis_forgot_how(line, valkey):
+    count = Script("return redis.call('INCR', KEYS[1])")
+    assert not line.tell(count, ["n"], [])
+    assert await line.run(count, ["n"], []) == 1
+    valkey.script_flush()
+
+    assert line.tell(count, ["n"], [])
+    await echoed(line, "after")
+
+    assert valkey.get("n") == b"2"
+
+
 async def test_a_connection_that_was_cut_is_opened_again_and_nobody_waits_in_vain(line, valkey):
     await echoed(line, "a")
     valkey.execute_command("CLIENT", "KILL", "TYPE", "NORMAL", "SKIPME", "yes")
