@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from common.api import NewestFirstPagination
+from tenants import key_scopes
 from tenants.limit_forms import MOST_RANGES
 from tenants.models import ApiKey, AuditEntry, Membership, Permission, User
 from tenants.organization_api import OrganizationView, key_of
@@ -24,8 +25,8 @@ class ApiKeyOut(serializers.ModelSerializer[ApiKey]):
     class Meta:
         model = ApiKey
         fields = (
-            "id", "project_id", "name", "prefix", "last_four", "state", "allowed_models",
-            "ip_ranges", "expires_at", *LIMITS, "last_used_at", "created_at",
+            "id", "project_id", "name", "prefix", "last_four", "state", "scopes",
+            "allowed_models", "ip_ranges", "expires_at", *LIMITS, "last_used_at", "created_at",
         )  # fmt: skip
 
 
@@ -45,6 +46,9 @@ class ApiKeyIn(ApiKeyTerms):
 
     name = serializers.CharField(max_length=100)
     project_id = serializers.UUIDField(required=False)
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField(list(key_scopes.WORDS)), min_length=1, required=False
+    )
 
 
 class MintedKeyOut(serializers.Serializer[Any]):

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from common.ids import uuid7
-from tenants import roles
+from tenants import key_scopes, roles
 from tenants.audit_search import Search, Unreadable, parse
 from tenants.limit_forms import LimitsForm, RangesField
 from tenants.models import ApiKey, Invitation, Membership, Organization, Project, Role
@@ -111,6 +111,14 @@ class ApiKeyForm(LimitsForm, forms.ModelForm[ApiKey]):
             "invalid_choice": _("“%(value)s” is not a model that your organization may use."),
         },
     )
+    scopes = forms.MultipleChoiceField(
+        label=_("What it may do"),
+        required=False,
+        choices=list(key_scopes.WORDS.items()),
+        initial=key_scopes.USUAL,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("It stays as you choose it now. None ticked means the first two."),
+    )
     ip_ranges = RangesField(
         label=_("Addresses it may be used from"),
         help_text=_("One address or range a line, like 203.0.113.0/24. Empty means from anywhere."),
@@ -123,8 +131,8 @@ class ApiKeyForm(LimitsForm, forms.ModelForm[ApiKey]):
     )
     key_id = forms.UUIDField(required=False, initial=uuid7, widget=forms.HiddenInput)
     field_order = (
-        "name", "project", "allowed_models", "rpm_limit", "tpm_limit", "concurrency_limit",
-        "ip_ranges", "expires_at",
+        "name", "project", "scopes", "allowed_models", "rpm_limit", "tpm_limit",
+        "concurrency_limit", "ip_ranges", "expires_at",
     )  # fmt: skip
 
     class Meta:
@@ -151,6 +159,8 @@ class ApiKeyForm(LimitsForm, forms.ModelForm[ApiKey]):
         if not models:
             choices.help_text = _("No model is on offer yet; the key may call those to come.")
         self._offer_projects(projects)
+        if not self.instance._state.adding:
+            del self.fields["scopes"]
 
     def _offer_projects(self, projects: QuerySet[Project] | None) -> None:
         """Let a new key be put into one of several projects; it stays there."""
@@ -161,6 +171,10 @@ class ApiKeyForm(LimitsForm, forms.ModelForm[ApiKey]):
         assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 - declared above
         field.queryset = projects
         field.initial = projects.filter(slug="default").first()
+
+    def clean_scopes(self) -> list[str]:
+        """Return what was ticked, or what keys usually do."""
+        return self.cleaned_data["scopes"] or list(key_scopes.USUAL)
 
     def clean_expires_at(self) -> Any:
         """Refuse a key that is born dead."""

@@ -21,12 +21,11 @@ from common.errors import DomainError, Forbidden, NotFound
 from common.ids import uuid7
 from tenants.access import membership_of
 from tenants.authentication import ApiKeyAuthentication
+from tenants.key_scopes import INFERENCE
 from tenants.models import ApiKey, Organization, Permission
 
 log = structlog.get_logger(__name__)
 
-#: What a key must carry to be used below ``/v1``.
-INFERENCE = "inference"
 KINDS = {
     401: "authentication_error",
     403: "permission_error",

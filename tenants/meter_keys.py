@@ -8,12 +8,9 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tenants.key_scopes import METERING, METERING_ANY
 from tenants.models import ApiKey, Organization, Project
 
-#: Report usage of the key's own organization.
-METERING = "metering"
-#: Report usage of any organization; worth something only while its maker is staff.
-METERING_ANY = "metering.any"
 #: What a subject may be.
 ACCEPTED = "an organization's address or the id of an API key that this key may report for"
 DEFAULT_PROJECT = "default"

@@ -7,10 +7,8 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from tenants.access import membership_of
+from tenants.key_scopes import MANAGEMENT
 from tenants.models import ApiKey, Membership, Organization, Permission, User
-
-#: What a key must carry to manage instead of merely calling models.
-MANAGEMENT = "management"
 
 
 def key_of(request: Request) -> ApiKey | None:

@@ -13,6 +13,7 @@ from common.database import atomic
 from common.ids import uuid7
 from tenants import keys, ports
 from tenants.errors import KeyClosed, KeyMadeAlready, UnknownModel
+from tenants.key_scopes import USUAL
 from tenants.models import ApiKey, Organization, Project, User
 from tenants.services import audit
 
@@ -39,6 +40,7 @@ def create(
     tpm_limit: int | None = None,
     concurrency_limit: int | None = None,
     ip_ranges: Sequence[str] = (),
+    scopes: Sequence[str] = USUAL,
     key_id: UUID | None = None,
 ) -> MintedKey:
     """Make a key; its text exists in the returned value alone and is never stored.
@@ -66,7 +68,7 @@ def create(
                 prefix=text[:12],
                 last_four=text[-4:],
                 digest=keys.digest(text),
-                scopes=["inference", "usage"],
+                scopes=list(scopes),
                 created_by=by,
                 **terms,
             )
@@ -79,15 +81,16 @@ def create(
         actor=through or by,
         action="api_key.created",
         target=api_key,
-        after={"name": name, "project": str(api_key.project), **_told(terms)},
+        after={"name": name, "project": str(api_key.project), **_told(terms, scopes)},
     )
     return MintedKey(api_key, text)
 
 
-def _told(terms: dict[str, Any]) -> dict[str, Any]:
+def _told(terms: dict[str, Any], scopes: Sequence[str]) -> dict[str, Any]:
     """Return the terms without those that every key has and nobody chose."""
     chosen = ("tpm_limit", "concurrency_limit", "ip_ranges")
-    return {name: value for name, value in terms.items() if value or name not in chosen}
+    told = {name: value for name, value in terms.items() if value or name not in chosen}
+    return told if sorted(scopes) == sorted(USUAL) else told | {"scopes": list(scopes)}
 
 
 @atomic()

@@ -8,7 +8,6 @@ import pytest
 from common.database import service
 from common.ids import uuid7
 from marketplace import demo
-from tenants.models import ApiKey
 from tenants.scope import scope
 from tenants.services import api_keys
 
@@ -46,9 +45,7 @@ def catalogue(db):
 def meter_key(acme, alice, catalogue):
     """A key of Acme's that reports usage."""
     with scope(acme):
-        minted = api_keys.create(acme, name="meter", by=alice)
-        ApiKey.objects.filter(pk=minted.api_key.pk).update(scopes=["metering"])
-    return minted
+        return api_keys.create(acme, name="meter", by=alice, scopes=["metering"])
 
 
 @pytest.fixture
@@ -56,9 +53,8 @@ def operator_key(acme, person, catalogue):
     """A key of the operator's own meter, which stands between many customers and the engines."""
     sam = person("sam@operator.example", is_staff=True)
     with service():
-        minted = api_keys.create(acme, name="envoy", by=sam)
-        ApiKey.objects.filter(pk=minted.api_key.pk).update(scopes=["metering", "metering.any"])
-    return minted
+        scopes = ["metering", "metering.any"]
+        return api_keys.create(acme, name="envoy", by=sam, scopes=scopes)
 
 
 @pytest.fixture
