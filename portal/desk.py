@@ -38,6 +38,11 @@ class Compared:
         return int(self.now)
 
     @property
+    def money(self) -> Money:
+        """The number of this month, where it is an amount."""
+        return Money(self.now, DEFAULT_CURRENCY)
+
+    @property
     def share(self) -> Decimal | None:
         """By which share of last month's it differs; None when there was nothing."""
         return (self.now - self.before) / self.before if self.before else None
@@ -73,10 +78,11 @@ class Overview:
     tokens: Compared
     worth: Compared
     last_month: Money
-    currency: str
     top_customers: list[Ranked]
     top_models: list[Ranked]
     waiting: list[Waiting]
+    #: Servers that are switched on and of which nobody knows whether they answer.
+    unasked: int
     chart: dict[str, Any]
 
 
@@ -96,10 +102,10 @@ def overview() -> Overview:
         tokens=Compared(used["tokens_now"], used["tokens_before"]),
         worth=Compared(worth["now"], worth["before"]),
         last_month=Money(worth["whole"], DEFAULT_CURRENCY),
-        currency=DEFAULT_CURRENCY,
         top_customers=_top_customers(since.date()),
         top_models=_top_models(since.date()),
         waiting=waiting(now),
+        unasked=_enabled().filter(reachability=Reachability.UNKNOWN).count(),
         chart=_chart(now),
     )
 
@@ -222,9 +228,13 @@ def waiting(now: datetime) -> list[Waiting]:
     return [entry for entry in found if entry.text]
 
 
+def _enabled() -> QuerySet[Upstream]:
+    return Upstream.objects.filter(is_enabled=True)
+
+
 def _servers() -> list[Waiting]:
     well = (Reachability.UNKNOWN, Reachability.ANSWERS)
-    ill = Upstream.objects.filter(is_enabled=True).exclude(reachability__in=well)
+    ill = _enabled().exclude(reachability__in=well)
     return [
         Waiting(
             _("The server “%(name)s” %(trouble)s.")

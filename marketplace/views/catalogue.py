@@ -65,6 +65,7 @@ def pricing(request: HttpRequest) -> HttpResponse:
     offers = showcase.offers()
     context = {
         "offers": offers,
+        "typical": next((it for it in offers if it.output is not None), None),
         "bundles": worked.bundles(offers),
         "request_example": worked.request(offers),
         "token_prices": worked.token_prices(),

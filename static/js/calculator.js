@@ -46,6 +46,9 @@ function reckon(form) {
   const table = document.getElementById(form.dataset.calculator);
   const row = table.querySelector(`[data-offer="${CSS.escape(form.elements.offer.value)}"]`);
   if (!row) return;
+  // What has no output is not asked for it.
+  const gives = row.querySelector('[data-meter="output"] data') !== null;
+  form.querySelector('[data-priced="output"]').hidden = !gives;
   for (const [name, text] of Object.entries(answers(form, row))) {
     form.querySelector(`[data-answer="${name}"]`).textContent = text;
   }

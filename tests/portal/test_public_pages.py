@@ -54,6 +54,10 @@ def test_prices_and_bundles_ask_no_more_for_more_of_them(
         client.get("/pricing/")
 
 
+def test_the_calculator_begins_with_a_model_that_answers(catalogue, client):
+    assert client.get("/pricing/").context["typical"].output is not None
+
+
 def test_nothing_on_a_public_page_comes_from_elsewhere(catalogue, client):
     for address in ("/", "/models/", "/models/atlas-mini/", "/pricing/"):
         response = client.get(address)

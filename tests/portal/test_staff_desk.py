@@ -156,6 +156,17 @@ def test_an_empty_house_compares_with_nothing(staff_client):
     assert "No usage yet this month." in page
 
 
+def test_a_server_that_was_never_asked_has_not_answered(staff_client):
+    before = staff_client.get("/staff/").content.decode()
+    with service():
+        Upstream.objects.update(reachability=Reachability.ANSWERS)
+    after = staff_client.get("/staff/").content.decode()
+
+    assert "1 server has not been asked yet" in before
+    assert "All servers answered" not in before
+    assert "All servers answered when they were last asked" in after
+
+
 def test_what_waits_for_somebody_is_named(staff_client, acme):
     large = AIModel.objects.get(slug="atlas-large")
     with service():
