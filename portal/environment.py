@@ -21,6 +21,8 @@ EMBEDDED_DATABASE = "tessera"
 APP_ROLE = "tessera_app"
 SERVICE_ROLE = "tessera_service"
 OWNER_ROLE = "tessera_owner"
+#: Stands for the secret of a state folder that has none yet.
+UNMADE = "-" * 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +99,23 @@ class Reader:
 
 
 def read(given: Mapping[str, str]) -> Environment:
-    """Return the environment these variables describe, or raise ConfigurationError."""
+    """Return the environment these variables describe, or raise ConfigurationError.
+
+    What is refused leaves nothing on the disk: the secret is made after all else was looked at.
+    """
     text = Reader(given)
     state = (ROOT / Path(text("TESSERA_STATE", ".state")).expanduser()).resolve()
+    if secret_key := text("SECRET_KEY"):
+        return _described(text, state, secret_key)
+    _described(text, state, UNMADE)
+    return _described(text, state, state_folder.secret_key(state))
+
+
+def _described(text: Reader, state: Path, secret_key: str) -> Environment:
     port = variables.port("PORT", text("PORT", "8000"))
     public_url = variables.web(
         "PUBLIC_URL", text("PUBLIC_URL", f"http://localhost:{port}"), path_allowed=False
     )
-    secret_key = text("SECRET_KEY") or state_folder.secret_key(state)
     if len(secret_key) < 40:
         raise variables.wrong("SECRET_KEY", "is too short", "40 or more random characters")
     app, service, owner = databases(text, state, secret_key)

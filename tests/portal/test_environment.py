@@ -198,3 +198,24 @@ def test_mail_is_read_with_its_encryption(read):
     assert (plain.port, plain.starttls, plain.tls) == (587, False, False)
     assert (starttls.user, starttls.starttls) == ("us@er", True)
     assert (tls.port, tls.starttls, tls.tls) == (465, False, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("EMAIL_URL", "ftp://host"), ("OPERATOR_ACCENT", "red"), ("SECRET_KEY", "short")],
+)
+def test_a_refused_start_leaves_nothing_behind(tmp_path, name, value):
+    folder = tmp_path / "new"
+
+    with pytest.raises(ConfigurationError):
+        environment.read({"TESSERA_STATE": str(folder), name: value})
+
+    assert not folder.exists()
+
+
+def test_the_secret_of_a_folder_is_made_once(tmp_path):
+    given = {"TESSERA_STATE": str(tmp_path / "new")}
+
+    first, second = environment.read(given), environment.read(given)
+
+    assert first.secret_key == second.secret_key != environment.UNMADE
