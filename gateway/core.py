@@ -78,7 +78,8 @@ class Core:
             self.process_id,
             commit=settings.METERING_DURABILITY == "commit",
         )
-        self.purses = Purses(self.pool, self.process_id, Recalls(self.redis, self.process_id).ask)
+        self.recalls = Recalls(self.redis, self.process_id, self._listening)
+        self.purses = Purses(self.pool, self.process_id, self.recalls.ask)
         self.upstream = OpenAICompatible()
         self.limits = Limits(self.redis, patience=REDIS_PATIENCE)
         self.inference = Inference(
@@ -110,10 +111,9 @@ class Core:
         """Begin; what an ended process left in its journal is recorded first."""
         await self.pool.open()
         await self._try(self.recorder.replay)
-        recalls = Recalls(self._listening, self.process_id)
         self._tasks = [
             asyncio.create_task(self.recorder.run()),
-            asyncio.create_task(recalls.listen(self._answer_recall)),
+            asyncio.create_task(self.recalls.listen(self._answer_recall)),
             asyncio.create_task(self._every(IDLE_CHECK, self._tidy)),
             asyncio.create_task(self._every(HEARTBEAT, self._heartbeat)),
             asyncio.create_task(self._every(REPLAY_EVERY, self.recorder.replay)),

@@ -158,7 +158,8 @@ class Purse:
 
     def take_all(self) -> list[LeasedGrant]:
         """Empty the purse of what is free."""
-        slices, self.slices = self.slices, []
+        # What is asked back is not taken again for many at once.
+        slices, self.slices, self._recent = self.slices, [], 0
         return [LeasedGrant(each.grant_id, each.unit, each.quantity, each.rank) for each in slices]
 
     def holds(self) -> Iterator[Slice]:
@@ -224,9 +225,9 @@ class Purses:
     async def _gather(self, purse: Purse, ask: Ask) -> None:
         """Ask all who hold this organization's credit for what is idle, and take that."""
         organization_id = purse.key[0]
-        deadline, turn = time.monotonic() + PATIENCE, TURN
         ours = await self.give_back(organization_id, keep=purse)
         others = self._recall is not None and await self._recall(organization_id)
+        deadline, turn = time.monotonic() + PATIENCE, TURN
         while ours or others:
             await self._fill(purse, ask, 1)
             if purse.covers(ask.worst(ask.cap)):

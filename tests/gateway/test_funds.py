@@ -14,6 +14,8 @@ from tests.gateway.conftest import hello, leased, recorded, remaining, wait_for
 
 # Ten tokens in, twenty out.
 WORTH = Decimal("0.00021")
+# At most 39 tokens in: fifteen bytes, and what a template adds; twenty out.
+WORST = Decimal("0.000239")
 
 
 async def many(gateways, key, model, count, **facts):
@@ -164,3 +166,20 @@ def test_money_pays_what_tokens_do_not_cover(gateway, key, pay, make_offer, toke
     # 15 of the 25 weighted tokens remain to be paid in money.
     worth = Decimal("0.00006") * 15 / 25
     assert left == {"tokens": Decimal(0), "money": 10 - worth}
+
+
+def test_no_call_is_refused_while_its_worst_case_can_be_paid(
+    gateway, start_gateway, key, pay, make_offer, engine
+):
+    pay(WORST * 200)
+    engine.words, engine.pause = 20, 0.3
+    name = make_offer(default_concurrency=500, max_output=20).name
+    gateways = [gateway, *(start_gateway() for _ in range(3))]
+
+    statuses = asyncio.run(many(gateways, key, name, 200, max_tokens=20))
+
+    assert statuses == {20: 200}
+    recorded(200)
+    wait_for(lambda: leased() == 0, seconds=10)
+    assert remaining() == (WORST - WORTH) * 200
+    assert ledger_sum() == 0

@@ -183,7 +183,26 @@ async def test_a_recall_that_cannot_be_read_is_passed_over(client):
     listening.cancel()
 
 
-async def until(numbers, channel):
-    """Wait until somebody listens."""
-    while not (await numbers(channel))[0][1]:  # noqa: ASYNC110 - Redis is asked, it does not tell
+async def test_who_asks_waits_until_the_slowest_has_given_back(client):
+    given, organization = [], uuid7()
+
+    async def slowly(of):
+        await asyncio.sleep(0.5)
+        given.append(of)
+
+    asking = Recalls(client, "p1")
+    others = [Recalls(client, "p2"), Recalls(client, "p3"), asking]
+    listening = [asyncio.create_task(each.listen(slowly)) for each in others]
+    await until(client.pubsub_numsub, CHANNEL, listeners=3)
+
+    assert await asking.ask(organization)
+
+    assert given == [organization] * 2
+    for each in listening:
+        each.cancel()
+
+
+async def until(numbers, channel, listeners=1):
+    """Wait until so many listen."""
+    while (await numbers(channel))[0][1] < listeners:  # noqa: ASYNC110 - Redis is asked, it does not tell
         await asyncio.sleep(0.01)
