@@ -21,6 +21,8 @@ class UsedTokens:
     tokens: int
     unit_amount: Decimal
     price_id: UUID | None = None
+    #: Whether it was answered by a batch, which has prices of its own.
+    is_batch: bool = False
 
 
 class Billed(Protocol):
@@ -212,9 +214,10 @@ def _sums(lines: Iterable[Billed]) -> dict[_Key, _Sum]:
 
 def _line(item: UsedTokens, currency: str) -> DraftLine:
     amount = exact(item.tokens * item.unit_amount)
+    words = [item.offer_name, item.part.replace("_", " "), *(["batch"] if item.is_batch else [])]
     return DraftLine(
         kind="usage",
-        description=f"{item.offer_name} · {item.part.replace('_', ' ')}",
+        description=" · ".join(words),
         quantity=Decimal(item.tokens),
         unit_amount=item.unit_amount,
         exact_amount=amount,

@@ -32,7 +32,7 @@ from billing.services import ledger
 from billing.services.ledger import Posting
 from common.database import atomic, service
 from common.errors import Conflict
-from marketplace.models import Price
+from marketplace.models import Price, ServiceTier
 from metering.models import TOKEN_PARTS, UsageEvent
 from tenants.models import Organization
 from tenants.services import audit
@@ -104,7 +104,7 @@ Sums = dict[tuple[str, str, str], int]
 def _drafted(organization: Organization, sums: Sums, uncovered: Decimal | None) -> Draft:
     prices = {str(price.pk): price for price in Price.objects.filter(pk__in={k[2] for k in sums})}
     used = [
-        UsedTokens(offer_name, part, tokens, prices[price].per_token, prices[price].pk)
+        _used_at(prices[price], offer_name, part, tokens)
         for (offer_name, part, price), tokens in sums.items()
     ]
     return usage_draft(
@@ -114,6 +114,11 @@ def _drafted(organization: Organization, sums: Sums, uncovered: Decimal | None) 
         tax_rate=default_issuer().vat_rate,
         coverage_label=_coverage_label(),
     )
+
+
+def _used_at(price: Price, offer_name: str, part: str, tokens: int) -> UsedTokens:
+    is_batch = price.service_tier == ServiceTier.BATCH
+    return UsedTokens(offer_name, part, tokens, price.per_token, price.pk, is_batch)
 
 
 def _coverage_label() -> str:

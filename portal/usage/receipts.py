@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from billing import queries as billing
 from billing.models import CreditGrant, RatedUsage
 from common.money import Money
-from marketplace.models import Price, TokenPart
+from marketplace.models import Price, ServiceTier, TokenPart
 from metering.models import UsageEvent
 from portal.usage.requests import Line
 from tenants.models import Region
@@ -77,8 +77,14 @@ def _parts(event: UsageEvent, rated: RatedUsage) -> list[Part]:
         amount = Money(Decimal(rated.amounts.get(part.value, 0)), rated.currency)
         if tokens or amount:
             unit, since = (price.per_token, price.effective_from) if price else (None, None)
-            found.append(Part(str(part.label), tokens, unit, since, amount))
+            found.append(Part(_label(part, price), tokens, unit, since, amount))
     return found
+
+
+def _label(part: TokenPart, price: Price | None) -> str:
+    if price is None or price.service_tier == ServiceTier.STANDARD:
+        return str(part.label)
+    return f"{part.label} · {price.get_service_tier_display()}"
 
 
 def _payments(rated: RatedUsage) -> list[Payment]:

@@ -51,9 +51,9 @@ def test_the_invoice_is_what_its_events_rate_to(client, model, acme):
         draft, rerated = invoicing.draft(acme, month), invoicing.rerated(acme, month)
     assert draft == rerated
     assert draft.usage == 7 * HALF
-    assert {item.unit_amount for item in draft.lines if item.kind == "usage"} == {
-        Decimal("0.0000005"),
-        Decimal("0.000005"),
+    assert {item.description: item.unit_amount for item in draft.lines if item.kind == "usage"} == {
+        f"{model} · input · batch": Decimal("0.0000005"),
+        f"{model} · output · batch": Decimal("0.000005"),
     }
 
 
