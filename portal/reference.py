@@ -61,8 +61,34 @@ GROUPS = (
                 "/chat/completions",
                 _("Chat: whole or streamed, with tools, JSON mode, several choices and logprobs."),
             ),
+            Endpoint(
+                "POST",
+                "/responses",
+                _("The same in the shape of OpenAI's Responses API; nothing is stored."),
+            ),
+            Endpoint("POST", "/messages", _("The same in the shape of Anthropic's API.")),
+            Endpoint(
+                "POST", "/messages/count_tokens", _("How many tokens such a message would have.")
+            ),
             Endpoint("POST", "/completions", _("A text continued.")),
             Endpoint("POST", "/embeddings", _("Texts as vectors.")),
+        ),
+    ),
+    Group(
+        _("Batches"),
+        (
+            Endpoint(
+                "POST",
+                "/batches",
+                _("Answer a file of requests within a day, at the price of batches."),
+            ),
+            Endpoint("GET", "/batches", _("Your batches.")),
+            Endpoint(
+                "GET",
+                "/batches/{batch}",
+                _("One of them, with its counts and its files of results."),
+            ),
+            Endpoint("POST", "/batches/{batch}/cancel", _("Stop it.")),
         ),
     ),
     Group(
@@ -126,6 +152,10 @@ REFUSALS = (
             "unknown_parameter",
             "invalid_json",
             "invalid_http",
+            "invalid_request",
+            "invalid_input_file",
+            "invalid_training_file",
+            "input_file_deleted",
             "model_not_supported",
         ),
         _("Correct the request: “param” names the field."),
@@ -158,7 +188,16 @@ REFUSALS = (
     ),
     Refusal(405, ("method_not_allowed",), _("The header “allow” names the method to use.")),
     Refusal(408, ("request_timeout",), _("The body stopped coming. Send it again.")),
-    Refusal(413, ("request_too_large",), _("Send less: 10 MB of JSON at most.")),
+    Refusal(
+        409,
+        ("batch_wrong_state", "job_wrong_state", "idempotency_key_reused"),
+        _("It has changed meanwhile, or means something else: read it again."),
+    ),
+    Refusal(
+        413,
+        ("request_too_large", "file_too_large", "storage_quota_exceeded"),
+        _("Send less: 10 MB of JSON, or a file of 512 MB, at most."),
+    ),
     Refusal(415, ("unsupported_media_type",), _("Send JSON, as application/json.")),
     Refusal(
         429,
@@ -172,7 +211,7 @@ REFUSALS = (
     ),
     Refusal(
         503,
-        ("service_unavailable", "model_unpriced"),
+        ("service_unavailable", "model_unpriced", "storage_not_ready"),
         _("Nothing can answer just now. Nothing was billed: try again."),
     ),
 )
