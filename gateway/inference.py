@@ -213,7 +213,7 @@ class Inference:
         """Answer how many tokens a prompt is likely to have; it is a request, and costs nothing."""
         _call, prompt = _checked(endpoint, offer, counted(body))
         held = await self._limits.take(exchange.id, _limits_of(caller, offer), 0)
-        await asyncio.shield(self._limits.release(held, 0))
+        self._limits.release(held, 0)
         exchange.notes.update(held.standing.headers())
         tokens = estimate(prompt.size, self._calibration(offer).prompt, prompt.bound)
         await exchange.answer(200, b'{"input_tokens":%d}' % max(1, tokens))
