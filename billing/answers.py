@@ -1,14 +1,17 @@
 """What billing answers to the questions of the apps below it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
-from billing import queries
+from django.utils.translation import gettext as _
+
+from billing import queries, standings
 from billing.models import Invoice
 from common.database import service
 from common.money import Money
+from common.templatetags import formats
 from tenants import ports
-from tenants.models import Organization
+from tenants.models import ApiKey, Organization
 
 
 class Purses:
@@ -25,4 +28,23 @@ class Purses:
         return usage.exists()
 
 
+class Budgets:
+    """What keys may still spend."""
+
+    def of_key(self, key: ApiKey) -> Sequence[ports.KeyBudget]:
+        """Return the budgets that count what this key's usage costs."""
+        return [
+            ports.KeyBudget(
+                it.budget.name,
+                it.percent,
+                _("%(spent)s of %(limit)s")
+                % {"spent": formats.cost(it.spent), "limit": formats.money(it.budget.limit)},
+                it.span.ends_at,
+                it.is_spent,
+            )
+            for it in standings.of_key(key)
+        ]
+
+
+ports.budgets = Budgets()
 ports.purses = Purses()

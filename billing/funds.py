@@ -2,11 +2,11 @@
 
 Service-role SQL on a psycopg connection that the caller brings, with nothing open on it; no ORM,
 because the gateway's hot path has none. Every function is one transaction. Locks are taken in the
-same order everywhere: event keys, grants by id, leases, then rows that are appended and buckets,
-in the order of their keys.
+same order everywhere: event keys, grants by id, leases, windows of budgets by id, then rows that
+are appended and buckets, in the order of their keys.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -16,7 +16,8 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import class_row, tuple_row
 
-from billing import purses
+from billing import budgets, purses
+from billing.budgets import LeasedBudget, Wish
 from billing.burning import Allocation, BurnKey, Split, Unit, burn_key, split
 from billing.recording import record
 from billing.settlement import Recorded, Settled
@@ -25,16 +26,20 @@ from metering.services.rows import as_json
 
 __all__ = [
     "Allocation",
+    "Leased",
+    "LeasedBudget",
     "LeasedGrant",
     "Recorded",
     "Settled",
     "Split",
+    "Wish",
     "give_back",
     "heartbeat",
     "reclaim",
     "record",
     "split",
     "take",
+    "take_within",
 ]
 
 
@@ -47,6 +52,14 @@ class LeasedGrant:
     quantity: Decimal
     #: Where the grant stands in burn order.
     rank: BurnKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """What a process now holds of grants, in burn order, and of budgets."""
+
+    grants: list[LeasedGrant]
+    budgets: list[LeasedBudget]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,36 +122,70 @@ async def take(
     money_needed: Decimal,
     tokens_needed: Decimal,
 ) -> list[LeasedGrant]:
+    """Hold credit alone; see :func:`take_within`."""
+    leased = await take_within(
+        conn,
+        process_id=process_id,
+        organization_id=organization_id,
+        token_class_id=token_class_id,
+        currency=currency,
+        money_needed=money_needed,
+        tokens_needed=tokens_needed,
+    )
+    return leased.grants
+
+
+async def take_within(
+    conn: AsyncConnection[Any],
+    *,
+    process_id: str,
+    organization_id: UUID,
+    token_class_id: UUID | None,
+    currency: str,
+    money_needed: Decimal,
+    tokens_needed: Decimal,
+    wishes: Sequence[Wish] = (),
+) -> Leased:
     """Hold as much of the organization's credit as is needed, or all there is if that is less.
 
     ``money_needed`` and ``tokens_needed`` (weighted) are two measures of the same worst case; a
-    grant of tokens that covers a share of it leaves that share less to pay in money. The answer
-    is in burn order. Whether it is enough, the caller sees with :func:`billing.burning.split`.
+    grant of tokens that covers a share of it leaves that share less to pay in money. The grants
+    are in burn order. Whether it is enough, the caller sees with :func:`billing.burning.split`.
+    What is wished of budgets is held in the same transaction.
     """
     facts = {"organization": organization_id, "currency": currency, "token_class": token_class_id}
     async with conn.pipeline(), conn.transaction():
-        cursor = conn.cursor(row_factory=class_row(_Candidate))
-        await cursor.execute(LOCK_FREE_GRANTS, facts)
-        free = sorted(await cursor.fetchall(), key=_burn_key)
-        wanted = [
-            each
-            for each in split(free, money=money_needed, tokens=tokens_needed).allocations
-            if each.quantity
-        ]
-        if not wanted:
-            return []
-        rows = as_json(
-            [{"id": uuid7(), "grant_id": a.grant_id, "quantity": a.quantity} for a in wanted]
-        )
-        held = await conn.execute(HOLD, [rows])
-        await conn.execute(LEASE, [process_id, organization_id, rows])
-        if len(await held.fetchall()) != len(wanted):
-            raise FundsMoved
+        grants: list[LeasedGrant] = []
+        if money_needed or tokens_needed:
+            cursor = conn.cursor(row_factory=class_row(_Candidate))
+            await cursor.execute(LOCK_FREE_GRANTS, facts)
+            free = sorted(await cursor.fetchall(), key=_burn_key)
+            grants = _wanted(free, money_needed, tokens_needed)
+        if grants:
+            await _hold(conn, process_id, organization_id, grants)
+        leased = await budgets.take(conn, process_id, wishes)
+    return Leased(grants, leased)
+
+
+def _wanted(free: list[_Candidate], money: Decimal, tokens: Decimal) -> list[LeasedGrant]:
     known = {grant.grant_id: grant for grant in free}
     return [
         LeasedGrant(a.grant_id, known[a.grant_id].unit, a.quantity, _burn_key(known[a.grant_id]))
-        for a in wanted
+        for a in split(free, money=money, tokens=tokens).allocations
+        if a.quantity
     ]
+
+
+async def _hold(
+    conn: AsyncConnection[Any], process_id: str, organization_id: UUID, wanted: list[LeasedGrant]
+) -> None:
+    rows = as_json(
+        [{"id": uuid7(), "grant_id": a.grant_id, "quantity": a.quantity} for a in wanted]
+    )
+    held = await conn.execute(HOLD, [rows])
+    await conn.execute(LEASE, [process_id, organization_id, rows])
+    if len(await held.fetchall()) != len(wanted):
+        raise FundsMoved
 
 
 def _burn_key(grant: _Candidate) -> BurnKey:
@@ -152,9 +199,16 @@ def _burn_key(grant: _Candidate) -> BurnKey:
 
 
 async def give_back(
-    conn: AsyncConnection[Any], *, process_id: str, allocations: Iterable[LeasedGrant]
+    conn: AsyncConnection[Any],
+    *,
+    process_id: str,
+    allocations: Iterable[LeasedGrant] = (),
+    windows: Mapping[UUID, Decimal] | None = None,
 ) -> None:
-    """Return what the process holds and does not need; never more than it holds."""
+    """Return what the process holds and does not need; never more than it holds.
+
+    ``windows`` are those of budgets, each with its quantity.
+    """
     returned: dict[UUID, Decimal] = {}
     for lease in allocations:
         returned[lease.grant_id] = returned.get(lease.grant_id, Decimal(0)) + lease.quantity
@@ -163,12 +217,14 @@ async def give_back(
         for purse in held.values():
             purse.release(returned[purse.id])
         await purses.store(conn, process_id, held)
+        if windows:
+            await budgets.release(conn, process_id, windows)
 
 
 async def reclaim(
     conn: AsyncConnection[Any], *, process_id: str, known: Mapping[UUID, Decimal] | None = None
 ) -> None:
-    """Return all that a process holds and does not know of.
+    """Return all that a process holds, of grants and budgets, and does not know of.
 
     Of a process that has ended nothing is known any more, once its usage is recorded.
     """
@@ -186,9 +242,11 @@ async def reclaim(
         await conn.execute(
             "DELETE FROM billing_lease WHERE process_id = %s AND quantity = 0", [process_id]
         )
+        await budgets.reclaim(conn, process_id, known)
 
 
 async def heartbeat(conn: AsyncConnection[Any], *, process_id: str) -> None:
     """Say that the process is alive, so that its leases stay its own."""
     async with conn.transaction():
         await conn.execute(BEAT, [process_id])
+        await conn.execute(budgets.BEAT, [process_id])

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
-from billing import booking, purses
+from billing import booking, budgets, purses
 from billing.booking import Posting
 from billing.models import AccountKind
 from billing.purses import Paid, Purse
@@ -103,6 +103,7 @@ async def _settle(
     held = await purses.lock(conn, process_id, grants)
     paid = [purses.pay(settled, held) for settled in new]
     await purses.store(conn, process_id, held)
+    await budgets.spend(conn, process_id, new)
     await booking.book(conn, _operations(paid, held))
     await aggregation.add(conn, usage)
     await conn.execute(WRITE, {**usage, **_worth(paid)})

@@ -32,6 +32,8 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     currency: str = "EUR"
     #: In burn order; see :func:`billing.burning.split`.
     allocations: list[Allocation] = []
+    #: The windows of budgets whose leases it was admitted on.
+    budgets: list[UUID] = []
     source: str = "gateway"
     ttft_ms: int | None = None
     latency_ms: int | None = None

@@ -1,8 +1,11 @@
 """Doorbells of billing; the tables in ``portal.celery`` say when they ring."""
 
+import uuid
+
 from celery import shared_task
 
-from billing.services import credits, invoicing, leases, orders
+from billing import mails
+from billing.services import budgeting, credits, invoicing, leases, orders
 
 
 @shared_task(name="billing.reconcile_payments")
@@ -27,3 +30,17 @@ def expire_grants() -> None:
 def reclaim_leases() -> None:
     """Free what dead gateway processes held."""
     leases.reclaim_dead()
+
+
+@shared_task(name="billing.watch_budgets")
+def watch_budgets() -> None:
+    """Tell of the shares of budgets that have been passed."""
+    budgeting.tell_crossings()
+
+
+@shared_task(
+    name="billing.send_budget_alert", autoretry_for=(OSError,), retry_backoff=True, max_retries=8
+)
+def send_budget_alert(organization_id: str, window_id: str, percent: int) -> None:
+    """Tell those who manage budgets how much of one is spent."""
+    mails.budget_alert(uuid.UUID(organization_id), uuid.UUID(window_id), percent)

@@ -2,8 +2,8 @@
 
 from django.urls import path
 
-from billing import api, usage_api
-from billing.views import bundles, invoices, ledger, settings, staff, webhooks
+from billing import api, budget_api, usage_api
+from billing.views import budgets, bundles, invoices, ledger, settings, staff, webhooks
 
 app_name = "billing"
 
@@ -28,6 +28,14 @@ urlpatterns = [
         invoices.invoice_pdf,
         name="invoice-pdf",
     ),
+    path("o/<slug:org>/billing/budgets/", budgets.budget_list, name="budget-list"),
+    path("o/<slug:org>/billing/budgets/new/", budgets.budget_create, name="budget-create"),
+    path("o/<slug:org>/billing/budgets/<uuid:budget_id>/", budgets.budget_edit, name="budget-edit"),
+    path(
+        "o/<slug:org>/billing/budgets/<uuid:budget_id>/delete/",
+        budgets.budget_close,
+        name="budget-close",
+    ),
     path("o/<slug:org>/billing/ledger/", ledger.ledger, name="ledger"),
     path("o/<slug:org>/billing/settings/", settings.settings, name="settings"),
     path("webhooks/stripe/", webhooks.stripe, name="stripe-webhook"),
@@ -37,6 +45,8 @@ api_urlpatterns = [
     path("pricing/preview", api.PricingPreview.as_view()),
     path("usage/events", usage_api.UsageEvents.as_view()),
     path("organizations/<slug:org>/credits", api.CreditDetail.as_view()),
+    path("organizations/<slug:org>/budgets", budget_api.BudgetList.as_view()),
+    path("organizations/<slug:org>/budgets/<uuid:budget_id>", budget_api.BudgetDetail.as_view()),
     path("organizations/<slug:org>/ledger", api.LedgerList.as_view()),
 ]
 

@@ -10,11 +10,14 @@ from uuid import UUID
 import msgspec
 from psycopg.rows import DictRow, dict_row
 
+from billing import budgets
 from gateway import keys
 from gateway.core import Core
 from gateway.errors import MethodNotAllowed, NotFound
 from gateway.exchange import Exchange
 from gateway.keys import Caller
+from gateway.limits import Limit, Standing, duration, limits_of
+from marketplace.models import ServiceTier
 from marketplace.queries import OfferSnapshot
 
 USAGE = "usage"
@@ -101,6 +104,9 @@ def _model(offer: OfferSnapshot) -> dict[str, Any]:
             "unit_amounts": {
                 part: plain(price.unit_amount) for part, price in offer.prices.items()
             },
+            "batch_unit_amounts": {
+                part: plain(price.unit_amount) for part, price in offer.batch_prices.items()
+            },
         },
     }
 
@@ -122,20 +128,74 @@ async def _usage(core: Core, caller: Caller, path: str) -> dict[str, Any]:
         "month": day.replace(day=1),
     }
     spent = (await _rows(core, SPENT, facts))[0]
+    held = await _budgets(core, caller)
     return {
         "object": "usage",
         "currency": caller.currency,
         "key": {"id": caller.id, "name": caller.name, **_readable(spent)},
-        "limits": {
-            "requests_per_minute": caller.rpm_limit,
-            "tokens_per_minute": caller.tpm_limit,
-            "concurrency": caller.concurrency_limit,
-        },
+        "limits": await _limits(core, caller),
+        "budgets": [_budget(standing) for standing in held],
         "balance": [
             _readable({name: value for name, value in row.items() if value is not None})
             for row in await _rows(core, LEFT, facts)
         ],
-        "resets": {"today": day + timedelta(days=1)},
+        "resets": {
+            "today": day + timedelta(days=1),
+            "this_month": (day.replace(day=1) + timedelta(days=32)).replace(day=1),
+        },
+    }
+
+
+async def _limits(core: Core, caller: Caller) -> list[dict[str, Any]]:
+    """Return the key's, its project's and its organization's limits, and what is left of each."""
+    limits = limits_of(caller)
+    if not limits:
+        return []
+    found = await core.limits.look(limits)
+    if found is None:
+        return [_limit(limit, None, None) for limit in limits]
+    return [_limit(standing.limit, standing, running) for standing, running in found]
+
+
+def _limit(limit: Limit, standing: Standing | None, running: int | None) -> dict[str, Any]:
+    """Return one limit; what is left is null while Redis is away."""
+    told: dict[str, Any] = {"of": limit.owner}
+    for name, most, left in (
+        ("requests", limit.requests, standing.requests if standing else None),
+        ("tokens", limit.tokens, standing.tokens if standing else None),
+    ):
+        if most:
+            told[f"{name}_per_minute"] = most
+            told[f"{name}_left"] = None if left is None else max(0, int(left))
+            # As the headers of a request say it: when the whole limit is there again.
+            told[f"{name}_reset"] = None if left is None else duration((most - left) * 60 / most)
+    if limit.concurrency:
+        told |= {"concurrency": limit.concurrency, "running": running}
+    return told
+
+
+async def _budgets(core: Core, caller: Caller) -> list[budgets.Standing]:
+    facts = {
+        "organization": caller.organization_id,
+        "project": caller.project_id,
+        "key": caller.id,
+        "currency": caller.currency,
+    }
+    async with core.pool.connection() as connection:
+        return await budgets.of_key(connection, facts, datetime.now(UTC))
+
+
+def _budget(standing: budgets.Standing) -> dict[str, Any]:
+    terms, span = standing.terms, standing.span
+    return {
+        "name": terms.name,
+        "of": terms.owner,
+        "window": terms.window,
+        "stops_requests": terms.is_hard,
+        "amount": plain(terms.amount),
+        "spent": plain(standing.spent),
+        "left": plain(standing.left),
+        "resets": span.ends_at,
     }
 
 
@@ -172,6 +232,7 @@ async def _receipt(core: Core, caller: Caller, path: str) -> dict[str, Any]:
         "model": row["offer_name"],
         "jurisdiction": policy.get("jurisdiction"),
         "estimated": policy.get("estimated", False),
+        "service_tier": policy.get("service_tier", ServiceTier.STANDARD),
         **{name: row[name] for name in ("occurred_at", "recorded_at", "ttft_ms", "latency_ms")},
         "lines": [_line(row, part) for part in row["amounts"]],
         "amount": plain(row["amount"]),

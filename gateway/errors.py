@@ -72,6 +72,13 @@ class FundsMissing(GatewayError):
     kind = "insufficient_quota"
 
 
+class BudgetExceeded(FundsMissing):
+    """The organization allowed itself to spend so much and no more; trying again does not help."""
+
+    code = "budget_exceeded"
+    always = {"x-should-retry": "false"}
+
+
 class Refused(GatewayError):
     """The key is good and may not do this."""
 

@@ -14,6 +14,7 @@ from msgspec import structs
 
 from billing.funds import Settled
 from gateway import calls, deltas, routing, worth
+from gateway.allowances import exceeded
 from gateway.calls import Call, Prompt
 from gateway.dialects.base import Dialect
 from gateway.dialects.messages import answer as messages
@@ -236,11 +237,15 @@ class Inference:
     async def _reserve(self, admitted: Admitted, wished: int) -> Reservation:
         least = min(wished, LEAST if admitted.call.cap is None else LEAST_ASKED)
         choices = admitted.call.choices
-        ask = Ask(admitted.rates, admitted.prompt.bound, wished, least, choices)
         caller = admitted.caller
+        # Of the time that the books will know: its window is the one that is spent from.
+        allowances = self._purses.allowances.of(caller, admitted.occurred_at)
+        ask = Ask(admitted.rates, admitted.prompt.bound, wished, least, choices, allowances)
         key = (caller.organization_id, admitted.offer.token_class_id, caller.currency)
         reservation = await self._purses.reserve(key, ask)
         if reservation is None:
+            if short := ask.refused_by():
+                raise exceeded(short, caller, self._top_up_link(caller))
             raise FundsMissing(
                 "The balance cannot pay for this request. Top up at " + self._top_up_link(caller)
             )
@@ -410,6 +415,7 @@ class Inference:
         rates, caller, offer = admitted.rates, admitted.caller, admitted.offer
         parts = {part: count for part, count in measured.parts.items() if count}
         slices = admitted.reservation.slices if admitted.reservation else []
+        windows = admitted.reservation.windows if admitted.reservation else []
         paid = worth.split(rates.need(parts), slices)
         return Settled(
             organization_id=caller.organization_id,
@@ -425,6 +431,7 @@ class Inference:
             amounts=rates.amounts(parts),
             currency=caller.currency,
             allocations=list(paid.allocations),
+            budgets=windows,
             ttft_ms=ttft_ms,
             latency_ms=admitted.milliseconds(),
             streamed=admitted.call.stream,

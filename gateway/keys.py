@@ -12,6 +12,7 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from billing.budgets import Terms
 from gateway.errors import InvalidKey, Refused
 from tenants import keys
 
@@ -29,7 +30,17 @@ SELECT k.id, k.organization_id, k.project_id, k.name, k.scopes, k.allowed_models
        o.slug AS organization_slug, o.status AS organization_status, o.currency,
        o.allowed_jurisdictions,
        ARRAY[p.rpm_limit, p.tpm_limit, p.concurrency_limit] AS project_limits,
-       ARRAY[o.rpm_limit, o.tpm_limit, o.concurrency_limit] AS organization_limits
+       ARRAY[o.rpm_limit, o.tpm_limit, o.concurrency_limit] AS organization_limits,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object(
+            'id', b.id, 'name', b.name, 'amount', b.amount::text, 'currency', b.currency,
+            'window', b.window, 'time_zone', o.time_zone, 'starts_at', b.starts_at,
+            'ends_at', b.ends_at, 'owner', CASE WHEN b.api_key_id IS NOT NULL THEN 'key'
+                WHEN b.project_id IS NOT NULL THEN 'project' ELSE 'organization' END)), '[]')
+        FROM billing_budget b
+        WHERE b.organization_id = k.organization_id AND b.currency = o.currency
+            AND b.is_hard AND b.closed_at IS NULL
+            AND (b.project_id IS NULL OR b.project_id = k.project_id)
+            AND (b.api_key_id IS NULL OR b.api_key_id = k.id)) AS budgets
 FROM tenants_apikey k
 JOIN tenants_organization o ON o.id = k.organization_id
 JOIN tenants_project p ON p.id = k.project_id
@@ -59,6 +70,8 @@ class Caller(msgspec.Struct, frozen=True):
     #: Requests and tokens a minute, calls at once; None is no limit.
     project_limits: tuple[int | None, int | None, int | None]
     organization_limits: tuple[int | None, int | None, int | None]
+    #: Those that stop requests.
+    budgets: list[Terms]
 
 
 def sent(headers: Mapping[bytes, bytes], *, by_api_key: bool = False) -> str:

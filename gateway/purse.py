@@ -8,7 +8,7 @@ cannot fall below zero whatever happens elsewhere.
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
@@ -20,8 +20,9 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from billing import funds
 from billing.burning import BurnKey, Split
-from billing.funds import LeasedGrant, Settled
+from billing.funds import LeasedBudget, LeasedGrant, Settled, Wish
 from gateway import worth
+from gateway.allowances import Allowance, Allowances
 from gateway.worth import TOKENS, ZERO, Need, Rates, Slice
 
 #: A lease is sized for so many requests like the present one, as traffic shows they come.
@@ -46,6 +47,14 @@ class Reservation(msgspec.Struct):
     #: Tokens that each choice of the answer may have.
     cap: int
     lowered: bool
+    #: The budgets it was admitted on, and what is set aside of each.
+    allowances: Sequence[Allowance] = ()
+    allowed: Decimal = ZERO
+
+    @property
+    def windows(self) -> list[UUID]:
+        """Return the windows of these budgets."""
+        return [each.window_id for each in self.allowances if each.window_id is not None]
 
 
 class Ask(msgspec.Struct, frozen=True):
@@ -56,10 +65,28 @@ class Ask(msgspec.Struct, frozen=True):
     cap: int
     least: int
     choices: int
+    #: The hard budgets that must allow it too.
+    allowances: Sequence[Allowance] = ()
 
     def worst(self, cap: int) -> Need:
         """Return what it costs at most with this cap."""
         return self.rates.worst(self.prompt, cap * self.choices)
+
+    def is_allowed(self, need: Need) -> bool:
+        """Tell whether this process holds so much of every budget."""
+        return all(each.allows(need.money) for each in self.allowances)
+
+    def refused_by(self) -> Allowance | None:
+        """Return a budget of which not even the least that is useful can be had."""
+        least = self.worst(self.least).money
+        return next((each for each in self.allowances if not each.allows(least)), None)
+
+    def is_hopeless(self) -> bool:
+        """Tell whether a budget was just found to be spent."""
+        if not self.allowances:
+            return False
+        least = self.worst(self.least).money
+        return any(each.is_spent(least) for each in self.allowances)
 
 
 class Purse:
@@ -86,29 +113,38 @@ class Purse:
     def reserve_less(self, ask: Ask) -> Reservation | None:
         """Set aside the most that the purse can pay, if that is still useful."""
         low, high = ask.least, ask.cap - 1
-        if low > high or not self.covers(ask.worst(low)):
+        if low > high or not self.pays(ask, low):
             return None
         while low < high:
             middle = (low + high + 1) // 2
-            if self.covers(ask.worst(middle)):
+            if self.pays(ask, middle):
                 low = middle
             else:
                 high = middle - 1
         return self._reserve(ask, low)
+
+    def pays(self, ask: Ask, cap: int) -> bool:
+        """Tell whether budgets allow it with this cap and the free slices pay for it."""
+        worst = ask.worst(cap)
+        return ask.is_allowed(worst) and self.covers(worst)
 
     def covers(self, need: Need) -> bool:
         """Tell whether the free slices pay for all of it."""
         return worth.split(need, self.slices).uncovered <= 0
 
     def _reserve(self, ask: Ask, cap: int) -> Reservation | None:
-        paid = worth.split(ask.worst(cap), self.slices)
-        if paid.uncovered > 0:
+        worst = ask.worst(cap)
+        paid = worth.split(worst, self.slices)
+        if paid.uncovered > 0 or not ask.is_allowed(worst):
             return None
         self._count()
         known = {each.grant_id: each for each in self.slices}
         taken = [_part(known[each.grant_id], each.quantity) for each in paid.allocations]
         self._remove(taken)
-        reservation = Reservation(self, taken, cap, lowered=cap < ask.cap)
+        held = [each for each in ask.allowances if each.reserve(worst.money)]
+        reservation = Reservation(
+            self, taken, cap, cap < ask.cap, allowances=held, allowed=worst.money
+        )
         self.outstanding[id(reservation)] = reservation
         return reservation
 
@@ -139,6 +175,9 @@ class Purse:
             for each in reservation.slices
         ]
         reservation.slices = []
+        for each in reservation.allowances:
+            each.settle(reservation.allowed, need.money)
+        reservation.allowances = ()
         self.outstanding.pop(id(reservation), None)
         self.add(rest)
         return paid
@@ -191,6 +230,7 @@ class Purses:
         self._process_id = process_id
         self._recall = recall
         self._purses: dict[Key, Purse] = {}
+        self.allowances = Allowances()
         self._moving = 0
         self._strays = False
         #: Clear while strays are being returned.
@@ -200,25 +240,33 @@ class Purses:
     async def reserve(self, key: Key, ask: Ask) -> Reservation | None:
         """Reserve the worst case, lowered to what can be paid; None when that is of no use.
 
+        Where a budget is the reason, ``ask.refused_by()`` names it.
+
         Nothing is refused while the money lies idle elsewhere: other purses are asked to give
         theirs back, and the wallet is looked at again until patience ends.
         """
         purse = self._purses.setdefault(key, Purse(key))
         if found := purse.reserve(ask):
             return found
-        purse.asking += 1
+        if ask.is_hopeless():
+            return None
+        waited_for: tuple[Purse | Allowance, ...] = (purse, *ask.allowances)
+        for each in waited_for:
+            each.asking += 1
         try:
             return await self._filled(purse, ask)
         finally:
-            purse.asking -= 1
+            for each in waited_for:
+                each.asking -= 1
 
     async def _filled(self, purse: Purse, ask: Ask) -> Reservation | None:
         arrived = time.monotonic()
         async with purse.lock:
             # Who waited while the wallet was found dry need not look again.
-            if purse.dry_at < arrived and not purse.covers(ask.worst(ask.cap)):
+            dry_at = max([purse.dry_at, *(each.dry_at for each in ask.allowances)])
+            if dry_at < arrived and not purse.pays(ask, ask.cap):
                 await self._fill(purse, ask, purse.ahead)
-                if not purse.covers(ask.worst(ask.cap)):
+                if not purse.pays(ask, ask.cap) and not ask.is_hopeless():
                     await self._gather(purse, ask)
             return purse.reserve(ask) or purse.reserve_less(ask)
 
@@ -230,29 +278,34 @@ class Purses:
         deadline, turn = time.monotonic() + PATIENCE, TURN
         while ours or others:
             await self._fill(purse, ask, 1)
-            if purse.covers(ask.worst(ask.cap)):
+            if purse.pays(ask, ask.cap):
                 return
             if not others or time.monotonic() > deadline:
                 break
             await asyncio.sleep(turn)
             turn *= 2
-        purse.dry_at = time.monotonic()
+        _note_dry(purse, ask)
 
     async def _fill(self, purse: Purse, ask: Ask, ahead: int) -> None:
         """Take a lease for so many requests like this one, or for what the wallet still has."""
         worst = ask.worst(ask.cap)
+        # Of what there is enough, nothing is fetched.
+        credit = worth.Need(ZERO, ZERO) if purse.covers(worst) else worst
+        short = [each for each in ask.allowances if not each.allows(worst.money)]
         organization_id, token_class_id, currency = purse.key
         async with self._moved() as connection:
-            leased = await funds.take(
+            leased = await funds.take_within(
                 connection,
                 process_id=self._process_id,
                 organization_id=organization_id,
                 token_class_id=token_class_id,
                 currency=currency,
-                money_needed=worst.money * ahead,
-                tokens_needed=worst.tokens * ahead,
+                money_needed=credit.money * ahead,
+                tokens_needed=credit.tokens * ahead,
+                wishes=[Wish(each.terms.id, each.span, worst.money * ahead) for each in short],
             )
-        purse.add(_slices(leased))
+        purse.add(_slices(leased.grants))
+        _take_in(short, leased.budgets)
 
     @asynccontextmanager
     async def _moved(self) -> AsyncIterator[AsyncConnection[Any]]:
@@ -284,6 +337,9 @@ class Purses:
         returned = 0
         for purse in purses:
             returned += await self._empty(purse)
+        if keep is None:
+            held = [it for it in self.allowances if organization_id in (None, it.organization_id)]
+            returned += await self._return(held)
         return returned
 
     async def give_back_idle(self) -> None:
@@ -293,6 +349,11 @@ class Purses:
             await self._empty(purse)
             if not (purse.slices or purse.outstanding or purse.asking):
                 self._purses.pop(purse.key, None)
+        idle = [each for each in self.allowances if each.used_at < before]
+        await self._return(idle)
+        for each in idle:
+            if not (each.free or each.reserved or each.asking):
+                self.allowances.forget(each)
 
     async def reclaim_strays(self, unrecorded: Iterable[Settled]) -> None:
         """Return what the wallet shows as leased to this process and nothing here knows of.
@@ -314,14 +375,19 @@ class Purses:
             self._settled.set()
 
     def _known(self, unrecorded: Iterable[Settled]) -> dict[UUID, Decimal]:
-        """Return by grant what is free, reserved or spent here."""
+        """Return by grant, and by window of a budget, what is free, reserved or spent here."""
         known: defaultdict[UUID, Decimal] = defaultdict(Decimal)
         for purse in self._purses.values():
             for each in purse.holds():
                 known[each.grant_id] += each.quantity
+        for allowance in self.allowances:
+            if allowance.window_id is not None:
+                known[allowance.window_id] += allowance.free + allowance.reserved
         for settled in unrecorded:
             for allocation in settled.allocations:
                 known[allocation.grant_id] += allocation.quantity
+            for window_id in settled.budgets:
+                known[window_id] += settled.amount
         return known
 
     async def _empty(self, purse: Purse) -> int:
@@ -332,6 +398,33 @@ class Purses:
             held = purse.take_all()
             await funds.give_back(connection, process_id=self._process_id, allocations=held)
         return 1
+
+    async def _return(self, allowances: Iterable[Allowance]) -> int:
+        """Return what is free of these budgets; how many it was."""
+        held = [each for each in allowances if each.free]
+        if not held:
+            return 0
+        async with self._moved() as connection:
+            free = {each.window_id: each.take_all() for each in held}
+            windows = {window: quantity for window, quantity in free.items() if window is not None}
+            await funds.give_back(connection, process_id=self._process_id, windows=windows)
+        return len(held)
+
+
+def _take_in(short: Iterable[Allowance], leased: Iterable[LeasedBudget]) -> None:
+    found = {(each.budget_id, each.starts_at): each for each in leased}
+    for allowance in short:
+        allowance.take_in(found.get((allowance.terms.id, allowance.span.starts_at)))
+
+
+def _note_dry(purse: Purse, ask: Ask) -> None:
+    """Remember what there was too little of, so that those who waited meanwhile need not look."""
+    worst, now = ask.worst(ask.cap), time.monotonic()
+    if not purse.covers(worst):
+        purse.dry_at = now
+    for each in ask.allowances:
+        if not each.allows(worst.money):
+            each.dry_at = now
 
 
 def _slices(leased: Iterable[LeasedGrant]) -> list[Slice]:

@@ -16,6 +16,7 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.conf.beat_schedule = {
     "reclaim leases": {"task": "billing.reclaim_leases", "schedule": timedelta(minutes=1)},
+    "tell of budgets": {"task": "billing.watch_budgets", "schedule": timedelta(seconds=30)},
     "expire grants": {"task": "billing.expire_grants", "schedule": timedelta(minutes=5)},
     "reconcile payments": {
         "task": "billing.reconcile_payments",

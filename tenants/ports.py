@@ -10,7 +10,7 @@ from typing import Protocol
 from uuid import UUID
 
 from common.money import Money
-from tenants.models import Organization
+from tenants.models import ApiKey, Organization
 
 
 class Sample(Protocol):
@@ -66,6 +66,25 @@ class Purses(Protocol):
         """Whether a month was invoiced, cut in the organization's time zone."""
 
 
+@dataclass(frozen=True, slots=True)
+class KeyBudget:
+    """A budget that counts what a key costs, in words."""
+
+    name: str
+    percent: int
+    text: str
+    ends_at: datetime
+    is_spent: bool
+
+
+class Budgets(Protocol):
+    """What keys may still spend."""
+
+    def of_key(self, key: ApiKey) -> Sequence[KeyBudget]:
+        """Return the budgets that count what this key's usage costs."""
+
+
+budgets: Budgets
 catalogue: Catalogue
 key_use: KeyUse
 purses: Purses

@@ -7,7 +7,7 @@ from uuid import UUID
 import structlog
 from django.utils import timezone
 
-from billing.models import CreditGrant, Lease
+from billing.models import BudgetLease, BudgetWindow, CreditGrant, Lease
 from common.database import service
 
 log = structlog.get_logger(__name__)
@@ -25,7 +25,10 @@ def reclaim_dead() -> int:
     with service():
         stale = Lease.objects.filter(heartbeat_at__lt=timezone.now() - LIFETIME)
         grants = sorted(set(stale.values_list("grant_id", flat=True)))
-    return sum(_reclaim(grant_id) for grant_id in grants)
+        of_budgets = BudgetLease.objects.filter(heartbeat_at__lt=timezone.now() - LIFETIME)
+        windows = sorted(set(of_budgets.values_list("window_id", flat=True)))
+    freed = sum(_reclaim(grant_id) for grant_id in grants)
+    return freed + sum(_reclaim_window(window_id) for window_id in windows)
 
 
 def _reclaim(grant_id: UUID) -> int:
@@ -49,3 +52,17 @@ def _reclaim(grant_id: UUID) -> int:
             operator_loses_at_most=str(lease.quantity),
         )
     return len(leases)
+
+
+def _reclaim_window(window_id: UUID) -> int:
+    """Free the stale leases of one window of a budget, read again under the window's lock."""
+    with service():
+        window = BudgetWindow.objects.locked(window_id)
+        stale = BudgetLease.objects.filter(
+            window_id=window_id, heartbeat_at__lt=timezone.now() - LIFETIME
+        ).select_for_update()
+        leases = list(stale)
+        window.leased -= sum((lease.quantity for lease in leases), Decimal(0))
+        window.save(update_fields=["leased"])
+        BudgetLease.objects.filter(pk__in=[lease.pk for lease in leases]).delete()
+        return len(leases)

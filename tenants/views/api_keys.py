@@ -88,7 +88,9 @@ def _crumbs(request: TenantRequest) -> list[tuple[str, str]]:
 @requires(Permission.KEYS_READ)
 def key_detail(request: TenantRequest, key_id: uuid.UUID) -> HttpResponse:
     """Show a key, its limits and what it may still spend; let those who may change it."""
-    key = get_object_or_404(request.organization.api_keys.select_related("project"), pk=key_id)
+    key = get_object_or_404(
+        request.organization.api_keys.select_related("project", "organization"), pk=key_id
+    )
     may_change = request.membership.can(Permission.KEYS_MANAGE) and key.state == "active"
     if request.method == "POST" and not may_change:
         raise PermissionDenied
@@ -105,6 +107,7 @@ def key_detail(request: TenantRequest, key_id: uuid.UUID) -> HttpResponse:
         "form": form,
         "key": key,
         "entry": entry,
+        "budgets": ports.budgets.of_key(key),
         "may_change": may_change,
         "crumbs": _crumbs(request),
         "nav_section": "keys",

@@ -1,7 +1,12 @@
 """What a key may read of itself."""
 
+from decimal import Decimal
+
 import httpx2 as httpx
 
+from billing.models import Budget
+from common.database import service
+from tenants.models import Organization
 from tests.gateway.conftest import hello, recorded, wait_for
 
 
@@ -37,6 +42,31 @@ def test_a_key_reads_its_own_spend_and_what_is_left(gateway, key, client, model)
 
     assert (found["key"]["today"], found["key"]["this_month"]) == ("0.00006", "0.00006")
     assert found["balance"] == [{"unit": "money", "remaining": "9.99994"}]
+
+
+def test_a_key_reads_what_is_left_of_its_limits_and_budgets(gateway, make_key, pay, model, acme):
+    pay("10")
+    key = make_key(rpm_limit=10, concurrency_limit=4)
+    with service():
+        Organization.objects.update(tpm_limit=1000)
+        Budget.objects.create(
+            organization=acme, name="Team", amount=Decimal(5), currency="EUR", is_hard=False
+        )
+    gateway.client(key).chat.completions.create(model=model, max_tokens=5, **hello())
+    recorded()
+
+    found = get(gateway, key, "/v1/usage").json()
+
+    of_key, of_all = found["limits"]
+    assert (of_key["of"], of_key["requests_per_minute"], of_key["requests_left"]) == ("key", 10, 9)
+    assert (of_key["concurrency"], of_key["running"]) == (4, 0)
+    assert of_key["requests_reset"].endswith("s")
+    assert (of_all["of"], of_all["tokens_per_minute"]) == ("organization", 1000)
+    assert 980 <= of_all["tokens_left"] < 1000
+    (budget,) = found["budgets"]
+    assert (budget["spent"], budget["left"]) == ("0.00006", "4.99994")
+    assert (budget["of"], budget["stops_requests"]) == ("organization", False)
+    assert budget["resets"].endswith("-01T00:00:00Z")
 
 
 def test_prices_are_written_out(gateway, key, model):

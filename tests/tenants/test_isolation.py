@@ -93,6 +93,7 @@ def test_every_table_with_an_organization_forces_row_level_security(db):
 #: What pages may write of money, usage and organizations; of all else there they only read.
 WRITTEN_BY_PAGES = {
     "billing_billingprofile": "DELETE,INSERT,UPDATE",
+    "billing_budget": "INSERT,UPDATE",
     "billing_order": "INSERT",
 }
 
