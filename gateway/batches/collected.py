@@ -42,4 +42,4 @@ class Collected(Exchange):
         """Keep a refusal."""
         self.started = False
         self.content = b""
-        await self.answer(error.status, error.body())
+        await self.answer(error.status, self.envelope(error, self.id))

@@ -1,9 +1,10 @@
 """What a batch can call."""
 
-from gateway.inference import CHAT, COMPLETIONS, EMBEDDINGS
+from gateway.inference import CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES
 
 ENDPOINTS = {
     "/v1/chat/completions": CHAT,
     "/v1/completions": COMPLETIONS,
     "/v1/embeddings": EMBEDDINGS,
+    "/v1/responses": RESPONSES,
 }

@@ -203,6 +203,7 @@ class Work:
     async def _one(self, line: Waiting) -> None:
         """Call the line; its outcome is final, or the batch rests for a while."""
         exchange = Collected(request_id(self._job.batch_id.hex, line.number), self._job.endpoint)
+        exchange.envelope = self._endpoint.envelope
         try:
             await self._call(exchange, line)
         except GatewayError as error:

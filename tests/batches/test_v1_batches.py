@@ -77,6 +77,20 @@ def test_embeddings_and_completions_are_answered_too(client, priced, model):
     assert answered["choices"][0]["text"] == "word " * 5
 
 
+def test_responses_are_answered_and_refused_in_their_own_shape(client, model):
+    url = "/v1/responses"
+    good = line("good", model, url, input="Say five words.")
+
+    batch = start(client, good, line("bad", model, url, input=7), endpoint=url)
+
+    answered = results(client, batch.output_file_id)["good"]["response"]["body"]
+    assert (answered["object"], answered["status"]) == ("response", "completed")
+    assert answered["usage"]["output_tokens"] == 5
+    refused = results(client, batch.error_file_id)["bad"]["response"]
+    assert (refused["status_code"], refused["body"]["error"]["param"]) == (400, "input")
+    assert len(events()) == 1
+
+
 def test_a_line_that_is_refused_stands_in_the_error_file(client, model):
     bad = line("bad", model, messages="no list")
     forbidden = line("forbidden", model, api_base="http://elsewhere")
