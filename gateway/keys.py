@@ -21,6 +21,8 @@ from tenants import keys
 LIFETIME = 4.0
 #: How much longer it may be believed while PostgreSQL cannot be asked.
 STALE = 120.0
+#: So long a look-up of a remembered key may take; then PostgreSQL is away, and left alone for REST.
+PATIENCE, REST = 1.0, 1.0
 #: Remembered keys, known and unknown; above this all are forgotten, so a scan cannot fill memory.
 CAPACITY = 50_000
 
@@ -117,17 +119,19 @@ class KeyDirectory:
         self._pool = pool
         self._known: dict[bytes, tuple[float, Caller | None]] = {}
         self._asking: dict[bytes, asyncio.Task[Caller | None]] = {}
+        self._away_until = 0.0
 
     async def find(self, key: str) -> Caller | None:
         """Return the key's caller; None when no such key exists."""
         digest = keys.digest(key)
         entry = self._known.get(digest)
         now = time.monotonic()
-        if entry is not None and entry[0] > now:
+        is_believable = entry is not None and now - entry[0] <= STALE
+        if entry is not None and (entry[0] > now or (is_believable and now < self._away_until)):
             return entry[1]
         task = self._asking.get(digest)
         if task is None:
-            task = asyncio.create_task(self._look_up(digest))
+            task = asyncio.create_task(self._look_up(digest, PATIENCE if is_believable else None))
             self._asking[digest] = task
             task.add_done_callback(lambda _done: self._asking.pop(digest, None))
         # Shielded: one caller that goes away must not cancel the look-up others wait for.
@@ -135,12 +139,13 @@ class KeyDirectory:
             return await asyncio.shield(task)
         except (psycopg.Error, PoolTimeout):
             # While PostgreSQL is away, who was let in a moment ago stays in.
-            if entry is None or now - entry[0] > STALE:
+            self._away_until = time.monotonic() + REST
+            if entry is None or not is_believable:
                 raise
             return entry[1]
 
-    async def _look_up(self, digest: bytes) -> Caller | None:
-        async with self._pool.connection() as connection:
+    async def _look_up(self, digest: bytes, patience: float | None) -> Caller | None:
+        async with self._pool.connection(timeout=patience) as connection:
             cursor = connection.cursor(row_factory=dict_row)
             row = await (await cursor.execute(LOOK_UP, [digest])).fetchone()
         caller = msgspec.convert(row, Caller) if row else None

@@ -32,6 +32,7 @@ from metering.models import UsageEvent
 from portal.environment import ROOT
 from tenants.models import Region
 from tenants.services import api_keys
+from tests.gateway.door import Door
 from tests.gateway.engine import ScriptedEngine
 from tests.support import processes
 
@@ -125,6 +126,15 @@ def start_gateway(db):
     for each in started:
         if each.process.poll() is None:
             each.end(signal.SIGKILL)
+
+
+@pytest.fixture
+def door(db):
+    """A door before PostgreSQL that can be shut."""
+    door = Door()
+    yield door
+    door.shut()
+    door.folder.rmdir()
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ from tests.gateway.conftest import events, hello, leased, recorded, remaining, w
 
 # Ten tokens in, five out.
 WORTH = Decimal("0.00006")
+#: Longer than keys and prices are believed without asking; `AWAY=60 pytest …` takes its time.
+AWAY = float(os.environ.get("AWAY", "8"))
 
 
 async def traffic(gateways, key, model, count, **facts):
@@ -175,6 +177,34 @@ def test_a_postgresql_that_cuts_every_connection_costs_nothing(
     assert set(refused) <= {503}
     assert len(answered) >= 300
     assert_each_is_billed_once(answered, 10)
+
+
+def test_while_postgresql_is_away_calls_on_leased_credit_go_on_and_are_billed_later(
+    start_gateway, door, key, pay, model, engine
+):
+    pay("10")
+    alone = start_gateway(**door.variables)
+    client = alone.client(key)
+    for _number in range(5):
+        client.chat.completions.create(model=model, **hello())
+    recorded(5)
+
+    door.shut()
+    ends = time.monotonic() + AWAY
+    answered, slowest = 5, 0.0
+    while (began := time.monotonic()) < ends:
+        client.chat.completions.create(model=model, **hello())
+        answered, slowest = answered + 1, max(slowest, time.monotonic() - began)
+        time.sleep(0.2)
+
+    state = httpx.get(alone.url + "/readyz", timeout=10)
+    assert (state.status_code, state.json()["waiting"]) == (503, answered - 5)
+    assert slowest < 2
+    assert len(events()) == 5
+    door.open()
+    wait_for(lambda: len(events()) == answered, seconds=20)
+    wait_for(lambda: leased() == 0, seconds=20)
+    assert remaining() == 10 - answered * WORTH
 
 
 def test_a_revoked_key_is_refused_everywhere_within_five_seconds(
