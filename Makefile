@@ -72,6 +72,10 @@ faults: $(TEST_READY) ## Kill, lie and leave while calls run, then compare all b
 bench-gateway: $(RUN_READY) ## Measure what the gateway adds to a call
 	$(BIN)/python -W ignore -m benchmarks.gateway
 
+.PHONY: bench-ingest
+bench-ingest: $(RUN_READY) ## Measure how fast usage comes into PostgreSQL
+	$(BIN)/python -W ignore -m benchmarks.ingest
+
 .PHONY: bench-pages
 bench-pages: $(RUN_READY) $(ASSETS_READY) ## Measure the busiest pages over a million requests
 	$(BIN)/python -W ignore -m benchmarks.pages

@@ -24,6 +24,14 @@ class Machine(msgspec.Struct):
         return f"{cores}, load {self.load} at the start"
 
 
+class Timed(msgspec.Struct):
+    """What some work took: on the clock, and of processors here and in PostgreSQL."""
+
+    seconds: float
+    python_ms: float
+    postgres_ms: float
+
+
 def describe() -> Machine:
     """Return this machine."""
     lines = (PROC / "cpuinfo").read_text().splitlines()
