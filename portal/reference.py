@@ -150,6 +150,7 @@ REFUSALS = (
             "invalid_value",
             "missing_required_parameter",
             "unknown_parameter",
+            "unsupported_parameter",
             "invalid_json",
             "invalid_http",
             "invalid_request",

@@ -97,3 +97,15 @@ def test_malformed_json_is_refused_with_a_sentence(db, acme, client, management_
 def test_the_schema_is_served(db, client):
     assert client.get("/api/schema/").status_code == 200
     assert client.get("/api/docs/").status_code == 200
+
+
+def test_the_schema_says_what_each_operation_is_about_and_how_it_is_refused(db, client):
+    schema = client.get("/api/schema/?format=json").json()
+
+    paths = schema["paths"]
+    key, preview = paths["/api/v1/organizations/{org}/keys"], paths["/api/v1/pricing/preview"]
+    assert (key["post"]["tags"], preview["post"]["tags"]) == (["Keys"], ["Pricing"])
+    assert {"201", "400", "401", "403", "404"} == set(key["post"]["responses"])
+    assert {"200", "400", "401"} == set(preview["post"]["responses"])
+    refusal = schema["components"]["schemas"]["Refusal"]
+    assert refusal["required"] == ["code", "detail"]
