@@ -18,6 +18,8 @@ USUAL = 4.0
 LONGEST_TOKEN = 12
 #: So many of the latest answers teach: enough that several lies among them make no middle.
 LATEST = 25
+#: Fewer teach nothing yet: the first may be a lie.
+FEWEST = 3
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -97,13 +99,14 @@ class Calibration:
         return min(max(likely, delivered.events), delivered.size, bound)
 
     def _by_events(self, delivered: Delivered) -> int:
-        if self._events:
+        if len(self._events) >= FEWEST:
             return round(delivered.events * _middle(self._events))
         return delivered.events if delivered.size <= LONGEST_TOKEN * delivered.events else 0
 
 
 def _middle(values: deque[float]) -> float:
-    return sorted(values)[len(values) // 2] if values else 0.0
+    """Return the value in the middle, 0 while there are too few."""
+    return sorted(values)[len(values) // 2] if len(values) >= FEWEST else 0.0
 
 
 def parts(prompt: int, cached: int, completion: int, reasoning: int) -> dict[str, int]:

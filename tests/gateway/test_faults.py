@@ -223,6 +223,19 @@ def test_a_revoked_key_is_refused_everywhere_within_five_seconds(
             client.models.list()
 
 
+@pytest.mark.parametrize("stream", [True, False])
+def test_with_commit_durability_an_answer_ends_once_postgresql_has_its_usage(
+    start_gateway, key, pay, model, stream
+):
+    pay("10")
+    client = start_gateway(METERING_DURABILITY="commit").client(key)
+
+    for number in range(1, 6):
+        list(client.chat.completions.create(model=model, stream=stream, **hello()))
+
+        assert len(events()) == number
+
+
 def test_without_redis_the_gateway_answers_and_bills(start_gateway, key, pay, model):
     pay("10")
     alone = start_gateway(REDIS_URL="unix:///nowhere/valkey.sock?db=0").client(key)

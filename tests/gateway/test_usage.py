@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.usage import Bounds, Calibration, Delivered, measure
+from gateway.usage import FEWEST, Bounds, Calibration, Delivered, measure
 
 BOUNDS = Bounds(prompt=1000, completion=1000, prompt_bytes=400)
 
@@ -20,7 +20,7 @@ def claim(prompt, completion, reasoning=0):
 def taught(*answers):
     """Return what these answers teach: bytes, events, and the tokens claimed for them."""
     calibration = Calibration()
-    for size, events, tokens, reasoning in answers:
+    for size, events, tokens, reasoning in answers * FEWEST:
         usage = claim(100, tokens, reasoning)
         measured = measure(usage, BOUNDS, Delivered(size, events), calibration)
         assert not measured.estimated
@@ -65,6 +65,14 @@ def test_hidden_reasoning_does_not_make_what_is_seen_dear():
 
 def test_a_few_lies_that_could_be_true_make_nothing_dearer():
     calibration = taught(*[(164, 40, 41, 0), (164, 40, 82, 0), (164, 40, 41, 0)] * 5)
+
+    assert output(Delivered(164, events=40), calibration) == 40
+    assert output(Delivered(164), calibration) == 41
+
+
+def test_one_answer_teaches_nothing_yet():
+    calibration = Calibration()
+    measure(claim(100, 82), BOUNDS, Delivered(164, events=40), calibration)
 
     assert output(Delivered(164, events=40), calibration) == 40
     assert output(Delivered(164), calibration) == 41
