@@ -93,15 +93,20 @@ def prices_in_force(
     service_tier: str = ServiceTier.STANDARD,
 ) -> dict[uuid.UUID, dict[str, Price]]:
     """Return, per offer, the price of each part that has one at the instant (no fallbacks)."""
-    found: dict[uuid.UUID, dict[str, Price]] = defaultdict(dict)
+    return prices_by_tier(offers, at, currency)[service_tier]
+
+
+def prices_by_tier(
+    offers: Iterable[uuid.UUID], at: datetime, currency: str = DEFAULT_CURRENCY
+) -> dict[str, dict[uuid.UUID, dict[str, Price]]]:
+    """Return the same for every tier, with one question for all."""
+    found: dict[str, dict[uuid.UUID, dict[str, Price]]]
+    found = {tier: defaultdict(dict) for tier in ServiceTier}
     prices = Price.objects.in_force(at).filter(
-        offer_id__in=list(offers),
-        service_tier=service_tier,
-        book__currency=currency,
-        book__is_default=True,
+        offer_id__in=list(offers), book__currency=currency, book__is_default=True
     )
     for price in prices:
-        found[price.offer_id][price.token_part] = price
+        found[price.service_tier][price.offer_id][price.token_part] = price
     return found
 
 
@@ -123,9 +128,8 @@ def snapshot(currency: str = DEFAULT_CURRENCY, at: datetime | None = None) -> li
         .select_related("model_version__model__publisher", "region", "token_class")
         .prefetch_related(Prefetch("routes", routes), "token_class__weights")
     )
-    ids, at = [offer.pk for offer in offers], at or timezone.now()
-    prices = prices_in_force(ids, at, currency)
-    batch = prices_in_force(ids, at, currency, ServiceTier.BATCH)
+    tiers = prices_by_tier([offer.pk for offer in offers], at or timezone.now(), currency)
+    prices, batch = tiers[ServiceTier.STANDARD], tiers[ServiceTier.BATCH]
     return [
         _snapshot(offer, prices.get(offer.pk, {}), batch.get(offer.pk, {}), currency)
         for offer in offers

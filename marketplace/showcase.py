@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from common.money import Money
 from marketplace import queries
-from marketplace.models import AIModel, Bundle, Offer, Price, TokenPart
+from marketplace.models import AIModel, Bundle, Offer, Price, ServiceTier, TokenPart
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,8 @@ class PricedOffer:
     input: Decimal | None
     cached_input: Decimal | None
     output: Decimal | None
+    batch_input: Decimal | None = None
+    batch_output: Decimal | None = None
 
     @property
     def model(self) -> AIModel:
@@ -77,6 +79,16 @@ class PricedOffer:
         """What a million output tokens cost."""
         return self._per_million(self.output)
 
+    @property
+    def batch_input_price(self) -> Money | None:
+        """What a million input tokens of a batch cost."""
+        return self._per_million(self.batch_input)
+
+    @property
+    def batch_output_price(self) -> Money | None:
+        """What a million output tokens of a batch cost."""
+        return self._per_million(self.batch_output)
+
     def _per_million(self, per_token: Decimal | None) -> Money | None:
         return None if per_token is None else Money(per_token * 1_000_000, self.currency)
 
@@ -131,14 +143,27 @@ def _offers() -> QuerySet[Offer]:
 
 def _all_priced(found: QuerySet[Offer], currency: str) -> list[PricedOffer]:
     offers = list(found)
-    prices = queries.prices_in_force([offer.pk for offer in offers], timezone.now(), currency)
-    return [_priced(offer, prices.get(offer.pk, {}), currency) for offer in offers]
+    tiers = queries.prices_by_tier([offer.pk for offer in offers], timezone.now(), currency)
+    prices, batch = tiers[ServiceTier.STANDARD], tiers[ServiceTier.BATCH]
+    return [
+        _priced(offer, prices.get(offer.pk, {}), batch.get(offer.pk, {}), currency)
+        for offer in offers
+    ]
 
 
-def _priced(offer: Offer, prices: dict[str, Price], currency: str) -> PricedOffer:
-    def of(part: TokenPart) -> Decimal | None:
-        return prices[part].per_token if part in prices else None
-
+def _priced(
+    offer: Offer, prices: dict[str, Price], batch: dict[str, Price], currency: str
+) -> PricedOffer:
     return PricedOffer(
-        offer, currency, of(TokenPart.INPUT), of(TokenPart.CACHED_INPUT), of(TokenPart.OUTPUT)
+        offer,
+        currency,
+        input=_of(prices, TokenPart.INPUT),
+        cached_input=_of(prices, TokenPart.CACHED_INPUT),
+        output=_of(prices, TokenPart.OUTPUT),
+        batch_input=_of(batch, TokenPart.INPUT),
+        batch_output=_of(batch, TokenPart.OUTPUT),
     )
+
+
+def _of(prices: dict[str, Price], part: TokenPart) -> Decimal | None:
+    return prices[part].per_token if part in prices else None

@@ -1,6 +1,7 @@
 """The public pages."""
 
 import json
+import re
 
 import pytest
 
@@ -180,3 +181,11 @@ def test_the_calls_are_code_that_can_be_run(client):
     body = code["curl"].split("-d '")[1].rstrip("'")
     assert json.loads(body)["model"] == "atlas-mini"
     compile(code["python"], "snippet.py", "exec")
+
+
+@pytest.mark.parametrize("address", ["/pricing/", "/models/atlas-mini/"])
+def test_the_pages_of_prices_say_what_batches_cost(client, address):
+    page = client.get(address).content.decode()
+
+    item = page.split('<li data-batch="atlas-mini">')[1].split("</li>")[0]
+    assert re.findall(r">([\d.]+)\s", item) == ["0.075", "0.30"]
