@@ -14,12 +14,13 @@ from django.conf import settings
 from django.db import DatabaseError
 from psycopg_pool import PoolTimeout
 
-from gateway import account, calls, keys
+from gateway import account, calls, exposition, keys
 from gateway.core import Core
 from gateway.errors import (
     GatewayError,
     Internal,
     MethodNotAllowed,
+    NotFound,
     Unavailable,
 )
 from gateway.exchange import ClientGone, Exchange, Message, Receive, Send
@@ -137,13 +138,14 @@ class Gateway:
 
     async def _answer(self, exchange: Exchange) -> None:
         core = await self.start()
-        if self._own_port and exchange.path in ("/healthz", "/readyz"):
-            await _health(core, exchange)
+        if self._own_port and exchange.path in OPERATORS:
+            await OPERATORS[exchange.path](core, exchange)
             return
         endpoint = ENDPOINTS.get(exchange.path)
         key = _key(exchange, endpoint)
         # Nobody without a key makes us hold a body.
         caller = keys.check(await core.keys.find(key), exchange.address)
+        exchange.caller = caller
         if endpoint is None:
             await account.answer(core, exchange, caller)
             return
@@ -178,6 +180,18 @@ async def _health(core: Core, exchange: Exchange) -> None:
     ready = not core.draining and parts["database"] == "ok" and not core.recorder.is_full
     facts = {"status": "ready" if ready else "not ready", **parts, "waiting": core.recorder.waiting}
     await exchange.answer(200 if ready else 503, msgspec.json.encode(facts))
+
+
+async def _metrics(core: Core, exchange: Exchange) -> None:
+    if not exposition.may_read(exchange.headers, exchange.address, settings.METRICS_TOKEN):
+        raise NotFound("Metrics are for this host, or for whoever has METRICS_TOKEN.")
+    body = exposition.text(core)
+    await exchange.start(200, exposition.MEDIA, {"content-length": str(len(body))})
+    await exchange.write(body, more=False)
+
+
+#: For the operator, on the gateway's own port alone.
+OPERATORS = {"/healthz": _health, "/readyz": _health, "/metrics": _metrics}
 
 
 def _need(exchange: Exchange, method: str) -> None:

@@ -108,17 +108,19 @@ class Engines:
     """All engines this process has asked."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str], Engine] = {}
+        #: By server, address and model: a server that moved begins anew.
+        self._known: dict[tuple[str, str, str], Engine] = {}
 
     def __iter__(self) -> Iterator[Engine]:
         return iter(self._known.values())
 
     def find(self, base_url: str, model: str, server: str, now: float) -> Engine:
         """Return what is known of the engine."""
-        engine = self._known.get((base_url, model))
+        key = (server, base_url, model)
+        engine = self._known.get(key)
         if engine is None:
             self._forget(now)
-            engine = self._known[base_url, model] = Engine(server, model, now)
+            engine = self._known[key] = Engine(server, model, now)
         return engine
 
     def _forget(self, now: float) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,19 @@ from redis.exceptions import RedisError
 from billing import funds
 from common import database
 from common.ids import uuid7
+from gateway.breaker import Engine
 from gateway.inference import Inference
 from gateway.journal import Journal
 from gateway.keys import Caller, KeyDirectory
 from gateway.limits import Limits
+from gateway.metrics import METRICS
+from gateway.metrics_port import MetricsPort
 from gateway.offers import OfferDirectory
 from gateway.purse import Purses
 from gateway.recalls import Recalls
 from gateway.recorder import Recorder
 from gateway.upstreams.openai_compatible import OpenAICompatible
+from gateway.watching import LOG, TRACING
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +94,7 @@ class Core:
             top_up_link=top_up_link,
         )
         self.draining = False
+        self._metrics_port = MetricsPort(self, settings.METRICS_TOKEN)
         self._emptied_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -109,6 +114,9 @@ class Core:
 
     async def start(self) -> None:
         """Begin; what an ended process left in its journal is recorded first."""
+        TRACING.start()
+        if settings.METRICS_ADDRESS:
+            await self._metrics_port.open(*settings.METRICS_ADDRESS)
         await self.pool.open()
         await self._try(self.recorder.replay)
         self._tasks = [
@@ -127,6 +135,9 @@ class Core:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         clean = await self._try(self.recorder.flush) and await self._try(self._free)
         self.journal.close(remove=clean)
+        self._metrics_port.close()
+        await LOG.flush()
+        await asyncio.to_thread(TRACING.stop)
         await self.upstream.close()
         await self.limits.close()
         await self.redis.aclose()
@@ -139,6 +150,7 @@ class Core:
             await funds.reclaim(connection, process_id=self.process_id)
 
     async def _answer_recall(self, organization_id: UUID) -> None:
+        METRICS.recalls_answered += 1
         await self._try(lambda: self.purses.give_back(organization_id))
 
     async def _tidy(self) -> None:
@@ -165,6 +177,21 @@ class Core:
             logger.exception("put off, and somebody should look")
             return False
         return True
+
+    @property
+    def engines(self) -> Iterable[Engine]:
+        """Return the engines that were asked."""
+        return self.inference.engines
+
+    @property
+    def waiting(self) -> int:
+        """Return how many events are not in PostgreSQL yet."""
+        return self.recorder.waiting
+
+    @property
+    def journal_bytes(self) -> int:
+        """Return the size of the journal."""
+        return self.journal.size
 
     async def parts(self) -> dict[str, str]:
         """Return whether each thing this process needs can be reached now."""

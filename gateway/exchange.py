@@ -5,7 +5,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from common.ids import uuid7
+from gateway import watching
 from gateway.errors import BodyTooLarge, GatewayError, TooSlow, UnsupportedMedia, envelope
+from gateway.keys import Caller
+from gateway.metrics import Bill
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -41,6 +44,12 @@ class Exchange:
         #: How refusals are told here.
         self.envelope: Callable[[GatewayError, str], bytes] = envelope
         self.started = False
+        #: For those who watch: the model once it is known, who asks, and what it is billed.
+        self.model = ""
+        self.caller: Caller | None = None
+        self.bill: Bill | None = None
+        #: What the engine is told of the caller's trace.
+        self.onward: Mapping[str, str] = {}
         self._watch: asyncio.Task[None] | None = None
         self.gone = False
 
@@ -112,6 +121,7 @@ class Exchange:
     async def refuse(self, error: GatewayError) -> None:
         """Send a refusal; after the head of a stream nothing more can be said here."""
         if not self.started:
+            watching.refused(self, error)
             await self.answer(error.status, self.envelope(error, self.id), error.headers)
 
 

@@ -5,7 +5,7 @@ Speed matters here more than elsewhere, so the steps stand plainly one after the
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from msgspec import structs
 from billing.funds import Settled
 from gateway import calls, deltas, routing, worth
 from gateway.allowances import exceeded
+from gateway.breaker import Engine
 from gateway.calls import Call, Prompt
 from gateway.dialects.base import Dialect
 from gateway.dialects.messages import answer as messages
@@ -24,11 +25,13 @@ from gateway.errors import FundsMissing, GatewayError, InvalidRequest, UpstreamF
 from gateway.exchange import Exchange
 from gateway.keys import Caller
 from gateway.limits import Held, Limit, Limits, limits_of
+from gateway.metrics import METRICS, Bill
 from gateway.purse import Ask, Purses, Reservation
 from gateway.recorder import Recorder
 from gateway.routing import Question, Routed, Router
 from gateway.upstreams.base import Upstream, UpstreamError
 from gateway.usage import Bounds, Calibration, Delivered, Measured, estimate, measure
+from gateway.watching import watched
 from marketplace.queries import OfferSnapshot
 
 #: An asked-for cap is not lowered below this, nor a shorter one at all.
@@ -125,6 +128,7 @@ class Delivery(msgspec.Struct):
     ttft_ms: int | None = None
     finished: bool = False
     journalled_at: float = 0.0
+    wrote_at: float = 0.0
     #: Set while something was delivered that the journal does not know.
     note_due: asyncio.TimerHandle | None = None
     #: The end of the stream, sent once the books are closed.
@@ -166,6 +170,12 @@ class Inference:
         self._top_up_link = top_up_link
         self._calibrations: dict[str, Calibration] = {}
 
+    @property
+    def engines(self) -> Iterable[Engine]:
+        """Return the engines that were asked."""
+        return self._router.engines
+
+    @watched
     async def serve(
         self,
         exchange: Exchange,
@@ -265,6 +275,7 @@ class Inference:
         )
         if cap and not admitted.call.stream:
             question.whole = cap * admitted.call.choices
+        question.headers = admitted.exchange.onward
         answer = await self._router.ask(admitted.offer.routes, question)
         if answer.status == 200:
             return answer
@@ -367,6 +378,9 @@ class Inference:
         now = time.monotonic()
         if delivery.ttft_ms is None:
             delivery.ttft_ms = admitted.milliseconds()
+        else:
+            METRICS.of(admitted.offer.name).wrote(now - delivery.wrote_at, len(sizes))
+        delivery.wrote_at = now
         due = delivery.journalled_at + JOURNAL_EVERY - now
         if due <= 0:
             self._note(admitted, delivery)
@@ -407,6 +421,9 @@ class Inference:
         if reservation is not None:
             reservation.purse.settle(reservation, admitted.rates.need(measured.parts))
         admitted.used = measured.total
+        reserved = reservation.allowed if reservation is not None else worth.ZERO
+        tokens = admitted.prompt.bound + admitted.cap * admitted.call.choices
+        admitted.exchange.bill = Bill(settled, tokens, reserved)
         await self._recorder.settle(settled)
 
     def _settled(

@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from gateway.errors import TooFast
 from gateway.keys import Caller
 from gateway.line import Line, Script
+from gateway.metrics import METRICS
 
 MINUTE = 60.0
 #: Without Redis a process allows this share of a limit: several processes together stay near it.
@@ -192,6 +193,7 @@ class Limits:
         answer = await self._ask(request_id, limits, tokens)
         local = answer is None
         if answer is None:
+            METRICS.limited_alone += 1
             answer = self._take_locally(limits, tokens)
         refused, by, standings = answer[0], answer[1], _standings(limits, answer[2:])
         if refused:

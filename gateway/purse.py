@@ -23,6 +23,7 @@ from billing.burning import BurnKey, Split
 from billing.funds import LeasedBudget, LeasedGrant, Settled, Wish
 from gateway import worth
 from gateway.allowances import Allowance, Allowances
+from gateway.metrics import METRICS
 from gateway.worth import TOKENS, ZERO, Need, Rates, Slice
 
 #: A lease is sized for so many requests like the present one, as traffic shows they come.
@@ -272,6 +273,7 @@ class Purses:
 
     async def _gather(self, purse: Purse, ask: Ask) -> None:
         """Ask all who hold this organization's credit for what is idle, and take that."""
+        METRICS.recalls_asked += 1
         organization_id = purse.key[0]
         ours = await self.give_back(organization_id, keep=purse)
         others = self._recall is not None and await self._recall(organization_id)
@@ -293,6 +295,7 @@ class Purses:
         credit = worth.Need(ZERO, ZERO) if purse.covers(worst) else worst
         short = [each for each in ask.allowances if not each.allows(worst.money)]
         organization_id, token_class_id, currency = purse.key
+        METRICS.leases += 1
         async with self._moved() as connection:
             leased = await funds.take_within(
                 connection,

@@ -6,6 +6,7 @@ is away events wait here and in the journal; when too many wait, admission close
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from billing import funds
 from billing.funds import Settled
 from gateway.errors import Unavailable
 from gateway.journal import Journal, leftovers
+from gateway.metrics import METRICS
 
 logger = logging.getLogger(__name__)
 
@@ -101,6 +103,7 @@ class Recorder:
             try:
                 await self.flush()
             except TROUBLE as error:
+                METRICS.put_off += 1
                 logger.warning("usage waits for PostgreSQL: %s events, %s", self.waiting, error)
                 await asyncio.sleep(RETRY)
             except Exception:
@@ -111,7 +114,9 @@ class Recorder:
         """Record everything that waits."""
         while self._waiting:
             batch = self._waiting[:LARGEST_BATCH]
+            began = time.monotonic()
             await self._record(self._process_id, [settled for settled, _done in batch])
+            METRICS.recorded(len(batch), time.monotonic() - began)
             del self._waiting[: len(batch)]
             for _settled, done in batch:
                 if not done.done():

@@ -21,6 +21,7 @@ EMBEDDED_DATABASE = "tessera"
 APP_ROLE = "tessera_app"
 SERVICE_ROLE = "tessera_service"
 OWNER_ROLE = "tessera_owner"
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 #: Stands for the secret of a state folder that has none yet.
 UNMADE = "-" * 40
 
@@ -53,6 +54,9 @@ class Environment:
     operator_accent: str
     metering_durability: str
     files_region: str
+    metrics_address: tuple[str, int] | None
+    metrics_token: str = field(repr=False)
+    request_log: str
 
     embedded_database: bool
     embedded_redis: bool
@@ -149,6 +153,11 @@ def _described(text: Reader, state: Path, secret_key: str) -> Environment:
         ),
         # The demo's only region; an operator says where the disk stands before files are taken.
         files_region=text("FILES_REGION", "eu-paris" if demo else ""),
+        metrics_address=metrics(text),
+        metrics_token=variables.bearer("METRICS_TOKEN", text("METRICS_TOKEN")),
+        request_log=variables.choice(
+            "REQUEST_LOG", text("REQUEST_LOG", "all"), ("all", "failures", "off")
+        ),
         embedded_database=not text("DATABASE_URL"),
         embedded_redis=not text("REDIS_URL"),
         embedded_engine=not text("ENGINE_URL"),
@@ -186,6 +195,16 @@ def engine_key(text: Reader) -> str:
     if key and not text("ENGINE_URL"):
         raise ConfigurationError("ENGINE_API_KEY is set without ENGINE_URL; accepted: both.")
     return key
+
+
+def metrics(text: Reader) -> tuple[str, int] | None:
+    """Return where metrics are served beside the gateway's port: for this host, or by token."""
+    address = variables.listening("METRICS_ADDRESS", text("METRICS_ADDRESS"))
+    if address and address[0] not in LOOPBACK and not text("METRICS_TOKEN"):
+        raise variables.wrong(
+            "METRICS_ADDRESS", "is open to the network", "127.0.0.1:PORT, or METRICS_TOKEN with it"
+        )
+    return address
 
 
 def derived(secret_key: str, purpose: str) -> str:

@@ -122,6 +122,16 @@ def bearer(name: str, text: str) -> str:
     return text
 
 
+def listening(name: str, text: str) -> tuple[str, int] | None:
+    """Return a host and a port to listen on, None when none is named."""
+    if not text:
+        return None
+    host, colon, number = text.rpartition(":")
+    if not (colon and host and number.isascii() and number.isdigit() and int(number) < 65536):
+        raise wrong(name, f"is {text!r}", "a host and a port such as 127.0.0.1:9400")
+    return host.strip("[]"), int(number)
+
+
 def picture(name: str, text: str) -> Path | None:
     """Return the path of an existing picture, None when none is named."""
     path = Path(text)
