@@ -30,6 +30,7 @@ from gateway.inference import (
     COUNT,
     EMBEDDINGS,
     MESSAGES,
+    RERANK,
     RESPONSES,
     Endpoint,
 )
@@ -46,6 +47,7 @@ ENDPOINTS = {
     "/v1/embeddings": EMBEDDINGS,
     "/v1/messages": MESSAGES,
     "/v1/messages/count_tokens": COUNT,
+    "/v1/rerank": RERANK,
     "/v1/responses": RESPONSES,
 }
 

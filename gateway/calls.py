@@ -296,6 +296,16 @@ def inputs(body: dict[str, Any], name: str) -> Prompt:
     return Prompt(sum(sizes) + 8 * len(sizes), sum(sizes), len(sizes))
 
 
+def pairs(query: str, documents: list[str], extra: int, longest: int) -> Prompt:
+    """Return the size of what a ranker reads: the query once more with every document.
+
+    Each pair has ``extra`` tokens of the model's template, and no more than it can read.
+    """
+    asked = utf8(query)
+    sizes = [asked + utf8(document) for document in documents]
+    return Prompt(sum(min(size + extra, longest) for size in sizes), sum(sizes))
+
+
 def completion(body: dict[str, Any]) -> Prompt:
     """Return the size of what a text is to be written after, and of what is to follow it."""
     prompt = inputs(body, "prompt")

@@ -76,6 +76,8 @@ class _Chunk(msgspec.Struct):
 
 class _Vectors(msgspec.Struct):
     data: list[msgspec.Raw] | None = None
+    #: Of a ranking.
+    results: list[msgspec.Raw] | None = None
     usage: Any = None
     error: Any = None
 
@@ -141,12 +143,20 @@ def look_at(data: bytes) -> Seen:
 
 
 def look_at_vectors(data: bytes) -> Seen:
-    """Return what is in the JSON of an answer that holds embeddings."""
+    """Return what is in the JSON of an answer that holds embeddings, or a ranking."""
     try:
         answer = _vectors_decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return Seen(failed=True)
-    return Seen(usage=answer.usage, failed=bool(answer.error), answers=len(answer.data or []))
+    answers = len(answer.data or answer.results or [])
+    return Seen(usage=_read_only(answer.usage), failed=bool(answer.error), answers=answers)
+
+
+def _read_only(usage: Any) -> Any:
+    """Return the usage of what writes nothing: some engines name only the sum, which is the prompt."""
+    if isinstance(usage, dict) and "prompt_tokens" not in usage and "total_tokens" in usage:
+        return {**usage, "prompt_tokens": usage["total_tokens"]}
+    return usage
 
 
 def _is_silent(event: bytes) -> bool:

@@ -20,6 +20,7 @@ from gateway.calls import Call, Prompt
 from gateway.dialects.base import Dialect
 from gateway.dialects.messages import answer as messages
 from gateway.dialects.messages.request import counted
+from gateway.dialects.ranking import Ranking
 from gateway.dialects.responses import answer as responses
 from gateway.errors import FundsMissing, GatewayError, InvalidRequest, UpstreamFailed, envelope
 from gateway.exchange import Exchange
@@ -76,9 +77,15 @@ def _embedding_prompt(body: dict[str, Any], offer: OfferSnapshot) -> Prompt:
     return calls.inputs(body, "input")
 
 
+def _pairs_prompt(body: dict[str, Any], offer: OfferSnapshot) -> Prompt:
+    extra = offer.template_tokens_base
+    return calls.pairs(body["query"], body["documents"], extra, offer.context_window)
+
+
 CHAT = Endpoint("/chat/completions", ("chat",), _chat_prompt, generates=True)
 COMPLETIONS = Endpoint("/completions", ("chat",), _plain_prompt, generates=True)
 EMBEDDINGS = Endpoint("/embeddings", ("embedding",), _embedding_prompt, generates=False)
+RERANK = Endpoint("/rerank", ("rerank",), _pairs_prompt, generates=False, dialect=Ranking)
 RESPONSES = structs.replace(CHAT, dialect=responses.Responses, envelope=responses.envelope)
 MESSAGES = structs.replace(
     CHAT, dialect=messages.Messages, envelope=messages.envelope, is_anthropics=True

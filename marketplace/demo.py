@@ -76,6 +76,10 @@ MODELS = {
         "Atlas Embed", Kind.EMBEDDING, "Text to vectors, for search and retrieval.",
         8_192, 0, [], ["en", "fr", "ar", "kk"], {"input": "0.05"}, "standard",
     ),
+    "atlas-rerank": (
+        "Atlas Rerank", Kind.RERANK, "Orders what a search found by how well it answers.",
+        8_192, 0, [], ["en", "fr", "ar", "kk"], {"input": "0.05"}, "standard",
+    ),
 }  # fmt: skip
 
 
@@ -94,7 +98,7 @@ def seed(listed: Iterable[Mapping[str, Any]] | None = None) -> None:
             _sell_simulated(book, token_class)
         else:
             _sell_served(read(listed), book, token_class)
-        _bundles(token_class, "Atlas Mini and Atlas Embed" if listed is None else "all models")
+        _bundles(token_class, "the small Atlas models" if listed is None else "all models")
 
 
 def _sell_simulated(book: PriceBook, token_class: TokenClass) -> None:
@@ -115,7 +119,7 @@ def _sell_served(models: list[ServedModel], book: PriceBook, token_class: TokenC
     upstream = _upstream(OWN, "Engine", settings.ENGINE_API_KEY)
     for each in models:
         offer = _offer(_found(each), each.name, upstream, token_class)
-        like = "atlas-embed" if each.kind == Kind.EMBEDDING else "atlas-mini"
+        like = "atlas-mini" if each.kind == Kind.CHAT else "atlas-embed"
         _prices(book, offer, MODELS[like][7])
 
 
@@ -189,7 +193,7 @@ def _found(served: ServedModel) -> ModelVersion:
         "kind": served.kind,
         "context_window": served.context,
         "max_output": served.longest,
-        "features": [] if served.kind == Kind.EMBEDDING else ["streaming"],
+        "features": ["streaming"] if served.kind == Kind.CHAT else [],
         "modalities": ["text"],
         "licence": "See the publisher",
         "status": Status.PUBLISHED,

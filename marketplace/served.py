@@ -9,9 +9,10 @@ from django.utils.text import slugify
 
 from marketplace.models import Kind
 
-#: Families of models that make vectors, and of those that no endpoint of ours calls.
+#: Families of models that rank, that make vectors, and that no endpoint of ours calls.
+RANKS = re.compile(r"rerank", re.IGNORECASE)
 VECTORS = re.compile(r"embed|minilm|(^|[/_-])(bge|e5|gte)[_-]", re.IGNORECASE)
-OTHERS = re.compile(r"rerank|whisper|tts|diffusion", re.IGNORECASE)
+OTHERS = re.compile(r"whisper|tts|diffusion", re.IGNORECASE)
 #: Engines other than vLLM do not say how much a model reads.
 USUAL_CONTEXT = 8_192
 LONGEST_ANSWER = 4_096
@@ -31,7 +32,7 @@ class ServedModel:
     @property
     def longest(self) -> int:
         """How long an answer may be and still leave most of the context to the prompt."""
-        return 0 if self.kind == Kind.EMBEDDING else min(LONGEST_ANSWER, max(1, self.context // 4))
+        return min(LONGEST_ANSWER, max(1, self.context // 4)) if self.kind == Kind.CHAT else 0
 
 
 def read(listed: Iterable[Mapping[str, Any]]) -> list[ServedModel]:
@@ -51,6 +52,13 @@ def _model(row: Mapping[str, Any]) -> ServedModel | None:
         name=name,
         slug=slug,
         publisher=publisher.split("/")[-1][:50] or "Own engine",
-        kind=Kind.EMBEDDING if VECTORS.search(name) else Kind.CHAT,
+        kind=_kind(name),
         context=context if type(context) is int and context > 0 else USUAL_CONTEXT,
     )
+
+
+def _kind(name: str) -> Kind:
+    # Rankers are often called after the vectors they were made of.
+    if RANKS.search(name):
+        return Kind.RERANK
+    return Kind.EMBEDDING if VECTORS.search(name) else Kind.CHAT

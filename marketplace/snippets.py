@@ -19,6 +19,7 @@ class Snippet:
 @dataclass(frozen=True, slots=True)
 class _Call:
     path: str
+    #: Empty where OpenAI's clients have none for it; they post any body.
     method: str
     arguments: dict[str, Any]
     result: str
@@ -28,6 +29,10 @@ def _call(kind: str, model: str) -> _Call:
     if kind == Kind.EMBEDDING:
         arguments: dict[str, Any] = {"model": model, "input": "What is a tessera?"}
         return _Call("embeddings", "embeddings.create", arguments, "data[0].embedding")
+    if kind == Kind.RERANK:
+        documents = ["A tile of a mosaic.", "A kind of pasta."]
+        arguments = {"model": model, "query": "What is a tessera?", "documents": documents}
+        return _Call("rerank", "", arguments, "results")
     messages = [{"role": "user", "content": "What is a tessera?"}]
     return _Call(
         "chat/completions",
@@ -61,23 +66,38 @@ def _curl(call: _Call, base_url: str, key: str) -> str:
 
 
 def _python(call: _Call, base_url: str, key: str) -> str:
-    arguments = "\n".join(f"    {name}={json.dumps(it)}," for name, it in call.arguments.items())
     secret = json.dumps(key) if key else 'os.environ["TESSERA_API_KEY"]'
     return (
         ("" if key else "import os\n\n") + "from openai import OpenAI\n\n"
         f'client = OpenAI(base_url="{base_url}", api_key={secret})\n'
-        f"answer = client.{call.method}(\n{arguments}\n)\n"
-        f"print(answer.{call.result})"
+        f"{_in_python(call)}"
     )
+
+
+def _in_python(call: _Call) -> str:
+    if not call.method:
+        body = json.dumps(call.arguments, indent=4).replace("\n", "\n    ")
+        return (
+            f'answer = client.post(\n    "/{call.path}",\n    cast_to=object,\n    body={body},\n)\n'
+            f'print(answer["{call.result}"])'
+        )
+    arguments = "\n".join(f"    {name}={json.dumps(it)}," for name, it in call.arguments.items())
+    return f"answer = client.{call.method}(\n{arguments}\n)\nprint(answer.{call.result})"
 
 
 def _javascript(call: _Call, base_url: str, key: str) -> str:
     secret = json.dumps(key) if key else "process.env.TESSERA_API_KEY"
-    arguments = "\n".join(f"  {name}: {json.dumps(it)}," for name, it in call.arguments.items())
     return (
         'import OpenAI from "openai";\n\n'
         "const client = new OpenAI({\n"
         f'  baseURL: "{base_url}",\n  apiKey: {secret},\n}});\n'
-        f"const answer = await client.{call.method}({{\n{arguments}\n}});\n"
-        f"console.log(answer.{call.result});"
+        f"{_in_javascript(call)}\nconsole.log(answer.{call.result});"
     )
+
+
+def _in_javascript(call: _Call) -> str:
+    if not call.method:
+        body = json.dumps(call.arguments, indent=2).replace("\n", "\n  ")
+        return f'const answer = await client.post("/{call.path}", {{\n  body: {body},\n}});'
+    arguments = "\n".join(f"  {name}: {json.dumps(it)}," for name, it in call.arguments.items())
+    return f"const answer = await client.{call.method}({{\n{arguments}\n}});"

@@ -72,6 +72,7 @@ GROUPS = (
             ),
             Endpoint("POST", "/completions", _("A text continued.")),
             Endpoint("POST", "/embeddings", _("Texts as vectors.")),
+            Endpoint("POST", "/rerank", _("Documents, ordered by how well they answer a query.")),
         ),
     ),
     Group(

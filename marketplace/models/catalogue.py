@@ -17,7 +17,7 @@ class Kind(models.TextChoices):
 
 
 #: What ``/v1`` answers for at present; a model of another kind could not be called.
-SERVED = (Kind.CHAT, Kind.EMBEDDING)
+SERVED = (Kind.CHAT, Kind.EMBEDDING, Kind.RERANK)
 
 
 class Status(models.TextChoices):

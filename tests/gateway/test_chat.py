@@ -53,6 +53,28 @@ def test_a_stream_with_usage_passes_the_chunk_on(client, model):
     assert last.choices == []
 
 
+def test_what_is_asked_reaches_the_engine_untouched(client, model, engine):
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+    schema = {"name": "city", "schema": {"type": "object"}, "strict": True}
+    function = {"name": "weather", "parameters": {"type": "object", "title": "api_key"}}
+    asked = {
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "What?"}, image]}],
+        "n": 2,
+        "logprobs": True,
+        "top_logprobs": 3,
+        "response_format": {"type": "json_schema", "json_schema": schema},
+        "tools": [{"type": "function", "function": function}],
+        "tool_choice": "auto",
+        "seed": 7,
+    }
+
+    answer = client.chat.completions.create(model=model, **asked, extra_body={"top_k": 5})
+
+    assert [choice.index for choice in answer.choices] == [0, 1]
+    got = engine.requests[0]
+    assert {name: got[name] for name in [*asked, "top_k"]} == {**asked, "top_k": 5}
+
+
 def test_idle_credit_goes_back_to_the_wallet(client, model):
     client.chat.completions.create(model=model, **hello())
     recorded()

@@ -21,7 +21,13 @@ def test_the_catalogue_shows_what_is_on_sale(client):
     response = client.get("/models/")
 
     assert response.status_code == 200
-    assert names(response) == ["atlas-embed", "atlas-large", "atlas-mini", "atlas-reason"]
+    assert names(response) == [
+        "atlas-embed",
+        "atlas-large",
+        "atlas-mini",
+        "atlas-reason",
+        "atlas-rerank",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -35,9 +41,9 @@ def test_the_catalogue_shows_what_is_on_sale(client):
         ("region=eu-paris&kind=chat&sort=price", ["atlas-mini", "atlas-large", "atlas-reason"]),
         ("q=nothing-like-it", []),
         ("q=ATLAS+prices", []),
-        ("language=kk", ["atlas-embed", "atlas-large"]),
+        ("language=kk", ["atlas-embed", "atlas-large", "atlas-rerank"]),
         ("modality=image", ["atlas-large"]),
-        ("price=0.10", ["atlas-embed"]),
+        ("price=0.10", ["atlas-embed", "atlas-rerank"]),
         ("price=0.50&kind=chat", ["atlas-mini"]),
         (
             "licence=Apache-2.0&publisher=atlas&context=32000&sort=context",
@@ -56,7 +62,7 @@ def test_a_filter_without_sense_is_named_and_hides_nothing(client, query):
     response = client.get(f"/models/?{query}")
 
     assert response.status_code == 200
-    assert len(names(response)) == 4
+    assert len(names(response)) == 5
     assert b"field-errors" in response.content
 
 
@@ -172,7 +178,7 @@ def test_prices_and_bundles_are_public(client):
 
 
 def test_the_landing_page_shows_live_prices(client):
-    assert len(names(client.get("/"))) == 4
+    assert len(names(client.get("/"))) == 5
 
 
 def test_the_calls_are_code_that_can_be_run(client):

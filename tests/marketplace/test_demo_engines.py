@@ -12,7 +12,7 @@ LISTED = [
     {"id": "qwen2.5:0.5b", "object": "model"},
     {"id": "BAAI/bge-m3", "object": "model", "max_model_len": 8192},
 ]
-SIMULATED = ["atlas-embed", "atlas-large", "atlas-mini", "atlas-reason"]
+SIMULATED = ["atlas-embed", "atlas-large", "atlas-mini", "atlas-reason", "atlas-rerank"]
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +115,6 @@ def test_an_engine_that_serves_a_simulated_model_takes_it_over(db):
         {"id": 7},
         {"id": "x" * 101},
         {"id": "???"},
-        {"id": "BAAI/bge-reranker-v2-m3"},
         {"id": "openai/whisper-large-v3"},
     ],
 )

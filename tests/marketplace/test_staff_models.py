@@ -70,7 +70,7 @@ def test_a_new_model_carries_its_terms(staff_client, form):
         ("name", "x" * 500),
         ("name", "nul\x00"),
         ("kind", "spaceship"),
-        ("kind", "rerank"),
+        ("kind", "images"),
         ("context_window", "many"),
         ("context_window", "-1"),
         ("context_window", "0"),
@@ -104,8 +104,8 @@ def test_a_bad_field_is_named_and_nothing_is_added(staff_client, form, field, va
     assert response.status_code == 422
     assert field in response.context["form"].errors
     assert b"data-error-summary" in response.content
-    assert AIModel.objects.count() == 4
-    assert Offer.objects.count() == 4
+    assert AIModel.objects.count() == 5
+    assert Offer.objects.count() == 5
 
 
 def test_a_form_sent_twice_adds_one_model(staff_client, form):
@@ -336,7 +336,7 @@ def test_models_are_found_by_name_and_state(staff_client, nova):
     assert found("q=nova-1.5") == ["Nova"]
     assert found("status=draft") == ["Nova"]
     assert found("q=nothing%00") == []
-    assert len(found("status=flying&page=zero")) == 5
+    assert len(found("status=flying&page=zero")) == 6
 
 
 def test_the_list_asks_no_more_for_more_models(staff_client, nova, django_assert_max_num_queries):

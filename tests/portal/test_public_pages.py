@@ -27,7 +27,7 @@ def test_the_landing_page_reckons_with_todays_prices(catalogue, client):
     assert context["receipt"].cost == Money(Decimal("0.000192"), "EUR")
     assert context["cheapest"] == Money(Decimal("0.05"), "EUR")
     assert (context["model_count"], [region.name for region in context["regions"]]) == (
-        4,
+        5,
         ["Paris"],
     )
     assert '"model": "atlas-mini"' in context["snippets"][0].code

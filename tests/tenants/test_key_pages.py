@@ -51,7 +51,7 @@ def used(acme):
 def test_the_form_offers_the_models_that_may_be_called(catalogue, acme, alice_client):
     page = alice_client.get(NEW).content.decode()
 
-    assert page.count('name="allowed_models"') == 4
+    assert page.count('name="allowed_models"') == 5
     assert 'value="atlas-mini"' in page
 
 

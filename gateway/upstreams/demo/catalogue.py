@@ -24,6 +24,8 @@ class Model(msgspec.Struct, frozen=True):
     sees: bool = False
     #: The length of its vectors; 0 makes none.
     dimensions: int = 0
+    #: It compares vectors and does not give them away.
+    ranks: bool = False
 
 
 MODELS = {
@@ -33,6 +35,7 @@ MODELS = {
         Model("atlas-large", context=131_072, longest=16_384, sees=True),
         Model("atlas-reason", context=131_072, longest=32_768, reasons=True),
         Model("atlas-embed", context=8_192, longest=0, dimensions=384),
+        Model("atlas-rerank", context=8_192, longest=0, dimensions=384, ranks=True),
     )
 }
 
@@ -48,8 +51,16 @@ def writer(name: str) -> Model:
 def embedder(name: str) -> Model:
     """Return a model that makes vectors, or refuse."""
     model = find(name)
-    if not model.dimensions:
+    if not model.dimensions or model.ranks:
         raise errors.ApiError(f"The model `{name}` makes no embeddings.", param="model")
+    return model
+
+
+def ranker(name: str) -> Model:
+    """Return a model that ranks documents, or refuse."""
+    model = find(name)
+    if not model.ranks:
+        raise errors.ApiError(f"The model `{name}` ranks no documents.", param="model")
     return model
 
 

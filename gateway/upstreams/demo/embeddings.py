@@ -57,7 +57,7 @@ async def serve_embeddings(engine: Engine, exchange: Exchange) -> None:
 async def serve_rerank(engine: Engine, exchange: Exchange) -> None:
     """Answer with documents in the order of their likeness to a query."""
     request = bodies.read(RerankRequest, await exchange.body())
-    model = catalogue.embedder(request.model)
+    model = catalogue.ranker(request.model)
     query = inputs(request.query, model, "query")[0]
     documents = inputs(list(map(_text, request.documents)), model, "documents")
     sought = vectors.vector(query.text, model.dimensions)
