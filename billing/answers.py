@@ -3,13 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
-from django.utils.translation import gettext as _
-
 from billing import queries, standings
 from billing.models import Invoice
 from common.database import service
 from common.money import Money
-from common.templatetags import formats
 from tenants import ports
 from tenants.models import ApiKey, Organization
 
@@ -34,14 +31,7 @@ class Budgets:
     def of_key(self, key: ApiKey) -> Sequence[ports.KeyBudget]:
         """Return the budgets that count what this key's usage costs."""
         return [
-            ports.KeyBudget(
-                it.budget.name,
-                it.percent,
-                _("%(spent)s of %(limit)s")
-                % {"spent": formats.cost(it.spent), "limit": formats.money(it.budget.limit)},
-                it.span.ends_at,
-                it.is_spent,
-            )
+            ports.KeyBudget(it.budget.name, it.spent, it.budget.limit, it.percent, it.span.ends_at)
             for it in standings.of_key(key)
         ]
 

@@ -169,8 +169,8 @@ REFUSALS = (
     ),
     Refusal(
         402,
-        ("insufficient_funds",),
-        _("Buy a bundle: the message has the link. The model was not called."),
+        ("insufficient_funds", "budget_exceeded"),
+        _("Buy a bundle, or raise the budget: the message has the link. The model was not called."),
     ),
     Refusal(
         403,
@@ -203,7 +203,7 @@ REFUSALS = (
     Refusal(415, ("unsupported_media_type",), _("Send JSON, as application/json.")),
     Refusal(
         429,
-        ("rate_limit_exceeded",),
+        ("rate_limit_exceeded", "token_limit_exceeded", "concurrency_limit_exceeded"),
         _("Wait as long as “retry-after” says. OpenAI's clients do so by themselves."),
     ),
     Refusal(431, ("head_too_large",), _("Send fewer or shorter headers.")),

@@ -68,13 +68,13 @@ class Purses(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KeyBudget:
-    """A budget that counts what a key costs, in words."""
+    """A budget that counts what a key costs, and how it stands."""
 
     name: str
+    spent: Money
+    limit: Money
     percent: int
-    text: str
     ends_at: datetime
-    is_spent: bool
 
 
 class Budgets(Protocol):
