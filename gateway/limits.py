@@ -107,6 +107,7 @@ return 1
 """
 
 TAKE_SCRIPT, LOOK_SCRIPT, GIVE_SCRIPT = Script(TAKE), Script(LOOK), Script(GIVE)
+SCRIPTS = (TAKE_SCRIPT, LOOK_SCRIPT, GIVE_SCRIPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +185,7 @@ class Limits:
     """The limits of all callers."""
 
     def __init__(self, client: "redis.Redis", *, patience: float = PATIENCE) -> None:
-        self._line = Line(client.connection_pool, patience)
+        self._line = Line(client.connection_pool, patience, SCRIPTS)
         self._local: dict[str, list[float]] = {}
         self._rest_until = 0.0
 

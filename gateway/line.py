@@ -8,7 +8,7 @@ order, and one timer watches over all of them.
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import hiredis
@@ -17,6 +17,10 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
 Word = str | bytes | int | float
+#: Seconds in which a connection must be open; whoever asks waits no longer than for an answer.
+OPENING = 5.0
+#: In such a pause the loop reads what has come.
+TURN = 0.01
 
 
 class Script:
@@ -49,8 +53,12 @@ class _Asked:
 class Line:
     """The connection; opened with the first command, and again after a failure."""
 
-    def __init__(self, pool: ConnectionPool, patience: float) -> None:
+    def __init__(
+        self, pool: ConnectionPool, patience: float, scripts: Sequence[Script] = ()
+    ) -> None:
         self._pool = pool
+        #: Told when the connection opens: one that must be told later loses its turn.
+        self._scripts = scripts
         #: An answer that takes longer is given up; a line on which nothing is heard for so long is.
         self._patience = patience
         self._opening: asyncio.Task[_Wire] | None = None
@@ -76,7 +84,8 @@ class Line:
             self._opening = asyncio.create_task(self._connect())
             self._opening.add_done_callback(self._opened)
         # Shielded: one caller that goes away must not cancel what others wait for.
-        return await asyncio.shield(self._opening)
+        async with asyncio.timeout(self._patience):
+            return await asyncio.shield(self._opening)
 
     def _opened(self, opening: "asyncio.Task[_Wire]") -> None:
         self._opening = None
@@ -85,9 +94,15 @@ class Line:
             opening.exception()
 
     async def _connect(self) -> "_Wire":
-        async with asyncio.timeout(self._patience):
-            self._wire = await _connect(self._pool, self._patience)
-            return self._wire
+        async with asyncio.timeout(OPENING):
+            wire = await _connect(self._pool, self._patience)
+            # In one write: on a busy loop each turn is long.
+            await asyncio.gather(
+                *(wire.say(*words) for words in _greeting(self._pool.connection_kwargs)),
+                *(wire.say("SCRIPT", "LOAD", script.text) for script in self._scripts),
+            )
+            self._wire = wire
+            return wire
 
     async def close(self) -> None:
         """Hang up; what still waits for an answer fails."""
@@ -111,8 +126,7 @@ class _Wire(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep what is written to."""
-        # uvloop's transports are no subclasses of asyncio's.
-        self._transport = cast("asyncio.Transport", transport)
+        self._transport = cast(asyncio.Transport, transport)
         self.is_open = True
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -187,9 +201,12 @@ class _Wire(asyncio.Protocol):
             self._transport.write(b"".join(outgoing))
 
     def _look(self) -> None:
+        """Look for what waits for too long; on a busy loop its answer may lie there unread."""
+        self._watch = self._loop.call_later(TURN, self._judge, self._loop.time())
+
+    def _judge(self, now: float) -> None:
         """Give up what waits for too long, and the line when nothing at all is heard on it."""
         self._watch = None
-        now = self._loop.time()
         late = [each for each in self._waiting if each.at + self._patience <= now]
         for each in late:
             if each.answer is not None and not each.answer.done():
@@ -197,7 +214,7 @@ class _Wire(asyncio.Protocol):
         if late and self._heard_at + self._patience <= now:
             self.close()
         elif self._waiting:
-            first = next((each.at for each in self._waiting if each not in late), now)
+            first = next((each.at for each in self._waiting if each.at + self._patience > now), now)
             self._watch = self._loop.call_at(first + self._patience, self._look)
 
     def close(self) -> None:
@@ -208,7 +225,7 @@ class _Wire(asyncio.Protocol):
 
 
 async def _connect(pool: ConnectionPool, patience: float) -> _Wire:
-    """Return a connection that is signed in, to where the pool's own would go."""
+    """Return a connection to where the pool's own would go."""
     loop, facts = asyncio.get_running_loop(), pool.connection_kwargs
     wire = _Wire(patience)
     if "path" in facts:
@@ -218,8 +235,12 @@ async def _connect(pool: ConnectionPool, patience: float) -> _Wire:
         context = made.ssl_context.get() if isinstance(made, SSLConnection) else None
         host, port = facts.get("host", "localhost"), facts.get("port", 6379)
         await loop.create_connection(lambda: wire, host, port, ssl=context)
-    if facts.get("password"):
-        await wire.say("AUTH", *filter(None, (facts.get("username"), facts["password"])))
-    if facts.get("db"):
-        await wire.say("SELECT", facts["db"])
     return wire
+
+
+def _greeting(facts: dict[str, Any]) -> Iterator[tuple[Word, ...]]:
+    """Yield the commands that sign in and choose the database."""
+    if facts.get("password"):
+        yield ("AUTH", *filter(None, (facts.get("username"), facts["password"])))
+    if facts.get("db"):
+        yield "SELECT", facts["db"]

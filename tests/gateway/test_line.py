@@ -5,6 +5,7 @@ import os
 
 import pytest
 import redis.asyncio as redis
+import uvloop
 from redis.exceptions import ResponseError
 
 from gateway.line import Line, Script
@@ -31,6 +32,18 @@ async def test_answers_find_those_who_asked(line):
     words = [str(number) for number in range(500)]
 
     assert await asyncio.gather(*(echoed(line, word) for word in words)) == words
+
+
+def test_the_loop_of_production_carries_it_as_well(valkey):
+    async def ask():
+        client = redis.Redis.from_url(os.environ["REDIS_URL"])
+        line = Line(client.connection_pool, 2, [ECHO])
+        answers = await asyncio.gather(*(echoed(line, str(number)) for number in range(9)))
+        await line.close()
+        await client.aclose()
+        return answers
+
+    assert uvloop.run(ask()) == list("012345678")
 
 
 async def test_a_script_that_redis_has_forgotten_is_told_again(line, valkey):
