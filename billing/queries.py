@@ -3,15 +3,15 @@
 Called inside a scope (or as the service); periods are half-open.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import F, QuerySet, Sum
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Sum
 
-from billing.models import CreditGrant, LedgerEntry, Order, RatedUsage, SpendBucket
+from billing.models import CreditGrant, Invoice, LedgerEntry, Order, RatedUsage, SpendBucket
 from common.money import Money
 from metering.models import UsageEvent
 from metering.queries import Cut, Labels
@@ -132,3 +132,15 @@ def entries(organization: Organization) -> QuerySet[LedgerEntry, LedgerEntry]:
     """Return the organization's postings."""
     rows = LedgerEntry.objects.filter(organization=organization)
     return rows.select_related("transaction", "account")
+
+
+def untold(before: datetime) -> Sequence[str]:
+    """Return the addresses of organizations with usage recorded before that no invoice tells of."""
+    usage = Invoice.objects.filter(kind=Invoice.Kind.USAGE, organization=OuterRef("pk"))
+    last = usage.order_by().values("organization").annotate(last=Max("issued_at")).values("last")
+    events = UsageEvent.objects.filter(organization=OuterRef("pk"), recorded_at__lt=before)
+    organizations = Organization.objects.annotate(told=Subquery(last))
+    unbilled = organizations.filter(
+        Q(Exists(events), told=None) | Exists(events.filter(recorded_at__gt=OuterRef("told")))
+    )
+    return list(unbilled.values_list("slug", flat=True))

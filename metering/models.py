@@ -78,6 +78,24 @@ class UsageEventKey(models.Model):
         return f"{self.source} {self.event_id}"
 
 
+class DroppedMonth(AppendOnly):
+    """A month of facts that was old enough to go, and how much stood in it."""
+
+    table_name = models.CharField(max_length=63)
+    month = models.DateField()
+    rows = models.BigIntegerField()
+    dropped_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-month", "table_name")
+        constraints = (
+            models.UniqueConstraint(fields=("table_name", "month"), name="month_dropped_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.table_name} {self.month:%Y-%m}"
+
+
 class UsageConflict(AppendOnly):
     """An event that came again under the same key with another body: refused, and kept to look at."""
 

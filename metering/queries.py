@@ -4,7 +4,7 @@ Called inside a scope (or as the service); periods are half-open.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import F, Model, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
-from metering.models import UsageBucket, UsageEvent
+from metering.models import DroppedMonth, UsageBucket, UsageEvent
 from tenants.models import Organization
 
 M = TypeVar("M", bound=Model)
@@ -130,6 +130,15 @@ def newest(organization: Organization) -> str:
     """Return the id of the request learnt of last, or nothing."""
     events = UsageEvent.objects.filter(organization=organization).order_by("-recorded_at", "-id")
     return events.values_list("event_id", flat=True).first() or ""
+
+
+def dropped_until() -> datetime | None:
+    """Return the end of the last month whose events are gone; nothing while all are there."""
+    last = DroppedMonth.objects.order_by("-month").values_list("month", flat=True).first()
+    if last is None:
+        return None
+    year, month = divmod(last.year * 12 + last.month, 12)
+    return datetime(year, month + 1, 1, tzinfo=UTC)
 
 
 def has_usage(organization: Organization) -> bool:

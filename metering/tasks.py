@@ -9,3 +9,9 @@ from metering.services import partitions
 def make_partitions() -> None:
     """Have a partition ready for every month to come."""
     partitions.make()
+
+
+@shared_task(name="metering.drop_months")
+def drop_months() -> None:
+    """Let go of facts that are older than they have to be kept."""
+    partitions.drop()

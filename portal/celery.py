@@ -31,6 +31,7 @@ app.conf.beat_schedule = {
     "watch fine-tuning jobs": {"task": "studio.sweep", "schedule": timedelta(seconds=30)},
     "remove artifacts": {"task": "studio.remove_artifacts", "schedule": HOURLY},
     "make partitions": {"task": "metering.make_partitions", "schedule": DAILY},
+    "drop months": {"task": "metering.drop_months", "schedule": DAILY},
     "go on with batches": {"task": "gateway.sweep_batches", "schedule": timedelta(seconds=10)},
 }
 app.conf.beat_schedule_filename = os.environ.get("CELERY_BEAT_SCHEDULE", "/tmp/tessera-beat")  # noqa: S108

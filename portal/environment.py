@@ -57,6 +57,7 @@ class Environment:
     metrics_address: tuple[str, int] | None
     metrics_token: str = field(repr=False)
     request_log: str
+    usage_months: int
 
     embedded_database: bool
     embedded_redis: bool
@@ -158,6 +159,7 @@ def _described(text: Reader, state: Path, secret_key: str) -> Environment:
         request_log=variables.choice(
             "REQUEST_LOG", text("REQUEST_LOG", "all"), ("all", "failures", "off")
         ),
+        usage_months=variables.months("USAGE_MONTHS", text("USAGE_MONTHS", "0")),
         embedded_database=not text("DATABASE_URL"),
         embedded_redis=not text("REDIS_URL"),
         embedded_engine=not text("ENGINE_URL"),

@@ -46,6 +46,7 @@ STRIPE_API_BASE = ENV.stripe_url
 #: Where Checkout's pages live; forms may lead there.
 CHECKOUT_ORIGINS = [ENV.stripe_url if ENV.embedded_stripe else "https://checkout.stripe.com"]
 METERING_DURABILITY = ENV.metering_durability
+USAGE_MONTHS = ENV.usage_months
 #: Where gateways serve metrics beside their own port, and what lets others than this host read them.
 METRICS_ADDRESS = ENV.metrics_address
 METRICS_TOKEN = ENV.metrics_token

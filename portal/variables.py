@@ -9,6 +9,8 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urls
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
+#: A year's comparison and its corrections need so many months of usage.
+LEAST_MONTHS = 13
 ACCENT = re.compile(r"#[0-9a-fA-F]{6}")
 
 
@@ -99,6 +101,13 @@ def boolean(name: str, text: str) -> bool:
     if text.lower() not in TRUE | FALSE:
         raise wrong(name, f"is {text!r}", "true or false")
     return text.lower() in TRUE
+
+
+def months(name: str, text: str) -> int:
+    """Return how many months usage is kept; 0 is for ever."""
+    if not text.isascii() or not text.isdigit() or 0 < int(text) < LEAST_MONTHS:
+        raise wrong(name, f"is {text!r}", f"{LEAST_MONTHS} or more, or 0 to keep all")
+    return int(text)
 
 
 def choice(name: str, text: str, accepted: tuple[str, ...]) -> str:

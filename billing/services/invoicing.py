@@ -34,6 +34,7 @@ from common.database import atomic, service
 from common.errors import Conflict
 from marketplace.models import Price, ServiceTier
 from metering.models import TOKEN_PARTS, UsageEvent
+from metering.queries import dropped_until
 from tenants.models import Organization
 from tenants.services import audit
 
@@ -138,8 +139,13 @@ def late(organization: Organization, period: periods.Period) -> tuple[DraftLine,
     month = TruncMonth("occurred_at", tzinfo=ZoneInfo(organization.time_zone))
     starts = events.order_by().values_list(month, flat=True).distinct()
     lines: list[DraftLine] = []
+    gone = dropped_until()
     for start in sorted(starts):
         earlier = periods.containing(start, organization.time_zone)
+        if gone and earlier.start < gone:
+            # What else was used in that month is no longer there to be rated with it.
+            log.error("usage_too_late", organization=organization.slug, month=earlier.label)
+            continue
         own = Q(corrects=None, invoice__in=invoices.filter(period_start=earlier.start))
         lines += corrections(
             rerated(organization, earlier),
