@@ -126,6 +126,7 @@ class Gateway:
             pass
         except asyncio.CancelledError:
             if not exchange.gone:
+                await exchange.refuse(Unavailable("This gateway had to stop. Try again."))
                 raise
         except (psycopg.Error, PoolTimeout, DatabaseError) as error:
             logger.warning("request %s refused: %r", exchange.id, error)

@@ -6,6 +6,7 @@ Speed matters here more than elsewhere, so the steps stand plainly one after the
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,7 +23,14 @@ from gateway.dialects.messages import answer as messages
 from gateway.dialects.messages.request import counted
 from gateway.dialects.ranking import Ranking
 from gateway.dialects.responses import answer as responses
-from gateway.errors import FundsMissing, GatewayError, InvalidRequest, UpstreamFailed, envelope
+from gateway.errors import (
+    FundsMissing,
+    GatewayError,
+    InvalidRequest,
+    Unavailable,
+    UpstreamFailed,
+    envelope,
+)
 from gateway.exchange import Exchange
 from gateway.keys import Caller
 from gateway.limits import Held, Limit, Limits, limits_of
@@ -44,6 +52,8 @@ LARGEST_ANSWER = 64 * 1024 * 1024
 LARGEST_WRITE = 4096
 #: A stream in flight is written into the journal this often.
 JOURNAL_EVERY = 1.0
+#: A client that does not read is not waited for longer when we end its stream.
+LAST_WORDS = 1.0
 EVENT_STREAM = "text/event-stream; charset=utf-8"
 PART_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 
@@ -315,18 +325,28 @@ class Inference:
             outcome = await self._relay(admitted, answer, delivery)
         except asyncio.CancelledError:
             if not admitted.exchange.gone:
-                await self._close_books(admitted, delivery, "interrupted")
+                await self._interrupt(admitted, delivery)
                 raise
             outcome = "client_gone"
         except Exception:
             # Whatever broke is ours to look at; what was delivered is billed all the same.
-            await self._close_books(admitted, delivery, "interrupted")
+            await self._interrupt(admitted, delivery)
             raise
         admitted.exchange.unwatch()
         measured = await self._close_books(admitted, delivery, outcome)
         if outcome != "client_gone":
             tail = _tail(admitted, delivery, measured, outcome)
             await admitted.exchange.write(tail, more=False)
+
+    async def _interrupt(self, admitted: Admitted, delivery: Delivery) -> None:
+        """Bill what was delivered of a stream that we end ourselves, and tell whoever still reads."""
+        measured = await self._close_books(admitted, delivery, "interrupted")
+        if not admitted.exchange.started:
+            return
+        tail = _tail(admitted, delivery, measured, "interrupted")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS):
+                await admitted.exchange.write(tail, more=False)
 
     async def _relay(self, admitted: Admitted, answer: Routed, delivery: Delivery) -> str:
         """Pass events on as they come; returns how it ended."""
@@ -517,9 +537,11 @@ def _told(admitted: Admitted, body: bytes, measured: Measured) -> bytes:
 
 def _tail(admitted: Admitted, delivery: Delivery, measured: Measured, outcome: str) -> bytes:
     """Return the end of a stream whose books are closed."""
-    error = None
+    error: GatewayError | None = None
     if outcome == "upstream_failed":
         error = UpstreamFailed("The engine's answer broke off; what was delivered is billed.")
+    elif outcome == "interrupted":
+        error = Unavailable("This gateway had to stop; what was delivered is billed.")
     if admitted.dialect is not None:
         return admitted.dialect.end(measured.parts, error)
     return b"data: " + error.body() + b"\n\n" if error else delivery.tail

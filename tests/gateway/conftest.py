@@ -42,10 +42,11 @@ PRICES = {"input": "0.000001", "cached_input": "0.0000005", "output": "0.00001"}
 class GatewayProcess:
     """One `manage.py gateway`."""
 
-    def __init__(self, port=None, *, path="/readyz", **variables):
+    def __init__(self, port=None, *, path="/readyz", grace=5, **variables):
         self.port = port or processes.free_port()
+        options = ["--port", str(self.port), "--grace", str(grace)]
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "gateway", "--port", str(self.port), "--grace", "5"],
+            [sys.executable, "manage.py", "gateway", *options],
             cwd=ROOT,
             env=os.environ | variables,
         )
