@@ -1,12 +1,14 @@
 """What billing answers to the questions of the apps below it."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from billing import queries, standings
 from billing.models import Invoice
 from common.database import service
 from common.money import Money
+from metering import ports as metering_ports
 from tenants import ports
 from tenants.models import ApiKey, Organization
 
@@ -36,5 +38,14 @@ class Budgets:
         ]
 
 
+class Invoices:
+    """What of the usage is told of on an invoice."""
+
+    def untold(self, before: datetime) -> Sequence[str]:
+        """Return the addresses of organizations with usage recorded before that no invoice tells of."""
+        return queries.untold(before)
+
+
+metering_ports.invoices = Invoices()
 ports.budgets = Budgets()
 ports.purses = Purses()
