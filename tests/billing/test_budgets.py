@@ -34,7 +34,8 @@ def hold(acme):
     """Lease so much of a budget's window."""
 
     async def hold(conn, budget, quantity, at=NOON, process="p1"):
-        span = windows.containing(budget, at)
+        several = budget if isinstance(budget, list) else [budget]
+        wishes = [Wish(b.pk, windows.containing(b, at), Decimal(quantity)) for b in several]
         leased = await funds.take_within(
             conn,
             process_id=process,
@@ -43,7 +44,7 @@ def hold(acme):
             currency="EUR",
             money_needed=Decimal(0),
             tokens_needed=Decimal(0),
-            wishes=[Wish(budget.pk, span, Decimal(quantity))],
+            wishes=wishes,
         )
         return leased.budgets
 
@@ -78,6 +79,31 @@ async def test_two_hundred_parallel_leases_never_pass_the_amount(connect, allow,
 
     assert sum(leased.quantity for leased in taken) == 10
     assert standing() == [(0, 10)]
+    for conn in connections:
+        await conn.close()
+
+
+async def test_gateways_that_lease_record_and_give_back_at_once_do_not_block_each_other(
+    connect, acme, allow, hold, settled, project
+):
+    several = [allow("1000"), allow("1000", project=project), allow("1000", window="day")]
+    connections = [await connect() for _ in range(8)]
+
+    async def work(number):
+        conn, process = connections[number], f"p{number}"
+        for turn in range(6):
+            # Everyone wants them in another order.
+            wished = several[number % 3 :] + several[: number % 3]
+            leased = await hold(conn, wished, "2", process=process)
+            windows = [each.window_id for each in leased]
+            batch = [settled(f"r{number}-{turn}", "1", budgets=windows)]
+            await funds.record(conn, process_id=process, batch=batch)
+            idle = dict.fromkeys(windows, Decimal(1))
+            await funds.give_back(conn, process_id=process, windows=idle)
+
+    await asyncio.gather(*map(work, range(8)))
+
+    assert standing() == [(48, 0)] * 3
     for conn in connections:
         await conn.close()
 

@@ -63,6 +63,25 @@ def test_200_parallel_calls_on_a_budget_for_ten_let_ten_through_at_most(
     assert spent() == WORTH * statuses[20] <= budget.amount
 
 
+def test_what_another_gateway_holds_idle_of_a_budget_is_recalled(
+    gateway, start_gateway, make_key, pay, allow, model, engine
+):
+    pay("10")
+    allow("0.012")
+    engine.words = 20
+    key, other, facts = make_key(), start_gateway(), hello(model=model, max_tokens=20)
+    # Quick calls make the first gateway take a lease for more than one ahead.
+    for _number in range(3):
+        gateway.client(key).chat.completions.create(**facts)
+    assert held() > 0
+
+    raw = other.client(key).chat.completions.with_raw_response
+    answer = raw.create(**{**facts, "max_tokens": 1000})
+
+    assert answer.parse().usage.completion_tokens == 20
+    assert "x-tessera-max-tokens" not in answer.headers
+
+
 def test_a_refusal_names_the_budget_its_end_and_whom_to_ask(
     gateway, make_key, pay, allow, model, acme
 ):
