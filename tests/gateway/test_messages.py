@@ -406,6 +406,7 @@ def test_an_engine_that_fails_is_told_in_anthropics_envelope(post, engine):
         ({"mcp_servers": [{"url": "http://x"}]}, "mcp_servers"),
         ({"container": "c_1"}, "container"),
         ({"inference_geo": "us"}, "inference_geo"),
+        ({"context_management": {"edits": [{"type": "clear_tool_uses"}]}}, "context_management"),
         ({"speed": "fast"}, "speed"),
         ({"service_tier": "priority"}, "service_tier"),
         ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, "tools[0].type"),
@@ -428,6 +429,14 @@ def test_what_cannot_be_honoured_is_refused_by_name(post, engine, facts, place):
     assert engine.requests == []
     assert events() == []
     wait_for(lambda: leased() == 0, seconds=8)
+
+
+def test_keeping_all_thoughts_is_nothing_to_refuse(post, engine):
+    kept = {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]}
+
+    assert post(context_management=kept).status_code == 200
+
+    assert "context_management" not in engine.requests[0]
 
 
 def test_addresses_of_images_are_not_fetched(post, engine):

@@ -8,7 +8,6 @@ from gateway.dialects.messages import blocks
 #: What would need services that are not here, or says where to compute what an offer has settled.
 REFUSED = {
     "container": "Nothing is kept between requests.",
-    "context_management": "Send a conversation that fits the model.",
     "diagnostics": "Nothing is kept between requests.",
     "inference_geo": "Where an answer is computed, the model's offer says: GET /v1/models.",
     "mcp_servers": "Tools run where the caller is.",
@@ -16,7 +15,7 @@ REFUSED = {
     "workspace_id": "The key says whom a request is for.",
 }
 #: What says nothing to an engine: prefixes are cached without being told to.
-LABELS = frozenset({"cache_control", "service_tier", "speed"})
+LABELS = frozenset({"cache_control", "context_management", "service_tier", "speed"})
 #: What is said otherwise to an engine.
 SAID = frozenset(
     {"messages", "metadata", "output_config", "stop_sequences", "system", "thinking",
@@ -55,10 +54,7 @@ def counted(body: dict[str, Any]) -> dict[str, Any]:
     """Return the engine's body, also of a request that asks for no answer."""
     refuse_all(body, REFUSED)
     refuse_all(body, FOREIGN)
-    if body.get("service_tier") not in (None, "auto", "standard_only"):
-        raise unsupported("service_tier", "Only 'auto' and 'standard_only' are.")
-    if body.get("speed") not in (None, "standard"):
-        raise unsupported("speed", "Only 'standard' is.")
+    _check_labels(body)
     kept = body.keys() - LABELS - SAID - REFUSED.keys() - FOREIGN.keys()
     # In the caller's order, so that equal requests are equal to the byte for an engine's cache.
     asked = {name: value for name, value in body.items() if name in kept}
@@ -66,6 +62,22 @@ def counted(body: dict[str, Any]) -> dict[str, Any]:
     for add in (_add_tools, _add_choice, _add_output, _add_thinking, _add_rest):
         add(asked, body)
     return asked
+
+
+def _check_labels(body: dict[str, Any]) -> None:
+    if body.get("service_tier") not in (None, "auto", "standard_only"):
+        raise unsupported("service_tier", "Only 'auto' and 'standard_only' are.")
+    if body.get("speed") not in (None, "standard"):
+        raise unsupported("speed", "Only 'standard' is.")
+    edits = expect(
+        _object(body, "context_management").get("edits") or [],
+        list,
+        "context_management.edits",
+        "a list",
+    )
+    # Coding agents ask with every call that all thoughts be kept, which they are.
+    if any(not isinstance(edit, dict) or edit.get("keep") != "all" for edit in edits):
+        raise unsupported("context_management", "Send a conversation that fits the model.")
 
 
 def _object(body: dict[str, Any], name: str) -> dict[str, Any]:
