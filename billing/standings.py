@@ -40,11 +40,6 @@ class Standing:
         """Whether nothing is left."""
         return not self.left
 
-    @property
-    def is_over(self) -> bool:
-        """Whether its time has ended."""
-        return self.span.ends_at <= timezone.now()
-
 
 def of_organization(organization: Organization) -> list[Standing]:
     """Return how the organization's open budgets stand, the oldest first."""

@@ -12,5 +12,6 @@ urlpatterns = [
     path("customers/", customers.customer_list, name="customer-list"),
     path("customers/<slug:slug>/", customers.customer_detail, name="customer-detail"),
     path("customers/<slug:slug>/credit/", customers.credit_grant, name="credit-grant"),
+    path("customers/<slug:slug>/limits/", customers.customer_limits, name="customer-limits"),
     path("customers/<slug:slug>/status/", customers.customer_status, name="customer-status"),
 ]

@@ -1,6 +1,6 @@
 """The models of billing."""
 
-from billing.models.budgets import THRESHOLDS, Budget, BudgetLease, BudgetWindow
+from billing.models.budgets import Budget, BudgetLease, BudgetWindow
 from billing.models.grants import CreditGrant, Lease
 from billing.models.invoices import Invoice, InvoiceLine, InvoiceSequence
 from billing.models.ledger import AccountKind, LedgerAccount, LedgerEntry, LedgerTransaction
@@ -10,7 +10,6 @@ from billing.models.rated import PricedBucket, RatedUsage, SpendBucket, SpendDay
 from billing.models.wallets import Wallet
 
 __all__ = [
-    "THRESHOLDS",
     "AccountKind",
     "BillingProfile",
     "Budget",

@@ -178,6 +178,19 @@ def test_a_customer_is_suspended_and_let_in_again(staff_client, acme):
         ]
 
 
+def test_the_limits_of_a_customer_are_set(staff_client, acme):
+    page = f"/staff/customers/{acme.slug}/limits/"
+
+    refused = staff_client.post(page, {"rpm_limit": "0"})
+    saved = staff_client.post(page, {"rpm_limit": "600"}, follow=True).content.decode()
+
+    assert refused.status_code == 422
+    assert "600 requests per minute" in saved
+    with service():
+        entry = AuditEntry.objects.get(action="organization.changed")
+    assert (entry.actor_kind, entry.after) == ("staff", {"rpm_limit": 600})
+
+
 def test_suspending_twice_leaves_one_audit_row(staff_client, acme):
     staff_client.post(STATUS, {"reason": "Unpaid", "status": "suspended"})
     staff_client.post(STATUS, {"reason": "Unpaid", "status": "suspended"})

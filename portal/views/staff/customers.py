@@ -1,5 +1,7 @@
 """The operator's desk: customers, credit given to them, and who is shut out."""
 
+import copy
+
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse
@@ -12,6 +14,7 @@ from billing.services import credits
 from portal import customers
 from portal.staff_forms import CreditForm, StatusForm
 from tenants.access import StaffRequest, staff_required
+from tenants.limit_forms import OrganizationLimitsForm
 from tenants.models import Organization
 from tenants.services import organizations
 
@@ -95,6 +98,22 @@ def customer_status(request: StaffRequest, slug: str) -> HttpResponse:
     }
     status = 422 if form.is_bound else 200
     return render(request, "staff/customer_status.html", context, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_required
+def customer_limits(request: StaffRequest, slug: str) -> HttpResponse:
+    """Set how fast all of a customer's keys together may call."""
+    organization = get_object_or_404(Organization, slug=slug)
+    posted = request.POST if request.method == "POST" else None
+    form = OrganizationLimitsForm(posted, instance=copy.copy(organization))
+    if form.is_valid():
+        organizations.change(organization, by=request.user, **form.cleaned_data)
+        messages.success(request, _("The limits are saved; gateways know within five seconds."))
+        return redirect("staff:customer-detail", slug=slug)
+    context = {"form": form, "organization": organization, "nav_section": SECTION}
+    status = 422 if form.is_bound else 200
+    return render(request, "staff/customer_limits.html", context, status=status)
 
 
 def _other(status: str) -> str:
