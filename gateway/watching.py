@@ -4,7 +4,6 @@ None of it holds a prompt, an answer or a credential.
 """
 
 import functools
-import os
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from importlib import import_module
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 LOG = RequestLog(settings.REQUEST_LOG)
 #: A request that went to an engine and owes nothing: its client left, or the answer was empty.
 UNBILLED = "unbilled"
-COLLECTORS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
 
 class Tracing:
@@ -35,8 +33,7 @@ class Tracing:
 
     def start(self) -> None:
         """Begin, where a collector is named."""
-        wanted = os.environ.get("OTEL_SDK_DISABLED", "").lower() != "true"
-        if wanted and any(os.environ.get(name) for name in COLLECTORS):
+        if settings.IS_TRACED:
             # Imported here alone: whoever traces nothing pays nothing.
             self.spans = import_module("gateway.spans").Spans()
 

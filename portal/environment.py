@@ -57,6 +57,7 @@ class Environment:
     metrics_address: tuple[str, int] | None
     metrics_token: str = field(repr=False)
     request_log: str
+    is_traced: bool
     usage_months: int
 
     embedded_database: bool
@@ -159,6 +160,7 @@ def _described(text: Reader, state: Path, secret_key: str) -> Environment:
         request_log=variables.choice(
             "REQUEST_LOG", text("REQUEST_LOG", "all"), ("all", "failures", "off")
         ),
+        is_traced=has_collector(text),
         usage_months=variables.months("USAGE_MONTHS", text("USAGE_MONTHS", "0")),
         embedded_database=not text("DATABASE_URL"),
         embedded_redis=not text("REDIS_URL"),
@@ -197,6 +199,12 @@ def engine_key(text: Reader) -> str:
     if key and not text("ENGINE_URL"):
         raise ConfigurationError("ENGINE_API_KEY is set without ENGINE_URL; accepted: both.")
     return key
+
+
+def has_collector(text: Reader) -> bool:
+    """Tell whether traces are wanted; OpenTelemetry reads the address, and more, by itself."""
+    names = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    return any(variables.web(name, text(name)) for name in names if text(name))
 
 
 def metrics(text: Reader) -> tuple[str, int] | None:

@@ -52,6 +52,8 @@ METRICS_ADDRESS = ENV.metrics_address
 METRICS_TOKEN = ENV.metrics_token
 #: Which requests have a line in the gateway's log: all, failures or none.
 REQUEST_LOG = ENV.request_log
+#: Whether the operator has a collector for the traces of requests.
+IS_TRACED = ENV.is_traced
 
 INSTALLED_APPS = [
     "django.contrib.auth",

@@ -174,6 +174,7 @@ def test_processes_on_one_port_each_have_a_port_for_their_metrics(start_gateway,
         ({"METRICS_ADDRESS": "9400"}, "METRICS_ADDRESS is '9400'"),
         ({"METRICS_ADDRESS": "127.0.0.1:port"}, "METRICS_ADDRESS is"),
         ({"REQUEST_LOG": "some"}, "all or failures or off"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "collector"}, "OTEL_EXPORTER_OTLP_ENDPOINT starts with"),
     ],
 )
 def test_settings_that_make_no_sense_stop_the_start(tmp_path, given, said):
