@@ -15,6 +15,8 @@ from tests.faults.plan import LIES
 #: What a killed gateway may not have noted: the last second, and the time a busy machine takes.
 LAST_SECOND = 1.0
 SLACK = 0.5
+#: An engine may write on for so long after a client has left.
+NOTICED = 1.5
 #: An event may occur so much later than its client gave up.
 LATE = 3.0
 #: How far our own count of a whole answer may be from the truth: it knows only bytes.
@@ -124,14 +126,23 @@ def check_call(
     _check_delivered(call, killed, event, found)
     if event is None:
         return
-    made = attempt.completion if attempt else 0
+    made = _made(call, attempt)
     # What is estimated is judged as an estimate.
     if call.stream or not event.estimated:
         excess = max(0, event.output - _most(call, made))
-        words = f"{call.call}: {event.output} billed, {made} made"
+        words = f"{call.call} {call.end}: {event.output} billed, {made} made"
         found.add("tokens billed and not delivered", excess, words)
     if call.end == "complete":
         _check_complete(call, attempt, event, found)
+
+
+def _made(call: Call, attempt: Attempt | None) -> int:
+    """Return how many tokens there were to deliver, to whoever left until that was noticed."""
+    if attempt is None:
+        return 0
+    if call.end == "left":
+        return attempt.completion_until(call.ended + NOTICED)
+    return attempt.completion
 
 
 def _most(call: Call, made: int) -> int:

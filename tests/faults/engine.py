@@ -7,6 +7,7 @@ before what it tells of is sent: killing the engine takes none away.
 import argparse
 import asyncio
 import os
+import time
 from pathlib import Path
 
 import msgspec
@@ -52,7 +53,7 @@ class Answer:
     def note(self, made):
         """Write down that so many words are on their way."""
         line = {"call": self.script["call"], "act": self.act, "prompt": self.prompt, "made": made}
-        line["completion"] = self.completion(made)
+        line |= {"completion": self.completion(made), "at": time.time()}
         os.write(self.ledger, msgspec.json.encode(line) + b"\n")
 
     def completion(self, made):

@@ -59,6 +59,13 @@ class Attempt(msgspec.Struct):
     #: Words on their way, and the tokens of so much.
     made: int
     completion: int
+    at: float = 0.0
+    #: When so many tokens had been made.
+    marks: list[tuple[float, int]] = []
+
+    def completion_until(self, moment: float) -> int:
+        """Return how many tokens had been made by then."""
+        return max((tokens for at, tokens in self.marks if at <= moment), default=0)
 
 
 class Kill(msgspec.Struct):
@@ -79,6 +86,8 @@ def attempts(folder: Path) -> dict[str, Attempt]:
     found: dict[str, Attempt] = {}
     for line in _lines(folder, "engine-*.jsonl", Attempt):
         known = found.get(line.call)
+        line.marks = known.marks if known else []
+        line.marks.append((line.at, line.completion))
         if known is None or known.made <= line.made:
             found[line.call] = line
     return found

@@ -59,7 +59,7 @@ def script(call: str, dice: random.Random) -> Script:
         act=act,
         words=words,
         at=dice.randint(0, words),
-        pause_ms=60 if act == "slow" else dice.choice((0, 0, 2, 8)),
+        pause_ms=120 if act == "slow" else dice.choice((0, 0, 2, 8)),
         stream=stream,
         wants_usage=stream and dice.random() < 0.5,
         cap=dice.choice((None, MOST_WORDS, 2 * MOST_WORDS)),

@@ -24,7 +24,10 @@ class World:
             call("c2", act="huge", words=10, is_done=True),
             call("c3", end="left", request_id="", words=4, key_id="key-2"),
         ]
-        self.attempts = {each.call: Attempt(each.call, each.act, 20, 10, 11) for each in self.calls}
+        self.attempts = {
+            each.call: Attempt(each.call, each.act, 20, 10, 11, marks=[(NOON, 11)])
+            for each in self.calls
+        }
         self.kills = []
         self.books = Books(
             events=[event("c1", 11), event("c2", 10, estimated=True), event("x3", 6, "key-2")],
@@ -108,6 +111,12 @@ def test_tokens_too_few_and_too_many_are_found(world, output, line):
 
     assert line in found[0]
     assert found[1] == 1
+
+
+def test_what_was_made_long_after_a_client_had_left_is_found(world):
+    world.attempts["c3"].marks = [(NOON + 1, 5), (NOON + 4, 11)]
+
+    assert world.found() == {"tokens billed and not delivered": 1}
 
 
 @pytest.mark.parametrize("part", ["input", "output"])
