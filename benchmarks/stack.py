@@ -68,10 +68,12 @@ class Stack:
         if not self.is_kept:
             shutil.rmtree(self.state, ignore_errors=True)
 
-    def start(self, program: Program, is_ready: Callable[[], bool]) -> Child:
+    def start(
+        self, program: Program, is_ready: Callable[[], bool], seconds: float = PATIENCE
+    ) -> Child:
         """Start one more program and wait until it serves."""
         child = self._supervisor.start(program)
-        self._supervisor.wait(is_ready, seconds=PATIENCE)
+        self._supervisor.wait(is_ready, seconds=seconds)
         return child
 
     def gateway(self) -> Child:
