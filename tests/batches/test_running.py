@@ -14,11 +14,11 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from billing.models import CreditGrant
+from billing.models import Budget, BudgetWindow, CreditGrant
 from common.database import service
 from common.ids import uuid7
 from gateway.batches import progress, running
-from gateway.models import Batch, BatchStatus
+from gateway.models import Batch, BatchLine, BatchStatus
 from marketplace.models import TokenClass, TokenWeight
 from portal.environment import ROOT
 from tenants.models import ApiKey, Membership, Organization
@@ -273,6 +273,26 @@ def test_without_funds_a_batch_rests_and_goes_on_when_there_are_some(
     assert rested[0].resumes_at > timezone.now() - timedelta(seconds=30)
     assert ended.status == "completed"
     assert len(engine.requests) == 1
+
+
+def test_a_hard_budget_holds_for_batches(client, model, acme):
+    with service():
+        facts = {"name": "Team", "currency": "EUR", "window": "month"}
+        budget = Budget.objects.create(organization=acme, amount=Decimal("0.0003"), **facts)
+    batch = start(client, *[line(f"name-{number}", model, max_tokens=20) for number in range(20)])
+    for _time in range(6):
+        with service():
+            Batch.objects.update(resumes_at=None)
+        go_on()
+
+    found = client.batches.retrieve(batch.id)
+    with service():
+        spent = BudgetWindow.objects.get().spent
+        refused = set(BatchLine.objects.filter(state="waiting").values_list("status_code"))
+    assert found.status == "in_progress"
+    assert 1 <= found.request_counts.completed < 20
+    assert spent == found.request_counts.completed * HALF <= budget.amount
+    assert refused == {(402,)}
 
 
 def test_a_line_that_found_no_funds_until_the_end_says_so(portal, disk, key, model, db):
