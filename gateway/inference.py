@@ -39,7 +39,7 @@ from gateway.purse import Ask, Purses, Reservation
 from gateway.recorder import Recorder
 from gateway.routing import Question, Routed, Router
 from gateway.upstreams.base import Upstream, UpstreamError
-from gateway.usage import Bounds, Calibration, Delivered, Measured, estimate, measure
+from gateway.usage import NOTHING, Bounds, Calibration, Delivered, Measured, estimate, measure
 from gateway.watching import watched
 from marketplace.queries import OfferSnapshot
 
@@ -311,7 +311,7 @@ class Inference:
         measured = self._measure(admitted, seen.usage, Delivered(seen.delivered))
         # An answer that nobody sees may have been thought, or stand in its probabilities alone.
         has_content = not admitted.endpoint.generates or seen.delivered or measured.completion
-        told = _told(admitted, body, measured)
+        told = _told(admitted, body, measured if has_content else NOTHING)
         exchange = admitted.exchange
         # From here the answer is on its way: settled first, so that no kill can make it free.
         exchange.unwatch()
@@ -424,11 +424,12 @@ class Inference:
         self._recorder.progress(self._settled(admitted, so_far, delivery.ttft_ms, "interrupted"))
 
     async def _close_books(self, admitted: Admitted, delivery: Delivery, outcome: str) -> Measured:
-        """Bill what was delivered, if anything is owed; returns what it was."""
+        """Bill what was delivered, if anything is owed; returns what was billed."""
         delivery.rest()
         measured = self._measure(admitted, delivery.claim, delivery.delivered)
-        if delivery.size or _owed(admitted, measured, outcome):
-            await self._settle(admitted, measured, delivery.ttft_ms, outcome)
+        if not delivery.size and not _owed(admitted, measured, outcome):
+            return NOTHING
+        await self._settle(admitted, measured, delivery.ttft_ms, outcome)
         return measured
 
     def _measure(self, admitted: Admitted, usage: Any, delivered: Delivered) -> Measured:

@@ -119,6 +119,10 @@ def parts(prompt: int, cached: int, completion: int, reasoning: int) -> dict[str
     }
 
 
+#: What costs nothing.
+NOTHING = Measured(parts(0, 0, 0, 0), estimated=False)
+
+
 def measure(
     claimed: Any, bounds: Bounds, delivered: Delivered, calibration: Calibration
 ) -> Measured:

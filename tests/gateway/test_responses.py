@@ -352,6 +352,26 @@ def test_what_is_told_is_what_is_billed_also_when_the_engine_lies(post, engine, 
     assert 1 <= event.output_tokens <= 25
 
 
+@pytest.mark.parametrize("stream", [True, False])
+def test_an_empty_answer_costs_nothing_and_says_so(post, engine, stream):
+    engine.words = 0
+
+    response = final(post(stream=stream))
+
+    assert (response["status"], response["usage"]["total_tokens"]) == ("completed", 0)
+    wait_for(lambda: leased() == 0, seconds=8)
+    assert events() == []
+
+
+def test_an_engine_that_breaks_off_before_its_first_word_fails_and_costs_nothing(post, engine):
+    engine.break_after = 0
+
+    response = final(post(stream=True))
+
+    assert (response["status"], response["usage"]["total_tokens"]) == ("failed", 0)
+    assert events() == []
+
+
 def test_a_client_that_goes_away_pays_for_what_came(client, model, engine):
     engine.words, engine.pause = 500, 0.02
 
