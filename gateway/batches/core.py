@@ -17,7 +17,6 @@ from marketplace.queries import OfferSnapshot
 
 #: A batch asks for no speed: it is held to how many of its lines run at once.
 LANE = Limit("batch", 0, 0, 0)
-HALF = 2
 
 
 class Lane(Limits):
@@ -38,11 +37,9 @@ class Books(Recorder):
     So the journal has nothing to remember.
     """
 
-    _held: dict[str, Settled]
-
-    def open(self) -> None:
-        """Begin with nothing."""
-        self._held = {}
+    def __init__(self, of: core.Core) -> None:
+        super().__init__(of.pool, of.journal, of.process_id, commit=False)
+        self._held: dict[str, Settled] = {}
 
     async def settle(self, settled: Settled) -> None:
         """Keep it, marked as a batch's."""
@@ -70,9 +67,7 @@ class BatchCore(core.Core):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.books = Books(self.pool, self.journal, self.process_id, commit=False)
-        self.books.open()
-        self.recorder = self.books
+        self.recorder = self.books = Books(self)
         self.inference = Inference(
             limits=Lane(self.redis),
             purses=self.purses,
@@ -85,7 +80,7 @@ class BatchCore(core.Core):
 def for_batches(offer: OfferSnapshot) -> OfferSnapshot:
     """Return the offer as a batch's line calls it: at its own prices, half its tokens counted."""
     one = worth.rates(offer).weights
-    weights = {part: weight / HALF for part, weight in one.items()} if one else offer.weights
+    weights = {part: weight / 2 for part, weight in one.items()} if one else offer.weights
     found = dataclasses.replace(offer, prices=offer.batch_prices, weights=weights)
     if not offers.is_priced(found):
         raise Unavailable(

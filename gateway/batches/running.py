@@ -32,10 +32,10 @@ from gateway.recorder import REFUSED
 
 logger = logging.getLogger(__name__)
 
-#: So long one worker stays with one batch, then others have their turn.
-SLICE = 20.0
-#: How long lines that run then may take to end.
-GRACE = 200.0
+#: So long one worker begins lines of one batch, then others have their turn.
+SLICE = 60.0
+#: How long lines that run then may take to end: a long answer of a busy engine takes minutes.
+GRACE = 1200.0
 HEARTBEAT = 2.0
 PAUSE = 0.1
 #: Refusals that pass by themselves, or once credit is bought; tried again until the window closes.
@@ -133,7 +133,10 @@ class Work:
         writer = asyncio.create_task(self._write_on())
         watcher = asyncio.create_task(self._watch(runners))
         try:
-            await asyncio.wait(runners, timeout=self._ends_at - time.monotonic() + GRACE)
+            left = self._ends_at - time.monotonic() + GRACE
+            _ended, late = await asyncio.wait(runners, timeout=left)
+            if late:
+                self._stop(End.MORE)
         finally:
             for task in (*runners, writer, watcher):
                 task.cancel()

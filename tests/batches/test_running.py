@@ -222,6 +222,23 @@ def test_work_is_cut_into_slices(client, model, monkeypatch):
     assert waiting() == 1
 
 
+def test_a_line_that_does_not_end_is_called_again_later(client, model, engine, monkeypatch):
+    monkeypatch.setattr(running, "SLICE", 0.5)
+    monkeypatch.setattr(running, "GRACE", 0.3)
+    batch = start(client, line("a", model))
+    go_on()
+    engine.pause = 5
+
+    late = go_on()
+    engine.pause = 0
+    ended = finish(client, batch)
+
+    assert (late.status, late.completed) == ("in_progress", 0)
+    assert (ended.status, ended.request_counts.completed) == ("completed", 1)
+    assert len(engine.requests) == 2
+    assert remaining() == Decimal(10) - HALF
+
+
 def test_a_cancelled_batch_keeps_what_is_answered(client, model, engine, few_at_once):
     batch = start(client, *[line(f"name-{number}", model) for number in range(6)])
     go_on()
