@@ -104,7 +104,7 @@ def spend(cut: Cut, *by: str) -> dict[Labels, Money]:
     currency = cut.organization.currency
     buckets = SpendBucket.objects.filter(currency=currency)
     rows = cut.grouped(buckets, *by).annotate(total=Sum("amount"))
-    return {tuple(row[name] for name in by): Money(row["total"], currency) for row in rows}
+    return {tuple(row[f"by_{name}"] for name in by): Money(row["total"], currency) for row in rows}
 
 
 def spent(organization: Organization, *, start: datetime, end: datetime) -> Money:

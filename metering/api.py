@@ -22,7 +22,9 @@ class PeriodIn(serializers.Serializer[Any]):
 
     start = serializers.DateTimeField(required=False)
     end = serializers.DateTimeField(required=False)
-    by = serializers.ChoiceField(("day", "model", "key"), default="day")
+    by = serializers.ChoiceField(
+        ("day", "model", "key", "project", "member", "region"), default="day"
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Fill in the last thirty days; refuse a period that is reversed or longer than a year."""
@@ -49,7 +51,7 @@ class UsageOut(serializers.Serializer[Any]):
 
 
 class GroupOut(serializers.Serializer[Any]):
-    """The sums of one day, model or key."""
+    """The sums under one heading; "None" is usage that came without a key."""
 
     group = serializers.CharField()
     usage = UsageOut()
@@ -71,7 +73,7 @@ class UsageDetail(OrganizationView):
 
     @extend_schema(parameters=[PeriodIn], responses=UsageReport)
     def get(self, request: Request, org: str) -> Response:
-        """Sum usage up over a period, by day, model or key."""
+        """Sum usage up over a period: by day, model, key, project, member or region."""
         asked = PeriodIn(data=request.query_params)
         asked.is_valid(raise_exception=True)
         start, end = asked.validated_data["start"], asked.validated_data["end"]
@@ -84,7 +86,7 @@ class UsageDetail(OrganizationView):
 
 
 def _groups(cut: queries.Cut, by: str) -> list[dict[str, Any]]:
-    """Return days in their order, models and keys the busiest first."""
+    """Return days in their order, all else the busiest first."""
     found = [
         {"group": str(label), "usage": sums} for (label,), sums in queries.usage(cut, by).items()
     ]

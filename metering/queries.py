@@ -1,4 +1,4 @@
-"""How much was used: by day, by model, by key; and the requests one by one.
+"""How much was used: by day, model, key, project, member, region; and the requests one by one.
 
 Called inside a scope (or as the service); periods are half-open.
 """
@@ -16,7 +16,7 @@ from metering.models import DroppedMonth, UsageBucket, UsageEvent
 from tenants.models import Organization
 
 M = TypeVar("M", bound=Model)
-#: What sums stand under: a day, a model's name, a key's id (none where usage came without one).
+#: What sums stand under: a day, a name, a key's id (none where usage came without one).
 Label = date | str | UUID | None
 Labels = tuple[Label, ...]
 
@@ -47,13 +47,22 @@ class Cut:
         return rows
 
     def grouped(self, rows: QuerySet[M, M], *by: str) -> QuerySet[M, dict[str, Any]]:
-        """Return the buckets that lie in it under a heading for each of day, model and key named."""
+        """Return the buckets that lie in it under each heading that is named.
+
+        A key is one member's, so a member's usage is that of the keys they made; buckets of worth
+        know no region.
+        """
         headings = {
             "day": TruncDate("starts_at", tzinfo=ZoneInfo(self.time_zone)),
             "model": F("offer_name"),
             "key": F("api_key_id"),
+            "project": F("project__slug"),
+            "member": F("api_key__created_by__email"),
+            "region": F("region"),
         }
-        return self.of(rows).values(**{name: headings[name] for name in by}).order_by(*by)
+        # A heading may be called as a column is; Django wants another name for it.
+        named = {f"by_{name}": headings[name] for name in by}
+        return self.of(rows).values(**named).order_by(*named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +98,10 @@ _SUMS = {name: Sum(name) for name in Usage.__slots__}
 
 
 def usage(cut: Cut, *by: str) -> dict[Labels, Usage]:
-    """Return the sums under each heading (day, model, key), in their order; days without are absent."""
+    """Return the sums under each heading, in their order; days without are absent."""
     rows = cut.grouped(UsageBucket.objects.all(), *by).annotate(**_SUMS)
     return {
-        tuple(row[name] for name in by): Usage(**{name: row[name] for name in _SUMS})
+        tuple(row[f"by_{name}"] for name in by): Usage(**{name: row[name] for name in _SUMS})
         for row in rows
     }
 

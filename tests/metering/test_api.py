@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from tenants.scope import scope
+from tenants.services import api_keys
 from tests.support.usage import NOON
 
 MARCH = "start=2026-03-01T00:00:00Z&end=2026-04-01T00:00:00Z"
@@ -42,6 +44,26 @@ def test_models_come_the_busiest_first(acme, alice_client, used):
     answer = report(alice_client, f"{MARCH}&by=model").json()
 
     assert [it["group"] for it in answer["groups"]] == ["busy", "a-quiet-one"]
+
+
+@pytest.mark.parametrize(
+    ("by", "groups"),
+    [
+        ("project", [("default", 3)]),
+        ("region", [("eu-paris", 2), ("eu-madrid", 1)]),
+        ("member", [("None", 2), ("bob@acme.example", 1)]),
+    ],
+)
+def test_usage_is_told_by_project_region_and_member(acme, alice_client, bob, used, by, groups):
+    with scope(acme):
+        key = api_keys.create(acme, name="bob's", by=bob).api_key
+    used(api_key_id=key.pk)
+    used(region="eu-madrid")
+    used()
+
+    answer = report(alice_client, f"{MARCH}&by={by}").json()
+
+    assert [(it["group"], it["usage"]["requests"]) for it in answer["groups"]] == groups
 
 
 @pytest.mark.parametrize(
