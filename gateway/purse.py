@@ -246,7 +246,9 @@ class Purses:
         Nothing is refused while the money lies idle elsewhere: other purses are asked to give
         theirs back, and the wallet is looked at again until patience ends.
         """
-        purse = self._purses.setdefault(key, Purse(key))
+        purse = self._purses.get(key)
+        if purse is None:
+            purse = self._purses[key] = Purse(key)
         if found := purse.reserve(ask):
             return found
         if ask.is_hopeless():

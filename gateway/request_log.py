@@ -6,6 +6,9 @@ full pipe stops the loop. What is lost when a process is killed stands in the bo
 
 import asyncio
 import os
+import queue
+import threading
+import time
 from datetime import datetime
 from uuid import UUID
 
@@ -15,6 +18,8 @@ ALL, FAILURES, OFF = "all", "failures", "off"
 STANDARD_OUTPUT = 1
 #: Seconds in which lines gather.
 PAUSE = 0.25
+#: Seconds in which the end of the process waits for the last of them.
+PATIENCE = 2.0
 #: Lines that may wait while nobody takes them; then they are dropped and counted.
 MOST_WAITING = 20_000
 
@@ -54,7 +59,10 @@ class RequestLog:
         self._file = file
         self._encode = msgspec.json.Encoder().encode
         self._lines: list[bytes] = []
-        self._writer: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._work: queue.SimpleQueue[list[bytes]] = queue.SimpleQueue()
+        self._is_writing = threading.Event()
+        self._thread: threading.Thread | None = None
 
     def write(self, line: Line) -> None:
         """Have the line written in a moment."""
@@ -64,21 +72,44 @@ class RequestLog:
             self.dropped += 1
             return
         self._lines.append(self._encode(line))
-        if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._write_soon())
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(PAUSE, self._hand_over)
 
-    async def _write_soon(self) -> None:
-        await asyncio.sleep(PAUSE)
-        await self.flush()
+    def _hand_over(self) -> None:
+        self._timer = None
+        # One at a time: while it writes, and nobody may read, lines gather and are dropped in the end.
+        if not self._is_writing.is_set():
+            lines, self._lines = self._lines, []
+            self._is_writing.set()
+            self._work.put(lines)
+            if self._thread is None:
+                # One for good: to start a thread for each batch makes the loop wait for its birth.
+                self._thread = threading.Thread(target=self._write_all, daemon=True)
+                self._thread.start()
+        elif self._lines:
+            self._timer = asyncio.get_running_loop().call_later(PAUSE, self._hand_over)
+
+    def _write_all(self) -> None:
+        while True:
+            lines = self._work.get()
+            try:
+                _write(self._file, b"\n".join(lines) + b"\n")
+            except OSError:
+                self.dropped += len(lines)
+            finally:
+                self._is_writing.clear()
 
     async def flush(self) -> None:
         """Write what waits; where nobody reads, it is dropped."""
-        while self._lines:
-            lines, self._lines = self._lines, []
-            try:
-                await asyncio.to_thread(_write, self._file, b"\n".join(lines) + b"\n")
-            except OSError:
-                self.dropped += len(lines)
+        if self._timer is not None:
+            self._timer.cancel()
+        end = time.monotonic() + PATIENCE
+        while (self._lines or self._is_writing.is_set()) and time.monotonic() < end:
+            if not self._is_writing.is_set():
+                self._hand_over()
+            await asyncio.sleep(0.01)
+        self.dropped += len(self._lines)
+        self._lines = []
 
 
 def _write(file: int, data: bytes) -> None:
