@@ -49,12 +49,24 @@ class Grant:
 
 
 @dataclass
+class Budget:
+    """A hard budget and its one window; without a key it is the whole organization's."""
+
+    organization: str
+    key_id: str
+    amount: Decimal
+    spent: Decimal
+    leased: Decimal
+
+
+@dataclass
 class Books:
     """All that the checker asks of PostgreSQL and of the journals' folder."""
 
     events: list[Event] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
     grants: list[Grant] = field(default_factory=list)
+    budgets: list[Budget] = field(default_factory=list)
     #: What processes hold, by process.
     leases: dict[str, Decimal] = field(default_factory=dict)
     #: What the entries of each transaction sum up to.
@@ -87,7 +99,17 @@ SELECT g.id::text AS id, unit, granted, remaining, leased, coalesce((
     WHERE e.grant_id = g.id AND t.kind = 'expiry' AND a.kind = 'customer_prepaid'), 0) AS taken_off
 FROM billing_creditgrant g
 """
-LEASES = "SELECT process_id, sum(quantity) FROM billing_lease GROUP BY 1 HAVING sum(quantity) <> 0"
+BUDGETS = """
+SELECT b.organization_id::text AS organization, b.amount, w.spent, w.leased,
+    coalesce(replace(b.api_key_id::text, '-', ''), '') AS key_id
+FROM billing_budgetwindow w JOIN billing_budget b ON b.id = w.budget_id
+"""
+LEASES = """
+SELECT process_id, sum(quantity) FROM (
+    SELECT process_id, quantity FROM billing_lease
+    UNION ALL SELECT process_id, quantity FROM billing_budgetlease) leases
+GROUP BY 1 HAVING sum(quantity) <> 0
+"""
 TRANSACTIONS = "SELECT transaction_id::text, sum(amount) FROM billing_ledgerentry GROUP BY 1"
 PREPAID = """
 SELECT coalesce(-sum(e.amount), 0) FROM billing_ledgerentry e
@@ -138,6 +160,7 @@ def read(keywords: dict[str, Any], journals: Path) -> Books:
             events=rows(Event, EVENTS),
             receipts=rows(Receipt, RECEIPTS),
             grants=rows(Grant, GRANTS),
+            budgets=rows(Budget, BUDGETS),
             leases=dict(connection.execute(LEASES).fetchall()),
             transactions=dict(connection.execute(TRANSACTIONS).fetchall()),
             prepaid=one(PREPAID),

@@ -42,6 +42,8 @@ LINES = (
     "worth that no credit paid for",
     "grants below zero",
     "grants that lost other than their receipts say",
+    "hard budgets passed",
+    "budgets that differ from their receipts",
     "leases left over",
     "transactions that do not sum to zero",
     "difference of ledger and balances",
@@ -77,6 +79,7 @@ def check(
         check_call(call, attempts.get(call.call), kills, events.get(call.call), found)
     check_facts(books, found)
     check_money(books, found)
+    check_budgets(books, found)
     # A run in which nothing works would prove nothing.
     complete = sum(call.end == "complete" for call in calls)
     missing = max(0, len(calls) // 2 - complete)
@@ -166,7 +169,8 @@ def _check_answer(call: Call, killed: float | None, found: Findings) -> None:
     found.add("failures of the gateway itself", int(call.status == 500), f"{call.call} {call.code}")
     if call.is_rich:
         words = f"{call.call} {call.code}"
-        found.add("refused for funds while money was there", int(call.status == 402), words)
+        is_wrong = call.code == "insufficient_funds"
+        found.add("refused for funds while money was there", int(is_wrong), words)
 
 
 def _check_delivered(
@@ -252,6 +256,23 @@ def check_money(books: Books, found: Findings) -> None:
         found.add(name, int(total != 0), f"{transaction}: {total}")
     balances = sum((each.remaining for each in books.grants if each.unit == "money"), Decimal(0))
     found.add("difference of ledger and balances", abs(books.prepaid - balances), "customers")
+
+
+def check_budgets(books: Books, found: Findings) -> None:
+    """No budget is passed, and each has seen just what its receipts are worth."""
+    keys = {(each.organization, each.event_id): each.key_id for each in books.events}
+    worth: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for receipt in books.receipts:
+        key = keys.get((receipt.organization, receipt.event_id), "unknown")
+        worth[receipt.organization, ""] += receipt.amount
+        worth[receipt.organization, key] += receipt.amount
+    for budget in books.budgets:
+        seen = worth[budget.organization, budget.key_id]
+        words = f"{budget.organization} {budget.key_id}: {budget.spent} of {budget.amount}, {seen}"
+        found.add("hard budgets passed", int(budget.spent > budget.amount), words)
+        differs = int(budget.spent != seen)
+        found.add("budgets that differ from their receipts", differs, words)
+        found.add("leases left over", int(budget.leased != 0), words)
 
 
 def _paid(split: Iterable[dict[str, str]]) -> Decimal:

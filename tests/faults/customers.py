@@ -24,7 +24,7 @@ from django.utils import timezone  # noqa: E402
 from redis.exceptions import RedisError  # noqa: E402
 
 from billing.models import CreditGrant  # noqa: E402
-from billing.services import credits  # noqa: E402
+from billing.services import budgeting, credits  # noqa: E402
 from common import jobs  # noqa: E402
 from common.database import service  # noqa: E402
 from marketplace.models import (  # noqa: E402
@@ -50,6 +50,8 @@ KEYS_EACH = 4
 POOR_EVERY = 3
 RICH_MONEY, POOR_MONEY, TOP_UP = Decimal(1000), Decimal("0.02"), Decimal("0.05")
 TOKENS = Decimal(200_000)
+#: Every organization has a budget that it never reaches; one key in some has one that it does.
+WIDE, NARROW, NARROW_EVERY = Decimal(500), Decimal("0.01"), 4
 PLENTY = {"default_rpm": 10**8, "default_tpm": 2 * 10**9, "default_concurrency": 10**6}
 PRICES = {"input": "0.000001", "cached_input": "0.0000005", "output": "0.00001"}
 TOP_UP_EVERY = 1.0
@@ -116,10 +118,22 @@ def make(number, token_class):
             facts = {"unit": "tokens", "token_class": token_class, "cost_basis": Decimal(10)}
             credits.grant(organization, quantity=TOKENS, source_key="tokens", **facts)
         minted = [api_keys.create(organization, name="load", by=owner) for _ in range(KEYS_EACH)]
+        limit(organization, owner, "wide", WIDE)
+        if number % NARROW_EVERY == 0:
+            limit(organization, owner, "narrow", NARROW, api_key=minted[0].api_key)
     return [
         Customer(each.text, each.api_key.pk.hex, "words", "vectors", is_rich=is_rich)
         for each in minted
     ]
+
+
+def limit(organization, owner, name, amount, **facts):
+    """Set a hard budget whose one window is the whole run."""
+    now = timezone.now()
+    ends = {"starts_at": now - timedelta(hours=1), "ends_at": now + timedelta(days=1)}
+    budgeting.create(
+        organization, name=name, amount=amount, by=owner, window="fixed", **ends, **facts
+    )
 
 
 def pay(organization, amount, source, **facts):

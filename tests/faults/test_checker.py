@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tests.faults import checker
-from tests.faults.books import Books, Event, Grant, Receipt
+from tests.faults.books import Books, Budget, Event, Grant, Receipt
 from tests.faults.journals import Attempt, Call, Kill
 
 NOON = datetime(2026, 3, 15, 12, tzinfo=UTC).timestamp()
@@ -33,6 +33,10 @@ class World:
             events=[event("c1", 11), event("c2", 10, estimated=True), event("x3", 6, "key-2")],
             receipts=[receipt(name) for name in ("c1", "c2", "x3")],
             grants=[Grant("g", "money", Decimal(10), 10 - 3 * WORTH, Decimal(0), Decimal(0))],
+            budgets=[
+                Budget("org", "", Decimal(1), 3 * WORTH, Decimal(0)),
+                Budget("org", "key-2", WORTH, WORTH, Decimal(0)),
+            ],
             transactions={"t": Decimal(0)},
             prepaid=10 - 3 * WORTH,
             rollups={name: (Decimal(3), Decimal(3)) for name in SUMS},
@@ -143,7 +147,7 @@ def test_a_refusal_that_was_billed_is_found(world):
     [
         ({"end": "cut"}, "answers cut off without a cause"),
         ({"status": 500}, "failures of the gateway itself"),
-        ({"status": 402}, "refused for funds while money was there"),
+        ({"code": "insufficient_funds"}, "refused for funds while money was there"),
     ],
 )
 def test_what_clients_suffer_without_a_cause_is_found(world, facts, line):
@@ -180,16 +184,28 @@ def test_worth_that_nobody_paid_is_found(world):
 
 
 def test_a_lease_left_over_is_found(world):
-    world.books.grants[0].leased = Decimal(1)
+    world.books.grants[0].leased = world.books.budgets[0].leased = Decimal(1)
     world.books.leases["dead"] = Decimal(1)
 
-    assert world.found() == {"leases left over": 2}
+    assert world.found() == {"leases left over": 3}
 
 
 def test_a_grant_below_zero_is_found(world):
     world.books.grants[0].leased = Decimal(11)
 
     assert world.found()["grants below zero"] == 1
+
+
+def test_a_budget_passed_is_found(world):
+    world.books.budgets[1].amount /= 2
+
+    assert world.found() == {"hard budgets passed": 1}
+
+
+def test_a_budget_that_missed_a_receipt_is_found(world):
+    world.books.budgets[0].spent -= WORTH
+
+    assert world.found() == {"budgets that differ from their receipts": 1}
 
 
 def test_a_transaction_out_of_balance_is_found(world):
