@@ -14,6 +14,7 @@ from tenants.models import AuditEntry
 from tenants.scope import scope
 from tenants.services import organizations
 from tests.batches.conftest import events, jsonl, leased, line, remaining, results, start
+from tests.gateway.contract import faults
 
 #: Ten tokens in and five out, at half of 0.000001 and 0.00001.
 HALF = Decimal("0.00003")
@@ -228,6 +229,21 @@ def test_results_expire_when_they_were_told_to(client, model):
     file = client.files.retrieve(batch.output_file_id)
     assert (file.purpose, file.filename) == ("batch_output", f"{batch.id}_output.jsonl")
     assert file.expires_at - file.created_at in (3600, 3601)
+
+
+def test_batches_have_the_shape_that_openai_published(client, model, portal, key):
+    start(client, line("good", model), line("bad", model, messages=7), metadata={"a": "b"})
+    start(client, b"{")
+
+    found = portal.request("GET", "/v1/batches", key).json()
+
+    assert faults("ListBatchesResponse", found) == []
+    assert [batch["status"] for batch in found["data"]] == ["failed", "completed"]
+    for batch in found["data"]:
+        assert faults("Batch", batch) == []
+        assert (
+            faults("Batch", portal.request("GET", f"/v1/batches/{batch['id']}", key).json()) == []
+        )
 
 
 def test_the_list_goes_page_by_page_newest_first(client, model):
