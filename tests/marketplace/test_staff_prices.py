@@ -207,9 +207,7 @@ def test_a_price_is_read_as_the_language_writes_it(
 @pytest.mark.parametrize(
     ("language", "typed"), [("en", "0,10"), ("en", "1,000.5"), ("fr", "1.000,5"), ("fr", "1,0,0")]
 )
-def test_a_mark_that_could_mean_two_things_is_refused(
-    staff_client, address, mini, language, typed
-):
+def test_a_mark_that_could_mean_two_things_is_refused(staff_client, address, mini, language, typed):
     staff_client.cookies["django_language"] = language
 
     response = confirm(staff_client, address, input=typed)
