@@ -125,13 +125,16 @@ async def record(conn: AsyncConnection[Any], events: Sequence[Event]) -> Intake:
     # Of events with one key the first counts.
     first = dict(zip(reversed(keys), reversed(range(len(keys))), strict=True))
     places = sorted(first.values()) if len(first) < len(keys) else range(len(keys))
+    ids = uuid7s(len(places))
+    new = columns([events[place] for place in places], ids)
     async with conn.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute(CLAIM_KEYS, _claims(keys, hashes, places))
+        digests = rows.digests([hashes[place] for place in places])
+        await cursor.execute(CLAIM_KEYS, {**new, "body_hash": digests})
         # Nearly always all are new; then nobody needs to read which.
         if cursor.rowcount < len(places):
             places = sorted(first[EventKey(*row)] for row in await cursor.fetchall())
-        ids = uuid7s(len(places))
-        new = columns([events[place] for place in places], ids)
+            ids = uuid7s(len(places))
+            new = columns([events[place] for place in places], ids)
         if places:
             await cursor.execute(INSERT_EVENTS, new)
     doubtful = sorted(set(range(len(events))).difference(places))
