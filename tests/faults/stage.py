@@ -6,6 +6,7 @@ has committed through a ``kill -9``, Valkey forgets everything.
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,8 @@ class Stage:
         self.engine_ports = ports[:ENGINES]
         self.gateway_ports = [free_ports() + offset for offset in range(GATEWAYS)]
         os.environ.update(TESSERA_STATE=str(self.state), PORT=str(free_ports()), DEMO="false")
+        # What does not end says where it stands when it is aborted.
+        os.environ["PYTHONFAULTHANDLER"] = "1"
         state.prepare(self.state)
         self.lock = StateLock(self.state)
         self.env = environment.read(os.environ)
@@ -124,7 +127,11 @@ class Stage:
         deadline = time.monotonic() + PATIENCE
         while not all(child.has_stopped() for child in gateways) and time.monotonic() < deadline:
             time.sleep(TEND)
-        return all(child.has_stopped() for child in gateways)
+        stuck = [child for child in gateways if not child.has_stopped()]
+        for child in stuck:
+            child.process.send_signal(signal.SIGABRT)
+            child.process.wait()
+        return not stuck
 
     def close(self, *, keep=False):
         """End everything; the folder goes too, unless somebody wants to look into it."""
