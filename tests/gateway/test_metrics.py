@@ -1,6 +1,7 @@
 """What operators see of a gateway, who may see it, and that it is true."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -12,11 +13,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway import exposition
 from gateway.metrics import MOST_MODELS, OTHERS, Histogram, Metrics
 from portal import environment
+from portal.environment import ROOT
 from portal.variables import ConfigurationError
 from tests.gateway.conftest import hello, recorded, wait_for
 from tests.support import processes
 
 TOKEN = "token-of-the-operator"
+#: What else has such a name.
+DATABASES = {"tessera_app", "tessera_owner", "tessera_service"}
 
 
 def scrape(address, **headers):
@@ -180,6 +184,36 @@ def test_processes_on_one_port_each_have_a_port_for_their_metrics(start_gateway,
 def test_settings_that_make_no_sense_stop_the_start(tmp_path, given, said):
     with pytest.raises(ConfigurationError, match=said):
         environment.read({"TESSERA_STATE": str(tmp_path), **given})
+
+
+class Idle:
+    """A process that does nothing."""
+
+    draining, engines, waiting, journal_bytes = False, (), 0, 0
+
+
+def families():
+    """Return the names of all that can be scraped, as they are asked for."""
+    found = list(exposition.Watch(Idle()).collect())
+    return {each.name + ("_total" if each.type == "counter" else "") for each in found}
+
+
+def test_operators_are_told_of_every_metric_and_of_no_other():
+    section = (ROOT / "docs" / "operator.md").read_text().split("## Watching the gateway")[1]
+    table = section.split("| metric,")[1].split("\n\n")[0]
+    rows = [row.split("|")[1] for row in table.splitlines()[2:]]
+    told = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+
+    assert {f"tessera_{name}" for name in told if not name.startswith("process_")} == families()
+
+
+@pytest.mark.parametrize("path", ["docs/operator.md", "docker/grafana.json"])
+def test_what_is_asked_of_prometheus_is_there(path):
+    asked = set(re.findall(r"\btessera_\w+", (ROOT / path).read_text()))
+    histograms = {name.removesuffix("_bucket") for name in asked if name.endswith("_bucket")}
+    counted = {name for name in asked if not name.endswith("_bucket")} | histograms
+
+    assert counted - DATABASES <= families()
 
 
 def test_models_beyond_many_share_a_label():
