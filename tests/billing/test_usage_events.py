@@ -82,6 +82,16 @@ def test_credit_that_is_free_pays_and_the_rest_is_owed(acme, report, give, left,
     assert books()["receivable"] == 2 * WORTH - Decimal("0.0003")
 
 
+def test_a_second_grant_pays_where_the_first_ends(acme, report, give, left, books):
+    give("0.0003")
+    give("1")
+
+    report(event(), event())
+
+    assert left() == [(Decimal(0), Decimal(0)), (Decimal("1.0003") - 2 * WORTH, Decimal(0))]
+    assert "receivable" not in books()
+
+
 def test_tokens_of_the_models_class_pay_first(acme, report, give, left):
     small = Offer.objects.get(name="atlas-mini").token_class or TokenClass.objects.first()
     give("5000", token_class=small, cost="1")
