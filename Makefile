@@ -72,6 +72,10 @@ faults: $(TEST_READY) ## Kill, lie and leave while calls run, then compare all b
 bench-gateway: $(RUN_READY) ## Measure what the gateway adds to a call
 	$(BIN)/python -W ignore -m benchmarks.gateway
 
+.PHONY: bench-peers
+bench-peers: $(RUN_READY) ## Compare a call with nginx and LiteLLM before the same engine
+	$(BIN)/python -W ignore -m benchmarks.peers
+
 .PHONY: bench-ingest
 bench-ingest: $(RUN_READY) ## Measure how fast usage comes into PostgreSQL
 	$(BIN)/python -W ignore -m benchmarks.ingest
