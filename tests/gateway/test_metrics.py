@@ -115,7 +115,8 @@ def test_batches_of_the_recorder_are_counted(client, gateway, model):
     def counted():
         after = scrape(gateway.url + "/metrics")
         name = "recorder_batch_events_sum"
-        return value(after, name) - value(before, name) == 1 and value(after, "journal_bytes")
+        # What an earlier request left may be recorded meanwhile too.
+        return value(after, name) - value(before, name) >= 1 and value(after, "journal_bytes")
 
     wait_for(counted)
 
