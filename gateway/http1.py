@@ -85,6 +85,7 @@ class Connection(asyncio.Protocol):
         self._reading: WireExchange | None = None
         self._answering: WireExchange | None = None
         self._behind: deque[WireExchange] = deque()
+        self._latest: WireExchange | None = None
         self._is_paused = False
         self._room: asyncio.Future[None] | None = None
 
@@ -114,11 +115,10 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             # Not followed; and what comes behind it is no HTTP/1.1 that we could read.
-            if self._reading is not None:
-                self._reading.is_kept = False
-                self._reading.complete()
-                self._reading = None
-            self._transport.pause_reading()
+            if self._latest is not None:
+                self._latest.is_kept = False
+                self._latest.complete()
+            self.pause_reading()
         except httptools.HttpParserError:
             self._refuse(400, InvalidRequest("This is no HTTP request.", code="invalid_http"))
         if self._in_head:
@@ -160,7 +160,7 @@ class Connection(asyncio.Protocol):
         )
         found.is_kept = parser.should_keep_alive()
         found.is_chunked = parser.get_http_version() == "1.1"
-        self._reading = found
+        self._reading = self._latest = found
         if self._answering is None:
             self._begin(found)
         elif len(self._behind) < MOST_PIPELINED:

@@ -113,6 +113,18 @@ async def test_a_client_that_asks_first_is_told_to_go_on():
         assert (await answer(reader))[1].endswith(b" hello")
 
 
+async def test_an_upgrade_is_answered_as_if_it_were_not_asked_for_and_ends_the_connection():
+    upgrade = GET[:-2] + b"connection: upgrade, http2-settings\r\nupgrade: h2c\r\n\r\n"
+
+    async with listening() as (connect, _host):
+        reader, writer = await connect()
+        writer.write(upgrade + b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        head, body = await answer(reader)
+
+        assert (body, "connection: close" in head) == (b"GET /a b 127.0.0.1 ", True)
+        assert await reader.read() == b""
+
+
 async def test_a_refusal_is_read_although_the_body_still_comes():
     async def refuse(exchange):
         await exchange.refuse(BodyTooLarge("Too much."))
