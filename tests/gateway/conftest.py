@@ -253,8 +253,8 @@ def events():
 
 
 def recorded(count=1):
-    """Return the events once there are so many."""
-    return wait_for(lambda: found if len(found := events()) >= count else None)
+    """Return the events once there are so many; a dead process's are looked for every 5 s."""
+    return wait_for(lambda: found if len(found := events()) >= count else None, seconds=15)
 
 
 def remaining():
