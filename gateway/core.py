@@ -42,6 +42,7 @@ IDLE_CHECK = 1.0
 REPLAY_EVERY = 5.0
 REDIS_PATIENCE = 0.25
 EMPTIED_EVERY = 0.1
+CANCEL_AGAIN = 1.0
 TROUBLE = (psycopg.Error, PoolTimeout, RedisError, OSError)
 
 
@@ -130,9 +131,7 @@ class Core:
     async def stop(self) -> None:
         """Record what waits, give back all credit, let go of everything."""
         self.draining = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await _end(self._tasks)
         clean = await self._try(self.recorder.flush) and await self._try(self._free)
         self.journal.close(remove=clean)
         self._metrics_port.close()
@@ -206,6 +205,15 @@ class Core:
             return found
         found["redis"] = "unreachable"
         return found
+
+
+async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel the tasks until all have ended: a library may swallow it while it connects."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _done, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN)
 
 
 def _service_role() -> dict[str, Any]:

@@ -266,6 +266,12 @@ def test_without_its_database_a_gateway_lives_is_not_ready_and_says_when_to_try_
     assert asked.json()["error"]["code"] == "service_unavailable"
 
 
+def test_a_gateway_that_has_just_begun_ends_when_asked(start_gateway):
+    codes = [start_gateway(path="/healthz").end() for _number in range(4)]
+
+    assert set(codes) <= {0, -signal.SIGTERM}
+
+
 def test_a_gateway_that_ends_lets_its_answers_end_first(start_gateway, key, pay, model, engine):
     pay("10")
     engine.words, engine.pause = 30, 0.05
