@@ -42,7 +42,8 @@ SELECT row_number() OVER (ORDER BY o.name)::int AS place, o.id AS offer_id, o.na
     max((p.definition->>'unit_amount')::numeric) FILTER (WHERE token_part = 'cached_input')
         AS cached_input,
     max((p.definition->>'unit_amount')::numeric) FILTER (WHERE token_part = 'output') AS output
-FROM marketplace_offer o JOIN marketplace_price p ON p.offer_id = o.id
+FROM marketplace_offer o
+JOIN marketplace_price p ON p.offer_id = o.id AND p.service_tier = 'standard'
 GROUP BY o.id HAVING count(*) > 1
 """
 # Most calls come in office hours, with one key and for one model.

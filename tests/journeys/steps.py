@@ -136,6 +136,15 @@ def invite(page, slug, email, role):
     expect(page.get_by_text(f"Invitation sent to {email}")).to_be_visible()
 
 
+def set_budget(page, slug, name, amount):
+    """Set a budget of the whole organization for each month."""
+    page.goto(f"/o/{slug}/billing/budgets/new/")
+    page.locator("#id_name").fill(name)
+    page.locator("#id_amount").fill(amount)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("link", name=name)).to_be_visible()
+
+
 def sign_in_by_code(page, email):
     """Sign in with a code from the mailbox."""
     page.goto("/accounts/login/code/")

@@ -45,6 +45,7 @@ def northwind(site, signed_in):
             for model in ("atlas-large", "atlas-mini"):
                 client.chat.completions.create(model=model, messages=hello, max_tokens=20)
         steps.buy(page, "northwind-ai", "Starter")
+        steps.set_budget(page, "northwind-ai", "Everything", "500")
         steps.invite(page, "northwind-ai", "guest@northwind.example", "Auditor")
     return page
 

@@ -39,4 +39,4 @@ def test_the_catalogue_is_filtered(page):
     expect(page.get_by_role("article")).to_have_count(1)
     expect(page.get_by_role("heading", name="Atlas Embed")).to_be_visible()
     page.get_by_role("link", name=re.compile("^Clear")).click()
-    expect(page.get_by_role("article")).to_have_count(4)
+    expect(page.get_by_role("article")).to_have_count(5)
