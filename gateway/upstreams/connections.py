@@ -16,6 +16,8 @@ from gateway.upstreams.base import UpstreamError
 #: So much of an answer is read ahead of a slow client: a thousand of them fit into memory.
 READ_AHEAD = 64 * 1024
 LARGEST_HEAD = 64 * 1024
+#: So much a single piece may become when it is unpacked: a few bytes can hold a thousand times more.
+LARGEST_UNPACKED = 16 * 1024 * 1024
 NEVER = float("inf")
 #: Either of zlib's wrappings, as the stream says itself.
 ANY_WRAPPING = 47
@@ -67,6 +69,15 @@ class EngineConnection(asyncio.Protocol):
         """Tell whether the whole answer has come and there is nothing in it."""
         return self.is_complete and not self._parts
 
+    @property
+    def is_reusable(self) -> bool:
+        """Tell whether all of its answer was taken, and another request may follow.
+
+        One that still has too much of an answer does not read: it would wait for the next in vain.
+        """
+        is_over = self.is_complete and self.is_kept and self.is_open
+        return is_over and self._transport.is_reading()
+
     async def begin(self) -> None:
         """Wait until the head of the answer and a first part of its body are there, or its end."""
         while not (self.status >= 200 and (self._parts or self.is_complete)):
@@ -104,12 +115,11 @@ class EngineConnection(asyncio.Protocol):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def fail(self, reason: str) -> None:
+    def fail(self, reason: str, kind: type[UpstreamError] = UpstreamError) -> None:
         """End the answer as broken, and the connection with it."""
         if self.is_complete or self._error is not None:
             return
-        is_fresh = self.is_used and not self._head
-        self._error = (Broken if is_fresh else UpstreamError)(reason, reached=True)
+        self._error = kind(reason, reached=True)
         self.abort()
         self._wake()
 
@@ -135,6 +145,8 @@ class EngineConnection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, zlib.error) as error:
+            # Behind the end of an answer nothing is wrong with it, but with the connection.
+            self.is_kept = False
             self.fail(f"the answer is no HTTP: {error}")
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -143,9 +155,17 @@ class EngineConnection(asyncio.Protocol):
         if self.status >= 200 and self._ends_with_connection and exc is None:
             self._end()
         else:
-            self.fail(f"the connection was closed: {exc!r}" if exc else "the connection was closed")
+            reason = f"the connection was closed: {exc!r}" if exc else "the connection was closed"
+            # One that is merely silent may be at work: it is not asked twice.
+            is_fresh = self.is_used and not self._head
+            self.fail(reason, Broken if is_fresh else UpstreamError)
 
     # What httptools calls.
+
+    def on_message_begin(self) -> None:
+        """Stop where another answer begins that came together with the end of this one."""
+        if self.is_complete:
+            raise UpstreamError("more was said than was asked for", reached=True)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Note how the body ends and how it is packed."""
@@ -164,7 +184,9 @@ class EngineConnection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         """Take a part; stop reading while too much waits."""
         if self._unpacker is not None:
-            body = self._unpacker.decompress(body)
+            body = self._unpacker.decompress(body, LARGEST_UNPACKED)
+            if self._unpacker.unconsumed_tail:
+                raise UpstreamError("the answer is packed too densely", reached=True)
         if not body:
             return
         self._parts.append(body)

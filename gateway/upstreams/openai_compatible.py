@@ -145,7 +145,7 @@ class OpenAICompatible:
     def release(self, place: Place, connection: EngineConnection) -> None:
         """Take a connection back when its answer was read to the end; hang up otherwise."""
         self._busy.discard(connection)
-        if connection.is_complete and connection.is_kept and connection.is_open:
+        if connection.is_reusable:
             connection.idle_since = self._loop.time()
             self._idle[place].append(connection)
         else:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gateway.upstreams import openai_compatible
-from gateway.upstreams.base import UpstreamError
+from gateway.upstreams.base import Patience, UpstreamError
 from gateway.upstreams.openai_compatible import OpenAICompatible
 
 BODY = b'{"ok":true}'
@@ -31,10 +31,10 @@ async def engine(serve):
     upstream = OpenAICompatible()
     address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
 
-    async def post(path="/chat/completions", credential="secret", limit=1_000_000):
-        answer = await upstream.post(address, credential, path, b"{}")
+    async def post(path="/chat/completions", credential="secret", limit=1_000_000, **facts):
+        answer = await upstream.post(address, credential, path, b"{}", **facts)
         try:
-            return answer.status, await answer.read(limit)
+            return answer.status, await answer.read(limit) if limit else b""
         finally:
             answer.close()
 
@@ -154,6 +154,53 @@ async def test_what_nobody_asked_for_is_not_taken_for_the_next_answer():
 
         assert [first, await post()] == [(200, BODY)] * 2
     assert len(connections) == 2
+
+
+@pytest.mark.parametrize("more", [b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nmore", b"more"])
+async def test_what_comes_with_the_end_of_an_answer_is_no_part_of_it(more):
+    async with engine(saying(LENGTH + b"\r\n" + BODY + more)) as (post, connections):
+        answers = [await post() for _ in range(2)]
+
+    assert answers == [(200, BODY)] * 2
+    assert len(connections) == 2
+
+
+async def test_a_large_answer_that_nobody_took_holds_up_no_other():
+    large = b"x" * 100_000
+    head = b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n"
+
+    async with engine(saying(head + large)) as (post, _connections):
+        for _number in range(5):
+            await post(limit=0)
+
+            async with asyncio.timeout(2):
+                assert await post() == (200, large)
+
+
+async def test_an_engine_that_falls_silent_is_not_asked_the_same_again():
+    asked = []
+
+    async def once(reader, writer):
+        while True:
+            asked.append(await reader.readuntil(b"\r\n\r\n{}"))
+            if len(asked) == 1:
+                writer.write(LENGTH + b"\r\n" + BODY)
+
+    async with engine(once) as (post, _connections):
+        await post()
+
+        with pytest.raises(UpstreamError, match="silent"):
+            await post(patience=Patience(first_byte=0.1))
+    assert len(asked) == 2
+
+
+async def test_an_answer_that_is_packed_too_densely_is_not_unpacked():
+    packed = gzip.compress(bytes(50_000_000))
+    head = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(packed)
+
+    async with engine(saying(head + packed)) as (post, _connections):
+        with pytest.raises(UpstreamError):
+            await post(limit=100_000_000)
 
 
 async def test_an_answer_that_is_too_large_is_not_read_to_its_end():
