@@ -81,6 +81,8 @@ class Connection(asyncio.Protocol):
         self._headers: dict[bytes, bytes] = {}
         self._in_head = False
         self._head = 0
+        #: Whether what has just come held nothing of a head or a body: the frame of chunks alone.
+        self._is_frame = False
         #: The request whose body is being read, the one that is answered, and those behind it.
         self._reading: WireExchange | None = None
         self._answering: WireExchange | None = None
@@ -111,6 +113,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on; what is no HTTP ends the connection."""
+        self._is_frame = True
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -121,7 +124,8 @@ class Connection(asyncio.Protocol):
             self.pause_reading()
         except httptools.HttpParserError:
             self._refuse(400, InvalidRequest("This is no HTTP request.", code="invalid_http"))
-        if self._in_head:
+        # What stands behind the last chunk is kept by the parser: it has an end too.
+        if self._in_head or (self._is_frame and self._reading is not None):
             self._head += len(data)
             if self._head > LARGEST_HEAD:
                 self._refuse(431, InvalidRequest("The head is too large.", code="head_too_large"))
@@ -141,6 +145,9 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep the first of each name, as proxies see it; of addresses passed on, all."""
+        if not self._in_head:
+            # Behind a body: no proxy has looked at it, and it may not stand for a header.
+            return
         name = name.lower()
         if name not in self._headers:
             self._headers[name] = value
@@ -149,7 +156,8 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """Begin the answer: it asks for the body when it needs it."""
-        self._in_head = False
+        self._in_head = self._is_frame = False
+        self._head = 0
         parser = self._parser
         found = WireExchange(
             self,
@@ -171,6 +179,7 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
+        self._is_frame, self._head = False, 0
         if self._reading is not None:
             self._reading.feed(body)
 
@@ -191,10 +200,11 @@ class Connection(asyncio.Protocol):
         self.host.tasks.discard(task)
         exchange, self._answering = self._answering, None
         if self._transport.is_closing() or exchange is None:
+            self.deadline = self.host.now + WRITE_PATIENCE
             return
         # An answer that did not come to its end can only be ended by hanging up.
         if not exchange.is_finished or not exchange.is_kept or self.host.draining:
-            self._transport.close()
+            self._close()
         elif not exchange.is_complete:
             exchange.discard()
             self.deadline = self.host.now + LINGER
@@ -212,21 +222,26 @@ class Connection(asyncio.Protocol):
             body = error.body()
             head = f"content-type: {JSON}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n"
             self._transport.write(STATUS_LINES[status] + head.encode() + b"\r\n" + body)
+        self._close()
+
+    def _close(self) -> None:
+        """Hang up once the client has taken what was written, but wait for that no longer."""
+        self.deadline = self.host.now + WRITE_PATIENCE
         self._transport.close()
 
     def expire(self) -> None:
         """Hang up on a client that let us wait for too long."""
-        self.deadline = float("inf")
-        # Closing would wait until the client has taken what it does not take.
-        if self._is_paused:
+        # Closing waits until the client has taken what it may never take.
+        if self._is_paused or self._transport.is_closing():
+            self.deadline = float("inf")
             self._transport.abort()
         else:
-            self._transport.close()
+            self._close()
 
     def end_when_idle(self) -> None:
         """Close the connection, at once or with the end of the present answer."""
         if self._answering is None:
-            self._transport.close()
+            self._close()
 
     def pause_reading(self) -> None:
         """Let the kernel hold what the client sends."""

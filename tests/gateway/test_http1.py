@@ -102,6 +102,33 @@ async def test_a_chunked_body_is_put_together():
         assert (await answer(reader))[1].startswith(b"GET")
 
 
+async def test_what_stands_behind_a_body_is_no_header():
+    async def tell(exchange):
+        await exchange.body()
+        await exchange.answer(200, b" ".join(exchange.headers))
+
+    chunked = b"POST /p HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+    async with listening(tell) as (connect, _host):
+        reader, writer = await connect()
+        writer.write(chunked + b"2\r\nhe\r\n0\r\nauthorization: Bearer x\r\n\r\n" + GET)
+        bodies = [(await answer(reader))[1] for _ in range(2)]
+
+    assert bodies == [b"host transfer-encoding", b"host"]
+
+
+async def test_what_stands_behind_a_body_has_an_end():
+    chunked = b"POST /p HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+
+    async with listening() as (connect, host):
+        _reader, writer = await connect()
+        writer.write(chunked + b"2\r\nhe\r\n0\r\nx: ")
+        for _number in range(20):
+            writer.write(b"a" * 9_999 + b"\r\nx: ")
+            await asyncio.sleep(0.01)
+
+        assert host.connections == set()
+
+
 async def test_a_client_that_asks_first_is_told_to_go_on():
     async with listening() as (connect, _host):
         reader, writer = await connect()
@@ -227,6 +254,29 @@ async def test_a_client_that_takes_nothing_is_given_up(monkeypatch):
         while not ended.is_set():
             await asyncio.sleep(0.05)
             host.tick()
+        assert host.connections == set()
+
+
+async def test_a_client_that_does_not_take_the_end_of_an_answer_is_given_up(monkeypatch):
+    monkeypatch.setattr(http1, "WRITE_PATIENCE", -1)
+    monkeypatch.setattr(http1, "KEEP_ALIVE", -1)
+
+    async def fill(exchange):
+        await exchange.start(200, "text/plain", {})
+        while not exchange._connection._transport.get_write_buffer_size():
+            await exchange.write(b"x" * 10_000, more=True)
+        await exchange.write(b"", more=False)
+
+    async with listening(fill) as (connect, host):
+        _reader, writer = await connect()
+        writer.write(GET)
+        writer.transport.pause_reading()
+        await asyncio.sleep(0.1)
+        assert not host.tasks
+        for _second in range(3):
+            host.tick()
+            await asyncio.sleep(0.02)
+
         assert host.connections == set()
 
 
