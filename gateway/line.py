@@ -96,11 +96,16 @@ class Line:
     async def _connect(self) -> "_Wire":
         async with asyncio.timeout(OPENING):
             wire = await _connect(self._pool, self._patience)
-            # In one write: on a busy loop each turn is long.
-            await asyncio.gather(
-                *(wire.say(*words) for words in _greeting(self._pool.connection_kwargs)),
-                *(wire.say("SCRIPT", "LOAD", script.text) for script in self._scripts),
-            )
+            try:
+                # In one write: on a busy loop each turn is long.
+                await asyncio.gather(
+                    *(wire.say(*words) for words in _greeting(self._pool.connection_kwargs)),
+                    *(wire.say("SCRIPT", "LOAD", script.text) for script in self._scripts),
+                )
+            except BaseException:
+                # Nobody else knows of it, and a Redis that refuses us is tried every second.
+                wire.close()
+                raise
             self._wire = wire
             return wire
 

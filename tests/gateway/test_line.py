@@ -103,6 +103,20 @@ async def test_a_connection_that_was_cut_is_opened_again_and_nobody_waits_in_vai
         assert await echoed(line, "b") == "b"
 
 
+async def test_a_connection_on_which_redis_refuses_us_is_not_left_open(valkey):
+    client = redis.Redis.from_url(os.environ["REDIS_URL"])
+    line = Line(client.connection_pool, 0.5, [Script("this is no script")])
+    before = valkey.info("clients")["connected_clients"]
+
+    for _number in range(5):
+        with pytest.raises(ResponseError):
+            await echoed(line, "a")
+    await asyncio.sleep(0.1)
+
+    assert valkey.info("clients")["connected_clients"] == before
+    await client.aclose()
+
+
 async def test_an_answer_that_takes_too_long_is_given_up(open_line, valkey):
     line = open_line(0.5)
     await echoed(line, "a")
