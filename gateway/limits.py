@@ -6,6 +6,7 @@ Redis each process keeps small buckets of its own: slower for the caller, never 
 """
 
 import time
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,10 @@ REST = 1.0
 NO_LIMIT = 2.0
 #: An answer of Redis that takes longer is not waited for.
 PATIENCE = 0.25
+#: Ended calls that Redis may still count, because it was away just then; the eldest are left to time.
+MOST_UNTOLD = 10_000
+#: So many of them are told at once, when it is back.
+AT_ONCE = 100
 
 # A call whose end was never told (its process was killed) stops counting after 1800 seconds.
 TAKE = """
@@ -187,6 +192,7 @@ class Limits:
     def __init__(self, client: "redis.Redis", *, patience: float = PATIENCE) -> None:
         self._line = Line(client.connection_pool, patience, SCRIPTS)
         self._local: dict[str, list[float]] = {}
+        self._untold: deque[tuple[str, list[Limit]]] = deque(maxlen=MOST_UNTOLD)
         self._rest_until = 0.0
 
     async def take(self, request_id: str, limits: list[Limit], tokens: int) -> Held:
@@ -204,12 +210,16 @@ class Limits:
     async def _ask(self, request_id: str, limits: list[Limit], tokens: int) -> list[Any] | None:
         if time.monotonic() < self._rest_until:
             return None
+        if self._untold:
+            self._tell_again()
         arguments: list[Any] = [tokens, request_id]
         for limit in limits:
             arguments += [limit.requests or -1, limit.tokens or -1, limit.concurrency]
         try:
             found = await self._line.run(TAKE_SCRIPT, [each.name for each in limits], arguments)
         except (RedisError, OSError, TimeoutError):
+            # It may have been taken all the same, and is given back by this process alone.
+            self._untold.append((request_id, limits))
             self._rest_until = time.monotonic() + REST
             return None
         return [int(found[0]), int(found[1]), *map(float, found[2:])]
@@ -254,10 +264,21 @@ class Limits:
         if held.local:
             self._release_locally(held, used)
             return
-        sizes = [each.tokens for each in held.limits]
-        arguments: list[Any] = [held.request_id, held.tokens, used, *sizes]
-        if not self._line.tell(GIVE_SCRIPT, [each.name for each in held.limits], arguments):
+        if not self._give(held.request_id, held.limits, held.tokens, used):
+            self._untold.append((held.request_id, held.limits))
             self._rest_until = time.monotonic() + REST
+
+    def _give(self, request_id: str, limits: list[Limit], tokens: int, used: int) -> bool:
+        """Tell Redis that a request has ended; False while it cannot be told."""
+        arguments: list[Any] = [request_id, tokens, used, *(each.tokens for each in limits)]
+        return self._line.tell(GIVE_SCRIPT, [each.name for each in limits], arguments)
+
+    def _tell_again(self) -> None:
+        """Give back the places of ended requests; what they took of tokens is there again by now."""
+        for _number in range(min(AT_ONCE, len(self._untold))):
+            if not self._give(*self._untold[0], 0, 0):
+                return
+            self._untold.popleft()
 
     async def close(self) -> None:
         """Hang up."""

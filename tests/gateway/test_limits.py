@@ -6,6 +6,7 @@ import os
 import pytest
 import redis.asyncio as redis
 
+from gateway import limits as limits_module
 from gateway.errors import TooFast
 from gateway.limits import Limit, Limits, duration
 
@@ -72,6 +73,22 @@ async def test_places_come_back_when_calls_end(shared):
 
     assert error.code == "concurrency_limit_exceeded"
     assert "The model's limit of parallel calls" in error.message
+    assert await admitted(shared, wanted, 1) == 1
+
+
+async def test_a_place_comes_back_although_redis_was_away_when_the_call_ended(
+    shared, valkey, monkeypatch
+):
+    monkeypatch.setattr(limits_module, "REST", 0)
+    wanted = limit(concurrency=1)
+    held = await shared.take("one", [wanted], 1)
+    valkey.execute_command("CLIENT", "KILL", "TYPE", "NORMAL", "SKIPME", "yes")
+    await asyncio.sleep(0.05)
+
+    shared.release(held, 1)
+
+    # The first opens the line again, the next says what could not be said.
+    await refusal(shared, wanted)
     assert await admitted(shared, wanted, 1) == 1
 
 
