@@ -115,6 +115,8 @@ class UsageEvents(APIView):
             raise NotAuthenticated
         if not meter_keys.may_report(key):
             raise Forbidden("This key does not carry the scope “metering”.")
+        if not meter_keys.is_vouched_for(key):
+            raise Forbidden("The person who made this key does not belong to you any more.")
         self.api_key = key
 
     @extend_schema(

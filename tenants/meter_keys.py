@@ -8,8 +8,9 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from common.database import service
 from tenants.key_scopes import METERING, METERING_ANY
-from tenants.models import ApiKey, Organization, Project
+from tenants.models import ApiKey, Membership, Organization, Project
 
 #: What a subject may be.
 ACCEPTED = "an organization's address or the id of an API key that this key may report for"
@@ -34,6 +35,13 @@ class Subject:
 def may_report(key: ApiKey) -> bool:
     """Whether the key reports usage at all."""
     return METERING in key.scopes
+
+
+def is_vouched_for(key: ApiKey) -> bool:
+    """Whether its maker still belongs to the organization; staff makes the operator's meters."""
+    makers = Membership.objects.filter(organization=key.organization_id, user=key.created_by_id)
+    with service():
+        return may_name_others(key) or makers.exists()
 
 
 def may_name_others(key: ApiKey) -> bool:
