@@ -18,6 +18,8 @@ from gateway.keys import Caller
 ZERO = Decimal(0)
 #: So long a budget that was found spent is not asked for again.
 SPENT_FOR = 1.0
+#: So long one that was found to stop nothing is not asked about again.
+LIFTED_FOR = 1.0
 #: Remembered cuts of time; above this all are forgotten.
 MOST_SPANS = 10_000
 
@@ -43,23 +45,23 @@ class Allowance:
         #: What was not spent when we last looked, by anybody; None until then.
         self.unspent: Decimal | None = None
         self._looked_at = 0.0
-        #: Whether the budget was found to stop nothing any more.
-        self._is_lifted = False
+        #: Until then the budget is taken for one that stops nothing any more.
+        self._lifted_until = 0.0
 
     def allows(self, money: Decimal) -> bool:
         """Tell whether so much may be spent of what is held here."""
-        return self._is_lifted or self.free >= money
+        return self.free >= money or time.monotonic() < self._lifted_until
 
     def is_spent(self, money: Decimal) -> bool:
         """Tell whether so much cannot be had whoever gives back what they hold."""
-        if self.unspent is None or self._is_lifted:
+        if self.unspent is None:
             return False
         return self.unspent < money and time.monotonic() - self._looked_at < SPENT_FOR
 
     def reserve(self, money: Decimal) -> bool:
         """Set so much aside; False where nothing need be."""
         self.used_at = time.monotonic()
-        if self._is_lifted:
+        if self.free < money:
             return False
         self.free -= money
         self.reserved += money
@@ -73,9 +75,10 @@ class Allowance:
     def take_in(self, leased: LeasedBudget | None) -> None:
         """Add what was leased; None means that the budget stops nothing any more."""
         if leased is None:
-            self._is_lifted = True
+            # Not for good: it may be made hard again while requests keep this alive.
+            self._lifted_until, self.unspent = time.monotonic() + LIFTED_FOR, None
             return
-        self._is_lifted = False
+        self._lifted_until = 0.0
         self.window_id = leased.window_id
         self.free += leased.quantity
         self.unspent, self._looked_at = leased.unspent, time.monotonic()

@@ -13,6 +13,7 @@ from billing.budgets import Terms
 from billing.models import Budget, BudgetLease, BudgetWindow
 from common.database import service
 from common.ids import uuid7
+from gateway.allowances import LIFTED_FOR
 from gateway.keys import Caller
 from gateway.purse import Ask, Purses
 from gateway.worth import Need, Rates
@@ -248,6 +249,19 @@ async def test_a_budget_that_is_lifted_stops_nothing(purses, pay, acme, allow, c
 
     assert reserved.windows == []
     reserved.purse.settle(reserved, NOTHING)
+
+
+async def test_a_budget_that_is_hard_again_stops_again(purses, pay, acme, allow, caller):
+    pay("100")
+    key, caller = (acme.pk, None, "EUR"), caller(allow("5", is_hard=False))
+    reserved = await purses.reserve(key, ask(purses, caller, 20))
+    reserved.purse.settle(reserved, NOTHING)
+    with service():
+        Budget.objects.update(is_hard=True)
+
+    await asyncio.sleep(LIFTED_FOR)
+
+    assert await purses.reserve(key, ask(purses, caller, 20)) is None
 
 
 async def test_a_stray_lease_of_a_budget_comes_back(purses, pay, acme, allow, caller):
