@@ -4,6 +4,7 @@ import uuid
 from decimal import Decimal
 from typing import Any
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -12,7 +13,7 @@ from rest_framework.response import Response
 
 from billing import standings
 from billing.api import PlainDecimal
-from billing.budget_forms import MOST
+from billing.budget_forms import EARLIEST, LATEST, MOST
 from billing.models import Budget
 from billing.services import budgeting
 from billing.standings import Standing
@@ -22,6 +23,7 @@ from tenants.organization_api import OrganizationView, key_of
 from tenants.scope import scope
 
 LEAST = Decimal("0.000001")
+MOMENTS = (MinValueValidator(EARLIEST), MaxValueValidator(LATEST))
 
 
 class BudgetTerms(serializers.Serializer[Any]):
@@ -41,8 +43,8 @@ class BudgetIn(BudgetTerms):
     """A new budget: of a project, of a key, or of the whole organization."""
 
     window = serializers.ChoiceField(Budget.Window.choices, default=Budget.Window.MONTH)
-    starts_at = serializers.DateTimeField(required=False)
-    ends_at = serializers.DateTimeField(required=False)
+    starts_at = serializers.DateTimeField(required=False, validators=MOMENTS)
+    ends_at = serializers.DateTimeField(required=False, validators=MOMENTS)
     project_id = serializers.UUIDField(required=False, allow_null=True)
     api_key_id = serializers.UUIDField(required=False, allow_null=True)
 

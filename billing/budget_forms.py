@@ -1,11 +1,12 @@
 """What people may type about budgets."""
 
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import Budget
@@ -15,6 +16,9 @@ from tenants.models import ApiKey, Organization, Project
 #: More than any budget: keeps a slip of the finger from passing for one.
 MOST = Decimal(1_000_000_000)
 SHARES = (50, 80, 90, 100)
+#: Days that every clock can show, and that somebody may mean.
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+DAYS = (MinValueValidator(EARLIEST.date()), MaxValueValidator(LATEST.date()))
 #: A budget of everything, in the choices.
 WHOLE = ""
 
@@ -71,12 +75,14 @@ class BudgetForm(BudgetChangeForm):
     first_day = forms.DateField(
         label=_("First day"),
         required=False,
+        validators=DAYS,
         help_text=_("Only from one day to another."),
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
     last_day = forms.DateField(
         label=_("Last day"),
         required=False,
+        validators=DAYS,
         help_text=_("Included."),
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )

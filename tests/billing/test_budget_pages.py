@@ -81,6 +81,10 @@ def test_days_are_those_of_the_organizations_clocks(acme, alice_client):
             {"window": "fixed", "first_day": "2026-07-02", "last_day": "2026-07-01"},
             "It ends before it begins.",
         ),
+        (
+            {"window": "fixed", "first_day": "2026-07-02", "last_day": "9999-12-31"},
+            "less than or equal to 2200",
+        ),
         ({"of": f"key:{uuid7()}"}, "Select a valid choice"),
     ],
 )
@@ -146,6 +150,14 @@ def test_the_api_makes_changes_and_closes_a_budget(acme, alice, alice_client):
     [
         ({"amount": "0"}, "amount"),
         ({"window": "fixed"}, "ends_at"),
+        (
+            {
+                "window": "fixed",
+                "starts_at": "2026-01-01T00:00:00Z",
+                "ends_at": "9999-12-31T23:59:59Z",
+            },
+            "ends_at",
+        ),
         ({"starts_at": "2026-01-01T00:00:00Z"}, "starts_at"),
         ({"thresholds": [0]}, "thresholds"),
         ({"api_key_id": str(uuid7()), "project_id": str(uuid7())}, "api_key_id"),
