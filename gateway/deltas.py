@@ -7,6 +7,8 @@ import msgspec
 
 LARGEST_EVENT = 10_000_000
 DONE = b"[DONE]"
+#: What reading an engine's JSON may end with; what is nested without end is no answer either.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 #: What ends a stream for clients; some engines leave it out.
 LAST_EVENT = b"data: [DONE]\n\n"
 #: How the lines of an event begin that clients do not show.
@@ -129,7 +131,7 @@ def look_at(data: bytes) -> Seen:
     """Return what is in the JSON of a chunk or of a whole answer."""
     try:
         chunk = _decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return Seen(failed=True)
     choices = chunk.choices or []
     return Seen(
@@ -146,7 +148,7 @@ def look_at_vectors(data: bytes) -> Seen:
     """Return what is in the JSON of an answer that holds embeddings, or a ranking."""
     try:
         answer = _vectors_decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return Seen(failed=True)
     answers = len(answer.data or answer.results or [])
     return Seen(usage=_read_only(answer.usage), failed=bool(answer.error), answers=answers)

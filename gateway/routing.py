@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 import msgspec
 
 from gateway.breaker import OPEN, Engine, Engines
+from gateway.deltas import UNREADABLE
 from gateway.errors import GatewayError, InvalidRequest, TooFast, Unavailable, UpstreamFailed
 from gateway.upstreams.base import NOTHING, Answer, Patience, Upstream, UpstreamError
 from marketplace.queries import RouteSnapshot
@@ -205,7 +206,7 @@ async def refusal(answer: Answer) -> GatewayError:
 async def _words(answer: Answer) -> tuple[str, str | None]:
     try:
         body = msgspec.json.decode(await answer.read(LARGEST_REFUSAL))
-    except (UpstreamError, msgspec.DecodeError, UnicodeDecodeError):
+    except (UpstreamError, *UNREADABLE):
         return "", None
     # OpenAI's envelope, a bare text in its place, or FastAPI's `detail`.
     error = body.get("error") or body.get("detail") or body if isinstance(body, dict) else body

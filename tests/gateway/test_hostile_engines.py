@@ -22,6 +22,7 @@ GARBAGE = [
     b'{"error": {"message": "secret-host-7 is out of memory"}}',
     b'{"choices": [{"message": {"content": "free"}}]} trailing',
     b"[" * 5000,
+    pytest.param(b'{"choices": [], "x": ' + b"[" * 50_000 + b"]" * 50_000 + b"}", id="deep"),
 ]
 
 
