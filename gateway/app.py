@@ -128,7 +128,7 @@ class Gateway:
             if not exchange.gone:
                 await exchange.refuse(Unavailable("This gateway had to stop. Try again."))
                 raise
-        except (psycopg.Error, PoolTimeout, DatabaseError) as error:
+        except (psycopg.Error, PoolTimeout, DatabaseError, TimeoutError) as error:
             logger.warning("request %s refused: %r", exchange.id, error)
             await exchange.refuse(
                 Unavailable("The books cannot be reached. Try again in a minute.")

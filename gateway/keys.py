@@ -23,6 +23,8 @@ LIFETIME = 4.0
 STALE = 120.0
 #: So long a look-up of a remembered key may take; then PostgreSQL is away, and left alone for REST.
 PATIENCE, REST = 1.0, 1.0
+#: So long one of a key that nobody remembers: longer than a free connection is waited for.
+LONGEST = 6.0
 #: Remembered keys, known and unknown; above this all are forgotten, so a scan cannot fill memory.
 CAPACITY = 50_000
 
@@ -134,10 +136,12 @@ class KeyDirectory:
             task = asyncio.create_task(self._look_up(digest, PATIENCE if is_believable else None))
             self._asking[digest] = task
             task.add_done_callback(lambda _done: self._asking.pop(digest, None))
-        # Shielded: one caller that goes away must not cancel the look-up others wait for.
         try:
-            return await asyncio.shield(task)
-        except (psycopg.Error, PoolTimeout):
+            # It may also be there and not answer: behind a lock, or frozen.
+            async with asyncio.timeout(PATIENCE if is_believable else LONGEST):
+                # Shielded: one caller that goes away must not cancel the look-up others wait for.
+                return await asyncio.shield(task)
+        except (psycopg.Error, PoolTimeout, TimeoutError):
             # While PostgreSQL is away, who was let in a moment ago stays in.
             self._away_until = time.monotonic() + REST
             if entry is None or not is_believable:

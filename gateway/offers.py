@@ -16,6 +16,10 @@ from marketplace.queries import OfferSnapshot
 LIFETIME = 4.0
 #: How old it may grow while PostgreSQL cannot be asked.
 STALE = 120.0
+#: So long it is waited for while the last one is not too old; then it is left alone for REST.
+PATIENCE, REST = 1.0, 1.0
+#: So long where there is no other.
+LONGEST = 6.0
 #: A name that is not found is looked for in a snapshot taken after so long.
 MISSED = 0.2
 
@@ -39,13 +43,17 @@ class OfferDirectory:
     def __init__(self) -> None:
         self._books: dict[str, _Book] = {}
         self._reading: dict[str, asyncio.Task[_Book]] = {}
+        self._away_until = 0.0
         # Django keeps a connection per thread: one thread at a time means one connection.
         self._turn = threading.Lock()
 
     async def of(self, currency: str, at_most: float = LIFETIME) -> dict[str, OfferSnapshot]:
         """Return the offers priced in this currency, as they were so many seconds ago at most."""
-        book = self._books.get(currency)
-        if book is not None and time.monotonic() - book.read_at < at_most:
+        book, now = self._books.get(currency), time.monotonic()
+        is_believable = book is not None and now - book.read_at <= STALE
+        if book is not None and (
+            now - book.read_at < at_most or (is_believable and now < self._away_until)
+        ):
             return book.offers
         task = self._reading.get(currency)
         if task is None:
@@ -53,10 +61,12 @@ class OfferDirectory:
             self._reading[currency] = task
             task.add_done_callback(lambda _done: self._reading.pop(currency, None))
         try:
-            return (await asyncio.shield(task)).offers
-        except DatabaseError:
-            # While PostgreSQL is away, prices of a moment ago still hold.
-            if book is None or time.monotonic() - book.read_at > STALE:
+            async with asyncio.timeout(PATIENCE if is_believable else LONGEST):
+                return (await asyncio.shield(task)).offers
+        except (DatabaseError, TimeoutError):
+            # While PostgreSQL is away, or does not answer, prices of a moment ago still hold.
+            self._away_until = time.monotonic() + REST
+            if book is None or not is_believable:
                 raise
             return book.offers
 

@@ -43,7 +43,7 @@ PASSING = frozenset({402, 429, 503})
 #: An engine's failure may be the line's own fault: so often it is tried.
 FAILING = frozenset({500, 502})
 MOST_FAILURES = 5
-TROUBLE = (psycopg.Error, PoolTimeout, DatabaseError)
+TROUBLE = (psycopg.Error, PoolTimeout, DatabaseError, TimeoutError)
 
 
 class End(StrEnum):

@@ -207,6 +207,24 @@ def test_while_postgresql_is_away_calls_on_leased_credit_go_on_and_are_billed_la
     assert remaining() == 10 - answered * WORTH
 
 
+def test_while_postgresql_is_there_and_does_not_answer_who_is_known_is_served(
+    gateway, key, pay, model, owner_connection
+):
+    pay("10")
+    client = gateway.client(key, timeout=4)
+    client.chat.completions.create(model=model, **hello())
+    time.sleep(5)
+
+    with owner_connection.transaction():
+        owner_connection.execute(
+            "LOCK TABLE tenants_apikey, marketplace_offer IN ACCESS EXCLUSIVE MODE"
+        )
+        for _number in range(3):
+            client.chat.completions.create(model=model, **hello())
+
+    recorded(4)
+
+
 def test_a_revoked_key_is_refused_everywhere_within_five_seconds(
     gateway, start_gateway, key, pay, model
 ):
