@@ -112,7 +112,7 @@ def _model(offer: OfferSnapshot) -> dict[str, Any]:
 
 
 async def _rows(core: Core, query: str, facts: dict[str, Any]) -> list[DictRow]:
-    async with core.pool.connection() as connection:
+    async with core.reading, core.pool.connection() as connection:
         cursor = connection.cursor(row_factory=dict_row)
         return await (await cursor.execute(query, facts)).fetchall()
 
@@ -181,7 +181,7 @@ async def _budgets(core: Core, caller: Caller) -> list[budgets.Standing]:
         "key": caller.id,
         "currency": caller.currency,
     }
-    async with core.pool.connection() as connection:
+    async with core.reading, core.pool.connection() as connection:
         return await budgets.of_key(connection, facts, datetime.now(UTC))
 
 

@@ -37,6 +37,8 @@ from gateway.watching import LOG, TRACING
 logger = logging.getLogger(__name__)
 
 MOST_CONNECTIONS = 8
+#: So many of them serve those who read their spend and receipts, which no limit holds back.
+MOST_READERS = 3
 HEARTBEAT = 5.0
 IDLE_CHECK = 1.0
 REPLAY_EVERY = 5.0
@@ -67,6 +69,7 @@ class Core:
             reconnect_timeout=1,
             check=self._check,
         )
+        self.reading = asyncio.Semaphore(MOST_READERS)
         self.redis: redis.Redis = redis.Redis.from_url(
             settings.REDIS_URL,
             socket_timeout=REDIS_PATIENCE,

@@ -1,5 +1,7 @@
 """What a key may read of itself."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import httpx2 as httpx
@@ -28,6 +30,21 @@ def test_a_receipt_says_what_a_request_cost_and_what_paid(gateway, key, client, 
     assert (found["amount"], found["currency"]) == ("0.00006", "EUR")
     assert [paid["amount"] for paid in found["paid_by"]] == ["0.00006"]
     assert (found["model"], found["jurisdiction"], found["sealed"]) == (model, "EU", False)
+
+
+def test_those_who_read_leave_connections_to_those_who_call(
+    gateway, key, client, model, owner_connection
+):
+    with ThreadPoolExecutor(20) as readers, owner_connection.transaction():
+        owner_connection.execute("LOCK TABLE billing_spendbucket IN ACCESS EXCLUSIVE MODE")
+        for _number in range(20):
+            readers.submit(get, gateway, key, "/v1/usage")
+        time.sleep(0.5)
+
+        answer = client.with_options(timeout=4).chat.completions.create(model=model, **hello())
+
+    assert answer.usage.completion_tokens == 5
+    recorded()
 
 
 def test_a_receipt_of_another_organization_does_not_exist(gateway, key):
