@@ -1,6 +1,7 @@
 """One HTTP exchange over plain ASGI: read with a limit, answer, stream, notice who leaves."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
@@ -17,6 +18,8 @@ Send = Callable[[Message], Awaitable[None]]
 LARGEST_BODY = 10_000_000
 #: Silence in the middle of a body that ends the request.
 BODY_PATIENCE = 30.0
+#: So long a whole body may take: nobody holds us by sending a byte now and then.
+LONGEST_BODY = 300.0
 JSON = "application/json"
 
 
@@ -64,22 +67,20 @@ class Exchange:
 
     async def body(self) -> bytes:
         """Return the body; stops reading where it passes the limit or stops coming."""
-        parts, size = [], 0
+        body, ends_at = bytearray(), time.monotonic() + LONGEST_BODY
         while True:
             try:
-                async with asyncio.timeout(BODY_PATIENCE):
+                async with asyncio.timeout(min(BODY_PATIENCE, ends_at - time.monotonic())):
                     message = await self.receive()
             except TimeoutError:
                 raise TooSlow("The body stopped coming. Send the request again.") from None
             if message["type"] == "http.disconnect":
                 raise ClientGone
-            part = message.get("body", b"")
-            size += len(part)
-            if size > LARGEST_BODY:
+            body += message.get("body", b"")
+            if len(body) > LARGEST_BODY:
                 raise _too_large()
-            parts.append(part)
             if not message.get("more_body"):
-                return b"".join(parts)
+                return bytes(body)
 
     def watch(self) -> None:
         """Cancel the current task when the client goes away; only after the body was read."""

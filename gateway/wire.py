@@ -18,7 +18,9 @@ class BoundedProtocol(HttpToolsProtocol):
     """
 
     _head = 0
-    _in_head = False
+    _in_head = _in_body = False
+    #: Whether what has just come held nothing of a head or a body: the frame of chunks alone.
+    _is_frame = False
     _patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -32,9 +34,10 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read on, unless the head has become too large."""
+        """Read on, unless the head has become too large, or what stands behind a body."""
+        self._is_frame = True
         super().data_received(data)
-        if self._in_head:
+        if self._in_head or (self._is_frame and self._in_body):
             self._head += len(data)
             if self._head > LARGEST_HEAD and not self.transport.is_closing():
                 self._refuse()
@@ -45,11 +48,26 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head, self._head = True, 0
         self._wait()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take what stands in the head alone: behind a body no proxy has looked at it."""
+        if self._in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Wait for nothing more: a body has its own limits."""
-        self._in_head = False
+        self._in_head, self._in_body, self._is_frame, self._head = False, True, False, 0
         self._stop_waiting()
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._is_frame, self._head = False, 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is here."""
+        self._in_body = False
+        super().on_message_complete()
 
     def _wait(self) -> None:
         if self._patience is None:
@@ -66,8 +84,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self) -> None:
-        self.transport.write(
-            b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
-            b"content-length: 0\r\nconnection: close\r\n\r\n"
-        )
+        # In the middle of a body an answer may be under way.
+        if self._in_head:
+            self.transport.write(
+                b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+                b"content-length: 0\r\nconnection: close\r\n\r\n"
+            )
         self.transport.close()

@@ -6,7 +6,7 @@ import os
 import resource
 import socket
 import time
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -189,13 +189,22 @@ async def test_a_body_that_stops_coming_ends_the_request(monkeypatch):
         await asked.body()
 
 
-async def test_a_head_that_does_not_end_ends_the_connection(monkeypatch):
-    monkeypatch.setattr(wire, "HEAD_PATIENCE", 0.05)
+async def test_a_body_that_comes_drop_by_drop_ends_the_request(monkeypatch):
+    monkeypatch.setattr(exchange, "LONGEST_BODY", 0.1)
 
-    async def nothing(scope, receive, send):
-        raise AssertionError
+    async def drip():
+        await asyncio.sleep(0.02)
+        return {"type": "http.request", "body": b"x", "more_body": True}
 
-    config = Config(nothing, http=wire.BoundedProtocol, ws="none", log_config=None)
+    asked = Exchange({"method": "POST", "path": CHAT, "headers": []}, drip, drip)
+
+    with pytest.raises(TooSlow):
+        await asyncio.wait_for(asked.body(), 2)
+
+
+@asynccontextmanager
+async def bounded(application):
+    config = Config(application, http=wire.BoundedProtocol, ws="none", log_config=None)
     config.load()
     loop = asyncio.get_running_loop()
     state = ServerState()
@@ -203,12 +212,52 @@ async def test_a_head_that_does_not_end_ends_the_connection(monkeypatch):
         lambda: wire.BoundedProtocol(config, state, {}), "127.0.0.1", 0
     )
     reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-
-    writer.write(b"GET / HTTP/1.1\r\nx: ")
-
-    assert await asyncio.wait_for(reader.read(), 2) == b""
+    yield reader, writer
     writer.close()
     server.close()
+
+
+async def test_a_head_that_does_not_end_ends_the_connection(monkeypatch):
+    monkeypatch.setattr(wire, "HEAD_PATIENCE", 0.05)
+
+    async def nothing(scope, receive, send):
+        raise AssertionError
+
+    async with bounded(nothing) as (reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\nx: ")
+
+        assert await asyncio.wait_for(reader.read(), 2) == b""
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhe\r\n0\r\n"
+
+
+async def name_headers(scope, receive, send):
+    while (await receive()).get("more_body"):
+        pass
+    body = b" ".join(name for name, _value in scope["headers"])
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def test_what_stands_behind_the_body_of_a_page_is_no_header():
+    async with bounded(name_headers) as (reader, writer):
+        writer.write(CHUNKED + b"authorization: Bearer x\r\n\r\n")
+
+        told = await asyncio.wait_for(reader.readuntil(b"0\r\n\r\n"), 2)
+
+    assert told.endswith(b"\r\nhost transfer-encoding\r\n0\r\n\r\n")
+
+
+async def test_what_stands_behind_the_body_of_a_page_has_an_end():
+    async with bounded(name_headers) as (reader, writer):
+        writer.write(CHUNKED + b"x: ")
+        for _number in range(20):
+            writer.write(b"a" * 10_000)
+            await asyncio.sleep(0.01)
+
+        with suppress(ConnectionError):
+            assert await asyncio.wait_for(reader.read(), 2) == b""
 
 
 def rss(gateway):
