@@ -13,8 +13,10 @@ import httptools
 
 from gateway.upstreams.base import UpstreamError
 
-#: So much of an answer is read ahead of a slow client: a thousand of them fit into memory.
-READ_AHEAD = 64 * 1024
+#: So much of an answer is read ahead of a slow client, and one reading more: a thousand of them fit
+#: into memory.
+READ_AHEAD = 32 * 1024
+READ_AT_ONCE = 64 * 1024
 LARGEST_HEAD = 64 * 1024
 #: So much a single piece may become when it is unpacked: a few bytes can hold a thousand times more.
 LARGEST_UNPACKED = 16 * 1024 * 1024
@@ -27,10 +29,11 @@ class Broken(UpstreamError):
     """A kept connection ended before anything of an answer came: nobody has looked at the request."""
 
 
-class EngineConnection(asyncio.Protocol):
-    """One connection to an engine."""
+class EngineConnection(asyncio.BufferedProtocol):
+    """One connection to an engine; what comes passes through a buffer that all of a loop share."""
 
-    def __init__(self) -> None:
+    def __init__(self, buffer: bytearray) -> None:
+        self._buffer = memoryview(buffer)
         self.deadline = NEVER
         self.is_open = False
         #: Whether it has answered before.
@@ -131,15 +134,20 @@ class EngineConnection(asyncio.Protocol):
 
     # What asyncio calls.
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Lend the buffer: no more than it holds is read at once, however much has come."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Read on."""
+        data = self._buffer[:nbytes]
         if self.is_complete:
             # Nobody asked for more; what follows could be taken for the next answer.
             self.abort()
             return
         if self.status < 200:
             self._head += len(data)
-            if self._head > LARGEST_HEAD + READ_AHEAD * 4:
+            if self._head > LARGEST_HEAD + READ_AT_ONCE:
                 self.fail("the head of the answer does not end")
                 return
         try:

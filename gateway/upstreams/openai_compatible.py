@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from gateway.upstreams.base import NOTHING, USUAL, Patience, UpstreamError
-from gateway.upstreams.connections import Broken, EngineConnection
+from gateway.upstreams.connections import READ_AT_ONCE, Broken, EngineConnection
 
 #: Shorter than the five seconds after which uvicorn, and with it most engines, ends an idle
 #: connection: a request sent into that moment would come back as a failure.
@@ -79,6 +79,7 @@ class OpenAICompatible:
         self.now = self._loop.time()
         self._idle: defaultdict[Place, list[EngineConnection]] = defaultdict(list)
         self._busy: set[EngineConnection] = set()
+        self._buffer = bytearray(READ_AT_ONCE)
         self._ticking: asyncio.TimerHandle | None = None
 
     async def post(
@@ -133,7 +134,7 @@ class OpenAICompatible:
         try:
             async with asyncio.timeout(patience):
                 _transport, connection = await self._loop.create_connection(
-                    EngineConnection,
+                    lambda: EngineConnection(self._buffer),
                     place.host,
                     place.port,
                     ssl=_trust() if place.is_encrypted else None,
