@@ -25,6 +25,7 @@ def pytest_sessionstart(session):
     os.environ.pop("DJANGO_SETTINGS_MODULE", None)
     if session.config.option.collectonly:
         return
+    servers.start_valkey()
     if not servers.is_worker():
         servers.start()
     servers.copy_template()

@@ -97,7 +97,8 @@ async def break_a_move(purses, key, grant, owner_connection):
         move = asyncio.create_task(purses.reserve(key, ask(1)))
         await asyncio.sleep(0.3)
         owner_connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
         )
         with pytest.raises(psycopg.OperationalError):
             await move

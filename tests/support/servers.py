@@ -1,7 +1,8 @@
 """The PostgreSQL and Valkey of one test run, in a temporary folder.
 
-The process that starts the run starts them; workers of pytest-xdist find them by a variable. Each
-worker has a database of its own, copied from one that was migrated once, and a Valkey database.
+The process that starts the run starts PostgreSQL; workers of pytest-xdist find it by a variable.
+Each worker has a database of its own, copied from one that was migrated once. Each has a Valkey of
+its own too: tests flush it, pause it and hang up on all its clients, which would hit a neighbour.
 """
 
 import atexit
@@ -55,22 +56,31 @@ def environment(name: str = "") -> dict[str, str]:
         "DATABASE_URL": database(APP_ROLE, name).url(),
         "DATABASE_SERVICE_URL": database(SERVICE_ROLE, name).url(),
         "DATABASE_ADMIN_URL": database(OWNER_ROLE, name).url(),
-        "REDIS_URL": f"unix://{folder()}/valkey.sock?db={number()}",
+        "REDIS_URL": f"unix://{_valkey_socket()}?db={number()}",
         "DEMO": "false",
     }
 
 
 def start() -> None:
-    """Start both servers and migrate the template; ends with this process, however it ends."""
+    """Start PostgreSQL and migrate the template; ends with this process, however it ends."""
     data, owner = folder() / "data", database(OWNER_ROLE)
     postgres.initialise(data, OWNER_ROLE)
     spawn("postgres", postgres.command(data, folder(), careless=True))
-    spawn("valkey", valkey.command(folder() / "valkey.sock", folder()))
     launch.wait_until(lambda: postgres.answers(owner), seconds=30)
     prepare = [sys.executable, "manage.py", "prepare_database", "--verbosity", "0"]
     postgres.create_database(database(OWNER_ROLE, TEMPLATE))
     subprocess.run(prepare, cwd=ROOT, env={**os.environ, **environment(TEMPLATE)}, check=True)
     run_sql(TEMPLATE, RESET.read_text("utf-8"))
+
+
+def start_valkey() -> None:
+    """Start this worker's Valkey; ends with this process, however it ends."""
+    spawn(f"valkey-{number()}", valkey.command(_valkey_socket(), folder()))
+    launch.wait_until(lambda: valkey.answers(environment()["REDIS_URL"]), seconds=30)
+
+
+def _valkey_socket() -> Path:
+    return folder() / f"valkey-{number()}.sock"
 
 
 def spawn(name: str, command: list[str]) -> None:
