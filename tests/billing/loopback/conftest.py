@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.billing.loopback.driver import Loopback, Shop
+from tests.billing.loopback.driver import Loopback, Shop, wait_until
 
 
 @pytest.fixture(scope="session")
@@ -21,10 +21,19 @@ def loopback_server(tmp_path_factory, shop_server):
 
 @pytest.fixture
 def loopback(loopback_server, shop_server):
-    """The loopback Stripe, empty."""
-    loopback_server.control("reset")
-    shop_server.forget()
+    """The loopback Stripe, empty, with nothing of the test before on its way to the shop."""
+    empty(loopback_server, shop_server)
+    # Events are sent one after the other: what was under way has arrived once this one has.
+    last = loopback_server.client.v1.customers.create({})
+    wait_until(lambda: last.id in shop_server.subjects())
+    empty(loopback_server, shop_server)
     return loopback_server
+
+
+def empty(server, shop):
+    """Forget everything on both sides."""
+    server.control("reset")
+    shop.forget()
 
 
 @pytest.fixture

@@ -154,6 +154,9 @@ class Shop:
     def types(self):
         return [event["type"] for event, *_ in self.received]
 
+    def subjects(self):
+        return {event["data"]["object"]["id"] for event in self.events()}
+
     def forget(self):
         with self.arrivals:
             self.received.clear()
