@@ -30,6 +30,14 @@ class PlainDecimal(serializers.Field[Decimal, str, str, Any]):
         return f"{value.normalize():f}"
 
 
+class RequestIn(serializers.Serializer[Any]):
+    """What the request is like, where a price asks for it."""
+
+    at = serializers.DateTimeField(required=False)
+    prompt = serializers.IntegerField(required=False, help_text="Tokens of its prompt.")
+    service_tier = serializers.ChoiceField(("standard", "batch"), required=False)
+
+
 class PreviewIn(serializers.Serializer[Any]):
     """What a preview takes; its price is checked by the rater itself."""
 
@@ -40,6 +48,7 @@ class PreviewIn(serializers.Serializer[Any]):
     previously_billed = serializers.CharField(required=False)
     line_position = serializers.ChoiceField(("single", "mid_split", "last_split"), required=False)
     events = serializers.ListField(child=serializers.CharField(), required=False)
+    request = RequestIn(required=False)
 
 
 class LineOut(serializers.Serializer[Any]):

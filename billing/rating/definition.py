@@ -5,23 +5,17 @@ Decimals are strings, because JSON's numbers are floats to many readers.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
-ZERO = Decimal(0)
-HUNDRED = Decimal(100)
-#: More digits than any price needs; a longer string is refused before it is parsed.
-MAX_DIGITS = 40
+from billing.rating import conditions
+from billing.rating.conditions import LongContext, TimeOfDay
+from billing.rating.reading import HUNDRED, ZERO, InvalidPrice, above_zero, decimal
+from billing.rating.units import Conversion, conversion
+
+__all__ = ["HUNDRED", "ZERO", "InvalidPrice", "PriceDefinition", "Tier", "decimal", "parse"]
+
 MAX_TIERS = 100
-
-
-class InvalidPrice(ValueError):
-    """A price definition says something that cannot be rated; names the field."""
-
-    def __init__(self, field: str, reason: str) -> None:
-        self.field = field
-        self.reason = reason
-        super().__init__(f"{field}: {reason}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +25,8 @@ class Tier:
     up_to: Decimal | None
     unit_amount: Decimal
     flat_amount: Decimal
+    #: Where the tier is sold in blocks, how large one is; the unit amount is then a block's.
+    package_size: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +46,22 @@ class PriceDefinition:
     free_quantity: Decimal = ZERO
     discount_percent: Decimal = ZERO
     charge_first_flat_fee_at_zero: bool = False
+    minimum_per_event: Decimal | None = None
+    maximum_per_event: Decimal | None = None
+    unit_conversion: Conversion | None = None
+    #: By how much a unit counts for more or less than one, by what its request was like.
+    long_context: tuple[LongContext, ...] = ()
+    time_of_day: TimeOfDay | None = None
+    batch_multiplier: Decimal | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether each unit costs its unit amount, however many there are of them."""
+        limits = (self.minimum_amount, self.maximum_amount, self.unit_conversion)
+        is_limited = any(limit is not None for limit in limits)
+        return self.model == "per_unit" and not (
+            is_limited or self.free_quantity or self.discount_percent
+        )
 
 
 #: What each model must say, and what it may.
@@ -60,13 +72,18 @@ REQUIRED = {
     "package": {"package_size", "package_amount"},
     "flat": {"unit_amount"},
     "percentage": {"rate"},
+    "graduated_percentage": {"tiers"},
 }
 OPTIONAL = {
-    "percentage": {"fixed_amount", "free_events"},
+    "percentage": {"fixed_amount", "free_events", "minimum_per_event", "maximum_per_event"},
+    "graduated_percentage": {"charge_first_flat_fee_at_zero"},
     "graduated": {"charge_first_flat_fee_at_zero"},
     "volume": {"charge_first_flat_fee_at_zero"},
 }
-COMMON = {"minimum_amount", "maximum_amount", "free_quantity", "discount_percent"}
+COMMON = {
+    "minimum_amount", "maximum_amount", "free_quantity", "discount_percent", "unit_conversion",
+    "long_context", "time_of_day", "batch_multiplier",
+}  # fmt: skip
 
 
 def parse(definition: Mapping[str, Any]) -> PriceDefinition:
@@ -82,37 +99,24 @@ def parse(definition: Mapping[str, Any]) -> PriceDefinition:
         raise InvalidPrice(field, f"is required by {model}")
     for field in sorted(map(str, given - allowed)):
         raise InvalidPrice(field, f"is not known to {model}")
+    readers = _READERS | ({"tiers": _shares} if model == "graduated_percentage" else {})
     price = PriceDefinition(
-        model, **{field: _READERS[field](field, definition[field]) for field in given}
+        model, **{field: readers[field](field, definition[field]) for field in given}
     )
-    low, high = price.minimum_amount, price.maximum_amount
-    if low is not None and high is not None and low > high:
-        raise InvalidPrice("minimum_amount", "is above maximum_amount")
+    _in_order("minimum_amount", price.minimum_amount, "maximum_amount", price.maximum_amount)
+    _in_order(
+        "minimum_per_event", price.minimum_per_event, "maximum_per_event", price.maximum_per_event
+    )
     return price
 
 
-def decimal(field: str, value: Any) -> Decimal:
-    """Read an exact amount or quantity, zero or more, from its string."""
-    if not isinstance(value, str) or len(value) > MAX_DIGITS:
-        raise InvalidPrice(field, "must be a decimal in a string")
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        raise InvalidPrice(field, "must be a decimal in a string") from None
-    if not number.is_finite() or number < 0 or abs(number.adjusted()) > MAX_DIGITS:
-        raise InvalidPrice(field, "must be zero or more")
-    return number
+def _in_order(low_name: str, low: Decimal | None, high_name: str, high: Decimal | None) -> None:
+    if low is not None and high is not None and low > high:
+        raise InvalidPrice(low_name, f"is above {high_name}")
 
 
 def _optional(field: str, value: Any) -> Decimal | None:
     return None if value is None else decimal(field, value)
-
-
-def _above_zero(field: str, value: Any) -> Decimal:
-    number = decimal(field, value)
-    if not number:
-        raise InvalidPrice(field, "must be more than zero")
-    return number
 
 
 def _percent(field: str, value: Any) -> Decimal:
@@ -135,9 +139,17 @@ def _flag(field: str, value: Any) -> bool:
 
 
 def _tiers(field: str, value: Any) -> tuple[Tier, ...]:
+    return _in_tiers(field, value, _tier)
+
+
+def _shares(field: str, value: Any) -> tuple[Tier, ...]:
+    return _in_tiers(field, value, _share)
+
+
+def _in_tiers(field: str, value: Any, read: Callable[[str, Any], Tier]) -> tuple[Tier, ...]:
     if not isinstance(value, list) or not 1 <= len(value) <= MAX_TIERS:
         raise InvalidPrice(field, f"must be a list of 1 to {MAX_TIERS} tiers")
-    tiers = tuple(_tier(f"{field}.{number}", entry) for number, entry in enumerate(value))
+    tiers = tuple(read(f"{field}.{number}", entry) for number, entry in enumerate(value))
     bounds = [tier.up_to for tier in tiers]
     if bounds[-1] is not None or None in bounds[:-1]:
         raise InvalidPrice(field, "the last tier, and no other, has up_to null")
@@ -150,11 +162,25 @@ def _tiers(field: str, value: Any) -> tuple[Tier, ...]:
 
 
 def _tier(field: str, value: Any) -> Tier:
-    if not isinstance(value, Mapping) or value.keys() - {"up_to", "unit_amount", "flat_amount"}:
-        raise InvalidPrice(field, "has up_to, unit_amount and flat_amount")
+    known = {"up_to", "unit_amount", "flat_amount", "package_size"}
+    if not isinstance(value, Mapping) or value.keys() - known:
+        raise InvalidPrice(field, "has up_to, unit_amount, flat_amount and package_size")
+    size = value.get("package_size")
     return Tier(
         up_to=_optional(f"{field}.up_to", value.get("up_to")),
         unit_amount=decimal(f"{field}.unit_amount", value.get("unit_amount", "0")),
+        flat_amount=decimal(f"{field}.flat_amount", value.get("flat_amount", "0")),
+        package_size=None if size is None else above_zero(f"{field}.package_size", size),
+    )
+
+
+def _share(field: str, value: Any) -> Tier:
+    """Read a tier whose units are money, of which a share is due."""
+    if not isinstance(value, Mapping) or value.keys() - {"up_to", "rate", "flat_amount"}:
+        raise InvalidPrice(field, "has up_to, rate and flat_amount")
+    return Tier(
+        up_to=_optional(f"{field}.up_to", value.get("up_to")),
+        unit_amount=decimal(f"{field}.rate", value.get("rate", "0")).scaleb(-2),
         flat_amount=decimal(f"{field}.flat_amount", value.get("flat_amount", "0")),
     )
 
@@ -162,7 +188,7 @@ def _tier(field: str, value: Any) -> Tier:
 _READERS: dict[str, Callable[[str, Any], Any]] = {
     "unit_amount": decimal,
     "tiers": _tiers,
-    "package_size": _above_zero,
+    "package_size": above_zero,
     "package_amount": decimal,
     "rate": decimal,
     "fixed_amount": decimal,
@@ -172,4 +198,10 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "free_quantity": decimal,
     "discount_percent": _percent,
     "charge_first_flat_fee_at_zero": _flag,
+    "minimum_per_event": _optional,
+    "maximum_per_event": _optional,
+    "unit_conversion": conversion,
+    "long_context": conditions.long_context,
+    "time_of_day": conditions.time_of_day,
+    "batch_multiplier": above_zero,
 }

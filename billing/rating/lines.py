@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from billing.rating.definition import HUNDRED, ZERO, PriceDefinition
-from billing.rating.shapes import ONE, PRECISE, Charge, Piece, charges
+from billing.rating.shapes import ONE, Charge, Piece, charges
+from billing.rating.units import PRECISE
 from common.money import exact, round_to_minor
 
 Rounding = Callable[[Decimal], Decimal]

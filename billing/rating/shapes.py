@@ -2,16 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import Literal
 
 from billing.rating.definition import HUNDRED, ZERO, PriceDefinition, Tier
+from billing.rating.units import PRECISE
 
 Position = Literal["single", "mid_split", "last_split"]
 POSITIONS: tuple[Position, ...] = ("single", "mid_split", "last_split")
 ONE = Decimal(1)
-#: Wide enough that no product of a quantity and a price is ever cut.
-PRECISE = Context(prec=120)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,13 @@ class Charge:
 
 
 def charges(price: PriceDefinition, piece: Piece) -> list[Charge]:
-    """Return what the piece is charged; the free quantity is used up by earlier usage first."""
+    """Return what the piece is charged; the free quantity is used up by earlier usage first.
+
+    A unit is converted at both ends of the piece, so that pieces sum up to the whole.
+    """
+    if (conversion := price.unit_conversion) is not None:
+        before, after = conversion.apply(piece.before), conversion.apply(piece.after)
+        piece = replace(piece, before=before, quantity=after - before)
     if price.free_quantity and price.model != "percentage":
         free = price.free_quantity
         before, after = max(piece.before - free, ZERO), max(piece.after - free, ZERO)
@@ -95,9 +100,17 @@ def _graduated(price: PriceDefinition, piece: Piece) -> list[Charge]:
         inside = max(upper - max(lower, piece.before), ZERO)
         if _enters(price, piece, number, lower):
             found.append(Charge("flat", ONE, tier.flat_amount, number))
+        if tier.package_size is not None:
+            inside = _blocks(tier.package_size, upper, max(piece.before, lower), lower)
         found.append(Charge("usage", inside, tier.unit_amount, number))
         lower = tier.up_to or lower
     return found
+
+
+def _blocks(size: Decimal, after: Decimal, before: Decimal, lower: Decimal) -> Decimal:
+    """Return how many blocks of a tier are opened; the first begins where the tier does."""
+    until = packages(max(after - lower, ZERO), size)
+    return max(until - packages(max(before - lower, ZERO), size), ZERO)
 
 
 def _enters(price: PriceDefinition, piece: Piece, number: int, lower: Decimal) -> bool:
@@ -119,6 +132,8 @@ def _volume(price: PriceDefinition, piece: Piece) -> list[Charge]:
         return []
     number = tier_of(price.tiers, total)
     tier = price.tiers[number - 1]
+    if tier.package_size is not None:
+        total = packages(total, tier.package_size)
     return [
         Charge("flat", ONE, tier.flat_amount, number),
         Charge("usage", total, tier.unit_amount, number),
@@ -127,6 +142,8 @@ def _volume(price: PriceDefinition, piece: Piece) -> list[Charge]:
 
 def _percentage(price: PriceDefinition, piece: Piece) -> list[Charge]:
     """A share of each event's value and a fee per event, but for the free ones."""
+    if price.minimum_per_event is not None or price.maximum_per_event is not None:
+        return [Charge("percentage", ONE, _bounded(price, piece.events))]
     free_events, free_value = _free(price, piece.events)
     value = max(piece.quantity - free_value, ZERO)
     paid_events = Decimal(len(piece.events) - free_events)
@@ -134,6 +151,26 @@ def _percentage(price: PriceDefinition, piece: Piece) -> list[Charge]:
         Charge("percentage", value, PRECISE.divide(price.rate, HUNDRED)),
         Charge("fixed", paid_events, price.fixed_amount),
     ]
+
+
+def _bounded(price: PriceDefinition, events: Sequence[Decimal]) -> Decimal:
+    """Return what the events come to where each has a least and a most of its own."""
+    count, _value = _free(price, events)
+    left = ZERO
+    if price.free_quantity and (not price.free_events or count < price.free_events):
+        # Where the free value runs out inside an event, its rest is paid for.
+        left = price.free_quantity - sum(events[:count], ZERO)
+    due = ZERO
+    for value in events[count:]:
+        paid, left = max(value - left, ZERO), max(left - value, ZERO)
+        due += _of_event(price, paid) if paid else ZERO
+    return due
+
+
+def _of_event(price: PriceDefinition, value: Decimal) -> Decimal:
+    amount = PRECISE.multiply(value, price.rate).scaleb(-2, PRECISE) + price.fixed_amount
+    amount = max(amount, price.minimum_per_event or ZERO)
+    return amount if price.maximum_per_event is None else min(amount, price.maximum_per_event)
 
 
 def _free(price: PriceDefinition, events: Sequence[Decimal]) -> tuple[int, Decimal]:
@@ -156,4 +193,5 @@ _SHAPES: dict[str, Callable[[PriceDefinition, Piece], list[Charge]]] = {
     "graduated": _graduated,
     "volume": _volume,
     "percentage": _percentage,
+    "graduated_percentage": _graduated,
 }

@@ -9,6 +9,18 @@ from billing.rating.lines import rate_piece
 from billing.rating.shapes import Piece
 from billing.rating.tokens import Unpriced, rate
 
+PER_UNIT = {"model": "per_unit", "unit_amount": "1"}
+CONVERTS_HOW = "unit_conversion.operation"
+DIVIDE = {"operation": "divide", "factor": "1000"}
+LONG = {"above": "200000", "multiplier": "2"}
+
+
+def nights(**more):
+    window = {"from": "22:00", "until": "06:00", "multiplier": "0.5"} | more
+    return {"time_zone": "Europe/Paris", "windows": [window]}
+
+
+NIGHT = nights()
 TIERS = [{"up_to": "5", "flat_amount": "100"}, {"up_to": None, "unit_amount": "1"}]
 
 
@@ -69,6 +81,27 @@ def test_unused_tokens_need_no_price():
         ({"model": "graduated", "tiers": [TIERS[0], *TIERS]}, "tiers.1.up_to"),
         ({"model": "graduated", "tiers": [{"up_to": None, "price": "1"}]}, "tiers.0"),
         ({"model": "percentage", "rate": "1", "free_events": "2"}, "free_events"),
+        ({"model": "per_unit", "unit_amount": "\u0661"}, "unit_amount"),
+        ({"model": "per_unit", "unit_amount": "1_000"}, "unit_amount"),
+        ({"model": "per_unit", "unit_amount": " 1"}, "unit_amount"),
+        ({"model": "per_unit", "unit_amount": "Infinity"}, "unit_amount"),
+        (PER_UNIT | {"unit_conversion": {"operation": "root", "factor": "2"}}, CONVERTS_HOW),
+        (PER_UNIT | {"unit_conversion": DIVIDE | {"factor": "0"}}, "unit_conversion.factor"),
+        (PER_UNIT | {"unit_conversion": DIVIDE | {"rounding": "up"}}, "unit_conversion.rounding"),
+        (PER_UNIT | {"unit_conversion": DIVIDE | {"precision": "2"}}, "unit_conversion.precision"),
+        (PER_UNIT | {"long_context": []}, "long_context"),
+        (PER_UNIT | {"long_context": [LONG, LONG]}, "long_context.1.above"),
+        (PER_UNIT | {"long_context": [LONG | {"multiplier": "0"}]}, "long_context.0.multiplier"),
+        (PER_UNIT | {"time_of_day": NIGHT | {"time_zone": "Mars/Base"}}, "time_of_day.time_zone"),
+        (PER_UNIT | {"time_of_day": nights(until="06:10")}, "time_of_day.windows.0.until"),
+        (PER_UNIT | {"time_of_day": nights(until="22:00")}, "time_of_day.windows.0.until"),
+        (PER_UNIT | {"time_of_day": nights(days=[8])}, "time_of_day.windows.0.days"),
+        (PER_UNIT | {"batch_multiplier": "0"}, "batch_multiplier"),
+        (
+            {"model": "percentage", "rate": "1"}
+            | {"minimum_per_event": "2", "maximum_per_event": "1"},
+            "minimum_per_event",
+        ),
         (
             {"model": "per_unit", "unit_amount": "1", "minimum_amount": "2", "maximum_amount": "1"},
             "minimum_amount",

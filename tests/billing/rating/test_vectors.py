@@ -5,35 +5,35 @@ Prices are asked for the way they reach us: as JSON definitions.
 """
 
 import json
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from billing.rating import units
 from billing.rating.cumulative import worth_of_phases
 from billing.rating.definition import parse
 from billing.rating.preview import preview
+from billing.rating.proration import prorated, share, true_up
 from billing.rating.shapes import packages, tier_of
+from common.money import round_to_minor
 
 VECTORS = Path(__file__).parents[2] / "vectors"
 
-CONVERSION = "a unit conversion is not part of a price definition; a package is our way to say it"
 SETTLED = "credit is burnt as usage is settled, not on the lines of an invoice"
 SKIPPED = {
-    "openmeter_rating-057": CONVERSION,
-    "openmeter_rating-061": CONVERSION,
     "openmeter_rating-063": SETTLED,
     "openmeter_rating-065": SETTLED,
     "openmeter_rating-067": SETTLED,
-    "lago_charge_models-025": "we do not prorate volumes",
+    "lago_charge_models-025": "tokens are used up at once: a quantity is never prorated",
+    "lago_invoices_credits_wallets-023": "we prorate by day with the end excluded",
     "lago_charge_models-033": "there, the sum of the period is less than its events",
 }
 #: Shapes of theirs that are none of ours.
 FOREIGN = {
-    "lago_graduated_percentage": "a percentage has no tiers",
-    "lago_percentage_min_max": "minimum and maximum are of the period, not of an event",
     "lago_dynamic": "events carry quantities and no amounts",
-    "lago_prorated_graduated": "quantities are not prorated",
+    "lago_prorated_graduated": "tokens are used up at once: a quantity is never prorated, nor taken back",
 }
 
 
@@ -47,10 +47,11 @@ def marks(case):
 
 
 def cases(name, *, model=None):
-    for case in load(name):
-        if model in (None, case["model"]):
-            values = case["input"], case["expected"]
-            yield pytest.param(*values, id=case["id"], marks=marks(case))
+    return [
+        pytest.param(case["input"], case["expected"], id=case["id"], marks=marks(case))
+        for case in load(name)
+        if model in (None, case["model"])
+    ]
 
 
 def exact(text):
@@ -80,14 +81,28 @@ OURS = {
     "tiered_graduated": lambda p: {"model": "graduated", "tiers": tiers(p)} | AT_ZERO,
     "tiered_volume": lambda p: {"model": "volume", "tiers": tiers(p)} | AT_ZERO,
 }
+ROUNDINGS = {"halfup": "half_up"}
+
+
+def conversion(given):
+    rounding = given.get("rounding", "none")
+    return {
+        "operation": given["operation"],
+        "factor": given["factor"],
+        "rounding": ROUNDINGS.get(rounding, rounding),
+    }
+
+
 LIMITS = {"minimum_spend": "minimum_amount", "maximum_spend": "maximum_amount"}
 DISCOUNTS = {"percentage": "discount_percent", "usage_quantity": "free_quantity"}
 
 
 def definition(given):
     price, discounts = given["price"], given.get("discounts", {})
+    converted = given.get("unit_conversion")
     return (
         OURS[price["type"]](price)
+        | ({"unit_conversion": conversion(converted)} if converted else {})
         | {ours: price[theirs] for theirs, ours in LIMITS.items() if theirs in price}
         | {ours: discounts[theirs] for theirs, ours in DISCOUNTS.items() if theirs in discounts}
     )
@@ -154,6 +169,15 @@ def test_the_free_quantity_is_used_up_by_earlier_usage(given, expected):
 
 
 @pytest.mark.parametrize(
+    ("given", "expected"), cases("openmeter_rating_helpers", model="unit_conversion")
+)
+def test_a_quantity_is_converted(given, expected):
+    converted = units.conversion("unit_conversion", conversion(given))
+
+    assert converted.apply(exact(given["quantity"])) == exact(expected["quantity"])
+
+
+@pytest.mark.parametrize(
     ("given", "expected"), cases("openmeter_rating_helpers", model="maximum_spend_discount")
 )
 def test_the_cap_is_a_discount(given, expected):
@@ -200,7 +224,9 @@ def test_late_usage_is_booked_on_its_own_phase(given, expected):
 
 
 def events(given):
-    """Return the events' values; theirs are told as a running sum and a number."""
+    """Return the events' values; theirs may be told as a running sum and a number."""
+    if "event_values" in given:
+        return given["event_values"]
     running = [exact(value) for value in given.get("running_total_of_first_events", [])]
     first = [now - before for now, before in zip(running, [0, *running], strict=False)]
     more = given.get("event_count", 0) - len(first)
@@ -210,12 +236,14 @@ def events(given):
 
 
 def lago(given, model):
-    if model == "lago_percentage":
+    if model.startswith("lago_percentage"):
         fields = {
             "rate": given["rate"],
             "fixed_amount": given["fixed_amount_per_event"],
             "free_events": given["free_events"],
             "free_quantity": given["free_total"],
+            "minimum_per_event": given.get("minimum_per_event"),
+            "maximum_per_event": given.get("maximum_per_event"),
         }
         return {"model": "percentage"} | {k: v for k, v in fields.items() if v is not None}
     if model == "lago_standard":
@@ -230,16 +258,20 @@ def lago(given, model):
     return {
         "model": model.removeprefix("lago_"),
         "tiers": [
-            {"up_to": r["to"], "unit_amount": r["unit_amount"], "flat_amount": r["flat_amount"]}
+            {"up_to": r["to"]}
+            | {field: r[field] for field in ("unit_amount", "flat_amount", "rate") if field in r}
             for r in given["ranges"]
         ],
     }
 
 
 def lago_cases():
-    for case in load("lago_charge_models"):
-        values = case["model"], case["input"], case["expected"]
-        yield pytest.param(*values, id=case["id"], marks=marks(case))
+    return [
+        pytest.param(
+            case["model"], case["input"], case["expected"], id=case["id"], marks=marks(case)
+        )
+        for case in load("lago_charge_models")
+    ]
 
 
 @pytest.mark.parametrize(("model", "given", "expected"), lago_cases())
@@ -248,9 +280,97 @@ def test_a_charge(model, given, expected):
         {
             "currency": "USD",
             "price": lago(given, model),
-            "quantity": given["units"],
+            "quantity": given.get("units") or str(sum(map(exact, given["event_values"]))),
             "events": events(given),
         }
     )
 
     assert rated.total_exact == exact(expected["amount"])
+
+
+def blocks(given, model):
+    """Return their tiers of blocks as ours: a bound in units, a package in each tier."""
+    bound, found = Decimal(0), []
+    for tier in given["tiers"]:
+        size, most = exact(tier["block_size"]), tier["max_blocks"]
+        bound = None if most is None else bound + size * exact(most)
+        found.append(
+            {
+                "up_to": None if bound is None else str(bound),
+                "unit_amount": tier["block_price"],
+                "package_size": tier["block_size"],
+            }
+        )
+    found[-1]["up_to"] = None
+    return {"model": model, "tiers": found}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), cases("killbill_usage_proration", model="killbill_all_tiers")
+)
+def test_every_tier_is_sold_in_blocks(given, expected):
+    price = blocks(given, "graduated")
+    rated = preview({"currency": "USD", "price": price, "quantity": given["units"]})
+
+    assert [line.total for line in rated.lines] == [exact(it) for it in expected["tier_amounts"]]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), cases("killbill_usage_proration", model="killbill_top_tier")
+)
+def test_the_top_tier_is_sold_in_blocks(given, expected):
+    price = blocks(given, "volume")
+    rated = preview({"currency": "USD", "price": price, "quantity": given["units"]})
+
+    assert [line.total for line in rated.lines] == [exact(it) for it in expected["tier_amounts"]]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), cases("killbill_usage_proration", model="killbill_leading_proration")
+)
+def test_a_part_of_a_period_counts_by_its_days(given, expected):
+    start, end = (date.fromisoformat(given[name]) for name in ("start", "next_billing_date"))
+    of_start = end.replace(month=end.month - 1)
+
+    assert share(start, end, of_start=of_start, of_end=end) == exact(expected["ratio"])
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), cases("lago_invoices_credits_wallets", model="minimum_true_up")
+)
+def test_what_usage_misses_of_a_commitment(given, expected):
+    missing = true_up(
+        exact(given["minimum_cents"]) / 100,
+        exact(given["used_cents"]) / 100,
+        days=given["days"],
+        of_days=given["period_days"],
+    )
+
+    assert round_to_minor(missing, "EUR") * 100 == expected["true_up_cents"]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), cases("lago_invoices_credits_wallets", model="proration")
+)
+def test_an_amount_of_a_part_of_a_period(given, expected):
+    amount = prorated(exact(given["amount_cents"]), given["days"], given["period_days"])
+
+    assert amount == expected["amount_cents"]
+
+
+FUNCTIONS = {"round": "half_up", "ceil": "ceiling", "floor": "floor"}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), cases("lago_invoices_credits_wallets", model="aggregation_rounding")
+)
+def test_a_sum_is_rounded(given, expected):
+    conversion = {
+        "operation": "multiply",
+        "factor": "1",
+        "rounding": FUNCTIONS[given["function"]],
+        "precision": int(given["precision"] or 0),
+    }
+    found = units.conversion("unit_conversion", conversion).apply(exact(given["units"]))
+
+    assert found == exact(expected["units"])
