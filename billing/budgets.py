@@ -16,7 +16,7 @@ import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import class_row, tuple_row
 
-from billing import windows
+from billing import budget_locks, windows
 from billing.settlement import Settled
 from billing.windows import Span
 from common.ids import uuid7
@@ -302,9 +302,14 @@ async def spend(conn: AsyncConnection[Any], process_id: str, new: Sequence[Settl
 async def _spent(
     conn: AsyncConnection[Any], new: Sequence[Settled]
 ) -> dict[Key, tuple[Span, Decimal]]:
-    """Return what the requests add to each window of the budgets that count them."""
+    """Return what the requests add to each window of the budgets that count them.
+
+    No budget is made until this is committed: its first window would miss what is written here.
+    """
     cursor = conn.cursor(row_factory=class_row(_Budget))
-    await cursor.execute(OPEN_BUDGETS, [list({settled.organization_id for settled in new})])
+    organizations = list({settled.organization_id for settled in new})
+    await conn.execute(budget_locks.KEEP, [organizations])
+    await cursor.execute(OPEN_BUDGETS, [organizations])
     budgets = await cursor.fetchall()
     sums: dict[Key, tuple[Span, Decimal]] = {}
     for budget in budgets:

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import IntegrityError
 from django.utils import timezone
 
+from billing import budget_locks
 from billing.models import Budget, BudgetWindow
 from common import jobs
 from common.database import atomic, service
@@ -38,6 +39,7 @@ def create(
     It counts what its present window has already seen. ``budget_id`` makes two clicks one: the
     second returns the first one's.
     """
+    budget_locks.change(organization.pk)
     key = budget_id or uuid7()
     if made := Budget.objects.filter(organization=organization, pk=key).first():
         return made

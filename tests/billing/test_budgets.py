@@ -11,9 +11,10 @@ from django.utils import timezone
 from billing import budgets, funds, windows
 from billing.budgets import Wish
 from billing.models import Budget, BudgetLease, BudgetWindow
-from billing.services import leases
+from billing.services import budgeting, leases
 from common.database import service
 from common.ids import uuid7
+from tenants.scope import scope
 from tests.billing.conftest import NOON
 
 
@@ -248,3 +249,43 @@ def test_a_fixed_window_holds_its_beginning_and_not_its_end():
     found = [windows.containing(terms, at) for at in (start, end - timedelta.resolution, end)]
 
     assert [span is not None for span in found] == [True, True, False]
+
+
+async def test_a_budget_made_while_usage_is_being_recorded_counts_it(
+    connect, acme, alice, settled, hold
+):
+    conn, holder, watcher = [await connect() for _ in range(3)]
+    await funds.record(conn, process_id="p1", batch=[settled("r1", "1")])
+
+    async def waiting(kind):
+        """Wait until somebody waits for a lock of this kind."""
+        query = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = %s"
+        for _ in range(500):
+            count = await (await watcher.execute(query, [kind])).fetchone()
+            if count[0] or standing():
+                return
+            await asyncio.sleep(0.02)
+        raise TimeoutError(kind)
+
+    def make():
+        with scope(acme):
+            terms = {"name": "Team", "amount": Decimal(10), "window": "month", "is_hard": True}
+            return budgeting.create(acme, by=alice, **terms)
+
+    async def make_and_hold():
+        return await hold(holder, await asyncio.to_thread(make), "1")
+
+    # The second batch has read which budgets there are, and waits for its bucket.
+    async with watcher.transaction():
+        await watcher.execute("SELECT FROM metering_usagebucket FOR UPDATE")
+        recording = asyncio.create_task(
+            funds.record(conn, process_id="p1", batch=[settled("r2", "2")])
+        )
+        await waiting("transactionid")
+        making = asyncio.create_task(make_and_hold())
+        await waiting("advisory")
+    await asyncio.gather(recording, making)
+
+    assert standing() == [(3, 1)]
+    for each in (conn, holder, watcher):
+        await each.close()
