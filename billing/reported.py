@@ -52,6 +52,8 @@ class Outcome:
 class _Known:
     """What the events of a batch may name, looked up at once."""
 
+    #: Whose ids they are: the operator's meters' or customers'.
+    namespace: str
     subjects: dict[str | None, Subject]
     offers: dict[str, Offer]
     regions: frozenset[str]
@@ -88,7 +90,9 @@ def _look_up(read: Sequence[Report], key: ApiKey) -> _Known:
         )
         by_name = {offer.name: offer for offer in offers}
         times = [report.occurred_at for report in read] or [timezone.now()]
+        is_operators = meter_keys.may_name_others(key)
         return _Known(
+            namespace=reports.OPERATORS if is_operators else reports.CUSTOMERS,
             subjects=meter_keys.subjects({report.subject for report in read}, key=key),
             offers=by_name,
             regions=frozenset(Region.objects.values_list("code", flat=True)),
@@ -137,7 +141,7 @@ def _rated(
         project_id=project_id,
         api_key_id=subject.api_key_id,
         event_id=report.event_id,
-        source=report.source,
+        source=known.namespace + report.source,
         occurred_at=report.occurred_at.astimezone(UTC),
         offer_id=offer.pk,
         offer_name=offer.name,

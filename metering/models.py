@@ -12,6 +12,8 @@ from tenants.models import ApiKey, Organization, Project
 
 #: The disjoint parts of a request's tokens: what is in one is in no other.
 TOKEN_PARTS = ("input", "cached_input", "output", "reasoning")
+#: What a meter calls itself, with whose it is before it; see ``metering.reports``.
+LONGEST_SOURCE = 120
 #: Outcomes of requests that we broke off; a client that leaves early is no failure.
 FAILURES = frozenset({"failed", "interrupted", "upstream_failed"})
 
@@ -28,7 +30,7 @@ class UsageEvent(AppendOnly):
     api_key = models.ForeignKey(
         ApiKey, on_delete=models.PROTECT, related_name="+", db_constraint=False, null=True
     )
-    source = models.CharField(max_length=100)
+    source = models.CharField(max_length=LONGEST_SOURCE)
     event_id = models.CharField(max_length=100)
     offer_id = models.UUIDField()
     offer_name = models.CharField(max_length=100)
@@ -56,6 +58,11 @@ class UsageEvent(AppendOnly):
         return f"{self.source} {self.event_id}"
 
     @property
+    def meter(self) -> str:
+        """Return what its meter calls itself, without whose it is."""
+        return self.source.partition(":")[2] or self.source
+
+    @property
     def total_tokens(self) -> int:
         """Return the tokens of all parts."""
         prompt = self.input_tokens + self.cached_input_tokens
@@ -69,7 +76,7 @@ class UsageEventKey(models.Model):
     organization = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="+", db_constraint=False
     )
-    source = models.CharField(max_length=100)
+    source = models.CharField(max_length=LONGEST_SOURCE)
     event_id = models.CharField(max_length=100)
     body_hash = models.BinaryField(max_length=32)
     recorded_at = models.DateTimeField(default=timezone.now)
@@ -100,7 +107,7 @@ class UsageConflict(AppendOnly):
     """An event that came again under the same key with another body: refused, and kept to look at."""
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
-    source = models.CharField(max_length=100)
+    source = models.CharField(max_length=LONGEST_SOURCE)
     event_id = models.CharField(max_length=100)
     body = models.JSONField()
     body_hash = models.BinaryField(max_length=32)

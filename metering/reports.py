@@ -18,6 +18,9 @@ T = TypeVar("T")
 TYPE = "tessera.usage.v1"
 #: Ids under this source are the gateway's own.
 OURS = "gateway"
+#: What stands before the source of an event, by whose meter told it: a customer whose meter takes
+#: the operator's name takes none of its ids.
+OPERATORS, CUSTOMERS = "meter:", "own:"
 #: Clocks differ by so much.
 AHEAD = timedelta(minutes=5)
 #: Later than this, usage is somebody's to look at, not a meter's to report.

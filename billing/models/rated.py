@@ -4,6 +4,7 @@ from django.db import models
 from django.utils import timezone
 
 from common.models import AppendOnly, Row
+from metering.models import LONGEST_SOURCE
 from tenants.models import ApiKey, Organization, Project
 
 
@@ -17,7 +18,7 @@ class RatedUsage(AppendOnly):
     organization = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="rated_usage", db_constraint=False
     )
-    source = models.CharField(max_length=100)
+    source = models.CharField(max_length=LONGEST_SOURCE)
     event_id = models.CharField(max_length=100)
     #: The price that was in force for each token part at admission.
     price_ids = models.JSONField(default=dict)

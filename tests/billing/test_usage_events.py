@@ -9,7 +9,7 @@ import pytest
 from billing.models import PricedBucket, RatedUsage, SpendBucket
 from common.database import service
 from marketplace.models import Offer, TokenClass
-from metering.models import UsageBucket, UsageConflict, UsageEvent
+from metering.models import UsageBucket, UsageConflict, UsageEvent, UsageEventKey
 from tenants.models import ApiKey, Membership, Project
 from tenants.scope import scope
 from tenants.services import organizations
@@ -51,7 +51,11 @@ def test_a_reported_request_stands_with_its_worth(acme, report):
     with scope(acme):
         found, rated = UsageEvent.objects.get(), RatedUsage.objects.get()
         bucket, spend = UsageBucket.objects.get(), SpendBucket.objects.get()
-    assert (found.source, found.event_id, found.offer_name) == ("/litellm/one", "r1", "atlas-mini")
+    assert (found.source, found.event_id, found.offer_name) == (
+        "own:/litellm/one",
+        "r1",
+        "atlas-mini",
+    )
     assert (found.input_tokens, found.output_tokens, found.ttft_ms) == (1000, 100, 40)
     assert (found.streamed, found.outcome) == (True, "client_gone")
     assert (rated.amount, rated.uncovered, spend.amount) == (WORTH, WORTH, WORTH)
@@ -129,6 +133,28 @@ def test_two_sources_may_use_one_id(acme, report):
     response = report(event("r1"), event("r1", source="/envoy"))
 
     assert statuses(response) == ["accepted", "accepted"]
+
+
+def test_a_customers_meter_cannot_take_an_id_of_the_operators(acme, report, operator_key):
+    taken = event("r1", subject="acme", data={"tokens": {"input": 1}})
+
+    first = report(taken)
+    second = report(event("r1", subject="acme"), key=operator_key)
+
+    assert statuses(first) == statuses(second) == ["accepted"]
+    with scope(acme):
+        found = dict(RatedUsage.objects.values_list("source", "amount"))
+        assert not UsageConflict.objects.exists()
+    assert found["meter:/litellm/one"] == WORTH
+
+
+@pytest.mark.parametrize("name", ["meter:/litellm/one", "own:x"])
+def test_whatever_a_meter_calls_itself_it_is_known_as_the_customers(acme, report, name):
+    response = report(event("r1", source=name))
+
+    with scope(acme):
+        assert UsageEventKey.objects.get().source == f"own:{name}"
+    assert response.json()["events"][0]["source"] == name
 
 
 @pytest.mark.parametrize(
