@@ -17,8 +17,8 @@ FROM (SELECT DISTINCT hashtext(id::text) AS number FROM unnest(%s::uuid[]) AS id
     ORDER BY number) AS organization
 """
 #: For recorders; until their transaction ends.
-KEEP = f"SELECT pg_advisory_xact_lock_shared({_CLASS}, number) {_ORGANIZATIONS}"  # noqa: S608
-CHANGE = f"SELECT pg_advisory_xact_lock({_CLASS}, number) {_ORGANIZATIONS}"  # noqa: S608
+KEEP = f"SELECT pg_advisory_xact_lock_shared({_CLASS}, number) {_ORGANIZATIONS}"
+CHANGE = f"SELECT pg_advisory_xact_lock({_CLASS}, number) {_ORGANIZATIONS}"
 
 
 def change(organization_id: UUID) -> None:
