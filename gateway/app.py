@@ -16,15 +16,7 @@ from psycopg_pool import PoolTimeout
 
 from gateway import account, calls, exposition, keys
 from gateway.core import Core
-from gateway.errors import (
-    GatewayError,
-    Internal,
-    MethodNotAllowed,
-    NotFound,
-    Unavailable,
-)
-from gateway.exchange import ClientGone, Exchange, Message, Receive, Send
-from gateway.inference import (
+from gateway.endpoints import (
     CHAT,
     COMPLETIONS,
     COUNT,
@@ -34,6 +26,14 @@ from gateway.inference import (
     RESPONSES,
     Endpoint,
 )
+from gateway.errors import (
+    GatewayError,
+    Internal,
+    MethodNotAllowed,
+    NotFound,
+    Unavailable,
+)
+from gateway.exchange import ClientGone, Exchange, Message, Receive, Send
 from gateway.keys import Caller
 
 logger = logging.getLogger(__name__)

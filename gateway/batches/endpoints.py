@@ -1,6 +1,6 @@
 """What a batch can call."""
 
-from gateway.inference import CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES
+from gateway.endpoints import CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES
 
 ENDPOINTS = {
     "/v1/chat/completions": CHAT,

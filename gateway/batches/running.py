@@ -24,8 +24,8 @@ from gateway.batches.collected import Collected
 from gateway.batches.core import BatchCore, for_batches
 from gateway.batches.endpoints import ENDPOINTS
 from gateway.batches.lines import LeaseLost, Lines, Outcome, Waiting
+from gateway.endpoints import Endpoint
 from gateway.errors import GatewayError, Internal
-from gateway.inference import Endpoint
 from gateway.keys import Caller
 from gateway.models import BatchStatus, request_id
 from gateway.recorder import REFUSED

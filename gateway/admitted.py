@@ -1,0 +1,46 @@
+"""A request that was let in, with all that was frozen then."""
+
+import time
+from datetime import datetime
+
+import msgspec
+
+from gateway import worth
+from gateway.calls import Call, Prompt
+from gateway.dialects.base import Dialect
+from gateway.endpoints import Endpoint
+from gateway.exchange import Exchange
+from gateway.keys import Caller
+from gateway.limits import Held
+from gateway.purse import Reservation
+from gateway.usage import Bounds
+from marketplace.queries import OfferSnapshot
+
+
+class Admitted(msgspec.Struct):
+    """A request that may go to the engine, with all that was frozen when it was let in."""
+
+    exchange: Exchange
+    endpoint: Endpoint
+    caller: Caller
+    offer: OfferSnapshot
+    call: Call
+    prompt: Prompt
+    rates: worth.Rates
+    occurred_at: datetime
+    started: float
+    held: Held
+    dialect: Dialect | None = None
+    reservation: Reservation | None = None
+    cap: int = 0
+    used: int = 0
+
+    @property
+    def bounds(self) -> Bounds:
+        """Return what the usage can be at most."""
+        completion = self.cap * self.call.choices
+        return Bounds(self.prompt.bound, completion, self.prompt.size, self.call.choices)
+
+    def milliseconds(self) -> int:
+        """Return how long ago the request came."""
+        return round((time.monotonic() - self.started) * 1000)
