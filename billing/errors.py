@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from billing.rating.definition import InvalidPrice
-from common.errors import DomainError, Forbidden
+from common.errors import Conflict, DomainError, Forbidden
 
 
 class UnratablePrice(DomainError):
@@ -23,3 +23,32 @@ class OrganizationSuspended(Forbidden):
 
     code = "organization_suspended"
     detail = _("The organization is suspended and cannot buy. The reason stands in its audit log.")
+
+
+class VoucherUnknown(DomainError):
+    """No voucher has this code. Codes cannot be guessed, so nothing more is told."""
+
+    code = "voucher_unknown"
+    status = 404
+    detail = _("There is no voucher with this code. Check its sixteen letters and digits.")
+
+
+class VoucherUsed(Conflict):
+    """It was redeemed already, or another one of its campaign was."""
+
+    code = "voucher_used"
+    detail = _("This voucher has been redeemed, or you have redeemed another of its campaign.")
+
+
+class VoucherOver(DomainError):
+    """Its campaign has ended."""
+
+    code = "voucher_over"
+    detail = _("This voucher can no longer be redeemed.")
+
+
+class VoucherInOtherCurrency(DomainError):
+    """Credit is kept in the organization's currency."""
+
+    code = "voucher_in_other_currency"
+    detail = _("This voucher is of another currency than your organization's.")

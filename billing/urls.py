@@ -2,14 +2,25 @@
 
 from django.urls import path
 
-from billing import api, budget_api, usage_api
-from billing.views import budgets, bundles, invoices, ledger, settings, staff, webhooks
+from billing import api, budget_api, credits_api, usage_api
+from billing.views import (
+    budgets,
+    bundles,
+    invoices,
+    ledger,
+    settings,
+    staff,
+    staff_vouchers,
+    vouchers,
+    webhooks,
+)
 
 app_name = "billing"
 
 urlpatterns = [
     path("o/<slug:org>/billing/", bundles.overview, name="overview"),
     path("o/<slug:org>/billing/bundles/", bundles.bundle_list, name="bundle-list"),
+    path("o/<slug:org>/billing/redeem/", vouchers.redeem, name="voucher-redeem"),
     path("o/<slug:org>/billing/checkout/", bundles.checkout_start, name="checkout-start"),
     path(
         "o/<slug:org>/billing/orders/<uuid:order_id>/",
@@ -45,9 +56,15 @@ api_urlpatterns = [
     path("pricing/preview", api.PricingPreview.as_view()),
     path("usage/events", usage_api.UsageEvents.as_view()),
     path("organizations/<slug:org>/credits", api.CreditDetail.as_view()),
+    path("organizations/<slug:org>/credits/redeem", credits_api.VoucherRedeem.as_view()),
     path("organizations/<slug:org>/budgets", budget_api.BudgetList.as_view()),
     path("organizations/<slug:org>/budgets/<uuid:budget_id>", budget_api.BudgetDetail.as_view()),
     path("organizations/<slug:org>/ledger", api.LedgerList.as_view()),
 ]
 
-staff_urlpatterns = [path("issuer/", staff.issuer, name="issuer")]
+staff_urlpatterns = [
+    path("issuer/", staff.issuer, name="issuer"),
+    path("vouchers/", staff_vouchers.campaign_list, name="campaign-list"),
+    path("vouchers/new/", staff_vouchers.campaign_create, name="campaign-create"),
+    path("vouchers/<uuid:campaign_id>/end/", staff_vouchers.campaign_end, name="campaign-end"),
+]

@@ -7,6 +7,7 @@ from billing.models.ledger import AccountKind, LedgerAccount, LedgerEntry, Ledge
 from billing.models.orders import Order, StripeEvent
 from billing.models.profiles import BillingProfile, Issuer, VatState
 from billing.models.rated import PricedBucket, RatedUsage, SpendBucket, SpendDay
+from billing.models.vouchers import Voucher, VoucherCampaign, VoucherRedemption
 from billing.models.wallets import Wallet
 
 __all__ = [
@@ -31,5 +32,8 @@ __all__ = [
     "SpendDay",
     "StripeEvent",
     "VatState",
+    "Voucher",
+    "VoucherCampaign",
+    "VoucherRedemption",
     "Wallet",
 ]
