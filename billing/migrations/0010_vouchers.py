@@ -14,7 +14,7 @@ OF_THE_DESK = "REVOKE ALL ON billing_voucher, billing_vouchercampaign FROM tesse
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0008_budgets"),
+        ("billing", "0009_sources_say_whose_they_are"),
         ("marketplace", "0005_draining_and_patience"),
         ("tenants", "0003_limits_of_organizations_and_projects"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
