@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from tests.faults.books import Books, Event
 from tests.faults.journals import Attempt, Call, Kill
-from tests.faults.plan import LIES
+from tests.faults.plan import DIALECTS, LIES
 
 #: What a killed gateway may not have noted: the last second, and the time a busy machine takes.
 LAST_SECOND = 1.0
@@ -29,6 +29,7 @@ LINES = (
     "answers billed twice",
     "complete answers without a receipt",
     "receipts that differ from the usage that was told",
+    "lines of batches lost or answered twice",
     "refusals and empty answers that were billed",
     "impossible usage that was believed",
     "estimates far from the truth",
@@ -77,6 +78,8 @@ def check(
     events = match(calls, books.events, found)
     for call in calls:
         check_call(call, attempts.get(call.call), kills, events.get(call.call), found)
+    for name, times in Counter(call.call for call in calls).items():
+        found.add("lines of batches lost or answered twice", times - 1, name)
     check_facts(books, found)
     check_money(books, found)
     check_budgets(books, found)
@@ -123,6 +126,7 @@ def check_call(
     """Judge one call."""
     killed = _killed(call, kills)
     _check_answer(call, killed, found)
+    _check_told(call, event, found)
     if call.end == "refused" or (call.end == "complete" and not (call.words or call.vectors)):
         found.add("refusals and empty answers that were billed", int(event is not None), call.call)
         return
@@ -166,11 +170,22 @@ def _killed(call: Call, kills: list[Kill]) -> float | None:
 def _check_answer(call: Call, killed: float | None, found: Findings) -> None:
     if call.end == "cut" and killed is None:
         found.add("answers cut off without a cause", 1, f"{call.call} {call.act}")
+    found.add("lines of batches lost or answered twice", int(call.end == "lost"), call.call)
     found.add("failures of the gateway itself", int(call.status == 500), f"{call.call} {call.code}")
     if call.is_rich:
         words = f"{call.call} {call.code}"
         is_wrong = call.code == "insufficient_funds"
         found.add("refused for funds while money was there", int(is_wrong), words)
+
+
+def _check_told(call: Call, event: Event | None, found: Findings) -> None:
+    """Where an answer's end is ours to write, it tells what was booked, whatever the engine says."""
+    if call.kind not in DIALECTS or call.prompt_told is None:
+        return
+    told = (call.prompt_told, call.completion_told)
+    booked = (event.input, event.output) if event else (0, 0)
+    name = "receipts that differ from the usage that was told"
+    found.add(name, int(told != booked), f"{call.call}: {booked} booked, {told} told")
 
 
 def _check_delivered(

@@ -8,14 +8,14 @@ told belongs to exactly one call.
 import asyncio
 import os
 import random
+import signal
 import sys
 import time
 from pathlib import Path
 
 import msgspec
 
-from tests.faults import plan
-from tests.faults.engine import VOCABULARY
+from tests.faults import plan, shapes
 from tests.faults.journals import Call, Customer
 
 #: What a client waits with before it tries a gateway that it could not reach, or that refused.
@@ -78,39 +78,13 @@ class Wire:
         return found
 
 
-def body(script, model):
-    """Return the JSON of a call."""
-    text = " ".join(["word"] * script.prompt_words)
-    facts = {"model": model, "metadata": msgspec.structs.asdict(script)}
-    if script.kind == "embeddings":
-        return {**facts, "input": text}
-    if script.kind == "chat":
-        facts["messages"] = [{"role": "user", "content": text}]
-    else:
-        facts["prompt"] = text
-    if script.cap is not None:
-        facts["max_tokens"] = script.cap
-    if script.stream:
-        facts["stream"] = True
-    if script.wants_usage:
-        facts["stream_options"] = {"include_usage": True}
-    return facts
-
-
-PATHS = {
-    "chat": "/v1/chat/completions",
-    "completions": "/v1/completions",
-    "embeddings": "/v1/embeddings",
-}
-
-
 def request(script, customer):
     """Return the bytes of a call."""
-    model = customer.embedding_model if script.kind == "embeddings" else customer.model
-    data = msgspec.json.encode(body(script, model))
+    data = msgspec.json.encode(shapes.body(script, customer))
+    key = "x-api-key: " if script.kind == "messages" else "authorization: Bearer "
     head = (
-        f"POST {PATHS[script.kind]} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n"
-        f"authorization: Bearer {customer.key}\r\ncontent-type: application/json\r\n"
+        f"POST {shapes.PATHS[script.kind]} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n"
+        f"{key}{customer.key}\r\ncontent-type: application/json\r\n"
         f"content-length: {len(data)}\r\n\r\n"
     )
     return head.encode() + data
@@ -174,9 +148,9 @@ def read_whole(data, seen):
     """Take in a whole answer or a refusal."""
     answer = msgspec.json.decode(data)
     if seen.status != 200:
-        seen.code = answer["error"]["code"] or answer["error"]["type"]
+        seen.code = shapes.code_of(answer["error"])
         return "refused"
-    take_in(answer, seen)
+    shapes.read(answer, seen)
     return "complete"
 
 
@@ -194,45 +168,14 @@ async def read_stream(wire, seen):
             return "complete" if seen.is_done else "told"
         *events, text = (text + data[:-2]).split(b"\n\n")
         for event in events:
-            read_event(event, seen)
+            shapes.read_event(event, seen)
 
 
-def read_event(event, seen):
-    """Take in one event."""
-    if event == b"data: [DONE]":
-        seen.is_done = True
-        return
-    part = msgspec.json.decode(event.removeprefix(b"data: "))
-    if "error" in part:
-        seen.code = part["error"]["code"] or part["error"]["type"]
-        return
-    take_in(part, seen)
-
-
-def take_in(part, seen):
-    """Count words, and note usage."""
-    if usage := part.get("usage"):
-        seen.prompt_told = usage.get("prompt_tokens", 0)
-        seen.completion_told = usage.get("completion_tokens", 0)
-    seen.vectors += len(part.get("data", ()))
-    for choice in part.get("choices", ()):
-        holder = choice.get("delta") or choice.get("message") or choice
-        text = holder.get("content") or holder.get("text") or ""
-        if words := count(text):
-            seen.words += words
-            seen.marks.append((time.time(), seen.words))
-
-
-def count(text):
-    """Return the tokens of a text of the engine's words."""
-    found = text.count(" ")
-    assert all(f"{word} " in VOCABULARY for word in text.split())
-    return found
-
-
-async def lane(order, customer, number, journal):
-    """Call one after the other."""
+async def lane(order, customer, number, journal, stopping):
+    """Call one after the other, until all is done or somebody asks for the end."""
     for place in range(number, order.calls, len(order.customers)):
+        if stopping.is_set():
+            return
         name = f"{order.name}-{place}"
         dice = random.Random(f"{order.seed} {name}")
         seen = await call(plan.script(name, dice), customer, order.ports, dice)
@@ -242,10 +185,15 @@ async def lane(order, customer, number, journal):
 
 
 async def work(order):
-    """Run all lanes of this process."""
+    """Run all lanes of this process; at SIGTERM calls under way end, and no more are begun."""
+    stopping = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     journal = os.open(Path(order.journal), os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
     await asyncio.gather(
-        *(lane(order, customer, each, journal) for each, customer in enumerate(order.customers))
+        *(
+            lane(order, customer, each, journal, stopping)
+            for each, customer in enumerate(order.customers)
+        )
     )
 
 

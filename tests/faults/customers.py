@@ -19,7 +19,8 @@ import msgspec
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 django.setup()
 
-from django.db import Error, connections  # noqa: E402 - Django must be set up before
+from django.conf import settings  # noqa: E402 - Django must be set up before
+from django.db import Error, connections  # noqa: E402
 from django.utils import timezone  # noqa: E402
 from redis.exceptions import RedisError  # noqa: E402
 
@@ -36,11 +37,13 @@ from marketplace.models import (  # noqa: E402
     PriceBook,
     Publisher,
     Route,
+    ServiceTier,
     Status,
     TokenClass,
     TokenWeight,
     Upstream,
 )
+from marketplace.models.prices import halved  # noqa: E402
 from tenants.models import Organization, Region, User  # noqa: E402
 from tenants.services import api_keys, organizations  # noqa: E402
 from tests.faults.journals import Customer  # noqa: E402
@@ -53,14 +56,17 @@ TOKENS = Decimal(200_000)
 #: Every organization has a budget that it never reaches; one key in some has one that it does.
 WIDE, NARROW, NARROW_EVERY = Decimal(500), Decimal("0.01"), 4
 PLENTY = {"default_rpm": 10**8, "default_tpm": 2 * 10**9, "default_concurrency": 10**6}
+MODELS = {"words": Kind.CHAT, "vectors": Kind.EMBEDDING, "ranks": Kind.RERANK}
 PRICES = {"input": "0.000001", "cached_input": "0.0000005", "output": "0.00001"}
 TOP_UP_EVERY = 1.0
-BELLS = ("billing.expire_grants", "billing.reclaim_leases")
+BELLS = ("billing.expire_grants", "billing.reclaim_leases", "gateway.sweep_batches")
 
 
 def publish(engines):
-    """Publish a chat model and an embedding model that every engine serves."""
-    region = Region.objects.create(code="here", name="Here", jurisdiction="EU", country="FR")
+    """Publish a model of each kind that every engine serves, with prices for batches too."""
+    region = Region.objects.create(
+        code=settings.FILES_REGION, name="Here", jurisdiction="EU", country="FR"
+    )
     publisher = Publisher.objects.create(slug="lab", name="Lab")
     token_class = TokenClass.objects.create(code="standard", name="Standard")
     for part, weight in (("input", 1), ("cached_input", 1), ("output", 3), ("reasoning", 3)):
@@ -70,19 +76,27 @@ def publish(engines):
         Upstream.objects.create(name=f"e{place}", slug=f"e{place}", base_url=url, region=region)
         for place, url in enumerate(engines)
     ]
-    for name, kind in (("words", Kind.CHAT), ("vectors", Kind.EMBEDDING)):
+    for name, kind in MODELS.items():
         offer = _offer(name, kind, publisher, region, token_class)
         for upstream in upstreams:
             Route.objects.create(offer=offer, upstream=upstream, upstream_model=name)
         for part, amount in PRICES.items():
-            Price.objects.create(
-                book=book,
-                offer=offer,
-                token_part=part,
-                definition={"model": "per_unit", "unit_amount": amount},
-                effective_from="2026-01-01T00:00:00Z",
-            )
+            definition = {"model": "per_unit", "unit_amount": amount}
+            price(book, offer, part, definition, ServiceTier.STANDARD)
+            price(book, offer, part, halved(definition), ServiceTier.BATCH)
     return token_class
+
+
+def price(book, offer, part, definition, tier):
+    """Set one price, for ever."""
+    Price.objects.create(
+        book=book,
+        offer=offer,
+        token_part=part,
+        definition=definition,
+        service_tier=tier,
+        effective_from="2026-01-01T00:00:00Z",
+    )
 
 
 def _offer(name, kind, publisher, region, token_class):
@@ -121,10 +135,7 @@ def make(number, token_class):
         limit(organization, owner, "wide", WIDE)
         if number % NARROW_EVERY == 0:
             limit(organization, owner, "narrow", NARROW, api_key=minted[0].api_key)
-    return [
-        Customer(each.text, each.api_key.pk.hex, "words", "vectors", is_rich=is_rich)
-        for each in minted
-    ]
+    return [Customer(each.text, each.api_key.pk.hex, *MODELS, is_rich=is_rich) for each in minted]
 
 
 def limit(organization, owner, name, amount, **facts):
@@ -162,12 +173,11 @@ def fill():
     number = 0
     while not select.select([sys.stdin], [], [], TOP_UP_EVERY)[0]:
         # The same source again, until it is known to be granted.
-        if _attempt(lambda source=f"top-up {number}": top_up(source)):
+        if attempt(lambda source=f"top-up {number}": top_up(source)):
             number += 1
-        _attempt(ring)
-    while not _attempt(ring):
+        attempt(ring)
+    while not attempt(ring):
         time.sleep(TOP_UP_EVERY)
-    sys.stdout.write(str(number))
 
 
 def top_up(source):
@@ -186,7 +196,8 @@ def ring():
         jobs.enqueue(bell)
 
 
-def _attempt(work):
+def attempt(work):
+    """Do something that may fail while storage is away; whether it did not."""
     try:
         work()
     except (Error, RedisError, OSError):

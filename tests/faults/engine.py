@@ -18,6 +18,8 @@ VOCABULARY = ("a ", "so ", "to ", "the ", "one ", "née ", "and ", "word ", "mor
 #: Tokens a template adds to the words of a prompt.
 TEMPLATE = 8
 HUGE = 10**15
+#: What answers with no text.
+WORDLESS = ("/embeddings", "/rerank")
 LIES = {
     "zero": lambda number: 0,
     "negative": lambda number: -number,
@@ -35,16 +37,16 @@ class Answer:
 
     def __init__(self, path, body, ledger):
         self.path, self.body, self.ledger = path, body, ledger
-        self.script = body["metadata"]
+        self.script = body["script"]
         self.act = self.script["act"]
         cap = body.get("max_completion_tokens") or body.get("max_tokens") or 10**6
         #: A token of its own ends an answer, unless the cap ends it before.
         self.ended = self.script["words"] < cap
-        self.words = 0 if path.endswith("/embeddings") else min(self.script["words"], cap)
+        self.words = 0 if path.endswith(WORDLESS) else min(self.script["words"], cap)
         #: Where it dies or hangs.
         self.last = min(self.script["at"], self.words)
         self.first = sum(self.script["call"].encode())
-        self.prompt = TEMPLATE + len(prompt_of(body).split())
+        self.prompt = sum(TEMPLATE + len(prompt.split()) for prompt in prompts_of(body))
 
     def word(self, number):
         """Return one token of the text."""
@@ -76,11 +78,13 @@ class Answer:
         await asyncio.sleep(self.script["pause_ms"] / 1000)
 
 
-def prompt_of(body):
-    """Return the text of a prompt."""
+def prompts_of(body):
+    """Return the texts of a prompt; a ranker reads its query once more with every document."""
+    if "documents" in body:
+        return [f"{body['query']} {document}" for document in body["documents"]]
     if "messages" in body:
-        return " ".join(message["content"] for message in body["messages"])
-    return body.get("prompt") or body["input"]
+        return [" ".join(message["content"] for message in body["messages"])]
+    return [body.get("prompt") or body["input"]]
 
 
 def application(ledger):
@@ -135,8 +139,12 @@ async def respond(answer, send):
 def shape(answer):
     """Return a whole answer."""
     usage = {} if answer.act in ("absent", "odd") else {"usage": answer.usage()}
-    if answer.path.endswith("/embeddings"):
+    if answer.path.endswith(WORDLESS):
         usage.get("usage", {}).pop("completion_tokens", None)
+    if answer.path.endswith("/rerank"):
+        results = [{"index": place, "relevance_score": 0.5 - place} for place in range(2)]
+        return {"id": "rank-1", "model": answer.body["model"], "results": results, **usage}
+    if answer.path.endswith("/embeddings"):
         data = [{"object": "embedding", "index": 0, "embedding": [0.5, 0.25]}]
         return {"object": "list", "model": answer.body["model"], "data": data, **usage}
     text = "".join(answer.word(number) for number in range(answer.words))

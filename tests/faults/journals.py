@@ -1,11 +1,14 @@
 """What clients, engines and the one who kills write down, and how it is read again."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+NOWHERE = -1
 
 
 class Customer(msgspec.Struct):
@@ -15,8 +18,17 @@ class Customer(msgspec.Struct):
     key_id: str
     model: str
     embedding_model: str
+    rerank_model: str
     #: So much money that nothing may ever be refused for funds.
     is_rich: bool
+
+
+class Filing(msgspec.Struct):
+    """Whose calls are filed as batches, and where it is written down what comes out."""
+
+    seed: int
+    customers: list[Customer]
+    journal: str
 
 
 class Call(msgspec.Struct, kw_only=True):
@@ -28,11 +40,13 @@ class Call(msgspec.Struct, kw_only=True):
     stream: bool
     key_id: str
     is_rich: bool
+    #: Of its gateway; that of a batch's line is ``NOWHERE``.
     port: int
     #: On the clock, as everything that is compared over processes.
     started: float
     ended: float = 0.0
-    #: complete, refused, told (that it broke off), cut, or left: the client went away.
+    #: complete, refused, told (that it broke off), cut, or left: the client went away. A line of a
+    #: batch may also be lost: nothing is said of it.
     end: str = ""
     status: int = 0
     code: str = ""
@@ -78,7 +92,7 @@ class Kill(msgspec.Struct):
 
 def calls(folder: Path) -> list[Call]:
     """Return what all clients wrote down."""
-    return _lines(folder, "client-*.jsonl", Call)
+    return list(_lines(folder, "client-*.jsonl", Call))
 
 
 def attempts(folder: Path) -> dict[str, Attempt]:
@@ -95,12 +109,16 @@ def attempts(folder: Path) -> dict[str, Attempt]:
 
 def kills(folder: Path) -> list[Kill]:
     """Return who was killed when."""
-    return _lines(folder, "kills.jsonl", Kill)
+    return list(_lines(folder, "kills.jsonl", Kill))
 
 
-def _lines(folder: Path, pattern: str, kind: type[T]) -> list[T]:
-    return [
-        msgspec.json.decode(line, type=kind)
-        for path in sorted(folder.glob(pattern))
-        for line in path.read_bytes().splitlines()
-    ]
+def written(folder: Path) -> int:
+    """Return how many calls clients have written down so far."""
+    return sum(path.read_bytes().count(b"\n") for path in folder.glob("client-*.jsonl"))
+
+
+def _lines(folder: Path, pattern: str, kind: type[T]) -> Iterator[T]:
+    for path in sorted(folder.glob(pattern)):
+        with path.open("rb") as lines:
+            for line in lines:
+                yield msgspec.json.decode(line, type=kind)

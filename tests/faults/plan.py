@@ -21,7 +21,22 @@ ACTS = {
 }
 #: What an engine says of an answer is not what it was.
 LIES = frozenset({"absent", "zero", "negative", "double", "huge", "odd"})
-KINDS = {"chat": 75, "completions": 15, "embeddings": 10}
+KINDS = {
+    "chat": 40,
+    "completions": 10,
+    "embeddings": 8,
+    "messages": 17,
+    "rerank": 8,
+    "responses": 17,
+}
+#: Kinds that are told in another shape than the engines'; their ends tell what was booked.
+DIALECTS = frozenset({"messages", "responses"})
+#: Kinds that are answered as a whole, without words.
+WORDLESS = frozenset({"embeddings", "rerank"})
+#: In a batch nobody leaves who would end a hang, and each failure lets all its lines rest.
+BATCH_ACTS = {act: weight for act, weight in ACTS.items() if act not in ("die", "hang", "fail")}
+BATCH_ACTS |= {"die": 1, "fail": 1}
+BATCH_KINDS = ("chat", "completions", "embeddings", "responses")
 #: The share of clients that go away in the middle of an answer.
 LEAVING = 0.2
 MOST_WORDS = 40
@@ -52,7 +67,7 @@ def script(call: str, dice: random.Random) -> Script:
     kind = _pick(KINDS, dice)
     act = _pick(ACTS, dice)
     words = 0 if act == "empty" else dice.randint(1, MOST_WORDS)
-    stream = kind != "embeddings" and dice.random() < 0.65
+    stream = kind not in WORDLESS and dice.random() < 0.65
     return Script(
         call=call,
         kind=kind,
@@ -65,6 +80,22 @@ def script(call: str, dice: random.Random) -> Script:
         cap=dice.choice((None, MOST_WORDS, 2 * MOST_WORDS)),
         prompt_words=dice.randint(3, 60),
         leaves_after=dice.randint(0, 250 * MOST_WORDS) if dice.random() < LEAVING else None,
+    )
+
+
+def line(call: str, kind: str, dice: random.Random) -> Script:
+    """Draw one line of a batch: answered as a whole, to a client that does not wait."""
+    act = _pick(BATCH_ACTS, dice)
+    drawn = script(call, dice)
+    return msgspec.structs.replace(
+        drawn,
+        kind=kind,
+        act=act,
+        words=0 if act == "empty" else max(1, drawn.words),
+        at=0,
+        stream=False,
+        wants_usage=False,
+        leaves_after=None,
     )
 
 

@@ -1,4 +1,4 @@
-"""Everything a run happens on: storage, gateways, engines and a worker, each of which may be killed.
+"""Everything a run happens on: storage, gateways, engines and workers, each of which may be killed.
 
 Made of the parts that ``manage.py up`` is made of, with the same settings: PostgreSQL keeps what it
 has committed through a ``kill -9``, Valkey forgets everything.
@@ -17,6 +17,7 @@ import msgspec
 
 from benchmarks.stack import REPLACED, free_ports
 from portal import environment, processes, state
+from portal.embedded import launch
 from portal.environment import ROOT
 from portal.management.commands.up import STORAGE, start_storage
 from portal.supervisor import StateLock, Supervisor
@@ -24,6 +25,8 @@ from tests.faults.journals import Kill
 
 PATIENCE = 60.0
 GATEWAYS, ENGINES = 3, 2
+#: Where engines compute and files lie.
+REGION = "here"
 #: What is killed starts again at once, however often.
 TEND = 0.05
 
@@ -40,6 +43,7 @@ class Stage:
         self.engine_ports = ports[:ENGINES]
         self.gateway_ports = [free_ports() + offset for offset in range(GATEWAYS)]
         os.environ.update(TESSERA_STATE=str(self.state), PORT=str(free_ports()), DEMO="false")
+        os.environ["FILES_REGION"] = REGION
         # What does not end says where it stands when it is aborted.
         os.environ["PYTHONFAULTHANDLER"] = "1"
         state.prepare(self.state)
@@ -62,11 +66,12 @@ class Stage:
             self.supervisor.start(processes.python(f"engine-{port}", *engine))
 
     def serve(self):
-        """Start gateways and the worker."""
+        """Start gateways and workers."""
         for port in self.gateway_ports:
             gateway = [str(ROOT / "manage.py"), "gateway", "--port", str(port), "--grace", "5"]
             self.supervisor.start(processes.python(f"gateway-{port}", *gateway))
         self.supervisor.start(processes.worker())
+        self.supervisor.start(processes.batches())
         self.until(self.is_up)
 
     def is_up(self):
@@ -110,9 +115,15 @@ class Stage:
         ).stdout
 
     def beside(self, module, *arguments, given=None):
-        """Start a module beside all else; its input stays open when nothing is given."""
+        """Start a module beside all else; its input stays open when nothing is given.
+
+        In a session of its own: Ctrl-C is for us, who end the run in good order.
+        """
         process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments], cwd=ROOT, stdin=subprocess.PIPE
+            launch.mortal([sys.executable, "-m", module, *arguments]),
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            start_new_session=True,
         )
         if given is not None:
             process.stdin.write(msgspec.json.encode(given))

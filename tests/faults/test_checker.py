@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults import checker
 from tests.faults.books import Books, Budget, Event, Grant, Receipt
-from tests.faults.journals import Attempt, Call, Kill
+from tests.faults.journals import NOWHERE, Attempt, Call, Kill
 
 NOON = datetime(2026, 3, 15, 12, tzinfo=UTC).timestamp()
 WORTH = Decimal("0.00012")
@@ -128,6 +128,45 @@ def test_a_receipt_that_says_other_than_was_told_is_found(world, part):
     setattr(world.books.events[0], part, 10)
 
     assert world.found() == {"receipts that differ from the usage that was told": 1}
+
+
+@pytest.mark.parametrize("kind", ["messages", "responses"])
+@pytest.mark.parametrize("told", [(20, 20), (40, 10)])
+def test_an_end_of_ours_that_tells_other_than_was_booked_is_found(world, kind, told):
+    # Of a lie: the truth is not what is told here, but what is booked.
+    lie = world.calls[1]
+    lie.kind, lie.prompt_told, lie.completion_told = kind, *told
+
+    assert world.found() == {"receipts that differ from the usage that was told": 1}
+    lie.prompt_told, lie.completion_told = 20, 10
+    assert world.found() == {}
+
+
+def test_an_answer_that_cost_nothing_and_tells_of_tokens_is_found(world):
+    empty = call("c4", kind="messages", key_id="key-4", prompt_told=20, completion_told=0)
+    world.calls.append(empty)
+
+    assert world.found() == {"receipts that differ from the usage that was told": 1}
+
+
+def test_a_line_of_a_batch_that_is_lost_is_found(world):
+    world.calls.append(call("b1", end="lost", port=NOWHERE, request_id=""))
+
+    assert world.found() == {"lines of batches lost or answered twice": 1}
+
+
+def test_a_line_of_a_batch_that_is_answered_twice_is_found(world):
+    world.calls.append(deepcopy(world.calls[0]))
+
+    assert world.found()["lines of batches lost or answered twice"] == 1
+
+
+def test_a_line_of_a_batch_is_owed_to_the_last_token_whoever_was_killed(world):
+    world.calls[0].port, world.calls[0].stream = NOWHERE, False
+    world.kills = [Kill("batches", 0, NOON + 1)]
+    world.books.events[0].output = 5
+
+    assert world.found()["tokens delivered and not billed"] == 5
 
 
 def test_a_lie_that_was_believed_is_found(world):
