@@ -14,3 +14,4 @@ class BillingConfig(AppConfig):
     def ready(self) -> None:
         """Load the answers; they need the models to be there."""
         import_module("billing.answers")
+        import_module("billing.webhook_types")

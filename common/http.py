@@ -25,6 +25,7 @@ class Trouble(StrEnum):
     SILENT = "silent"
     UNTRUSTED = "untrusted"
     BROKEN = "broken"
+    FORBIDDEN = "forbidden"
 
 
 class Unreachable(Exception):
@@ -55,14 +56,14 @@ def get(url: str, *, bearer: str = "") -> Answer:
     try:
         connection.request("GET", target, headers=headers)
         response = connection.getresponse()
-        return Answer(response.status, _read(response))
+        return Answer(response.status, read(response))
     except (OSError, HTTPException, ValueError) as error:
-        raise Unreachable(_trouble(error)) from error
+        raise Unreachable(trouble(error)) from error
     finally:
         connection.close()
 
 
-def _read(response: HTTPResponse) -> bytes:
+def read(response: HTTPResponse) -> bytes:
     """Read the body; one that drips is cut off when patience ends."""
     end, body = time.monotonic() + PATIENCE, b""
     while piece := response.read1(PIECE):
@@ -74,7 +75,7 @@ def _read(response: HTTPResponse) -> bytes:
     return body
 
 
-def _trouble(error: Exception) -> Trouble:
+def trouble(error: Exception) -> Trouble:
     match error:
         case ConnectionRefusedError():
             return Trouble.REFUSED

@@ -1,40 +1,11 @@
-"""Secrets of upstreams, encrypted at rest with a key derived from the portal's own secret."""
+"""Secrets of upstreams."""
 
-import base64
-import hashlib
-from typing import TYPE_CHECKING, Any
+from common import encryption
 
-from cryptography.fernet import Fernet, InvalidToken
-from django.conf import settings
-from django.db import models
-
-if TYPE_CHECKING:
-    _Text = models.TextField[str, str]
-else:
-    _Text = models.TextField
+UnreadableSecret = encryption.UnreadableSecret
 
 
-def _cipher() -> Fernet:
-    digest = hashlib.sha256(b"tessera.marketplace.credential:" + settings.SECRET_KEY.encode())
-    return Fernet(base64.urlsafe_b64encode(digest.digest()))
+class EncryptedField(encryption.EncryptedField):
+    """The credential of an upstream."""
 
-
-class UnreadableSecret(RuntimeError):
-    """A stored secret was encrypted under another SECRET_KEY."""
-
-
-class EncryptedField(_Text):
-    """Text that stands encrypted in the database; empty text stays empty."""
-
-    def get_prep_value(self, value: Any) -> str:
-        """Encrypt on the way in."""
-        return _cipher().encrypt(str(value).encode()).decode() if value else ""
-
-    def from_db_value(self, value: str | None, *_: Any) -> str:
-        """Decrypt on the way out."""
-        if not value:
-            return ""
-        try:
-            return _cipher().decrypt(value.encode()).decode()
-        except InvalidToken as error:
-            raise UnreadableSecret("a credential was stored under another SECRET_KEY") from error
+    use = "marketplace.credential"

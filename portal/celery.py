@@ -30,6 +30,7 @@ app.conf.beat_schedule = {
     "retire models": {"task": "marketplace.retire_due", "schedule": timedelta(minutes=5)},
     "watch fine-tuning jobs": {"task": "studio.sweep", "schedule": timedelta(seconds=30)},
     "remove artifacts": {"task": "studio.remove_artifacts", "schedule": HOURLY},
+    "deliver webhooks": {"task": "tenants.sweep_webhooks", "schedule": timedelta(seconds=10)},
     "make partitions": {"task": "metering.make_partitions", "schedule": DAILY},
     "drop months": {"task": "metering.drop_months", "schedule": DAILY},
     "go on with batches": {"task": "gateway.sweep_batches", "schedule": timedelta(seconds=10)},

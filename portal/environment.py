@@ -6,6 +6,7 @@ Every variable is optional: what is not named is embedded, or has the default wr
 import functools
 import hashlib
 import hmac
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -59,6 +60,8 @@ class Environment:
     request_log: str
     is_traced: bool
     usage_months: int
+    #: Private networks that addresses given by customers (webhooks) may lead into.
+    outside_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
 
     embedded_database: bool
     embedded_redis: bool
@@ -162,6 +165,7 @@ def _described(text: Reader, state: Path, secret_key: str) -> Environment:
         ),
         is_traced=has_collector(text),
         usage_months=variables.months("USAGE_MONTHS", text("USAGE_MONTHS", "0")),
+        outside_networks=variables.networks("OUTSIDE_NETWORKS", text("OUTSIDE_NETWORKS")),
         embedded_database=not text("DATABASE_URL"),
         embedded_redis=not text("REDIS_URL"),
         embedded_engine=not text("ENGINE_URL"),

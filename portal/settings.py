@@ -45,6 +45,8 @@ STRIPE_WEBHOOK_SECRET = ENV.stripe_webhook_secret
 STRIPE_API_BASE = ENV.stripe_url
 #: Where Checkout's pages live; forms may lead there.
 CHECKOUT_ORIGINS = [ENV.stripe_url if ENV.embedded_stripe else "https://checkout.stripe.com"]
+#: Private networks that addresses given by customers may lead into; elsewhere only the Internet.
+OUTSIDE_NETWORKS = ENV.outside_networks
 METERING_DURABILITY = ENV.metering_durability
 USAGE_MONTHS = ENV.usage_months
 #: Where gateways serve metrics beside their own port, and what lets others than this host read them.

@@ -1,5 +1,6 @@
 """How one environment variable is read: each reader returns a value or says what is wrong."""
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -149,6 +150,14 @@ def picture(name: str, text: str) -> Path | None:
     if path.suffix not in {".svg", ".png", ".webp"} or not path.is_file():
         raise wrong(name, f"is {text!r}", "the path of an existing .svg, .png or .webp file")
     return path.resolve()
+
+
+def networks(name: str, text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    """Return the networks that are named, separated by commas."""
+    try:
+        return tuple(ipaddress.ip_network(it.strip()) for it in text.split(",") if it.strip())
+    except ValueError:
+        raise wrong(name, "names no network", "10.20.0.0/16,fd00::/8") from None
 
 
 def web(name: str, text: str, *, path_allowed: bool = True) -> str:

@@ -2,8 +2,16 @@
 
 from django.urls import path
 
-from tenants import api, projects_api
-from tenants.views import api_keys, audit, invitations, members, organizations, projects
+from tenants import api, projects_api, webhooks_api
+from tenants.views import (
+    api_keys,
+    audit,
+    invitations,
+    members,
+    organizations,
+    projects,
+    webhooks,
+)
 
 app_name = "tenants"
 
@@ -41,10 +49,48 @@ urlpatterns = [
     path("o/<slug:org>/projects/", projects.project_list, name="project-list"),
     path("o/<slug:org>/projects/new/", projects.project_create, name="project-create"),
     path("o/<slug:org>/projects/<uuid:project_id>/", projects.project_edit, name="project-edit"),
+    path("o/<slug:org>/webhooks/", webhooks.webhook_list, name="webhook-list"),
+    path("o/<slug:org>/webhooks/new/", webhooks.webhook_create, name="webhook-create"),
+    path(
+        "o/<slug:org>/webhooks/<uuid:endpoint_id>/", webhooks.webhook_detail, name="webhook-detail"
+    ),
+    path(
+        "o/<slug:org>/webhooks/<uuid:endpoint_id>/rotate/",
+        webhooks.webhook_rotate,
+        name="webhook-rotate",
+    ),
+    path(
+        "o/<slug:org>/webhooks/<uuid:endpoint_id>/switch/",
+        webhooks.webhook_switch,
+        name="webhook-switch",
+    ),
+    path(
+        "o/<slug:org>/webhooks/<uuid:endpoint_id>/test/",
+        webhooks.webhook_test,
+        name="webhook-test",
+    ),
+    path(
+        "o/<slug:org>/webhooks/<uuid:endpoint_id>/remove/",
+        webhooks.webhook_remove,
+        name="webhook-remove",
+    ),
+    path(
+        "o/<slug:org>/webhooks/<uuid:endpoint_id>/deliveries/<uuid:delivery_id>/replay/",
+        webhooks.webhook_replay,
+        name="webhook-replay",
+    ),
     path("o/<slug:org>/settings/", organizations.settings, name="settings"),
 ]
 
+ENDPOINT = "organizations/<slug:org>/webhooks/<uuid:endpoint_id>"
+
 api_urlpatterns = [
+    path("organizations/<slug:org>/webhooks", webhooks_api.EndpointList.as_view()),
+    path(ENDPOINT, webhooks_api.EndpointDetail.as_view()),
+    path(f"{ENDPOINT}/rotate", webhooks_api.EndpointRotate.as_view()),
+    path(f"{ENDPOINT}/test", webhooks_api.EndpointTest.as_view()),
+    path(f"{ENDPOINT}/deliveries", webhooks_api.DeliveryList.as_view()),
+    path(f"{ENDPOINT}/deliveries/<uuid:delivery_id>/replay", webhooks_api.DeliveryReplay.as_view()),
     path("organizations/<slug:org>/keys", api.KeyList.as_view()),
     path("organizations/<slug:org>/keys/<uuid:key_id>", api.KeyDetail.as_view()),
     path("organizations/<slug:org>/projects", projects_api.ProjectList.as_view()),

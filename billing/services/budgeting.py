@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from billing import budget_locks
 from billing.models import Budget, BudgetWindow
+from billing.services import telling
 from common import jobs
 from common.database import atomic, service
 from common.errors import Conflict
@@ -146,6 +147,7 @@ def _tell(window_id: UUID) -> bool:
             target=budget,
             after={"per_cent": passed, "spent": window.spent, "amount": budget.amount},
         )
+        telling.budget_reached(window, passed)
         jobs.enqueue(
             "billing.send_budget_alert",
             organization_id=str(window.organization_id),

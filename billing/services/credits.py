@@ -6,7 +6,7 @@ from decimal import Context, Decimal
 from django.utils import timezone
 
 from billing.models import AccountKind, CreditGrant, Wallet
-from billing.services import ledger
+from billing.services import ledger, telling
 from billing.services.ledger import Posting
 from common.database import atomic, service
 from common.money import exact
@@ -74,6 +74,7 @@ def grant(
             **({"reason": reason} if reason else {}),
         },
     )
+    telling.grant_created(given)
     return given
 
 

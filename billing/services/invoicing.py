@@ -28,7 +28,7 @@ from billing.models import (
     RatedUsage,
     SpendBucket,
 )
-from billing.services import ledger
+from billing.services import ledger, telling
 from billing.services.ledger import Posting
 from common.database import atomic, service
 from common.errors import Conflict
@@ -285,6 +285,7 @@ def _write(
         target=invoice,
         after={"number": invoice.number, "total": invoice.total, "currency": invoice.currency},
     )
+    telling.invoice_finalized(invoice)
     return invoice
 
 

@@ -18,8 +18,9 @@ from billing.models import AccountKind, CreditGrant, Order, StripeEvent
 from billing.payments.errors import PaymentMismatch
 from billing.payments.provider import CheckoutRequest, CheckoutSession, PaymentEvent
 from billing.payments.stripe.provider import StripeProvider
-from billing.services import credits, invoicing, ledger
+from billing.services import credits, invoicing, ledger, telling
 from billing.services.ledger import Posting
+from billing.webhook_types import PAYMENT_FAILED, PAYMENT_SUCCEEDED
 from common.database import atomic, service
 from common.errors import DomainError, NotFound
 from common.money import round_to_minor
@@ -203,6 +204,7 @@ def _settle(order: Order, session: CheckoutSession) -> Order:
         return _pay(order, session)
     if session.is_expired and order.status == Order.Status.PENDING:
         _move(order, Order.Status.EXPIRED)
+        telling.order(order, PAYMENT_FAILED, reason="expired")
     return order
 
 
@@ -235,6 +237,7 @@ def _pay(order: Order, session: CheckoutSession) -> Order:
         cost_basis=order.net,
         by=order.placed_by,
     )
+    telling.order(order, PAYMENT_SUCCEEDED)
     return order
 
 

@@ -5,6 +5,12 @@ from tenants.models.audit import AuditEntry
 from tenants.models.membership import GRANTS, Invitation, Membership, Permission, Role
 from tenants.models.organization import Organization, Project, Region
 from tenants.models.user import User
+from tenants.models.webhooks import (
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookEvent,
+)
 
 __all__ = [
     "GRANTS",
@@ -18,4 +24,8 @@ __all__ = [
     "Region",
     "Role",
     "User",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookEvent",
 ]

@@ -18,7 +18,7 @@ from billing.services import orders
 from common.database import service
 from marketplace import demo
 from marketplace.models import Bundle
-from tenants.models import AuditEntry
+from tenants.models import AuditEntry, WebhookEvent
 from tests.billing.loopback.driver import API_KEY, SECRET, Loopback
 
 HOOK = "/webhooks/stripe/"
@@ -393,3 +393,24 @@ def test_a_dispute_is_told(stripe, order, deliver):
     assert standing(order) == PAID
     with service():
         assert AuditEntry.objects.filter(action="order.disputed").count() == 1
+
+
+def told():
+    with service():
+        return sorted(WebhookEvent.objects.values_list("type", flat=True))
+
+
+def test_a_paid_order_is_told_to_webhooks_in_its_transaction(stripe, order):
+    pay(stripe, order)
+
+    orders.fulfil(order.session_id)
+
+    assert told() == ["grant.created", "invoice.finalized", "payment.succeeded"]
+
+
+def test_an_order_that_expired_is_told(stripe, order, deliver):
+    stripe.control(f"checkout/sessions/{order.session_id}/expire")
+
+    deliver(event_of(stripe, "checkout.session.expired"))
+
+    assert told() == ["payment.failed"]

@@ -1,0 +1,95 @@
+"""Tells customers' own systems what happened, in the transaction in which it happens."""
+
+from decimal import Decimal
+from typing import Any
+
+from billing import webhook_types as types
+from billing.models import BudgetWindow, CreditGrant, Invoice, Order
+from tenants.services import webhooks
+
+
+def plain(amount: Decimal) -> str:
+    """Return the amount as programs read it: all its digits, no zeros behind them."""
+    return f"{amount.normalize():f}"
+
+
+def invoice_finalized(invoice: Invoice) -> None:
+    """Tell of a new invoice."""
+    _invoice(invoice, types.INVOICE_FINALIZED)
+
+
+def invoice_paid(invoice: Invoice) -> None:
+    """Tell that an invoice is paid."""
+    _invoice(invoice, types.INVOICE_PAID)
+
+
+def _invoice(invoice: Invoice, type: str) -> None:
+    data = {
+        "invoice": invoice.number,
+        "kind": invoice.kind,
+        "status": invoice.status,
+        "net": plain(invoice.net),
+        "tax": plain(invoice.tax),
+        "total": plain(invoice.total),
+        "currency": invoice.currency,
+        "issued_at": invoice.issued_at.isoformat(),
+        "due_at": invoice.due_at.isoformat(),
+    }
+    webhooks.emit(invoice.organization_id, type, key=str(invoice.pk), data=data)
+
+
+def order(order: Order, type: str, *, reason: str = "") -> None:
+    """Tell how the payment of an order went."""
+    data = {
+        "order": str(order.pk),
+        "bundle": order.bundle_name,
+        "total": plain(order.total),
+        "currency": order.currency,
+        "status": str(order.status),
+        **({"reason": reason} if reason else {}),
+    }
+    webhooks.emit(order.organization_id, type, key=f"{order.pk}:{reason}", data=data)
+
+
+def grant_created(given: CreditGrant) -> None:
+    """Tell of new credit."""
+    webhooks.emit(given.organization_id, types.GRANT_CREATED, key=str(given.pk), data=_grant(given))
+
+
+def grant_expiring(given: CreditGrant) -> bool:
+    """Tell, once, of credit that will be gone soon; answers whether it was new."""
+    told = webhooks.emit(
+        given.organization_id, types.GRANT_EXPIRING, key=str(given.pk), data=_grant(given)
+    )
+    return told is not None
+
+
+def _grant(given: CreditGrant) -> dict[str, Any]:
+    return {
+        "grant": str(given.pk),
+        "kind": given.kind,
+        "unit": given.unit,
+        "granted": plain(given.granted),
+        "remaining": plain(given.remaining),
+        "expires_at": given.expires_at.isoformat() if given.expires_at else None,
+    }
+
+
+def budget_reached(window: BudgetWindow, percent: int) -> None:
+    """Tell that so much of a budget is spent; all of it is an event of its own."""
+    budget = window.budget
+    data = {
+        "budget": str(budget.pk),
+        "name": budget.name,
+        "percent": percent,
+        "spent": plain(window.spent),
+        "amount": plain(budget.amount),
+        "currency": budget.currency,
+        "until": window.ends_at.isoformat(),
+        "stops_requests": budget.is_hard,
+    }
+    # What a raised budget tells again is another fact, of another amount.
+    key = f"{window.pk}:{percent}:{plain(budget.amount)}"
+    webhooks.emit(budget.organization_id, types.BUDGET_REACHED, key=key, data=data)
+    if percent >= 100:
+        webhooks.emit(budget.organization_id, types.BUDGET_EXCEEDED, key=key, data=data)
