@@ -13,7 +13,7 @@ from psycopg.rows import class_row
 
 from billing.burning import BurnKey, Unit, burn_key, split
 from billing.settlement import Settled
-from marketplace.models import Offer
+from marketplace.models import Offer, with_twins
 from metering.services import rows
 
 # Of all organizations at once and by id, in the lock order of the house.
@@ -90,4 +90,4 @@ class FreeCredit:
 def _weights(offer: Offer) -> dict[str, Decimal]:
     if offer.token_class is None:
         return {}
-    return {each.token_part: each.weight for each in offer.token_class.weights.all()}
+    return with_twins({it.token_part: it.weight for it in offer.token_class.weights.all()})

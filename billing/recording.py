@@ -13,6 +13,7 @@ from billing.booking import Posting
 from billing.models import AccountKind
 from billing.purses import Paid, Purse
 from billing.settlement import Recorded, Settled
+from marketplace.models import FALLBACK
 from metering.models import TOKEN_PARTS
 from metering.services import aggregation, ingestion, rows
 from metering.services.aggregation import QUARTER
@@ -27,8 +28,9 @@ _FACTS = (
 _SPEND_KEY = "organization_id, starts_at, project_id, api_key_id, offer_name, currency"
 _PRICED_KEY = "organization_id, starts_at, offer_name, token_part, price_id"
 #: Each part with its tokens and its price; see :meth:`Settled.price_of`.
-_PRICES = {part: f"price_ids->>'{part}'" for part in TOKEN_PARTS}
-_PRICES["reasoning"] = "coalesce(price_ids->>'reasoning', price_ids->>'output')"
+_PRICES = {part: f"price_ids->>'{part}'" for part in TOKEN_PARTS} | {
+    part: f"coalesce(price_ids->>'{part}', price_ids->>'{twin}')" for part, twin in FALLBACK.items()
+}
 _USED = ", ".join(f"('{part}', {part}_tokens, {price})" for part, price in _PRICES.items())
 # Buckets in the order of their keys: two recorders that touch the same ones wait, not deadlock.
 # All in one statement: the columns are sent and read once.

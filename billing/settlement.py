@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from billing.burning import Allocation
+from marketplace.models import FALLBACK
 from metering.services.ingestion import Event, EventKey
 
 
@@ -24,7 +25,7 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     offer_id: UUID
     offer_name: str
     region: str
-    #: Disjoint tokens by part: input, cached_input, output, reasoning.
+    #: Disjoint tokens by part (``metering.models.TOKEN_PARTS``); a part that is absent has none.
     parts: dict[str, int]
     price_ids: dict[str, UUID]
     #: The exact worth of each part, twelve decimals at most.
@@ -52,9 +53,8 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
         return EventKey(self.organization_id, self.source, self.event_id)
 
     def price_of(self, part: str) -> UUID | None:
-        """Return the price of a part; reasoning is answered tokens, at the output's if need be."""
-        price = self.price_ids.get(part)
-        return self.price_ids.get("output") if price is None and part == "reasoning" else price
+        """Return the price of a part; where it has none of its own, its twin's."""
+        return self.price_ids.get(part) or self.price_ids.get(FALLBACK.get(part, ""))
 
     def event(self) -> Event:
         """Return the usage alone, without its worth."""

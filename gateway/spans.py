@@ -16,6 +16,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from billing.settlement import Settled
+from gateway.usage import made, read
 
 SERVICE = "tessera-gateway"
 OPERATIONS = {
@@ -66,10 +67,8 @@ class Spans:
             parts = settled.parts
             span.set_attributes(
                 {
-                    "gen_ai.usage.input_tokens": parts.get("input", 0)
-                    + parts.get("cached_input", 0),
-                    "gen_ai.usage.output_tokens": parts.get("output", 0)
-                    + parts.get("reasoning", 0),
+                    "gen_ai.usage.input_tokens": read(parts),
+                    "gen_ai.usage.output_tokens": made(parts),
                     "tessera.outcome": settled.outcome,
                     "tessera.streamed": settled.streamed,
                 }

@@ -1,17 +1,25 @@
 """Token parts of an answer: the engine's numbers where they can be true, else our own bounds.
 
-Parts are disjoint: input and cached input make up the prompt, output and reasoning the completion.
+Parts are disjoint: what was read makes up the prompt, what was made the completion.
 """
 
 from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec import structs
+
+from gateway import claims
+from gateway.claims import Claim
+from metering.models import ANSWER_PARTS, PROMPT_PARTS
 
 #: No tokenizer we know makes text of fewer tokens than one per so many bytes.
 DENSEST = 32
 #: Special tokens an engine may count per choice beside the text: end of turn, tool-call markers.
 EXTRA_PER_CHOICE = 64
+#: No more than the prompt itself.
+UNCOUNTED = 1 << 40
 #: Bytes per token until an offer's own answers have taught us better.
 USUAL = 4.0
 #: A stream whose events are no longer than this has one token in each until we know better.
@@ -29,9 +37,14 @@ class Measured(msgspec.Struct, frozen=True):
     estimated: bool
 
     @property
+    def prompt(self) -> int:
+        """Return the tokens of the prompt, of all kinds."""
+        return read(self.parts)
+
+    @property
     def completion(self) -> int:
-        """Return the tokens of the answer, thought or written."""
-        return self.parts["output"] + self.parts["reasoning"]
+        """Return the tokens of the answer: thought, written or spoken."""
+        return made(self.parts)
 
     @property
     def total(self) -> int:
@@ -46,6 +59,11 @@ class Bounds(msgspec.Struct, frozen=True):
     completion: int
     prompt_bytes: int
     choices: int = 1
+    #: How many tokens of the prompt its pictures, and its sounds, can be.
+    image: int = UNCOUNTED
+    audio: int = UNCOUNTED
+    #: Whether the answer may be spoken.
+    speaks: bool = True
 
 
 class Delivered(msgspec.Struct, frozen=True):
@@ -79,12 +97,13 @@ class Calibration:
 
     def learn(self, bounds: Bounds, delivered: Delivered, measured: Measured) -> None:
         """Take in one believed answer."""
-        sent = measured.parts["input"] + measured.parts["cached_input"]
-        made = measured.completion
+        # Pictures and sounds are no bytes of text.
+        sent = sum(measured.parts[part] for part in ("input", "cached_input", "cache_write"))
+        written = measured.completion
         if sent and bounds.prompt_bytes:
             self._prompt.append(bounds.prompt_bytes / sent)
-        if made and delivered.size:
-            self._completion.append(delivered.size / made)
+        if written and delivered.size:
+            self._completion.append(delivered.size / written)
         if delivered.events:
             # The last token says that the answer ends; neither it nor hidden reasoning is an event.
             self._events.append(max(measured.parts["output"] - 1, 0) / delivered.events)
@@ -109,40 +128,66 @@ def _middle(values: deque[float]) -> float:
     return sorted(values)[len(values) // 2] if len(values) >= FEWEST else 0.0
 
 
-def parts(prompt: int, cached: int, completion: int, reasoning: int) -> dict[str, int]:
-    """Return the four disjoint parts."""
+def read(parts: Mapping[str, int]) -> int:
+    """Return the tokens of the prompt, of all kinds."""
+    return sum(parts.get(part, 0) for part in PROMPT_PARTS)
+
+
+def made(parts: Mapping[str, int]) -> int:
+    """Return the tokens of the answer, of all kinds."""
+    return sum(parts.get(part, 0) for part in ANSWER_PARTS)
+
+
+def parts(claim: Claim) -> dict[str, int]:
+    """Return the disjoint parts of totals whose details may overlap.
+
+    What the cache gave is no longer new, whatever it shows; what is left is written, sound, then
+    picture. So a token that two details count is billed once, and the sum is always the total.
+    """
+    left, kinds = claim.prompt, []
+    for count in claim.kinds:
+        kinds.append(min(count, left))
+        left -= kinds[-1]
+    cached, written, audio, image = kinds
+    sound = min(claim.sound, claim.completion - claim.reasoning)
     return {
-        "input": prompt - cached,
+        "input": left,
         "cached_input": cached,
-        "output": completion - reasoning,
-        "reasoning": reasoning,
+        "cache_write": written,
+        "image_input": image,
+        "audio_input": audio,
+        "output": claim.completion - claim.reasoning - sound,
+        "reasoning": claim.reasoning,
+        "audio_output": sound,
     }
 
 
 #: What costs nothing.
-NOTHING = Measured(parts(0, 0, 0, 0), estimated=False)
+NOTHING = Measured(parts(Claim(prompt=0, completion=0)), estimated=False)
 
 
 def measure(
     claimed: Any, bounds: Bounds, delivered: Delivered, calibration: Calibration
 ) -> Measured:
     """Return what to bill: the claim when it is possible, else our estimate, never above bounds."""
-    prompt = _number(claimed, "prompt_tokens")
-    completion = _number(claimed, "completion_tokens", missing=0 if bounds.completion == 0 else -1)
-    cached = _detail(claimed, "prompt_tokens_details", "cached_tokens")
-    reasoning = _detail(claimed, "completion_tokens_details", "reasoning_tokens")
-    prompt_true = _prompt_is_possible(prompt, cached, bounds)
-    completion_true = _completion_is_possible(completion, reasoning, bounds, delivered.size)
+    claim = claims.read(claimed, silent=bounds.completion == 0)
+    prompt_true = _prompt_is_possible(claim, bounds)
+    completion_true = _completion_is_possible(claim, bounds, delivered.size)
     if not prompt_true:
-        prompt, cached = estimate(bounds.prompt_bytes, calibration.prompt, bounds.prompt), 0
-        prompt = max(1, prompt)
+        claim = _own_prompt(claim, bounds, calibration)
     if not completion_true:
-        completion, reasoning = calibration.output(delivered, bounds.completion), 0
+        completion = calibration.output(delivered, bounds.completion)
+        claim = structs.replace(claim, completion=completion, reasoning=0, sound=0)
     believed = prompt_true and completion_true
-    measured = Measured(parts(prompt, cached, completion, reasoning), estimated=not believed)
+    measured = Measured(parts(claim), estimated=not believed)
     if believed:
         calibration.learn(bounds, delivered, measured)
     return measured
+
+
+def _own_prompt(claim: Claim, bounds: Bounds, calibration: Calibration) -> Claim:
+    prompt = max(1, estimate(bounds.prompt_bytes, calibration.prompt, bounds.prompt))
+    return structs.replace(claim, prompt=prompt, cached=0, written=0, image=0, audio=0)
 
 
 def estimate(size: int, bytes_per_token: float, bound: int) -> int:
@@ -151,30 +196,22 @@ def estimate(size: int, bytes_per_token: float, bound: int) -> int:
     return min(max(likely, 1 if size else 0), bound)
 
 
-def _prompt_is_possible(prompt: int, cached: int, bounds: Bounds) -> bool:
+def _prompt_is_possible(claim: Claim, bounds: Bounds) -> bool:
     least = max(1, bounds.prompt_bytes // DENSEST)
-    return least <= prompt <= bounds.prompt and 0 <= cached <= prompt
+    if not least <= claim.prompt <= bounds.prompt:
+        return False
+    if not (0 <= claim.image <= bounds.image and 0 <= claim.audio <= bounds.audio):
+        return False
+    return all(0 <= count <= claim.prompt for count in claim.kinds)
 
 
-def _completion_is_possible(
-    completion: int, reasoning: int, bounds: Bounds, delivered_bytes: int
-) -> bool:
+def _completion_is_possible(claim: Claim, bounds: Bounds, delivered_bytes: int) -> bool:
+    completion, reasoning = claim.completion, claim.reasoning
     if not (0 <= reasoning <= completion <= bounds.completion):
+        return False
+    if not 0 <= claim.sound <= (completion - reasoning if bounds.speaks else 0):
         return False
     # Hidden reasoning leaves no bytes; what is not reasoning is at least a byte a token.
     most = delivered_bytes + EXTRA_PER_CHOICE * bounds.choices
     least = -(-delivered_bytes // DENSEST)
     return least <= completion and completion - reasoning <= most
-
-
-def _number(claimed: Any, name: str, missing: int = -1) -> int:
-    value = claimed.get(name, missing) if isinstance(claimed, dict) else -1
-    return value if type(value) is int else -1
-
-
-def _detail(claimed: Any, group: str, name: str) -> int:
-    details = claimed.get(group) if isinstance(claimed, dict) else None
-    value = details.get(name) if isinstance(details, dict) else None
-    if value is None:
-        return 0
-    return value if type(value) is int else -1

@@ -13,9 +13,25 @@ import msgspec
 from billing import burning
 from billing.burning import BurnKey, Split, Unit
 from marketplace.queries import OfferSnapshot
+from metering.models import TOKEN_PARTS
 
 ZERO = Decimal(0)
 TOKENS = "tokens"
+#: What text of a prompt can be, and what an answer can.
+READ = ("input", "cached_input", "cache_write")
+WRITTEN = ("output", "reasoning")
+SPOKEN = (*WRITTEN, "audio_output")
+
+
+class Media(msgspec.Struct, frozen=True):
+    """How many tokens of a prompt can be pictures and sounds, and whether the answer may be spoken."""
+
+    image: int = 0
+    audio: int = 0
+    speaks: bool = False
+
+
+NO_MEDIA = Media()
 
 
 class Need(msgspec.Struct, frozen=True):
@@ -55,19 +71,34 @@ class Rates(msgspec.Struct, frozen=True):
         tokens = sum((weights.get(part, Decimal(1)) * count for part, count in parts.items()), ZERO)
         return Need(money, tokens)
 
-    def worst(self, prompt: int, completion: int) -> Need:
+    def worst(self, prompt: int, completion: int, media: Media = NO_MEDIA) -> Need:
         """Return what a prompt and a completion of this size can cost at the dearest split."""
-        money = self._dearest(self.prices, "input", "cached_input") * prompt
-        money += self._dearest(self.prices, "output", "reasoning") * completion
+        made = SPOKEN if media.speaks else WRITTEN
+        money = _dearest(self.prices, made) * completion + _read(self.prices, prompt, media)
         if self.weights is None:
             return Need(money, ZERO)
-        tokens = self._dearest(self.weights, "input", "cached_input") * prompt
-        tokens += self._dearest(self.weights, "output", "reasoning") * completion
+        tokens = _dearest(self.weights, made) * completion + _read(self.weights, prompt, media)
         return Need(money, tokens)
 
-    @staticmethod
-    def _dearest(table: Mapping[str, Decimal], *parts: str) -> Decimal:
-        return max((table[part] for part in parts if part in table), default=ZERO)
+
+def _read(table: Mapping[str, Decimal], prompt: int, media: Media) -> Decimal:
+    """Return the most that a prompt can come to: pictures and sounds may be dearer than text."""
+    text = _dearest(table, READ)
+    worst, left = text * prompt, prompt
+    if not media.image and not media.audio:
+        return worst
+    extras = [
+        (_dearest(table, (*READ, part)) - text, count)
+        for part, count in (("image_input", media.image), ("audio_input", media.audio))
+    ]
+    for extra, count in sorted(extras, reverse=True):
+        taken = min(count, left)
+        worst, left = worst + extra * taken, left - taken
+    return worst
+
+
+def _dearest(table: Mapping[str, Decimal], parts: tuple[str, ...]) -> Decimal:
+    return max((table[part] for part in parts if part in table), default=ZERO)
 
 
 def rates(offer: OfferSnapshot) -> Rates:
@@ -75,15 +106,12 @@ def rates(offer: OfferSnapshot) -> Rates:
     weights = None
     if offer.token_class_id is not None:
         one = Decimal(1)
-        weights = {part: offer.weights.get(part, one) for part in PARTS}
+        weights = {part: offer.weights.get(part, one) for part in TOKEN_PARTS}
     return Rates(
         prices={part: price.unit_amount for part, price in offer.prices.items()},
         price_ids={part: price.price_id for part, price in offer.prices.items()},
         weights=weights,
     )
-
-
-PARTS = ("input", "cached_input", "output", "reasoning")
 
 
 def split(need: Need, slices: Sequence[Slice]) -> Split:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from marketplace.models import Offer, Price, PriceBook
-from marketplace.queries import FALLBACK
+from marketplace.models import Offer, Price, PriceBook, with_twins
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +22,7 @@ class PriceList:
             if price.effective_from <= moment
             and (price.effective_until is None or moment < price.effective_until)
         }
-        twins = {part: found[twin] for part, twin in FALLBACK.items() if twin in found}
-        return twins | found
+        return with_twins(found)
 
 
 def between(offers: Iterable[Offer], start: datetime, end: datetime) -> PriceList:

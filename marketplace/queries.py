@@ -10,15 +10,10 @@ from decimal import Decimal
 from django.db.models import Prefetch
 from django.utils import timezone
 
-from marketplace.models import Offer, Price, Route, ServiceTier, TokenPart
+from marketplace.models import FALLBACK, Offer, Price, Route, ServiceTier, with_twins
 from marketplace.models.offers import OfferQuerySet
 from tenants.models import Organization
 
-#: A part without a price of its own costs what this other part costs.
-FALLBACK: dict[str, str] = {
-    TokenPart.CACHED_INPUT: TokenPart.INPUT,
-    TokenPart.REASONING: TokenPart.OUTPUT,
-}
 DEFAULT_CURRENCY = "EUR"
 
 
@@ -168,15 +163,12 @@ def _snapshot(
 def _weights(offer: Offer) -> dict[str, Decimal]:
     if offer.token_class is None:
         return {}
-    return {entry.token_part: entry.weight for entry in offer.token_class.weights.all()}
+    return with_twins({it.token_part: it.weight for it in offer.token_class.weights.all()})
 
 
 def _priced(prices: dict[str, Price]) -> dict[str, PricedPart]:
-    parts = {part: PricedPart(price.pk, price.per_token) for part, price in prices.items()}
-    for part, twin in FALLBACK.items():
-        if part not in parts and twin in parts:
-            parts[part] = parts[twin]
-    return parts
+    own = {part: PricedPart(price.pk, price.per_token) for part, price in prices.items()}
+    return with_twins(own)
 
 
 def _route(route: Route) -> RouteSnapshot:

@@ -44,8 +44,12 @@ class UsageOut(serializers.Serializer[Any]):
     failures = serializers.IntegerField()
     input_tokens = serializers.IntegerField()
     cached_input_tokens = serializers.IntegerField()
+    cache_write_tokens = serializers.IntegerField()
+    image_input_tokens = serializers.IntegerField()
+    audio_input_tokens = serializers.IntegerField()
     output_tokens = serializers.IntegerField()
     reasoning_tokens = serializers.IntegerField()
+    audio_output_tokens = serializers.IntegerField()
     total_tokens = serializers.IntegerField()
     mean_ttft_ms = serializers.IntegerField(allow_null=True)
 

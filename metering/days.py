@@ -1,13 +1,13 @@
 """Migration operations that let the database keep the sums of days from those of quarter-hours."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.db.migrations.operations import RunSQL
 
 # A statement that writes buckets adds to their days once, in the order of their keys; an updated
 # bucket counts by what it gained.
 KEEP = """
-CREATE FUNCTION {days}_keep() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION {days}_keep() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
         INSERT INTO {days} AS sums (id, {key}, {counts})
@@ -24,6 +24,8 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
+"""
+TRIGGERS = """
 CREATE TRIGGER {buckets}_new_days AFTER INSERT ON {buckets}
     REFERENCING NEW TABLE AS written
     FOR EACH STATEMENT EXECUTE FUNCTION {days}_keep();
@@ -55,14 +57,36 @@ class KeepDays(RunSQL):
     def __init__(
         self, days: str, buckets: str, *, key: Sequence[str], counts: Sequence[str]
     ) -> None:
-        facts = {
-            "days": days,
-            "buckets": buckets,
-            "key": ", ".join(key),
-            "key_of_bucket": ", ".join(DAY if name == "day" else name for name in key),
-            "counts": ", ".join(counts),
-            "sums": ", ".join(f"sum({name})" for name in counts),
-            "gains": ", ".join(f"sum(sign * {name})" for name in counts),
-            "added": ", ".join(f"{name} = sums.{name} + excluded.{name}" for name in counts),
-        }
-        super().__init__((FILL + KEEP).format(**facts), DROP.format(**facts))
+        facts = _facts(days, buckets, key, counts)
+        super().__init__((FILL + KEEP + TRIGGERS).format(**facts), DROP.format(**facts))
+
+
+class KeepMoreDays(RunSQL):
+    """Keep the same table with new columns, ``more``, which were nought in every bucket until now."""
+
+    def __init__(
+        self,
+        days: str,
+        buckets: str,
+        *,
+        key: Sequence[str],
+        counts: Sequence[str],
+        more: Sequence[str],
+    ) -> None:
+        before, after = (
+            KEEP.format(**_facts(days, buckets, key, names)) for names in (counts, [*counts, *more])
+        )
+        super().__init__(after, before)
+
+
+def _facts(days: str, buckets: str, key: Sequence[str], counts: Sequence[str]) -> Mapping[str, str]:
+    return {
+        "days": days,
+        "buckets": buckets,
+        "key": ", ".join(key),
+        "key_of_bucket": ", ".join(DAY if name == "day" else name for name in key),
+        "counts": ", ".join(counts),
+        "sums": ", ".join(f"sum({name})" for name in counts),
+        "gains": ", ".join(f"sum(sign * {name})" for name in counts),
+        "added": ", ".join(f"{name} = sums.{name} + excluded.{name}" for name in counts),
+    }

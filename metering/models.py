@@ -10,15 +10,44 @@ from django.utils import timezone
 from common.models import AppendOnly, Row
 from tenants.models import ApiKey, Organization, Project
 
-#: The disjoint parts of a request's tokens: what is in one is in no other.
-TOKEN_PARTS = ("input", "cached_input", "output", "reasoning")
+#: The disjoint parts of a request's tokens: what is in one is in no other. Text that was read anew,
+#: read from a cache, written into one, pictures and sound; then text, hidden thought and sound made.
+PROMPT_PARTS = ("input", "cached_input", "cache_write", "image_input", "audio_input")
+ANSWER_PARTS = ("output", "reasoning", "audio_output")
+TOKEN_PARTS = PROMPT_PARTS + ANSWER_PARTS
 #: What a meter calls itself, with whose it is before it; see ``metering.reports``.
 LONGEST_SOURCE = 120
 #: Outcomes of requests that we broke off; a client that leaves early is no failure.
 FAILURES = frozenset({"failed", "interrupted", "upstream_failed"})
 
 
-class UsageEvent(AppendOnly):
+class Tokens(models.Model):
+    """Counts of tokens, a column for each part; those that came later are nought to older code."""
+
+    input_tokens = models.BigIntegerField(default=0)
+    cached_input_tokens = models.BigIntegerField(default=0)
+    cache_write_tokens = models.BigIntegerField(default=0, db_default=0)
+    image_input_tokens = models.BigIntegerField(default=0, db_default=0)
+    audio_input_tokens = models.BigIntegerField(default=0, db_default=0)
+    output_tokens = models.BigIntegerField(default=0)
+    reasoning_tokens = models.BigIntegerField(default=0)
+    audio_output_tokens = models.BigIntegerField(default=0, db_default=0)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def total_tokens(self) -> int:
+        """Return the tokens of all parts."""
+        return sum(self.of(part) for part in TOKEN_PARTS)
+
+    def of(self, part: str) -> int:
+        """Return the tokens of one part."""
+        count: int = getattr(self, f"{part}_tokens")
+        return count
+
+
+class UsageEvent(Tokens, AppendOnly):
     """One fact: a request and what it used. Partitioned by month of ``recorded_at``."""
 
     organization = models.ForeignKey(
@@ -35,10 +64,6 @@ class UsageEvent(AppendOnly):
     offer_id = models.UUIDField()
     offer_name = models.CharField(max_length=100)
     region = models.CharField(max_length=40)
-    input_tokens = models.BigIntegerField(default=0)
-    cached_input_tokens = models.BigIntegerField(default=0)
-    output_tokens = models.BigIntegerField(default=0)
-    reasoning_tokens = models.BigIntegerField(default=0)
     #: The versions that priced each part, as opaque references.
     price_ids = models.JSONField(default=dict)
     policy = models.JSONField(default=dict)
@@ -61,12 +86,6 @@ class UsageEvent(AppendOnly):
     def meter(self) -> str:
         """Return what its meter calls itself, without whose it is."""
         return self.source.partition(":")[2] or self.source
-
-    @property
-    def total_tokens(self) -> int:
-        """Return the tokens of all parts."""
-        prompt = self.input_tokens + self.cached_input_tokens
-        return prompt + self.output_tokens + self.reasoning_tokens
 
 
 class UsageEventKey(models.Model):
@@ -126,7 +145,7 @@ class UsageConflict(AppendOnly):
         return f"{self.source} {self.event_id}"
 
 
-class UsageBucket(Row):
+class UsageBucket(Tokens, Row):
     """The sums of a quarter of an hour, by when the usage occurred."""
 
     # The unique key begins with it: an index of its own would lead PostgreSQL astray.
@@ -148,10 +167,6 @@ class UsageBucket(Row):
     starts_at = models.DateTimeField()
     requests = models.BigIntegerField(default=0)
     failures = models.BigIntegerField(default=0)
-    input_tokens = models.BigIntegerField(default=0)
-    cached_input_tokens = models.BigIntegerField(default=0)
-    output_tokens = models.BigIntegerField(default=0)
-    reasoning_tokens = models.BigIntegerField(default=0)
     ttft_ms_sum = models.BigIntegerField(default=0)
     ttft_count = models.BigIntegerField(default=0)
     latency_ms_sum = models.BigIntegerField(default=0)
@@ -169,7 +184,7 @@ class UsageBucket(Row):
         return f"{self.offer_name} {self.starts_at:%Y-%m-%d %H:%M}"
 
 
-class UsageDay(Row):
+class UsageDay(Tokens, Row):
     """The sums of a day in UTC, for what is read about everybody: the operator's desk.
 
     The database keeps them from the buckets, so that whoever writes a bucket cannot forget them.
@@ -186,10 +201,6 @@ class UsageDay(Row):
     day = models.DateField()
     requests = models.BigIntegerField(default=0)
     failures = models.BigIntegerField(default=0)
-    input_tokens = models.BigIntegerField(default=0)
-    cached_input_tokens = models.BigIntegerField(default=0)
-    output_tokens = models.BigIntegerField(default=0)
-    reasoning_tokens = models.BigIntegerField(default=0)
 
     class Meta:
         constraints = (

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import F, Model, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
-from metering.models import DroppedMonth, UsageBucket, UsageEvent
+from metering.models import TOKEN_PARTS, DroppedMonth, UsageBucket, UsageEvent
 from tenants.models import Organization
 
 M = TypeVar("M", bound=Model)
@@ -73,16 +73,24 @@ class Usage:
     failures: int = 0
     input_tokens: int = 0
     cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    image_input_tokens: int = 0
+    audio_input_tokens: int = 0
     output_tokens: int = 0
     reasoning_tokens: int = 0
+    audio_output_tokens: int = 0
     ttft_ms_sum: int = 0
     ttft_count: int = 0
 
     @property
     def total_tokens(self) -> int:
         """Return the tokens of all parts."""
-        prompt = self.input_tokens + self.cached_input_tokens
-        return prompt + self.output_tokens + self.reasoning_tokens
+        return sum(self.of(part) for part in TOKEN_PARTS)
+
+    def of(self, part: str) -> int:
+        """Return the tokens of one part."""
+        count: int = getattr(self, f"{part}_tokens")
+        return count
 
     @property
     def mean_ttft_ms(self) -> int | None:

@@ -27,6 +27,9 @@ AHEAD = timedelta(minutes=5)
 LATE = timedelta(days=35)
 #: More tokens than this in one part of one request are a mistake.
 MOST_TOKENS = 10**9
+#: Parts that stand in a report's facts even when there are none of them. Others came later: what was
+#: taken in before they did must still be recognized by its hash when it is reported again.
+ALWAYS = frozenset({"input", "cached_input", "output", "reasoning"})
 LONGEST_MS = 24 * 60 * 60 * 1000
 LONGEST_TEXT = 100
 OUTCOMES = ("completed", "client_gone", "interrupted", "upstream_failed")
@@ -155,7 +158,8 @@ def _window() -> str:
 
 def _parts(tokens: _Reader) -> dict[str, int]:
     accepted = f"a whole number, 0 to {MOST_TOKENS}"
-    parts = {part: tokens.may(part, _count, accepted) or 0 for part in TOKEN_PARTS}
+    counts = {part: tokens.may(part, _count, accepted) or 0 for part in TOKEN_PARTS}
+    parts = {part: count for part, count in counts.items() if count or part in ALWAYS}
     tokens.refuse_others(TOKEN_PARTS)
     if not tokens.faults and not any(parts.values()):
         tokens.faults.append(Fault("data.tokens", shown(dict(tokens.facts)), "at least one token"))

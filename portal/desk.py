@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import reduce
+from operator import add
 from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet, Sum
@@ -14,11 +16,11 @@ from common.money import Money
 from common.templatetags.formats import grouped
 from marketplace.models import AIModel, Price, Reachability, Status, Upstream
 from marketplace.queries import DEFAULT_CURRENCY
-from metering.models import UsageBucket, UsageDay
+from metering.models import TOKEN_PARTS, UsageBucket, UsageDay
 from tenants.models import Organization
 
 ZERO = Decimal(0)
-TOKENS = F("input_tokens") + F("cached_input_tokens") + F("output_tokens") + F("reasoning_tokens")
+TOKENS = reduce(add, (F(f"{part}_tokens") for part in TOKEN_PARTS))
 TOP = 5
 CHART_DAYS = 30
 #: How far ahead a model's last day is mentioned.

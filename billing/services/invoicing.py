@@ -32,7 +32,7 @@ from billing.services import ledger, telling
 from billing.services.ledger import Posting
 from common.database import atomic, service
 from common.errors import Conflict
-from marketplace.models import Price, ServiceTier
+from marketplace.models import FALLBACK, Price, ServiceTier
 from metering.models import TOKEN_PARTS, UsageEvent
 from metering.queries import dropped_until
 from tenants.models import Organization
@@ -172,9 +172,8 @@ def _used(events: QuerySet[UsageEvent]) -> Sums:
 
 
 def _price_of(part: str) -> Any:
-    own = KeyTextTransform(part, "price_ids")
-    # Reasoning is answered tokens: without a price of its own it has the output's.
-    return Coalesce(own, KeyTextTransform("output", "price_ids")) if part == "reasoning" else own
+    own, twin = KeyTextTransform(part, "price_ids"), FALLBACK.get(part)
+    return Coalesce(own, KeyTextTransform(twin, "price_ids")) if twin else own
 
 
 @atomic()

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from gateway.batches.endpoints import ENDPOINTS
 from gateway.batches.intake import WINDOWS
 from gateway.models import PREFIX, Batch, BatchStatus
+from gateway.usage import made, read
 from tenants.key_api import Strict
 
 MOST_METADATA = 16
@@ -116,14 +117,13 @@ def _ending(batch: Batch) -> dict[str, Any]:
 
 
 def _usage(parts: dict[str, int]) -> dict[str, Any]:
-    cached, reasoning = parts.get("cached_input", 0), parts.get("reasoning", 0)
-    read, written = parts.get("input", 0) + cached, parts.get("output", 0) + reasoning
+    sent, written = read(parts), made(parts)
     return {
-        "input_tokens": read,
-        "input_tokens_details": {"cached_tokens": cached},
+        "input_tokens": sent,
+        "input_tokens_details": {"cached_tokens": parts.get("cached_input", 0)},
         "output_tokens": written,
-        "output_tokens_details": {"reasoning_tokens": reasoning},
-        "total_tokens": read + written,
+        "output_tokens_details": {"reasoning_tokens": parts.get("reasoning", 0)},
+        "total_tokens": sent + written,
     }
 
 

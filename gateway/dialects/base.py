@@ -14,7 +14,7 @@ from gateway.errors import GatewayError, InvalidRequest
 T = TypeVar("T")
 
 UNSUPPORTED = "unsupported_parameter"
-#: The tokens of a request by their disjoint parts, as they are billed.
+#: The tokens of a request by their disjoint parts, as they are billed; one that is absent has none.
 Parts = Mapping[str, int]
 
 

@@ -8,6 +8,7 @@ from gateway import calls
 from gateway.dialects.base import Parts, expect, missing, text, wrong
 from gateway.errors import GatewayError
 from gateway.upstreams.base import UpstreamError
+from gateway.usage import read
 
 MOST_DOCUMENTS = 2_048
 
@@ -44,7 +45,7 @@ class Ranking:
 
     def whole(self, data: bytes, parts: Parts) -> bytes:
         """Return the documents' places, the most relevant first."""
-        tokens = parts["input"] + parts["cached_input"]
+        tokens = read(parts)
         return msgspec.json.encode(
             {
                 "id": f"rerank-{self._id}",

@@ -3,9 +3,17 @@
 from marketplace.models.bundles import Bundle, GrantUnit
 from marketplace.models.catalogue import AIModel, Kind, ModelVersion, Publisher, Status
 from marketplace.models.offers import Offer, Reachability, Route, TokenClass, TokenWeight, Upstream
-from marketplace.models.prices import Price, PriceBook, ServiceTier, TokenPart
+from marketplace.models.prices import (
+    FALLBACK,
+    Price,
+    PriceBook,
+    ServiceTier,
+    TokenPart,
+    with_twins,
+)
 
 __all__ = [
+    "FALLBACK",
     "AIModel",
     "Bundle",
     "GrantUnit",
@@ -23,4 +31,5 @@ __all__ = [
     "TokenPart",
     "TokenWeight",
     "Upstream",
+    "with_twins",
 ]

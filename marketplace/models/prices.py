@@ -1,8 +1,9 @@
 """What a token costs since when. A price is never changed: a new one closes the old."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import ROUND_DOWN, Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -18,8 +19,29 @@ class TokenPart(models.TextChoices):
 
     INPUT = "input", _("Input")
     CACHED_INPUT = "cached_input", _("Cached input")
+    CACHE_WRITE = "cache_write", _("Cache write")
+    IMAGE_INPUT = "image_input", _("Image input")
+    AUDIO_INPUT = "audio_input", _("Audio input")
     OUTPUT = "output", _("Output")
     REASONING = "reasoning", _("Reasoning")
+    AUDIO_OUTPUT = "audio_output", _("Audio output")
+
+
+#: A part without a price, or a weight, of its own costs what this other part does: never nothing.
+FALLBACK: dict[str, str] = {
+    TokenPart.CACHED_INPUT: TokenPart.INPUT,
+    TokenPart.CACHE_WRITE: TokenPart.INPUT,
+    TokenPart.IMAGE_INPUT: TokenPart.INPUT,
+    TokenPart.AUDIO_INPUT: TokenPart.INPUT,
+    TokenPart.REASONING: TokenPart.OUTPUT,
+    TokenPart.AUDIO_OUTPUT: TokenPart.OUTPUT,
+}
+T = TypeVar("T")
+
+
+def with_twins(own: Mapping[str, T]) -> dict[str, T]:
+    """Return what stands for each part, where need be what stands for its twin."""
+    return {part: own[twin] for part, twin in FALLBACK.items() if twin in own} | dict(own)
 
 
 class ServiceTier(models.TextChoices):

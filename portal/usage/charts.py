@@ -21,8 +21,19 @@ MOST_SERIES = 7
 OTHERS = "others"
 COST = "cost"
 ZERO = Decimal(0)
-#: Parts keep their order and their colour; other series come by size and are coloured by name.
-PLACES: dict[Label, int] = {part.value: place for place, part in enumerate(TokenPart, start=1)}
+#: Parts keep their order; other series come by size and are coloured by name.
+PLACES: dict[Label, int] = {part.value: place for place, part in enumerate(TokenPart)}
+#: Each part has its own of the eight colours, whatever others came later.
+HUES: dict[Label, int] = {
+    TokenPart.INPUT: 1,
+    TokenPart.CACHED_INPUT: 2,
+    TokenPart.CACHE_WRITE: 5,
+    TokenPart.IMAGE_INPUT: 6,
+    TokenPart.AUDIO_INPUT: 7,
+    TokenPart.OUTPUT: 3,
+    TokenPart.REASONING: 4,
+    TokenPart.AUDIO_OUTPUT: 8,
+}
 
 #: Amounts by day and series.
 Columns = Mapping[tuple[Any, Label], Decimal]
@@ -34,7 +45,7 @@ def tokens(cut: Cut, heading: str) -> Columns:
         found = metering.usage(cut, "day", heading)
         return {(day, label): Decimal(sums.total_tokens) for (day, label), sums in found.items()}
     return {
-        (day, part.value): Decimal(getattr(sums, f"{part.value}_tokens"))
+        (day, part.value): Decimal(sums.of(part.value))
         for (day,), sums in metering.usage(cut, "day").items()
         for part in TokenPart
     }
@@ -59,7 +70,7 @@ def draw(
         "kind": "bar",
         "stacked": True,
         "row_label": _("Day"),
-        "series": [{"name": names.get(it) or str(it), "hue": PLACES.get(it)} for it in order],
+        "series": [{"name": names.get(it) or str(it), "hue": HUES.get(it)} for it in order],
         "rows": [
             {
                 "label": day_label(day, days),
@@ -80,7 +91,7 @@ def day_label(day: date, days: Period) -> str:
 
 
 def _place(series: Label) -> int:
-    return PLACES.get(series, MOST_SERIES + (series == OTHERS))
+    return PLACES.get(series, len(PLACES) + (series == OTHERS))
 
 
 def _folded(columns: Columns) -> tuple[Columns, dict[Label, Decimal]]:

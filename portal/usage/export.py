@@ -12,13 +12,14 @@ from asgiref.sync import sync_to_async
 from defusedcsv import csv
 
 from metering import queries as metering
+from metering.models import TOKEN_PARTS
 from portal.usage import report
 from portal.usage.filters import UsageFilter
 from portal.usage.requests import Line, lines
 from tenants.scope import scope
 
 BATCH = 1000
-PARTS = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens")
+PARTS = tuple(f"{part}_tokens" for part in TOKEN_PARTS)
 SUM_COLUMNS = ("requests", "failures", *PARTS, "mean_ttft_ms", "cost", "currency")
 REQUEST_COLUMNS = (
     "occurred_at", "request_id", "model", "key", "region", *PARTS, "cost", "currency", "ttft_ms",

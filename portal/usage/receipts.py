@@ -72,7 +72,7 @@ def _parts(event: UsageEvent, rated: RatedUsage) -> list[Part]:
     }
     found = []
     for part in TokenPart:
-        tokens = getattr(event, f"{part.value}_tokens")
+        tokens = event.of(part.value)
         price = prices.get(str(rated.price_ids.get(part.value)))
         amount = Money(Decimal(rated.amounts.get(part.value, 0)), rated.currency)
         if tokens or amount:

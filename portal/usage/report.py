@@ -14,6 +14,8 @@ from django_stubs_ext import StrOrPromise
 
 from billing import queries as billing
 from common.money import Money
+from common.templatetags.formats import grouped
+from marketplace.models import TokenPart
 from metering import queries as metering
 from metering.models import UsageEvent
 from metering.queries import Label, Usage
@@ -22,6 +24,7 @@ from portal.usage.filters import UsageFilter
 from portal.usage.requests import Line, lines
 
 PAGE_SIZE = 50
+USUAL = (TokenPart.INPUT, TokenPart.CACHED_INPUT, TokenPart.OUTPUT, TokenPart.REASONING)
 HEADINGS = {"day": gettext_lazy("Day"), "model": gettext_lazy("Model"), "key": gettext_lazy("Key")}
 CHARTS = {"tokens": gettext_lazy("Tokens by day"), "cost": gettext_lazy("Cost by day")}
 
@@ -46,6 +49,8 @@ class Report:
 
     rows: list[Row]
     usage: Usage
+    #: The parts of tokens that are shown: the usual ones, and what else was used.
+    parts: list[TokenPart]
     cost: Money
     chart: dict[str, Any]
     heading: StrOrPromise
@@ -59,16 +64,34 @@ class Report:
     #: Where an open page asks for news.
     news_url: str
 
+    @property
+    def counts(self) -> list[int]:
+        """The tokens of each part that is shown."""
+        return [self.usage.of(part) for part in self.parts]
+
+    @property
+    def lines(self) -> list[tuple[Row, list[int]]]:
+        """Each row with its tokens of these parts."""
+        return [(row, [row.usage.of(part) for part in self.parts]) for row in self.rows]
+
+    @property
+    def token_hint(self) -> str:
+        """The same in a line."""
+        counted = zip(self.parts, self.counts, strict=True)
+        return " · ".join(f"{part.label} {grouped(count)}" for part, count in counted)
+
 
 def build(asked: UsageFilter, *, before: UsageEvent | None = None) -> Report:
     """Answer valid filters; the organization's scope must be open."""
     newest, as_of = metering.newest(asked.organization), timezone.now()
     found = rows(asked)
+    usage = reduce(add, (row.usage for row in found), Usage())
     events = metering.requests(asked.cut, limit=PAGE_SIZE + 1, before=before)
     shown = events[:PAGE_SIZE]
     return Report(
         rows=found,
-        usage=reduce(add, (row.usage for row in found), Usage()),
+        usage=usage,
+        parts=[part for part in TokenPart if part in USUAL or usage.of(part)],
         cost=reduce(add, (row.cost for row in found), _nothing(asked)),
         chart=_chart(asked),
         heading=HEADINGS[asked.cleaned_data["by"]],

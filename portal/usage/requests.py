@@ -8,7 +8,8 @@ from django_stubs_ext import StrOrPromise
 
 from billing import queries as billing
 from common.money import Money
-from metering.models import UsageEvent
+from marketplace.models import TokenPart
+from metering.models import ANSWER_PARTS, PROMPT_PARTS, UsageEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,23 @@ class Line:
         return self.event.api_key.name if self.event.api_key else ""
 
     @property
+    def beside_input(self) -> list[tuple[StrOrPromise, int]]:
+        """What else was read than new text."""
+        return self._counted(PROMPT_PARTS[1:])
+
+    @property
+    def beside_output(self) -> list[tuple[StrOrPromise, int]]:
+        """What else was made than text to be read."""
+        return self._counted(ANSWER_PARTS[1:])
+
+    @property
     def outcome(self) -> Outcome:
         """How it ended; words that other meters use are shown as they are."""
         return OUTCOMES.get(self.event.outcome) or Outcome(self.event.outcome, "", "circle")
+
+    def _counted(self, parts: Sequence[str]) -> list[tuple[StrOrPromise, int]]:
+        counts = [(TokenPart(part).label, self.event.of(part)) for part in parts]
+        return [(label, count) for label, count in counts if count]
 
 
 def lines(events: Sequence[UsageEvent]) -> list[Line]:

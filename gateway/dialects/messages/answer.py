@@ -9,6 +9,7 @@ from gateway.dialects.base import Parts, sse
 from gateway.dialects.messages import request
 from gateway.dialects.turn import Block, Step, Turn
 from gateway.errors import GatewayError
+from gateway.usage import NOTHING, made, read
 
 REASONS = {
     "stop": "end_turn",
@@ -27,8 +28,6 @@ KINDS = {
     429: "rate_limit_error",
     503: "overloaded_error",
 }
-#: Nothing is known of it when a stream begins; its end says what is billed.
-NOTHING_YET = {"input": 0, "cached_input": 0, "output": 0, "reasoning": 0}
 
 
 class Messages:
@@ -55,7 +54,8 @@ class Messages:
         if self._has_begun:
             return told
         self._has_begun = True
-        message = self._message(NOTHING_YET)
+        # Nothing is known of it when a stream begins; its end says what is billed.
+        message = self._message(NOTHING.parts)
         return sse("message_start", {"type": "message_start", "message": message}) + told
 
     def end(self, parts: Parts, error: GatewayError | None) -> bytes:
@@ -147,12 +147,14 @@ def _input(arguments: str) -> dict[str, Any]:
 
 
 def _usage(parts: Parts) -> dict[str, Any]:
+    cached, written = parts.get("cached_input", 0), parts.get("cache_write", 0)
     return {
-        "input_tokens": parts["input"],
-        "cache_creation_input_tokens": 0,
-        "cache_read_input_tokens": parts["cached_input"],
-        "output_tokens": parts["output"] + parts["reasoning"],
-        "output_tokens_details": {"thinking_tokens": parts["reasoning"]},
+        # Here what the cache gave and got stands beside the input, and all else within it.
+        "input_tokens": read(parts) - cached - written,
+        "cache_creation_input_tokens": written,
+        "cache_read_input_tokens": cached,
+        "output_tokens": made(parts),
+        "output_tokens_details": {"thinking_tokens": parts.get("reasoning", 0)},
     }
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from gateway.dialects.base import Parts
 from gateway.dialects.turn import Block, Turn
+from gateway.usage import made, read
 
 #: What stands in a response as it was asked for, and what it is when it was not.
 ECHOED: dict[str, Any] = {
@@ -103,12 +104,14 @@ def output(turn: Turn, id_: str, status: str) -> list[dict[str, Any]]:
 
 def usage(parts: Parts) -> dict[str, Any]:
     """Return what is billed."""
-    read = parts["input"] + parts["cached_input"]
-    written = parts["output"] + parts["reasoning"]
+    sent, written = read(parts), made(parts)
     return {
-        "input_tokens": read,
-        "input_tokens_details": {"cached_tokens": parts["cached_input"], "cache_write_tokens": 0},
+        "input_tokens": sent,
+        "input_tokens_details": {
+            "cached_tokens": parts.get("cached_input", 0),
+            "cache_write_tokens": parts.get("cache_write", 0),
+        },
         "output_tokens": written,
-        "output_tokens_details": {"reasoning_tokens": parts["reasoning"]},
-        "total_tokens": read + written,
+        "output_tokens_details": {"reasoning_tokens": parts.get("reasoning", 0)},
+        "total_tokens": sent + written,
     }
