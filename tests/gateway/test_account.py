@@ -92,6 +92,10 @@ def test_prices_are_written_out(gateway, key, model):
     assert found["tessera"]["unit_amounts"] == {
         "input": "0.000001",
         "cached_input": "0.0000005",
+        "cache_write": "0.000001",
+        "image_input": "0.000001",
+        "audio_input": "0.000001",
         "output": "0.00001",
         "reasoning": "0.00001",
+        "audio_output": "0.00001",
     }

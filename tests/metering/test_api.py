@@ -30,8 +30,12 @@ def test_days_come_in_order_with_their_sums(acme, alice_client, used):
         "failures": 0,
         "input_tokens": 201,
         "cached_input_tokens": 0,
+        "cache_write_tokens": 0,
+        "image_input_tokens": 0,
+        "audio_input_tokens": 0,
         "output_tokens": 40,
         "reasoning_tokens": 2,
+        "audio_output_tokens": 0,
         "total_tokens": 243,
         "mean_ttft_ms": 40,
     }

@@ -30,14 +30,17 @@ def key(acme, alice):
 
 
 def test_sums_are_what_was_recorded(acme, used, march):
-    used(times=2, parts={"input": 7, "cached_input": 5, "output": 3, "reasoning": 2}, ttft_ms=40)
+    read = {"input": 7, "cached_input": 5, "cache_write": 6, "image_input": 4, "audio_input": 8}
+    made = {"output": 3, "reasoning": 2, "audio_output": 9}
+    used(times=2, parts=read | made, ttft_ms=40)
     used(parts={"output": 1}, ttft_ms=None, outcome="upstream_failed")
 
     with scope(acme):
         total = queries.total(march)
 
-    assert total == Usage(3, 1, 14, 10, 7, 4, ttft_ms_sum=80, ttft_count=2)
-    assert (total.total_tokens, total.mean_ttft_ms) == (35, 40)
+    counts = (14, 10, 12, 8, 16, 7, 4, 18)
+    assert total == Usage(3, 1, *counts, ttft_ms_sum=80, ttft_count=2)
+    assert (total.total_tokens, total.mean_ttft_ms) == (sum(counts), 40)
 
 
 @pytest.mark.parametrize(
