@@ -1,4 +1,4 @@
-"""An invoice, or a month's draft, as people read it: the page and the PDF are made of the same."""
+"""An invoice, a draft or a credit note as people read it: page and PDF are made of the same."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,9 @@ from django_countries import countries
 
 from billing import periods
 from billing.drafts import DraftLine
-from billing.models import Invoice, InvoiceLine
+from billing.models import CreditNote, Invoice, InvoiceLine
 from billing.services import invoicing
+from billing.wording import in_words
 from common.errors import NotFound
 from common.money import Money
 from tenants.models import Organization
@@ -32,6 +33,8 @@ class Line:
     unit: Money
     exact: Money
     amount: Money
+    #: The part of the customer it belongs to, where the document is divided.
+    section: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +54,42 @@ class Document:
     tax: Money
     total: Money
     made_at: datetime
+    tax_category: str = "S"
+    #: Why no tax is asked for.
+    tax_reason: str = ""
+    credit_note: CreditNote | None = None
 
     @property
     def is_draft(self) -> bool:
-        """Whether it is no invoice yet."""
-        return self.invoice is None
+        """Whether it has no number yet."""
+        return self.invoice is None and self.credit_note is None
+
+    @property
+    def written(self) -> Invoice | CreditNote | None:
+        """The document that was numbered; None of a draft."""
+        return self.credit_note or self.invoice
 
     @property
     def title(self) -> str:
         """What it is called."""
         word = gettext("Draft") if self.is_draft else gettext("Invoice")
+        if self.credit_note:
+            word = gettext("Credit note")
         return f"{word} {self.reference}"
+
+    @property
+    def sections(self) -> list[tuple[str, list[Line]]]:
+        """The lines by the part of the customer they belong to, in their order."""
+        found: dict[str, list[Line]] = {}
+        for line in self.lines:
+            found.setdefault(line.section, []).append(line)
+        return list(found.items())
+
+    @property
+    def words(self) -> str:
+        """The total in words, where the seller's law asks for it."""
+        language = self.seller.get("words_language", "")
+        return in_words(self.total, language) if language and self.written else ""
 
     @property
     def file_name(self) -> str:
@@ -92,6 +120,8 @@ def _of_draft(organization: Organization, period: periods.Period) -> Document:
         net=money(draft.net),
         rounding=money(draft.rounding),
         tax_rate=draft.tax_rate,
+        tax_category=draft.tax_category,
+        tax_reason=draft.tax_reason,
         tax=money(draft.tax),
         total=money(draft.total),
         made_at=timezone.now(),
@@ -102,11 +132,16 @@ def _of_invoice(organization: Organization, number: str) -> Document:
     found = Invoice.objects.filter(organization=organization, number=number).first()
     if found is None:
         raise NotFound
+    return of_invoice(found, organization.time_zone)
+
+
+def of_invoice(found: Invoice, time_zone: str) -> Document:
+    """Return a finalized invoice; its month is cut in the time zone."""
     money, period = _in(found.currency), None
     if found.period_start:
-        period = periods.containing(found.period_start, organization.time_zone)
+        period = periods.containing(found.period_start, time_zone)
     return Document(
-        reference=number,
+        reference=found.number,
         invoice=found,
         period=period,
         seller=party(found.seller),
@@ -115,6 +150,50 @@ def _of_invoice(organization: Organization, number: str) -> Document:
         net=money(found.net),
         rounding=money(found.net - found.exact_net),
         tax_rate=found.tax_rate,
+        tax_category=found.tax_category,
+        tax_reason=found.tax_reason,
+        tax=money(found.tax),
+        total=money(found.total),
+        made_at=found.issued_at,
+    )
+
+
+def named_credit_note(organization: Organization, number: str) -> Document:
+    """Return the credit note with this number."""
+    found = CreditNote.objects.filter(organization=organization, number=number).first()
+    if found is None:
+        raise NotFound
+    return of_credit_note(found)
+
+
+def of_credit_note(found: CreditNote) -> Document:
+    """Return a credit note; what it takes back stands on it above zero."""
+    money = _in(found.currency)
+    lines = [
+        Line(
+            kind="credit",
+            description=line.description,
+            quantity=Decimal(1),
+            unit=money(line.amount),
+            exact=money(line.amount),
+            amount=money(line.amount),
+            section=line.invoice_line.section,
+        )
+        for line in found.lines.select_related("invoice_line")
+    ]
+    return Document(
+        reference=found.number,
+        invoice=None,
+        credit_note=found,
+        period=None,
+        seller=party(found.seller),
+        buyer=party(found.buyer),
+        lines=lines,
+        net=money(found.net),
+        rounding=money(Decimal(0)),
+        tax_rate=found.tax_rate,
+        tax_category=found.tax_category,
+        tax_reason=found.tax_reason,
         tax=money(found.tax),
         total=money(found.total),
         made_at=found.issued_at,
@@ -131,6 +210,7 @@ def _lines(lines: Iterable[InvoiceLine | DraftLine], currency: str) -> list[Line
             unit=money(line.unit_amount * (MILLION if line.kind == "usage" else 1)),
             exact=money(line.exact_amount),
             amount=money(line.amount),
+            section=line.section,
         )
         for line in lines
     ]

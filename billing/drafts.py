@@ -73,6 +73,10 @@ class DraftLine:
     price_id: UUID | None = None
     #: The first instant of the month it belongs to, where that is not the invoice's own.
     corrects: datetime | None = None
+    #: The part of the customer it belongs to, where the invoice is divided.
+    section: str = ""
+    #: Whose usage it is, where somebody else is invoiced.
+    used_by: UUID | None = None
 
     @property
     def per_million(self) -> Decimal:
@@ -87,6 +91,8 @@ class Draft:
     lines: tuple[DraftLine, ...]
     currency: str
     tax_rate: Decimal
+    tax_category: str = "S"
+    tax_reason: str = ""
 
     @property
     def net(self) -> Decimal:

@@ -8,7 +8,8 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from billing.models import BudgetWindow
+from billing.models import BudgetWindow, CreditNote, Dispute
+from common.database import service
 from common.money import round_to_minor
 from tenants.models import GRANTS, Permission
 from tenants.scope import scope
@@ -41,3 +42,26 @@ def budget_alert(organization_id: UUID, window_id: UUID, percent: int) -> None:
         )
         message.attach_alternative(render_to_string("emails/budget.html", context), "text/html")
         message.send()
+
+
+def dispute_decision(organization_id: UUID, dispute_id: UUID) -> None:
+    """Write to who opened a dispute how it was decided."""
+    with service():
+        dispute = Dispute.objects.select_related("invoice", "opened_by", "organization").get(
+            organization=organization_id, pk=dispute_id
+        )
+        note = CreditNote.objects.filter(correction__dispute=dispute).first()
+    link = reverse("billing:dispute-detail", args=[dispute.organization.slug, dispute.pk])
+    context = {
+        "dispute": dispute,
+        "note": note,
+        "total": note and f"{round_to_minor(note.total, note.currency)} {note.currency}",
+        "link": settings.PUBLIC_URL + link,
+        "operator": settings.OPERATOR,
+    }
+    subject = _("Your dispute about invoice %(number)s") % {"number": dispute.invoice.number}
+    message = EmailMultiAlternatives(
+        subject, render_to_string("emails/dispute.txt", context), to=[dispute.opened_by.email]
+    )
+    message.attach_alternative(render_to_string("emails/dispute.html", context), "text/html")
+    message.send()

@@ -44,3 +44,14 @@ def watch_budgets() -> None:
 def send_budget_alert(organization_id: str, window_id: str, percent: int) -> None:
     """Tell those who manage budgets how much of one is spent."""
     mails.budget_alert(uuid.UUID(organization_id), uuid.UUID(window_id), percent)
+
+
+@shared_task(
+    name="billing.mail_dispute_decision",
+    autoretry_for=(OSError,),
+    retry_backoff=True,
+    max_retries=8,
+)
+def mail_dispute_decision(organization_id: str, dispute_id: str) -> None:
+    """Tell who opened a dispute how it ended."""
+    mails.dispute_decision(uuid.UUID(organization_id), uuid.UUID(dispute_id))

@@ -2,10 +2,13 @@
 
 from django.urls import path
 
-from billing import api, budget_api, credits_api, usage_api
+from billing import api, budget_api, credits_api, invoice_api, usage_api
 from billing.views import (
     budgets,
     bundles,
+    corrections,
+    credit_notes,
+    disputes,
     invoices,
     ledger,
     settings,
@@ -39,6 +42,32 @@ urlpatterns = [
         invoices.invoice_pdf,
         name="invoice-pdf",
     ),
+    path("o/<slug:org>/billing/disputes/", disputes.dispute_list, name="dispute-list"),
+    path(
+        "o/<slug:org>/billing/disputes/<uuid:dispute_id>/",
+        disputes.dispute_detail,
+        name="dispute-detail",
+    ),
+    path(
+        "o/<slug:org>/billing/disputes/<uuid:dispute_id>/withdraw/",
+        disputes.dispute_withdraw,
+        name="dispute-withdraw",
+    ),
+    path(
+        "o/<slug:org>/billing/invoices/<slug:number>/dispute/",
+        disputes.dispute_open,
+        name="dispute-open",
+    ),
+    path(
+        "o/<slug:org>/billing/credit-notes/<slug:number>/",
+        credit_notes.credit_note_detail,
+        name="credit-note-detail",
+    ),
+    path(
+        "o/<slug:org>/billing/credit-notes/<slug:number>/pdf/",
+        credit_notes.credit_note_pdf,
+        name="credit-note-pdf",
+    ),
     path("o/<slug:org>/billing/budgets/", budgets.budget_list, name="budget-list"),
     path("o/<slug:org>/billing/budgets/new/", budgets.budget_create, name="budget-create"),
     path("o/<slug:org>/billing/budgets/<uuid:budget_id>/", budgets.budget_edit, name="budget-edit"),
@@ -60,6 +89,18 @@ api_urlpatterns = [
     path("organizations/<slug:org>/budgets", budget_api.BudgetList.as_view()),
     path("organizations/<slug:org>/budgets/<uuid:budget_id>", budget_api.BudgetDetail.as_view()),
     path("organizations/<slug:org>/ledger", api.LedgerList.as_view()),
+    path("organizations/<slug:org>/invoices", invoice_api.InvoiceList.as_view()),
+    path("organizations/<slug:org>/invoices/<slug:number>", invoice_api.InvoiceDetail.as_view()),
+    path("organizations/<slug:org>/credit-notes", invoice_api.CreditNoteList.as_view()),
+    path(
+        "organizations/<slug:org>/credit-notes/<slug:number>",
+        invoice_api.CreditNoteDetail.as_view(),
+    ),
+    path("organizations/<slug:org>/disputes", invoice_api.DisputeList.as_view()),
+    path(
+        "organizations/<slug:org>/disputes/<uuid:dispute_id>",
+        invoice_api.DisputeDetail.as_view(),
+    ),
 ]
 
 staff_urlpatterns = [
@@ -67,4 +108,11 @@ staff_urlpatterns = [
     path("vouchers/", staff_vouchers.campaign_list, name="campaign-list"),
     path("vouchers/new/", staff_vouchers.campaign_create, name="campaign-create"),
     path("vouchers/<uuid:campaign_id>/end/", staff_vouchers.campaign_end, name="campaign-end"),
+    path("corrections/", corrections.desk, name="correction-desk"),
+    path(
+        "corrections/<uuid:correction_id>/approve/", corrections.approve, name="correction-approve"
+    ),
+    path("corrections/<uuid:correction_id>/refuse/", corrections.refuse, name="correction-refuse"),
+    path("disputes/<uuid:dispute_id>/", corrections.dispute, name="dispute"),
+    path("invoices/<uuid:invoice_id>/", corrections.invoice, name="invoice"),
 ]

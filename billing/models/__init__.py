@@ -1,11 +1,13 @@
 """The models of billing."""
 
 from billing.models.budgets import Budget, BudgetLease, BudgetWindow
+from billing.models.corrections import Correction, Dispute, InvoiceHold
+from billing.models.credit_notes import CreditNote, CreditNoteLine
 from billing.models.grants import CreditGrant, Lease
 from billing.models.invoices import Invoice, InvoiceLine, InvoiceSequence
 from billing.models.ledger import AccountKind, LedgerAccount, LedgerEntry, LedgerTransaction
 from billing.models.orders import Order, StripeEvent
-from billing.models.profiles import BillingProfile, Issuer, VatState
+from billing.models.profiles import BillingProfile, Issuer, Split, TaxTreatment, VatState
 from billing.models.rated import PricedBucket, RatedUsage, SpendBucket, SpendDay
 from billing.models.vouchers import Voucher, VoucherCampaign, VoucherRedemption
 from billing.models.wallets import Wallet
@@ -16,8 +18,13 @@ __all__ = [
     "Budget",
     "BudgetLease",
     "BudgetWindow",
+    "Correction",
     "CreditGrant",
+    "CreditNote",
+    "CreditNoteLine",
+    "Dispute",
     "Invoice",
+    "InvoiceHold",
     "InvoiceLine",
     "InvoiceSequence",
     "Issuer",
@@ -30,7 +37,9 @@ __all__ = [
     "RatedUsage",
     "SpendBucket",
     "SpendDay",
+    "Split",
     "StripeEvent",
+    "TaxTreatment",
     "VatState",
     "Voucher",
     "VoucherCampaign",

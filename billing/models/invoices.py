@@ -1,5 +1,7 @@
 """Invoices: written once, numbered without gaps, never changed but in how they are paid."""
 
+import re
+
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -68,8 +70,12 @@ class Invoice(TimeStamped):
     seller = models.JSONField()
     buyer = models.JSONField()
     purchase_order = models.CharField(max_length=60, blank=True)
+    buyer_reference = models.CharField(max_length=60, blank=True)
     net = models.DecimalField(max_digits=30, decimal_places=12)
     tax_rate = models.DecimalField(max_digits=6, decimal_places=4)
+    #: The category of EN 16931 (UNTDID 5305): S, AE, E, Z.
+    tax_category = models.CharField(max_length=2, default="S")
+    tax_reason = models.CharField(max_length=200, blank=True)
     tax = models.DecimalField(max_digits=30, decimal_places=12)
     total = models.DecimalField(max_digits=30, decimal_places=12)
     #: What the lines come to before each was rounded.
@@ -77,6 +83,7 @@ class Invoice(TimeStamped):
     issued_at = models.DateTimeField()
     due_at = models.DateTimeField()
     paid_at = models.DateTimeField(null=True)
+    mailed_at = models.DateTimeField(null=True)
 
     objects = InvoiceQuerySet.as_manager()
 
@@ -96,6 +103,13 @@ class Invoice(TimeStamped):
                 name="invoice_total_is_net_and_tax",
             ),
         )
+        indexes = (
+            models.Index(
+                fields=("issued_at",),
+                condition=models.Q(mailed_at=None),
+                name="invoices_to_mail",
+            ),
+        )
 
     def __str__(self) -> str:
         return self.number
@@ -104,6 +118,12 @@ class Invoice(TimeStamped):
     def gross(self) -> Money:
         """What is due, with tax."""
         return Money(self.total, self.currency)
+
+    @property
+    def payment_reference(self) -> str:
+        """What a transfer should carry: the number as a creditor reference (ISO 11649)."""
+        body = "".join(re.findall("[A-Z0-9]", self.number.upper()))[-21:]
+        return f"RF{98 - int(_as_digits(f'{body}RF00')) % 97:02}{body}"
 
     @property
     def is_overdue(self) -> bool:
@@ -127,6 +147,10 @@ class InvoiceLine(AppendOnly):
     price_id = models.UUIDField(null=True)
     #: The first instant of the month it belongs to, where that is not the invoice's own.
     corrects = models.DateTimeField(null=True)
+    #: The part of the organization it belongs to, where the invoice is split: a project, a key.
+    section = models.CharField(max_length=120, blank=True)
+    #: Whose usage it is, where the invoice goes to another organization.
+    used_by = models.UUIDField(null=True)
     exact_amount = models.DecimalField(max_digits=30, decimal_places=12)
     amount = models.DecimalField(max_digits=30, decimal_places=12)
 
@@ -140,3 +164,8 @@ class InvoiceLine(AppendOnly):
 
     def __str__(self) -> str:
         return self.description
+
+
+def _as_digits(text: str) -> str:
+    """Return the text with its letters as ISO 7064 counts them: A is 10, Z is 35."""
+    return "".join(str(int(letter, 36)) for letter in text)

@@ -8,8 +8,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from billing import documents, exports, pdf, periods, shop
+from billing import documents, exports, pdf, periods, quarrels, shop
 from billing.forms import InvoiceFilter
+from billing.models import Invoice
 from billing.services import invoicing
 from common.money import Money
 from tenants.access import TenantRequest, requires
@@ -65,9 +66,16 @@ def _list(request: TenantRequest, form: InvoiceFilter) -> HttpResponse:
 @requires(Permission.BILLING_READ)
 def invoice_detail(request: TenantRequest, number: str) -> HttpResponse:
     """Show an invoice by its number, or a month's draft by ``2026-03``."""
-    invoices = reverse("billing:invoice-list", args=[request.organization.slug])
+    organization = request.organization
+    invoices = reverse("billing:invoice-list", args=[organization.slug])
+    document = documents.named(organization, number)
+    found = document.invoice
+    can_manage = request.membership.can(Permission.BILLING_MANAGE)
     context = {
-        "document": documents.named(request.organization, number),
+        "document": document,
+        "credit_notes": quarrels.credit_notes(organization).filter(invoice=found) if found else (),
+        "disputes": quarrels.disputes(organization).filter(invoice=found) if found else (),
+        "may_dispute": bool(found and found.kind == Invoice.Kind.USAGE and can_manage),
         "crumbs": [(_("Invoices"), invoices)],
         "nav_section": "invoices",
     }

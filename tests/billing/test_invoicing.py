@@ -280,7 +280,7 @@ async def test_a_finalized_invoice_is_never_changed(invoice, alias, statement):
     [
         "UPDATE billing_invoiceline SET amount = 0",
         "DELETE FROM billing_invoiceline",
-        "TRUNCATE billing_invoiceline",
+        "TRUNCATE billing_invoiceline CASCADE",
         "TRUNCATE billing_invoice CASCADE",
     ],
 )

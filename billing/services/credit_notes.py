@@ -1,0 +1,190 @@
+"""Credit notes: an invoice taken back in whole, in part or by line, and never more than it."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db.models import Sum
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from billing.crediting import ZERO, Left, spread, tax_on
+from billing.models import AccountKind, CreditNote, CreditNoteLine, Invoice, InvoiceLine
+from billing.services import ledger, numbering
+from billing.services.ledger import Posting
+from common.database import atomic
+from common.errors import Conflict, DomainError
+from common.money import round_to_minor
+from tenants.models import User
+from tenants.services import audit
+
+#: The series of credit notes begins with this.
+SERIES = "CN"
+
+
+@dataclass(frozen=True, slots=True)
+class Remainder:
+    """What credit notes have left of an invoice."""
+
+    credited_net: Decimal
+    net: Decimal
+    tax: Decimal
+    lines: list[Left[InvoiceLine]]
+
+    @property
+    def total(self) -> Decimal:
+        """With tax."""
+        return self.net + self.tax
+
+
+def remainder(invoice: Invoice) -> Remainder:
+    """Return what is left of the invoice and of each of its lines."""
+    sums = CreditNote.objects.filter(invoice=invoice).aggregate(net=Sum("net"), tax=Sum("tax"))
+    taken = dict(
+        CreditNoteLine.objects.filter(credit_note__invoice=invoice)
+        .values_list("invoice_line")
+        .annotate(Sum("amount"))
+    )
+    lines = [
+        Left(line, line.amount - taken.get(line.pk, ZERO))
+        for line in InvoiceLine.objects.filter(invoice=invoice)
+    ]
+    credited = sums["net"] or ZERO
+    return Remainder(credited, invoice.net - credited, invoice.tax - (sums["tax"] or ZERO), lines)
+
+
+@atomic()
+def issue(
+    invoice: Invoice,
+    *,
+    key: str,
+    reason: CreditNote.Reason,
+    words: str,
+    by: User | None,
+    amount: Decimal | None = None,
+    line: InvoiceLine | None = None,
+) -> CreditNote:
+    """Take back a net amount, or all that is left; the same ``key`` gives the first note again.
+
+    Of one line, or spread over all of them. What stands on the receivable account goes down by as
+    much as the note says; of a purchase, the refund books that itself.
+    """
+    invoice = Invoice.objects.locked(invoice.pk)
+    present = CreditNote.objects.filter(organization=invoice.organization_id, operation_key=key)
+    if found := present.first():
+        return found
+    left = remainder(invoice)
+    shares = _shares(invoice, left, amount, line)
+    note = _write(invoice, left, shares, key=key, reason=reason, words=words)
+    if invoice.kind == Invoice.Kind.USAGE:
+        _book(note)
+    if note.total == left.total and invoice.status == Invoice.Status.OPEN:
+        # Nothing is asked for any more.
+        invoice.status = Invoice.Status.VOID
+        invoice.save(update_fields=["status", "updated_at"])
+    audit.record(
+        organization=invoice.organization,
+        actor=by,
+        action="credit_note.issued",
+        target=note,
+        after={
+            "number": note.number,
+            "invoice": invoice.number,
+            "total": note.total,
+            "currency": note.currency,
+            "reason": note.reason,
+        },
+    )
+    return note
+
+
+def check(
+    invoice: Invoice, *, amount: Decimal | None = None, line: InvoiceLine | None = None
+) -> None:
+    """Refuse what cannot be taken back of the invoice any more, and say which field is wrong."""
+    _shares(invoice, remainder(invoice), amount, line)
+
+
+def _shares(
+    invoice: Invoice, left: Remainder, amount: Decimal | None, line: InvoiceLine | None
+) -> list[Left[InvoiceLine]]:
+    if invoice.status == Invoice.Status.UNCOLLECTIBLE:
+        raise Conflict(_("This invoice was written off; nothing is left to take back."))
+    lines = [it for it in left.lines if line is None or it.line.pk == line.pk]
+    most = min(sum((it.amount for it in lines), ZERO), left.net)
+    if most <= 0:
+        raise Conflict(_("Credit notes have taken all of this back already."))
+    wanted = most if amount is None else amount
+    if wanted != round_to_minor(wanted, invoice.currency):
+        raise _refused(_("This has more decimals than the currency."))
+    if not 0 < wanted <= most:
+        most = round_to_minor(most, invoice.currency)
+        words = _("Between nothing and %(most)s %(currency)s can be taken back, before tax.")
+        raise _refused(words % {"most": f"{most:f}", "currency": invoice.currency})
+    return spread(lines, wanted, invoice.currency)
+
+
+def _refused(words: str) -> DomainError:
+    return DomainError(words, field_errors={"amount": [words]})
+
+
+def _write(
+    invoice: Invoice,
+    left: Remainder,
+    shares: list[Left[InvoiceLine]],
+    *,
+    key: str,
+    reason: CreditNote.Reason,
+    words: str,
+) -> CreditNote:
+    now = timezone.now()
+    net = sum((share.amount for share in shares), ZERO)
+    tax = tax_on(
+        net,
+        before=left.credited_net,
+        rate=invoice.tax_rate,
+        left=left.tax,
+        is_all=net == left.net,
+        currency=invoice.currency,
+    )
+    [number] = numbering.take(invoice.issuer, f"{SERIES}{now.year}")
+    copied = (
+        "organization_id", "issuer_id", "currency", "seller", "buyer", "purchase_order",
+        "buyer_reference", "tax_rate", "tax_category", "tax_reason",
+    )  # fmt: skip
+    note = CreditNote.objects.create(
+        invoice=invoice,
+        operation_key=key,
+        number=number,
+        reason=reason,
+        words=words,
+        net=net,
+        tax=tax,
+        total=net + tax,
+        issued_at=now,
+        **{name: getattr(invoice, name) for name in copied},
+    )
+    CreditNoteLine.objects.bulk_create(
+        CreditNoteLine(
+            organization_id=invoice.organization_id,
+            credit_note=note,
+            invoice_line=share.line,
+            position=position,
+            description=share.line.description,
+            amount=share.amount,
+        )
+        for position, share in enumerate(shares, start=1)
+    )
+    return note
+
+
+def _book(note: CreditNote) -> None:
+    ledger.book(
+        note.organization,
+        key=f"credit-note:{note.pk}",
+        kind="credit_note",
+        postings=[
+            Posting(AccountKind.RECEIVABLE, note.currency, -note.total),
+            Posting(AccountKind.TAX, note.currency, note.tax),
+            Posting(AccountKind.REVENUE, note.currency, note.net),
+        ],
+    )
