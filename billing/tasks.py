@@ -5,7 +5,7 @@ import uuid
 from celery import shared_task
 
 from billing import mails
-from billing.services import budgeting, credits, invoicing, leases, orders
+from billing.services import budgeting, credits, invoicing, leases, orders, sealing, verifying
 
 
 @shared_task(name="billing.reconcile_payments")
@@ -55,3 +55,15 @@ def send_budget_alert(organization_id: str, window_id: str, percent: int) -> Non
 def mail_dispute_decision(organization_id: str, dispute_id: str) -> None:
     """Tell who opened a dispute how it ended."""
     mails.dispute_decision(uuid.UUID(organization_id), uuid.UUID(dispute_id))
+
+
+@shared_task(name="billing.seal_receipts")
+def seal_receipts() -> None:
+    """Seal the hours that are over."""
+    sealing.seal_due()
+
+
+@shared_task(name="billing.verify_seals")
+def verify_seals() -> None:
+    """Compare the whole chain, and the receipts of late, with what was sealed."""
+    verifying.verify_lately()

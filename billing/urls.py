@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing import api, budget_api, credits_api, invoice_api, usage_api
+from billing import api, budget_api, credits_api, invoice_api, seal_api, usage_api
 from billing.views import (
     budgets,
     bundles,
@@ -11,6 +11,7 @@ from billing.views import (
     disputes,
     invoices,
     ledger,
+    seals,
     settings,
     staff,
     staff_vouchers,
@@ -78,11 +79,13 @@ urlpatterns = [
     ),
     path("o/<slug:org>/billing/ledger/", ledger.ledger, name="ledger"),
     path("o/<slug:org>/billing/settings/", settings.settings, name="settings"),
+    path(".well-known/receipt-keys.json", seals.keys, name="receipt-keys"),
     path("webhooks/stripe/", webhooks.stripe, name="stripe-webhook"),
 ]
 
 api_urlpatterns = [
     path("pricing/preview", api.PricingPreview.as_view()),
+    path("seals", seal_api.SealList.as_view()),
     path("usage/events", usage_api.UsageEvents.as_view()),
     path("organizations/<slug:org>/credits", api.CreditDetail.as_view()),
     path("organizations/<slug:org>/credits/redeem", credits_api.VoucherRedeem.as_view()),

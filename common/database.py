@@ -8,7 +8,7 @@ Everything that writes uses :func:`atomic` of this module: Django's own opens it
 ``default`` whatever the router says, so a lock taken under ``service`` would not be held.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ContextDecorator, contextmanager
 from contextvars import ContextVar
 from types import TracebackType
@@ -38,6 +38,14 @@ def current_alias() -> str:
 def current_connection() -> BaseDatabaseWrapper:
     """Return the connection that queries of this context use."""
     return connections[_alias.get()]
+
+
+def rows(query: str, facts: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    """Return the rows of a query, by the names of their columns, as the current role."""
+    with current_connection().cursor() as cursor:
+        cursor.execute(query, facts)
+        names = [column.name for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 class atomic(ContextDecorator):

@@ -1,16 +1,17 @@
 """What a key may read: the models it can call, its own spend and limits, its receipts."""
 
+import json
 import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 import msgspec
 from psycopg.rows import DictRow, dict_row
 
-from billing import budgets
+from billing import budgets, receipts, seals
+from billing.receipts import plain
 from gateway import keys
 from gateway.core import Core
 from gateway.errors import MethodNotAllowed, NotFound
@@ -19,7 +20,6 @@ from gateway.keys import Caller
 from gateway.limits import Limit, Standing, duration, limits_of
 from marketplace.models import ServiceTier
 from marketplace.queries import OfferSnapshot
-from metering.models import TOKEN_PARTS
 
 USAGE = "usage"
 EVENT_ID = re.compile(r"[\x21-\x7e]{1,100}")
@@ -43,24 +43,16 @@ WHERE g.organization_id = %(organization)s AND w.currency = %(currency)s
 GROUP BY g.unit, c.code ORDER BY g.unit, c.code
 """
 RECEIPT = f"""
-SELECT e.event_id, e.project_id, e.api_key_id, e.offer_name, e.region, e.policy, e.outcome,
-       e.streamed, e.ttft_ms, e.latency_ms, e.occurred_at, e.recorded_at,
-       {", ".join(f"e.{part}_tokens" for part in TOKEN_PARTS)},
-       r.price_ids, r.amounts, r.amount, r.currency, r.split
+SELECT {receipts.COLUMNS}
 FROM metering_usageeventkey k
 JOIN metering_usageevent e ON e.organization_id = k.organization_id AND e.source = k.source
   AND e.event_id = k.event_id AND e.recorded_at = k.recorded_at
 JOIN billing_ratedusage r ON r.organization_id = k.organization_id AND r.source = k.source
-  AND r.event_id = k.event_id
+  AND r.event_id = k.event_id AND r.recorded_at = k.recorded_at
 WHERE k.organization_id = %(organization)s AND k.source = 'gateway' AND k.event_id = %(event)s
-"""  # noqa: S608 - the names are the columns' own
+"""  # noqa: S608 - the names are the receipt's own
 
 _encode = msgspec.json.Encoder(decimal_format="string").encode
-
-
-def plain(number: Decimal | str) -> str:
-    """Return a decimal as people write it: no zeros behind it, never in scientific notation."""
-    return f"{Decimal(number).normalize():f}"
 
 
 async def answer(core: Core, exchange: Exchange, caller: Caller) -> None:
@@ -219,12 +211,18 @@ async def _receipt(core: Core, caller: Caller, path: str) -> dict[str, Any]:
             "There is no receipt of this request: it is unknown, cost nothing, or is less than"
             " a second old."
         )
-    row = found[0]
-    policy = row["policy"]
+    return await _told(core, caller, found[0])
+
+
+async def _told(core: Core, caller: Caller, row: DictRow) -> dict[str, Any]:
+    sealed = await _rows(core, seals.PROOF, row)
+    proof = seals.proof(sealed[0], receipts.document(row)) if sealed else None
+    policy, amounts = json.loads(row["policy"]), json.loads(row["amounts"])
+    prices = json.loads(row["price_ids"])
     return {
         "object": "receipt",
         "request_id": row["event_id"],
-        "sealed": False,
+        "sealed": proof is not None,
         "organization_id": caller.organization_id,
         **{
             name: row[name]
@@ -235,22 +233,23 @@ async def _receipt(core: Core, caller: Caller, path: str) -> dict[str, Any]:
         "estimated": policy.get("estimated", False),
         "service_tier": policy.get("service_tier", ServiceTier.STANDARD),
         **{name: row[name] for name in ("occurred_at", "recorded_at", "ttft_ms", "latency_ms")},
-        "lines": [_line(row, part) for part in row["amounts"]],
+        "lines": [
+            {
+                "part": part,
+                "tokens": row[f"{part}_tokens"],
+                "price_id": prices[part],
+                "amount": plain(amount),
+            }
+            for part, amount in amounts.items()
+        ],
         "amount": plain(row["amount"]),
         "currency": row["currency"],
         "paid_by": [
             {**paid, "quantity": plain(paid["quantity"]), "amount": plain(paid["amount"])}
-            for paid in row["split"]
+            for paid in json.loads(row["split"])
         ],
-    }
-
-
-def _line(row: DictRow, part: str) -> dict[str, Any]:
-    return {
-        "part": part,
-        "tokens": row[f"{part}_tokens"],
-        "price_id": UUID(row["price_ids"][part]),
-        "amount": plain(row["amounts"][part]),
+        # How anybody can check that nothing of it was changed since.
+        **({"proof": proof} if proof else {}),
     }
 
 

@@ -23,6 +23,8 @@ app.conf.beat_schedule = {
         "schedule": timedelta(minutes=5),
     },
     "close periods": {"task": "billing.close_periods", "schedule": HOURLY},
+    "seal receipts": {"task": "billing.seal_receipts", "schedule": timedelta(minutes=1)},
+    "verify seals": {"task": "billing.verify_seals", "schedule": DAILY},
     "watch compute jobs": {"task": "compute.sweep", "schedule": timedelta(seconds=5)},
     "cancel orphaned jobs": {"task": "compute.cancel_orphans", "schedule": HOURLY},
     "expire files": {"task": "files.expire", "schedule": timedelta(minutes=5)},

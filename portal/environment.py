@@ -62,6 +62,7 @@ class Environment:
     usage_months: int
     #: Private networks that addresses given by customers (webhooks) may lead into.
     outside_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+    receipt_signing_key: str = field(repr=False)
 
     embedded_database: bool
     embedded_redis: bool
@@ -166,6 +167,9 @@ def _described(text: Reader, state: Path, secret_key: str) -> Environment:
         is_traced=has_collector(text),
         usage_months=variables.months("USAGE_MONTHS", text("USAGE_MONTHS", "0")),
         outside_networks=variables.networks("OUTSIDE_NETWORKS", text("OUTSIDE_NETWORKS")),
+        receipt_signing_key=variables.signing_key(
+            "RECEIPT_SIGNING_KEY", text("RECEIPT_SIGNING_KEY")
+        ),
         embedded_database=not text("DATABASE_URL"),
         embedded_redis=not text("REDIS_URL"),
         embedded_engine=not text("ENGINE_URL"),

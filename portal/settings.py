@@ -49,6 +49,8 @@ CHECKOUT_ORIGINS = [ENV.stripe_url if ENV.embedded_stripe else "https://checkout
 OUTSIDE_NETWORKS = ENV.outside_networks
 METERING_DURABILITY = ENV.metering_durability
 USAGE_MONTHS = ENV.usage_months
+#: What seals over receipts are signed with; empty: a key made in the state folder.
+RECEIPT_SIGNING_KEY = ENV.receipt_signing_key
 #: Where gateways serve metrics beside their own port, and what lets others than this host read them.
 METRICS_ADDRESS = ENV.metrics_address
 METRICS_TOKEN = ENV.metrics_token

@@ -26,6 +26,9 @@ own = (
         path("o/<slug:org>/onboarding/", pages.onboarding, name="onboarding"),
         path("o/<slug:org>/usage/", usage.usage, name="usage"),
         path("o/<slug:org>/usage.csv", usage.usage_csv, name="usage-csv"),
+        path(
+            "o/<slug:org>/usage/<path:request_id>/proof.json", usage.usage_proof, name="usage-proof"
+        ),
         path("o/<slug:org>/usage/<path:request_id>/", usage.usage_request, name="usage-request"),
     ],
     "portal",

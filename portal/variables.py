@@ -1,5 +1,6 @@
 """How one environment variable is read: each reader returns a value or says what is wrong."""
 
+import base64
 import ipaddress
 import re
 from collections.abc import Mapping
@@ -129,6 +130,17 @@ def bearer(name: str, text: str) -> str:
     """Return a key that can stand in a header."""
     if not text.isascii() or not text.isprintable():
         raise wrong(name, "has characters that no header carries", "printable ASCII")
+    return text
+
+
+def signing_key(name: str, text: str) -> str:
+    """Return a private key of Ed25519: 32 bytes in base64; empty when none is named."""
+    try:
+        length = len(base64.b64decode(text, validate=True))
+    except ValueError:
+        length = -1
+    if text and length != 32:
+        raise wrong(name, "is no key", "32 random bytes in base64 (openssl rand -base64 32)")
     return text
 
 

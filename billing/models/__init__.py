@@ -9,6 +9,14 @@ from billing.models.ledger import AccountKind, LedgerAccount, LedgerEntry, Ledge
 from billing.models.orders import Order, StripeEvent
 from billing.models.profiles import BillingProfile, Issuer, Split, TaxTreatment, VatState
 from billing.models.rated import PricedBucket, RatedUsage, SpendBucket, SpendDay
+from billing.models.seals import (
+    ClosedHour,
+    OrganizationSeal,
+    Seal,
+    SealCheck,
+    SealedLeaves,
+    SealingKey,
+)
 from billing.models.vouchers import Voucher, VoucherCampaign, VoucherRedemption
 from billing.models.wallets import Wallet
 
@@ -18,6 +26,7 @@ __all__ = [
     "Budget",
     "BudgetLease",
     "BudgetWindow",
+    "ClosedHour",
     "Correction",
     "CreditGrant",
     "CreditNote",
@@ -33,8 +42,13 @@ __all__ = [
     "LedgerEntry",
     "LedgerTransaction",
     "Order",
+    "OrganizationSeal",
     "PricedBucket",
     "RatedUsage",
+    "Seal",
+    "SealCheck",
+    "SealedLeaves",
+    "SealingKey",
     "SpendBucket",
     "SpendDay",
     "Split",

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.utils.translation import gettext as _
 
+from billing import proofs
 from billing import queries as billing
 from billing.models import CreditGrant, RatedUsage
 from common.money import Money
@@ -46,11 +48,18 @@ class Receipt:
     payments: list[Payment]
     #: What no credit paid for and is owed.
     owed: Money | None
+    #: What proves that it stands as it was sealed; none until its hour is.
+    proof: dict[str, Any] | None
 
     @property
     def event(self) -> UsageEvent:
         """The usage that it speaks of."""
         return self.line.event
+
+    @property
+    def sealed_hour(self) -> datetime:
+        """Return the beginning of the hour it is sealed with."""
+        return self.event.recorded_at.replace(minute=0, second=0, microsecond=0)
 
 
 def of(event: UsageEvent) -> Receipt:
@@ -63,6 +72,7 @@ def of(event: UsageEvent) -> Receipt:
         parts=_parts(event, rated) if rated else [],
         payments=_payments(rated) if rated else [],
         owed=Money(rated.uncovered, rated.currency) if rated and rated.uncovered else None,
+        proof=proofs.of(event),
     )
 
 

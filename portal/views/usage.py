@@ -5,12 +5,19 @@ paid is for those who may read billing.
 """
 
 from django.core.handlers.asgi import ASGIRequest
-from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import (
+    Http404,
+    HttpResponse,
+    HttpResponseBase,
+    JsonResponse,
+    StreamingHttpResponse,
+)
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django_htmx.http import reswap, retarget
 
+from billing import proofs
 from common.htmx import render_page
 from metering import queries as metering
 from portal.usage import export, receipts, report
@@ -67,6 +74,18 @@ def usage_request(request: TenantRequest, request_id: str) -> HttpResponse:
         "nav_section": "usage",
     }
     return render(request, "portal/usage_request.html", context)
+
+
+@require_safe
+@requires(Permission.USAGE_READ)
+def usage_proof(request: TenantRequest, request_id: str) -> HttpResponse:
+    """Download what proves a receipt, for ``docs/receipts/verify.py`` and the like."""
+    event = metering.request_named(request.organization, request_id)
+    proof = proofs.of(event) if event else None
+    if proof is None:
+        raise Http404
+    named = {"Content-Disposition": 'attachment; filename="receipt.json"'}
+    return JsonResponse({"request_id": request_id, "proof": proof}, headers=named)
 
 
 def _refused(request: TenantRequest, asked: UsageFilter) -> HttpResponse:

@@ -1,5 +1,6 @@
 """What a key may read of itself."""
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -7,6 +8,7 @@ from decimal import Decimal
 import httpx2 as httpx
 
 from billing.models import Budget
+from billing.services import sealing
 from common.database import service
 from tenants.models import Organization
 from tests.gateway.conftest import hello, recorded, wait_for
@@ -30,6 +32,23 @@ def test_a_receipt_says_what_a_request_cost_and_what_paid(gateway, key, client, 
     assert (found["amount"], found["currency"]) == ("0.00006", "EUR")
     assert [paid["amount"] for paid in found["paid_by"]] == ["0.00006"]
     assert (found["model"], found["jurisdiction"], found["sealed"]) == (model, "EU", False)
+
+
+def test_a_sealed_receipt_carries_its_proof(gateway, key, client, model):
+    answer = client.chat.completions.with_raw_response.create(model=model, **hello())
+    recorded()
+    with service():
+        hour = sealing.next_hour()
+    sealing.seal(hour)
+
+    found = get(gateway, key, f"/v1/receipts/{answer.headers['x-request-id']}").json()
+
+    sealed = json.loads(found["proof"]["document"])
+    assert found["sealed"] is True
+    assert {name: sealed[name] for name in ("request_id", "model", "amount", "paid_by")} == {
+        name: found[name] for name in ("request_id", "model", "amount", "paid_by")
+    }
+    assert json.loads(found["proof"]["seal"]["document"])["number"] == 1
 
 
 def test_those_who_read_leave_connections_to_those_who_call(
