@@ -61,6 +61,8 @@ class Batch(TimeStamped):
     """
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="batches")
+    #: What whoever asked calls the asking: asked again, it is the same batch.
+    operation_key = models.CharField(max_length=255, null=True)  # noqa: DJ001 - none is no name
     #: Its lines act with the rights that this key has when they run.
     api_key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, related_name="+")
     endpoint = models.CharField(max_length=40)
@@ -105,6 +107,9 @@ class Batch(TimeStamped):
         ordering = ("-id",)
         verbose_name = _("batch")
         constraints = (
+            models.UniqueConstraint(
+                fields=("organization", "operation_key"), name="batch_once_per_operation"
+            ),
             models.CheckConstraint(
                 condition=models.Q(status__in=ENDED, ended_at__isnull=False)
                 | ~models.Q(status__in=ENDED) & models.Q(ended_at__isnull=True),

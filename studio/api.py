@@ -12,12 +12,11 @@ from files import queries as files
 from studio.models import Dataset, FineTuningJob
 from studio.services import fine_tuning
 from studio.shapes import EventPageIn, JobIn, JobPageIn, event_out, job_out, validation_out
-from tenants.key_api import KeyView, listed
+from tenants.key_api import KeyView, listed, operation_key
 from tenants.models import Permission
 from tenants.scope import scope
 
 SHOWN = ("offer", "dataset__file", "result_file", "compute_job__cluster__region")
-LONGEST_KEY = 255
 
 
 def page_of(rows: QuerySet[Any], asked: dict[str, Any]) -> tuple[list[Any], bool]:
@@ -68,7 +67,7 @@ class JobList(KeyView):
                 self.organization,
                 file=files.living(self.organization, file_id) if file_id else None,
                 by=self.api_key,
-                operation_key=request.headers.get("Idempotency-Key", "")[:LONGEST_KEY],
+                operation_key=operation_key(request),
                 **facts,
             )
         return self.shown(job)

@@ -26,6 +26,8 @@ from tenants.models import ApiKey, Organization, Permission
 
 log = structlog.get_logger(__name__)
 
+LONGEST_OPERATION_KEY = 255
+
 KINDS = {
     401: "authentication_error",
     403: "permission_error",
@@ -34,6 +36,13 @@ KINDS = {
     503: "server_error",
 }
 CODES = {"not_authenticated": "missing_api_key", "authentication_failed": "invalid_api_key"}
+
+
+class TooLongAName(DomainError):
+    """An idempotency key that would have to be cut, and could then mean another's."""
+
+    code = "invalid_request"
+    detail = f"An Idempotency-Key has at most {LONGEST_OPERATION_KEY} characters."
 
 
 class AlwaysJSON(DefaultContentNegotiation):
@@ -109,6 +118,14 @@ class Strict(serializers.Serializer[Any]):
                     {str(unknown[0])[:100]: f"This parameter is not supported; known: {known}."}
                 )
         return super().to_internal_value(data)
+
+
+def operation_key(request: Request) -> str:
+    """Return the name that makes asking twice once; refuse one that is too long to be kept."""
+    key: str = request.headers.get("Idempotency-Key", "")
+    if len(key) > LONGEST_OPERATION_KEY:
+        raise TooLongAName
+    return key
 
 
 def listed(page: list[dict[str, Any]], *, has_more: bool) -> dict[str, Any]:

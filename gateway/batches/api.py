@@ -9,7 +9,7 @@ from files import queries as files
 from gateway.batches import intake
 from gateway.batches.shapes import BatchIn, PageIn, batch_out, key_of
 from gateway.models import Batch
-from tenants.key_api import KeyView, listed
+from tenants.key_api import KeyView, listed, operation_key
 from tenants.models import Permission
 from tenants.scope import scope
 
@@ -50,6 +50,7 @@ class BatchList(KeyView):
                 completion_window=wanted["completion_window"],
                 metadata=wanted.get("metadata"),
                 results_kept_for=kept.get("seconds"),
+                operation_key=operation_key(request),
             )
         return Response(batch_out(batch))
 

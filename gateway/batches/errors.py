@@ -12,6 +12,13 @@ class UnknownFile(DomainError):
     detail = _("There is no such file for a batch. Upload one with the purpose “batch”.")
 
 
+class OperationMeansAnother(Conflict):
+    """The idempotency key was used for something else."""
+
+    code = "idempotency_key_reused"
+    detail = _("This Idempotency-Key was used for another batch.")
+
+
 class WrongState(Conflict):
     """The step is not possible from where the batch stands."""
 

@@ -3,12 +3,13 @@
 from datetime import timedelta
 from typing import Any
 
+from django.db import IntegrityError
 from django.utils import timezone
 
 from common import jobs
 from common.database import atomic
 from files.models import Purpose, StoredFile
-from gateway.batches.errors import UnknownFile, WrongState
+from gateway.batches.errors import OperationMeansAnother, UnknownFile, WrongState
 from gateway.models import Batch, BatchStatus
 from tenants.models import ApiKey, Organization
 from tenants.services import audit
@@ -26,12 +27,17 @@ def create(
     completion_window: str,
     metadata: dict[str, str] | None = None,
     results_kept_for: int | None = None,
+    operation_key: str | None = None,
 ) -> Batch:
-    """Take the file's lines in; they are checked and run soon, with the rights of this key."""
+    """Take the file's lines in; they are checked and run soon, with the rights of this key.
+
+    The same operation key returns the batch it was first used for.
+    """
     if file is None or file.purpose != Purpose.BATCH:
         raise UnknownFile(field_errors={"input_file_id": [UnknownFile.detail]})
-    batch = Batch.objects.create(
+    batch = Batch(
         organization=organization,
+        operation_key=operation_key or None,
         api_key=by,
         endpoint=endpoint,
         completion_window=completion_window,
@@ -40,10 +46,26 @@ def create(
         input_file=file,
         expires_at=timezone.now() + WINDOWS[completion_window],
     )
+    try:
+        with atomic():
+            batch.save(force_insert=True)
+    except IntegrityError as error:
+        if "batch_once_per_operation" not in str(error):
+            raise
+        return _first(batch)
     facts = {"endpoint": endpoint, "input_file": file.public_id, "expires_at": batch.expires_at}
     _tell(batch, "batch.created", by, None, facts)
     ring(batch)
     return batch
+
+
+def _first(batch: Batch) -> Batch:
+    batches = Batch.objects.select_related("input_file", "output_file", "error_file")
+    first = batches.get(organization=batch.organization, operation_key=batch.operation_key)
+    same = ("input_file_id", "endpoint", "completion_window", "metadata", "results_kept_for")
+    if any(getattr(first, name) != getattr(batch, name) for name in same):
+        raise OperationMeansAnother
+    return first
 
 
 @atomic()

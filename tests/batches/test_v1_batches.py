@@ -1,5 +1,6 @@
 """`/v1/batches`, driven by OpenAI's own client."""
 
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import openai
@@ -42,6 +43,25 @@ def test_a_batch_is_answered_at_half_the_price(client, model, engine, acme):
     assert {event.event_id for event in events()} == {
         each["response"]["request_id"] for each in answers.values()
     }
+
+
+def test_the_same_operation_is_one_batch(client, model):
+    file = client.files.create(file=jsonl(line("a", model)), purpose="batch")
+    facts = {"input_file_id": file.id, "endpoint": "/v1/chat/completions"}
+    facts |= {"completion_window": "24h", "extra_headers": {"Idempotency-Key": "k1"}}
+
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: client.batches.create(**facts), range(4)))
+
+    assert len({batch.id for batch in made}) == 1
+    with pytest.raises(openai.ConflictError) as caught:
+        client.batches.create(**facts, metadata={"purpose": "other"})
+    assert caught.value.code == "idempotency_key_reused"
+    with pytest.raises(openai.BadRequestError):
+        client.batches.create(**facts | {"extra_headers": {"Idempotency-Key": "k" * 256}})
+    with service():
+        assert Batch.objects.count() == 1
+        assert AuditEntry.objects.filter(action="batch.created").count() == 1
 
 
 def test_the_invoice_is_what_its_events_rate_to(client, model, acme):
