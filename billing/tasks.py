@@ -4,8 +4,18 @@ import uuid
 
 from celery import shared_task
 
-from billing import mails
-from billing.services import budgeting, credits, invoicing, leases, orders, sealing, verifying
+from billing import balance_mails, mails
+from billing.services import (
+    budgeting,
+    credits,
+    invoicing,
+    leases,
+    orders,
+    sealing,
+    top_ups,
+    verifying,
+    watching,
+)
 
 
 @shared_task(name="billing.reconcile_payments")
@@ -67,3 +77,40 @@ def seal_receipts() -> None:
 def verify_seals() -> None:
     """Compare the whole chain, and the receipts of late, with what was sealed."""
     verifying.verify_lately()
+
+
+@shared_task(name="billing.top_up")
+def top_up() -> None:
+    """Buy for those whose balance is below their rule."""
+    top_ups.sweep()
+
+
+@shared_task(name="billing.watch_balances")
+def watch_balances() -> None:
+    """Tell of balances that got low or were used up, and of credit that expires soon."""
+    watching.sweep()
+    watching.tell_expiring()
+
+
+@shared_task(
+    name="billing.send_balance_alert", autoretry_for=(OSError,), retry_backoff=True, max_retries=8
+)
+def send_balance_alert(organization_id: str) -> None:
+    """Tell those who manage billing that the balance is low or used up."""
+    balance_mails.balance_alert(uuid.UUID(organization_id))
+
+
+@shared_task(
+    name="billing.send_expiry_alert", autoretry_for=(OSError,), retry_backoff=True, max_retries=8
+)
+def send_expiry_alert(organization_id: str, grant_id: str) -> None:
+    """Tell those who manage billing that credit expires soon."""
+    balance_mails.expiry_alert(uuid.UUID(organization_id), uuid.UUID(grant_id))
+
+
+@shared_task(
+    name="billing.send_top_up_alert", autoretry_for=(OSError,), retry_backoff=True, max_retries=8
+)
+def send_top_up_alert(organization_id: str, reason: str, order_id: str) -> None:
+    """Tell those who manage billing that automatic top-up could not buy."""
+    balance_mails.top_up_alert(uuid.UUID(organization_id), reason, order_id)

@@ -4,6 +4,7 @@ from django.urls import path
 
 from billing import api, budget_api, credits_api, invoice_api, seal_api, usage_api
 from billing.views import (
+    automatic,
     budgets,
     bundles,
     corrections,
@@ -24,6 +25,23 @@ app_name = "billing"
 urlpatterns = [
     path("o/<slug:org>/billing/", bundles.overview, name="overview"),
     path("o/<slug:org>/billing/bundles/", bundles.bundle_list, name="bundle-list"),
+    path("o/<slug:org>/billing/automatic/", automatic.automatic, name="automatic"),
+    path("o/<slug:org>/billing/methods/add/", automatic.method_add, name="method-add"),
+    path(
+        "o/<slug:org>/billing/methods/<uuid:method_id>/choose/",
+        automatic.method_choose,
+        name="method-choose",
+    ),
+    path(
+        "o/<slug:org>/billing/methods/<uuid:method_id>/forget/",
+        automatic.method_forget,
+        name="method-forget",
+    ),
+    path(
+        "o/<slug:org>/billing/orders/<uuid:order_id>/recover/",
+        automatic.order_recover,
+        name="order-recover",
+    ),
     path("o/<slug:org>/billing/redeem/", vouchers.redeem, name="voucher-redeem"),
     path("o/<slug:org>/billing/checkout/", bundles.checkout_start, name="checkout-start"),
     path(

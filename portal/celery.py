@@ -17,6 +17,8 @@ app.autodiscover_tasks()
 app.conf.beat_schedule = {
     "reclaim leases": {"task": "billing.reclaim_leases", "schedule": timedelta(minutes=1)},
     "tell of budgets": {"task": "billing.watch_budgets", "schedule": timedelta(seconds=30)},
+    "top up": {"task": "billing.top_up", "schedule": timedelta(seconds=30)},
+    "watch balances": {"task": "billing.watch_balances", "schedule": timedelta(minutes=1)},
     "expire grants": {"task": "billing.expire_grants", "schedule": timedelta(minutes=5)},
     "reconcile payments": {
         "task": "billing.reconcile_payments",

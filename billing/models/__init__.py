@@ -7,6 +7,12 @@ from billing.models.grants import CreditGrant, Lease
 from billing.models.invoices import Invoice, InvoiceLine, InvoiceSequence
 from billing.models.ledger import AccountKind, LedgerAccount, LedgerEntry, LedgerTransaction
 from billing.models.orders import Order, StripeEvent
+from billing.models.payments import (
+    BalanceWatch,
+    PaymentMethod,
+    ProviderCustomer,
+    TopUpRule,
+)
 from billing.models.profiles import BillingProfile, Issuer, Split, TaxTreatment, VatState
 from billing.models.rated import PricedBucket, RatedUsage, SpendBucket, SpendDay
 from billing.models.seals import (
@@ -22,6 +28,7 @@ from billing.models.wallets import Wallet
 
 __all__ = [
     "AccountKind",
+    "BalanceWatch",
     "BillingProfile",
     "Budget",
     "BudgetLease",
@@ -43,7 +50,9 @@ __all__ = [
     "LedgerTransaction",
     "Order",
     "OrganizationSeal",
+    "PaymentMethod",
     "PricedBucket",
+    "ProviderCustomer",
     "RatedUsage",
     "Seal",
     "SealCheck",
@@ -54,6 +63,7 @@ __all__ = [
     "Split",
     "StripeEvent",
     "TaxTreatment",
+    "TopUpRule",
     "VatState",
     "Voucher",
     "VoucherCampaign",

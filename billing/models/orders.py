@@ -27,6 +27,7 @@ class Order(TimeStamped):
         PAID = "paid", _("Paid")
         EXPIRED = "expired", _("Expired")
         REFUNDED = "refunded", _("Refunded")
+        FAILED = "failed", _("Payment failed")
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="orders")
     operation_key = models.CharField(max_length=64)
@@ -51,6 +52,12 @@ class Order(TimeStamped):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
     paid_at = models.DateTimeField(null=True)
+    #: Bought by the organization's rule, with its saved method.
+    is_automatic = models.BooleanField(default=False)
+    #: The provider's id of the saved method that is charged for it.
+    method_id = models.CharField(max_length=255, blank=True)
+    #: Why the provider declined it, in its own word; a bank that asks for the payer included.
+    failure = models.CharField(max_length=60, blank=True)
 
     objects = OrderQuerySet.as_manager()
 
@@ -63,6 +70,11 @@ class Order(TimeStamped):
             models.CheckConstraint(
                 condition=models.Q(total=models.F("net") + models.F("tax"), net__gt=0, tax__gte=0),
                 name="order_total_is_net_and_tax",
+            ),
+            models.UniqueConstraint(
+                fields=("organization",),
+                condition=models.Q(is_automatic=True, status="pending"),
+                name="one_automatic_order_in_flight",
             ),
         )
 

@@ -23,7 +23,10 @@ class CheckoutRequest:
 
 @dataclass(frozen=True, slots=True)
 class CheckoutSession:
-    """A payment page and how far it has come."""
+    """A payment, by page or with a saved method, and how far it has come.
+
+    One with a saved method has no page: ``session_id`` and ``url`` are empty.
+    """
 
     session_id: str
     order_id: str
@@ -34,11 +37,35 @@ class CheckoutSession:
     payment_reference: str
     #: What of it was given back meanwhile.
     refunded: Money
+    #: Why it was declined for good, in the provider's own word; empty while it may still be paid.
+    failure: str = ""
 
     @property
     def is_refunded(self) -> bool:
         """Whether all of it was given back."""
         return bool(self.refunded) and not self.refunded < self.amount
+
+
+@dataclass(frozen=True, slots=True)
+class SavedMethod:
+    """A card or account that the provider keeps for a customer."""
+
+    method_id: str
+    kind: str
+    brand: str
+    last_four: str
+    expires: str
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What a saved method is charged for while nobody is there to be asked."""
+
+    order_id: uuid.UUID
+    description: str
+    amount: Money
+    customer_id: str
+    method_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +81,8 @@ class PaymentEvent:
     happened_at: datetime
     session_id: str = ""
     payment_reference: str = ""
+    #: Whose saved methods may have changed.
+    customer_id: str = ""
     is_dispute: bool = False
 
 
@@ -68,6 +97,24 @@ class PaymentProvider(Protocol):
 
     def session_of(self, payment_reference: str) -> CheckoutSession | None:
         """Return the session that led to the payment, as it stands now."""
+
+    def customer(self, organization_id: uuid.UUID, *, name: str, email: str) -> str:
+        """Return the id under which the provider knows the organization; asked again, the same."""
+
+    def open_setup(self, customer_id: str, *, success_url: str, cancel_url: str) -> str:
+        """Return the address of a page that saves a method for later."""
+
+    def methods(self, customer_id: str) -> Sequence[SavedMethod]:
+        """Return what the customer has saved."""
+
+    def forget(self, method_id: str) -> None:
+        """Forget a saved method; one that is gone already is no error."""
+
+    def charge(self, charge: Charge) -> CheckoutSession:
+        """Charge a saved method once per order: asked again, answer how that charge stands.
+
+        A declined charge is given up for good, so that it cannot be paid beside another one.
+        """
 
     def verified(self, body: bytes, signature: str) -> PaymentEvent:
         """Return the event in a delivery whose signature holds, or raise ``UntrustedDelivery``."""

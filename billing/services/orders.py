@@ -14,15 +14,16 @@ from django.urls import reverse
 from django.utils import timezone
 
 from billing.errors import OrganizationSuspended
-from billing.models import AccountKind, CreditGrant, Order, StripeEvent
+from billing.models import AccountKind, CreditGrant, Order, StripeEvent, TopUpRule
 from billing.payments.errors import PaymentMismatch
 from billing.payments.provider import CheckoutRequest, CheckoutSession, PaymentEvent
-from billing.payments.stripe.provider import StripeProvider
-from billing.services import credits, invoicing, ledger, telling
+from billing.payments.stripe.provider import provider
+from billing.services import credits, invoicing, ledger, methods, telling
 from billing.services.ledger import Posting
 from billing.webhook_types import PAYMENT_FAILED, PAYMENT_SUCCEEDED
+from common import jobs
 from common.database import atomic, service
-from common.errors import DomainError, NotFound
+from common.errors import Conflict, DomainError, NotFound
 from common.money import round_to_minor
 from marketplace.models import Bundle
 from tenants.models import Organization, User
@@ -30,7 +31,10 @@ from tenants.scope import scope
 from tenants.services import audit
 
 log = structlog.get_logger(__name__)
-provider = StripeProvider()
+#: How long nothing is bought by itself after a decline.
+BACK_OFF = timedelta(hours=1)
+#: The bank asks for the payer, who was not there: on a page of the provider it can be answered.
+NEEDS_PAYER = "authentication_required"
 
 
 def start(organization: Organization, bundle: Bundle, *, by: User, operation_key: str) -> Order:
@@ -61,7 +65,7 @@ def _place(organization: Organization, bundle: Bundle, *, by: User, operation_ke
                     operation_key=operation_key,
                     bundle=bundle,
                     placed_by=by,
-                    **_terms(bundle),
+                    **terms(bundle),
                 )
         except IntegrityError:
             # The second click of two: the first one's order is this operation's.
@@ -76,7 +80,7 @@ def _place(organization: Organization, bundle: Bundle, *, by: User, operation_ke
         return order
 
 
-def _terms(bundle: Bundle) -> dict[str, object]:
+def terms(bundle: Bundle) -> dict[str, object]:
     rate = invoicing.default_issuer().vat_rate
     net = round_to_minor(bundle.net_amount, bundle.currency)
     tax = round_to_minor(net * rate, bundle.currency)
@@ -92,6 +96,12 @@ def _terms(bundle: Bundle) -> dict[str, object]:
         "token_class": bundle.token_class,
         "validity_days": bundle.validity_days,
     }
+
+
+def settle(order: Order, session: CheckoutSession) -> Order:
+    """Bring an order to where its payment stands; opens the service's transaction itself."""
+    with service():
+        return _settle(Order.objects.locked(order.pk), session)
 
 
 def _request(order: Order, slug: str, by: User) -> CheckoutRequest:
@@ -116,6 +126,8 @@ def handle(event: PaymentEvent) -> bool:
     with service():
         if StripeEvent.objects.filter(pk=event.event_id).exists():
             return False
+    if event.customer_id:
+        methods.sync_customer(event.customer_id)
     session = _session_of(event)
     with service():
         if not _remember(event, is_handled=session is not None):
@@ -202,6 +214,10 @@ def _settle(order: Order, session: CheckoutSession) -> Order:
         return order
     if session.is_paid:
         return _pay(order, session)
+    if session.failure and order.status == Order.Status.PENDING:
+        # The payment that its bank refused first says so again when it is canceled.
+        is_known = bool(order.failure) and not session.session_id
+        return order if is_known else _fail(order, session)
     if session.is_expired and order.status == Order.Status.PENDING:
         _move(order, Order.Status.EXPIRED)
         telling.order(order, PAYMENT_FAILED, reason="expired")
@@ -222,7 +238,7 @@ def _pay(order: Order, session: CheckoutSession) -> Order:
     if session.amount != order.gross:
         raise PaymentMismatch
     order.paid_at = timezone.now()
-    order.session_id = session.session_id
+    order.session_id = session.session_id or order.session_id
     order.payment_reference = session.payment_reference
     _move(order, Order.Status.PAID)
     invoicing.invoice_purchase(order)
@@ -239,6 +255,57 @@ def _pay(order: Order, session: CheckoutSession) -> Order:
     )
     telling.order(order, PAYMENT_SUCCEEDED)
     return order
+
+
+def expire(order: Order) -> None:
+    """End an order that nobody paid; part of the caller's transaction."""
+    order = Order.objects.locked(order.pk)
+    if order.status == Order.Status.PENDING:
+        _move(order, Order.Status.EXPIRED)
+        telling.order(order, PAYMENT_FAILED, reason="expired")
+
+
+def recover(order: Order, *, by: User) -> str:
+    """Return the page on which the payer answers the bank's question about an automatic order."""
+    if order.status != Order.Status.PENDING or not order.failure:
+        raise Conflict
+    if order.checkout_url:
+        return order.checkout_url
+    with scope(order.organization_id):
+        slug = Organization.objects.get(pk=order.organization_id).slug
+    session = provider.open_checkout(_request(order, slug, by))
+    with scope(order.organization_id):
+        order = Order.objects.locked(order.pk)
+        order.session_id, order.checkout_url = session.session_id, session.url
+        order.save(update_fields=["session_id", "checkout_url", "updated_at"])
+    return session.url
+
+
+def _fail(order: Order, session: CheckoutSession) -> Order:
+    """Note why the money did not come; an order that a bank wants its payer for goes on waiting."""
+    order.failure = session.failure
+    order.payment_reference = session.payment_reference
+    if session.failure == NEEDS_PAYER and order.is_automatic:
+        order.save(update_fields=["failure", "payment_reference", "updated_at"])
+    else:
+        _move(order, Order.Status.FAILED)
+    telling.order(order, PAYMENT_FAILED, reason=session.failure)
+    if order.is_automatic:
+        _rest(order)
+    return order
+
+
+def _rest(order: Order) -> None:
+    """Let the rule buy nothing for a while after a decline, and tell people."""
+    TopUpRule.objects.filter(organization=order.organization_id).update(
+        paused_until=timezone.now() + BACK_OFF
+    )
+    jobs.enqueue(
+        "billing.send_top_up_alert",
+        organization_id=str(order.organization_id),
+        reason=order.failure,
+        order_id=str(order.pk),
+    )
 
 
 def _refund(order: Order) -> Order:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from billing.payments.provider import CheckoutSession, PaymentEvent
+from billing.payments.provider import CheckoutSession, PaymentEvent, SavedMethod
 from common.money import Money, minor_digits
 
 SESSION_EVENTS = (
@@ -16,8 +16,13 @@ SESSION_EVENTS = (
 )
 DISPUTED = "charge.dispute.created"
 PAYMENT_EVENTS = ("charge.refunded", DISPUTED)
+INTENT_EVENTS = (
+    "payment_intent.succeeded",
+    "payment_intent.payment_failed",
+    "payment_intent.canceled",
+)
 #: The events that can change an order; all others are recorded and nothing more.
-ORDER_EVENTS = SESSION_EVENTS + PAYMENT_EVENTS
+ORDER_EVENTS = SESSION_EVENTS + PAYMENT_EVENTS + INTENT_EVENTS
 
 
 def to_minor(money: Money) -> int:
@@ -49,6 +54,49 @@ def session(given: Mapping[str, Any]) -> CheckoutSession:
         amount=from_minor(given.get("amount_total") or 0, currency),
         payment_reference=str(payment["id"] if isinstance(payment, Mapping) else payment),
         refunded=from_minor(refunded or 0, currency),
+        # A page that was completed and whose debit bounced afterwards.
+        failure=_failure(payment) if given.get("status") == "complete" else "",
+    )
+
+
+def payment(given: Mapping[str, Any]) -> CheckoutSession:
+    """Read a payment that no page led to, with its charge where that comes along."""
+    charge = given.get("latest_charge")
+    refunded = charge.get("amount_refunded") if isinstance(charge, Mapping) else 0
+    return CheckoutSession(
+        session_id="",
+        order_id=(given.get("metadata") or {}).get("order") or "",
+        url="",
+        is_paid=given.get("status") == "succeeded",
+        is_expired=False,
+        amount=from_minor(given["amount"], given["currency"]),
+        payment_reference=given["id"],
+        refunded=from_minor(refunded or 0, given["currency"]),
+        failure=_failure(given),
+    )
+
+
+def _failure(given: Any) -> str:
+    """Return why a payment has failed; empty for one that has not."""
+    if not isinstance(given, Mapping):
+        return ""
+    status, error = given.get("status"), given.get("last_payment_error") or {}
+    if status == "canceled" or (status == "requires_payment_method" and error):
+        return str(error.get("decline_code") or error.get("code") or status)[:60]
+    return ""
+
+
+def method(given: Mapping[str, Any]) -> SavedMethod:
+    """Read a saved method."""
+    kind = given["type"]
+    details = given.get(kind) or {}
+    month, year = details.get("exp_month"), details.get("exp_year")
+    return SavedMethod(
+        method_id=given["id"],
+        kind=kind,
+        brand=details.get("brand") or "",
+        last_four=details.get("last4") or "",
+        expires=f"{month:02}/{year}" if month and year else "",
     )
 
 
@@ -57,12 +105,16 @@ def event(given: Mapping[str, Any]) -> PaymentEvent:
     subject = given["data"]["object"]
     object_id, kind = str(subject.get("id") or ""), given["type"]
     payment = str(subject.get("payment_intent") or "")
+    is_setup = kind in SESSION_EVENTS and subject.get("mode") == "setup"
+    if kind in INTENT_EVENTS:
+        payment = object_id
     return PaymentEvent(
         event_id=given["id"],
         type=kind,
         object_id=object_id,
         happened_at=datetime.fromtimestamp(given["created"], UTC),
-        session_id=object_id if kind in SESSION_EVENTS else "",
-        payment_reference=payment if kind in PAYMENT_EVENTS else "",
+        session_id=object_id if kind in SESSION_EVENTS and not is_setup else "",
+        payment_reference=payment if kind in PAYMENT_EVENTS + INTENT_EVENTS else "",
+        customer_id=str(subject.get("customer") or "") if is_setup else "",
         is_dispute=kind == DISPUTED,
     )

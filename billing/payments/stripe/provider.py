@@ -1,14 +1,23 @@
 """Stripe as a payment provider: hosted Checkout, asked about over its API."""
 
+import contextlib
+import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
 import stripe
+from stripe.params import PaymentIntentCreateParams
 from stripe.params.checkout import SessionListParams
 
 from billing.payments.errors import PaymentUnavailable
-from billing.payments.provider import CheckoutRequest, CheckoutSession, PaymentEvent
+from billing.payments.provider import (
+    Charge,
+    CheckoutRequest,
+    CheckoutSession,
+    PaymentEvent,
+    SavedMethod,
+)
 from billing.payments.stripe import events, webhooks
 from billing.payments.stripe.client import client
 
@@ -63,7 +72,98 @@ class StripeProvider:
             "expand": [f"data.{CHARGE}"],
         }
         page = _asked(lambda: sessions.list(wanted))
-        return events.session(page.data[0].to_dict()) if page and page.data else None
+        if page and page.data:
+            return events.session(page.data[0].to_dict())
+        return self._payment(payment_reference)
+
+    def _payment(self, reference: str) -> CheckoutSession | None:
+        """Return a payment that no page led to; None where it is of no order of ours."""
+        intents = client().v1.payment_intents
+        found = _asked(lambda: intents.retrieve(reference, {"expand": ["latest_charge"]}))
+        payment = events.payment(found.to_dict()) if found else None
+        return payment if payment and payment.order_id else None
+
+    def customer(self, organization_id: uuid.UUID, *, name: str, email: str) -> str:
+        """Return the id under which Stripe knows the organization."""
+        try:
+            made = client().v1.customers.create(
+                {"name": name, "email": email, "metadata": {"organization": str(organization_id)}},
+                {"idempotency_key": f"customer-{organization_id}"},
+            )
+        except stripe.StripeError as error:
+            raise PaymentUnavailable from error
+        return made.id
+
+    def open_setup(self, customer_id: str, *, success_url: str, cancel_url: str) -> str:
+        """Return the address of a page that saves a card or an account."""
+        try:
+            opened = client().v1.checkout.sessions.create(
+                {
+                    "mode": "setup",
+                    "customer": customer_id,
+                    "currency": "eur",
+                    "success_url": success_url,
+                    "cancel_url": cancel_url,
+                }
+            )
+        except stripe.StripeError as error:
+            raise PaymentUnavailable from error
+        return opened.url or ""
+
+    def methods(self, customer_id: str) -> Sequence[SavedMethod]:
+        """Return what the customer has saved."""
+        try:
+            page = client().v1.customers.payment_methods.list(customer_id, {"limit": 100})
+            return [events.method(found.to_dict()) for found in page.auto_paging_iter()]
+        except stripe.StripeError as error:
+            raise PaymentUnavailable from error
+
+    def forget(self, method_id: str) -> None:
+        """Forget a saved method."""
+        _asked(lambda: client().v1.payment_methods.detach(method_id))
+
+    def charge(self, charge: Charge) -> CheckoutSession:
+        """Charge a saved method once: the order's id is the idempotency key."""
+        wanted: PaymentIntentCreateParams = {
+            "amount": events.to_minor(charge.amount),
+            "currency": charge.amount.currency.lower(),
+            "customer": charge.customer_id,
+            "payment_method": charge.method_id,
+            "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+            "description": charge.description,
+            "metadata": {"order": str(charge.order_id)},
+            "confirm": True,
+            "off_session": True,
+        }
+        key: stripe.RequestOptions = {"idempotency_key": f"charge-{charge.order_id}"}
+        try:
+            made = client().v1.payment_intents.create(wanted, key)
+        except stripe.CardError as error:
+            return self._given_up(charge, error)
+        except stripe.StripeError as error:
+            raise PaymentUnavailable from error
+        return events.payment(made.to_dict())
+
+    def _given_up(self, charge: Charge, error: stripe.CardError) -> CheckoutSession:
+        """Cancel a declined payment, so that nobody pays it beside another one."""
+        failed = getattr(error.error, "payment_intent", None)
+        reference = failed.id if failed else ""
+        if reference:
+            intents = client().v1.payment_intents
+            with contextlib.suppress(stripe.InvalidRequestError):
+                intents.cancel(reference)
+        decline = getattr(error.error, "decline_code", None) or error.code or "declined"
+        return CheckoutSession(
+            session_id="",
+            order_id=str(charge.order_id),
+            url="",
+            is_paid=False,
+            is_expired=False,
+            amount=charge.amount,
+            payment_reference=reference,
+            refunded=charge.amount * 0,
+            failure=str(decline)[:60],
+        )
 
     def verified(self, body: bytes, signature: str) -> PaymentEvent:
         """Return the event of a delivery whose signature holds."""
@@ -92,3 +192,7 @@ def _asked(call: Callable[[], T]) -> T | None:
         if error.code == "resource_missing":
             return None
         raise PaymentUnavailable from error
+
+
+#: The door that all of billing uses; the settings say whose.
+provider = StripeProvider()

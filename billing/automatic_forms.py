@@ -1,0 +1,56 @@
+"""What people may type about alerts and automatic top-up."""
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from billing.budget_forms import MOST
+from marketplace.forms import fields
+from marketplace.models import Bundle, GrantUnit
+from tenants.models import Organization
+
+LEAST = Decimal("0.01")
+
+
+class AlertForm(forms.Form):
+    """Below which balance people are told."""
+
+    alert_below = fields.Amount(
+        label=_("Tell us when less than this is left"),
+        required=False,
+        min_value=LEAST,
+        max_value=MOST,
+        decimal_places=2,
+        help_text=_("Empty: you are only told when it is used up. By e-mail and by webhook."),
+    )
+
+
+class RuleForm(forms.Form):
+    """Which bundle is bought by itself, and within which bounds."""
+
+    is_on = forms.BooleanField(label=_("Buy a bundle when the balance gets low"), required=False)
+    below = fields.Amount(
+        label=_("When less than this is left"),
+        min_value=LEAST,
+        max_value=MOST,
+        decimal_places=2,
+        help_text=_("Of money, net. Tokens are not counted."),
+    )
+    bundle = forms.ModelChoiceField(label=_("Bundle"), queryset=Bundle.objects.none())
+    monthly_cap = fields.Amount(
+        label=_("At most in a month"),
+        min_value=LEAST,
+        max_value=MOST,
+        decimal_places=2,
+        help_text=_("With tax. What would pass it is not bought, and you are told."),
+    )
+
+    def __init__(self, *args: Any, organization: Organization, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["bundle"]
+        assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 - declared above
+        field.queryset = Bundle.objects.filter(
+            is_active=True, currency=organization.currency, grant_unit=GrantUnit.MONEY
+        )

@@ -1,0 +1,201 @@
+"""Automatic top-up: bought by rule, within a cap, one at a time, and never again and again.
+
+The order is placed under the rule's lock and charged after commit under the order's own idempotency
+key, so a worker that dies between the two leaves an order that the next sweep charges once.
+"""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import structlog
+from django.db.models import Q, Sum
+from django.utils import timezone
+
+from billing import periods, queries
+from billing import webhook_types as types
+from billing.models import Order, PaymentMethod, ProviderCustomer, TopUpRule
+from billing.payments.errors import PaymentUnavailable
+from billing.payments.provider import Charge
+from billing.payments.stripe.provider import provider
+from billing.services import orders
+from common import jobs
+from common.database import atomic, service
+from common.ids import uuid7
+from tenants.models import Organization, User
+from tenants.services import audit, webhooks
+
+log = structlog.get_logger(__name__)
+#: So many in so short a time is no use of ours: it stops and somebody looks.
+BURST, BURST_WITHIN = 3, timedelta(minutes=10)
+#: How long a bank's question to the payer, or a page, may stay unanswered.
+PATIENCE = timedelta(hours=24)
+#: An order that was placed and not charged for so long lost its worker.
+LOST = timedelta(minutes=1)
+
+
+@atomic()
+def set_rule(organization: Organization, *, by: User, **terms: Any) -> TopUpRule:
+    """Set the organization's rule; switched on, it begins without pause."""
+    rule = TopUpRule.objects.filter(organization=organization).first()
+    before = {name: getattr(rule, name) for name in terms} if rule else None
+    rule = rule or TopUpRule(organization=organization)
+    for name, value in terms.items():
+        setattr(rule, name, value)
+    rule.set_by, rule.paused_until, rule.stopped_at = by, None, None
+    rule.save()
+    audit.record(
+        organization=organization,
+        actor=by,
+        action="top_up.rule_set",
+        target=rule,
+        before=before,
+        after=terms,
+    )
+    return rule
+
+
+def sweep() -> int:
+    """Buy for every organization whose balance is below its rule; return how many were charged."""
+    with service():
+        due = list(TopUpRule.objects.ready().values_list("pk", flat=True))
+        lost = Order.objects.pending().filter(is_automatic=True, failure="", payment_reference="")
+        unfinished = list(lost.filter(created_at__lt=timezone.now() - LOST))
+    placed = [order for rule in due if (order := _place(rule)) is not None]
+    _give_up_unanswered()
+    return sum(_charge(order) for order in [*unfinished, *placed])
+
+
+def _place(rule_id: Any) -> Order | None:
+    """Place one order under the rule's lock, if it is due and within its bounds."""
+    with service():
+        rule = TopUpRule.objects.locked(rule_id)
+        organization = rule.organization
+        if not TopUpRule.objects.ready().filter(pk=rule.pk).exists() or not _is_due(rule):
+            return None
+        method = (
+            PaymentMethod.objects.present()
+            .filter(organization=organization, is_default=True)
+            .first()
+        )
+        automatic = Order.objects.filter(organization=organization, is_automatic=True)
+        if method is None or automatic.pending().exists() or _is_stopped(rule):
+            return None
+        terms: dict[str, Any] = orders.terms(rule.bundle)
+        if _is_capped(rule, terms["total"]):
+            return None
+        order = Order.objects.create(
+            organization=organization,
+            operation_key=f"top-up:{uuid7()}",
+            bundle=rule.bundle,
+            placed_by=rule.set_by,
+            is_automatic=True,
+            method_id=method.method_id,
+            **terms,
+        )
+        audit.record(
+            organization=organization,
+            actor=None,
+            action="order.placed",
+            target=order,
+            after={"bundle": rule.bundle.slug, "total": order.total, "automatic": True},
+        )
+        return order
+
+
+def _is_due(rule: TopUpRule) -> bool:
+    """Whether the balance is below the rule, and the bundle can still be bought."""
+    organization = rule.organization
+    if organization.status != Organization.Status.ACTIVE or not rule.bundle.is_active:
+        return False
+    live = queries.balance(organization, rule.bundle.currency).live
+    return live.amount < rule.below
+
+
+def _is_stopped(rule: TopUpRule) -> bool:
+    """Stop a rule that buys again and again, and tell people; answers whether it did."""
+    recent = Order.objects.filter(
+        organization=rule.organization,
+        is_automatic=True,
+        status=Order.Status.PAID,
+        created_at__gt=timezone.now() - BURST_WITHIN,
+    )
+    if recent.count() < BURST:
+        return False
+    rule.stopped_at = timezone.now()
+    rule.save(update_fields=["stopped_at", "updated_at"])
+    log.error("top_up_stopped", organization=str(rule.organization_id))
+    _tell_paused(rule, "burst")
+    return True
+
+
+def _is_capped(rule: TopUpRule, total: Decimal) -> bool:
+    """Rest a rule until the month is over that has reached its cap; answers whether it did."""
+    zone = rule.organization.time_zone
+    month = periods.containing(timezone.now(), zone)
+    counted = Order.objects.filter(
+        Q(status=Order.Status.PAID) | Q(status=Order.Status.PENDING),
+        organization=rule.organization,
+        is_automatic=True,
+        created_at__gte=month.start,
+        created_at__lt=month.end,
+    )
+    spent = counted.aggregate(sum=Sum("total"))["sum"] or Decimal(0)
+    if spent + total <= rule.monthly_cap:
+        return False
+    rule.paused_until = month.end
+    rule.save(update_fields=["paused_until", "updated_at"])
+    _tell_paused(rule, "cap")
+    return True
+
+
+def _tell_paused(rule: TopUpRule, reason: str) -> None:
+    until = rule.paused_until.isoformat() if rule.paused_until else None
+    audit.record(
+        organization=rule.organization,
+        actor=None,
+        action="top_up.paused",
+        target=rule,
+        after={"reason": reason, "until": until},
+    )
+    key = f"{rule.pk}:{timezone.now().isoformat()}"
+    data = {"reason": reason, "until": until}
+    webhooks.emit(rule.organization_id, types.TOP_UP_PAUSED, key=key, data=data)
+    jobs.enqueue(
+        "billing.send_top_up_alert",
+        organization_id=str(rule.organization_id),
+        reason=reason,
+        order_id="",
+    )
+
+
+def _charge(order: Order) -> bool:
+    """Charge a placed order once; whoever asks again gets the answer of the first time."""
+    with service():
+        customer = ProviderCustomer.objects.get(organization=order.organization_id)
+    wanted = Charge(
+        order_id=order.pk,
+        description=order.bundle_name,
+        amount=order.gross,
+        customer_id=customer.customer_id,
+        method_id=order.method_id,
+    )
+    try:
+        payment = provider.charge(wanted)
+    except PaymentUnavailable as error:
+        log.warning("top_up_put_off", order=str(order.pk), reason=repr(error))
+        return False
+    with service():
+        # A debit on its way is known by its payment: the sweep leaves it alone.
+        waiting = Order.objects.pending().filter(pk=order.pk)
+        waiting.update(payment_reference=payment.payment_reference)
+    settled = orders.settle(order, payment)
+    return settled.status == Order.Status.PAID
+
+
+def _give_up_unanswered() -> None:
+    """Expire orders whose payer was asked for and did not come."""
+    with service():
+        asked = Order.objects.pending().filter(is_automatic=True).exclude(failure="")
+        for order in asked.filter(created_at__lt=timezone.now() - PATIENCE):
+            orders.expire(order)
