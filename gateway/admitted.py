@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from gateway import worth
+from gateway.agreements import Agreement
 from gateway.calls import Call, Prompt
 from gateway.dialects.base import Dialect
 from gateway.endpoints import Endpoint
@@ -26,7 +26,7 @@ class Admitted(msgspec.Struct):
     offer: OfferSnapshot
     call: Call
     prompt: Prompt
-    rates: worth.Rates
+    agreement: Agreement
     occurred_at: datetime
     started: float
     held: Held
@@ -34,6 +34,8 @@ class Admitted(msgspec.Struct):
     reservation: Reservation | None = None
     cap: int = 0
     used: int = 0
+    #: How long it took until the first part of a stream was passed on.
+    ttft_ms: int | None = None
 
     @property
     def bounds(self) -> Bounds:

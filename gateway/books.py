@@ -1,13 +1,17 @@
 """What an answer is billed: measured, paid from its reservation, and handed to the recorder."""
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
+from billing.burning import Allocation
 from billing.funds import Settled
 from gateway import worth
 from gateway.admitted import Admitted
 from gateway.metrics import Bill
 from gateway.recorder import Recorder
 from gateway.usage import Calibration, Delivered, Measured, measure
+from gateway.worth import Priced
 from marketplace.queries import OfferSnapshot
 
 
@@ -24,7 +28,10 @@ class Books:
 
     def calibration(self, offer: OfferSnapshot) -> Calibration:
         """Return what a token of this offer is."""
-        return self._calibrations.setdefault(offer.name, Calibration())
+        found = self._calibrations.get(offer.name)
+        if found is None:
+            found = self._calibrations[offer.name] = Calibration()
+        return found
 
     def measure(self, admitted: Admitted, usage: Any, delivered: Delivered) -> Measured:
         """Return what to bill of what was delivered, given the engine's claim."""
@@ -32,23 +39,28 @@ class Books:
             delivered = Delivered(max(0, delivered.size - echoed), delivered.events)
         return measure(usage, admitted.bounds, delivered, self.calibration(admitted.offer))
 
-    def note(self, admitted: Admitted, delivered: Delivered, ttft_ms: int | None) -> None:
+    def note(self, admitted: Admitted, delivered: Delivered) -> None:
         """Write into the journal what was delivered so far of a stream in flight."""
         so_far = self.measure(admitted, None, delivered)
-        self._recorder.progress(_settled(admitted, so_far, ttft_ms, "interrupted"))
+        priced, reservation = admitted.agreement.rates.price(so_far.parts), admitted.reservation
+        slices = reservation.slices if reservation else []
+        windows = reservation.windows if reservation else []
+        paid = worth.split(priced.need, slices).allocations
+        settled = _settled(admitted, so_far, priced, paid, windows, "interrupted")
+        self._recorder.progress(settled)
 
-    async def settle(
-        self, admitted: Admitted, measured: Measured, ttft_ms: int | None, outcome: str
-    ) -> None:
+    async def settle(self, admitted: Admitted, measured: Measured, outcome: str) -> None:
         """Bill a request, once; when this returns no kill can make it free."""
-        settled = _settled(admitted, measured, ttft_ms, outcome)
-        reservation, admitted.reservation = admitted.reservation, None
+        priced, reservation = admitted.agreement.rates.price(measured.parts), admitted.reservation
+        reserved, windows, paid = worth.ZERO, list[UUID](), tuple[Allocation, ...]()
         if reservation is not None:
-            reservation.purse.settle(reservation, admitted.rates.need(measured.parts))
+            admitted.reservation = None
+            reserved, windows = reservation.allowed, reservation.windows
+            paid = reservation.purse.settle(reservation, priced.need).allocations
+        settled = _settled(admitted, measured, priced, paid, windows, outcome)
         admitted.used = measured.total
-        reserved = reservation.allowed if reservation is not None else worth.ZERO
         tokens = admitted.prompt.bound + admitted.cap * admitted.call.choices
-        admitted.exchange.bill = Bill(settled, tokens, reserved)
+        admitted.exchange.bill = Bill(settled, priced.need.money, tokens, reserved)
         await self._recorder.settle(settled)
 
 
@@ -56,15 +68,18 @@ def free(admitted: Admitted) -> None:
     """Release the whole reservation, if there is one left: nothing was delivered."""
     reservation, admitted.reservation = admitted.reservation, None
     if reservation is not None:
-        reservation.purse.settle(reservation, worth.Need(worth.ZERO, worth.ZERO))
+        reservation.purse.settle(reservation, worth.NOTHING)
 
 
-def _settled(admitted: Admitted, measured: Measured, ttft_ms: int | None, outcome: str) -> Settled:
-    rates, caller, offer = admitted.rates, admitted.caller, admitted.offer
-    parts = {part: count for part, count in measured.parts.items() if count}
-    slices = admitted.reservation.slices if admitted.reservation else []
-    windows = admitted.reservation.windows if admitted.reservation else []
-    paid = worth.split(rates.need(parts), slices)
+def _settled(
+    admitted: Admitted,
+    measured: Measured,
+    priced: Priced,
+    paid: Sequence[Allocation],
+    windows: list[UUID],
+    outcome: str,
+) -> Settled:
+    caller, offer = admitted.caller, admitted.offer
     return Settled(
         organization_id=caller.organization_id,
         project_id=caller.project_id,
@@ -74,13 +89,13 @@ def _settled(admitted: Admitted, measured: Measured, ttft_ms: int | None, outcom
         offer_id=offer.offer_id,
         offer_name=offer.name,
         region=offer.region,
-        parts=parts,
-        price_ids={part: rates.price_ids[part] for part in parts},
-        amounts=rates.amounts(parts),
+        parts=priced.parts,
+        price_ids=priced.price_ids,
+        amounts=priced.amounts,
         currency=caller.currency,
-        allocations=list(paid.allocations),
+        allocations=list(paid),
         budgets=windows,
-        ttft_ms=ttft_ms,
+        ttft_ms=admitted.ttft_ms,
         latency_ms=admitted.milliseconds(),
         streamed=admitted.call.stream,
         outcome=outcome,

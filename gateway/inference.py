@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway import books, calls, deltas, endpoints, routing, worth
+from gateway import books, calls, deltas, endpoints, routing
 from gateway.admitted import Admitted
+from gateway.agreements import Agreements
 from gateway.allowances import exceeded
 from gateway.books import Books
 from gateway.breaker import Engine
@@ -18,7 +19,7 @@ from gateway.endpoints import Endpoint
 from gateway.errors import FundsMissing, UpstreamFailed
 from gateway.exchange import Exchange
 from gateway.keys import Caller
-from gateway.limits import Limit, Limits, limits_of
+from gateway.limits import Limits
 from gateway.purse import Ask, Purses, Reservation
 from gateway.recorder import Recorder
 from gateway.routing import Question, Routed, Router
@@ -51,6 +52,7 @@ class Inference:
         self._purses = purses
         self._books = Books(recorder)
         self._router = Router(upstream)
+        self._agreements = Agreements()
         self._top_up_link = top_up_link
 
     @property
@@ -72,8 +74,9 @@ class Inference:
         dialect = endpoint.dialect(body, exchange.id) if endpoint.dialect else None
         call, prompt = endpoints.checked(endpoint, offer, dialect.body if dialect else body)
         wished = endpoints.wished(offer, call) if endpoint.generates else 0
+        agreement = self._agreements.between(caller, offer)
         held = await self._limits.take(
-            exchange.id, _limits_of(caller, offer), prompt.bound + wished * call.choices
+            exchange.id, agreement.buckets, prompt.bound + wished * call.choices
         )
         exchange.notes.update(held.standing.headers())
         admitted = Admitted(
@@ -83,7 +86,7 @@ class Inference:
             offer,
             call,
             prompt,
-            worth.rates(offer),
+            agreement,
             datetime.now(UTC),
             time.monotonic(),
             held,
@@ -105,7 +108,8 @@ class Inference:
     ) -> None:
         """Answer how many tokens a prompt is likely to have; it is a request, and costs nothing."""
         _call, prompt = endpoints.checked(endpoint, offer, counted(body))
-        held = await self._limits.take(exchange.id, _limits_of(caller, offer), 0)
+        agreement = self._agreements.between(caller, offer)
+        held = await self._limits.take(exchange.id, agreement.buckets, 0)
         self._limits.release(held, 0)
         exchange.notes.update(held.standing.headers())
         tokens = estimate(prompt.size, self._books.calibration(offer).prompt, prompt.bound)
@@ -129,12 +133,11 @@ class Inference:
     async def _reserve(self, admitted: Admitted, wished: int) -> Reservation:
         least = min(wished, LEAST if admitted.call.cap is None else LEAST_ASKED)
         choices = admitted.call.choices
-        caller = admitted.caller
+        caller, agreement = admitted.caller, admitted.agreement
         # Of the time that the books will know: its window is the one that is spent from.
         allowances = self._purses.allowances.of(caller, admitted.occurred_at)
-        ask = Ask(admitted.rates, admitted.prompt.bound, wished, least, choices, allowances)
-        key = (caller.organization_id, admitted.offer.token_class_id, caller.currency)
-        reservation = await self._purses.reserve(key, ask)
+        ask = Ask(agreement.rates, admitted.prompt.bound, wished, least, choices, allowances)
+        reservation = await self._purses.reserve(agreement.purse, ask)
         if reservation is None:
             if short := ask.refused_by():
                 raise exceeded(short, caller, self._top_up_link(caller))
@@ -175,7 +178,7 @@ class Inference:
         # From here the answer is on its way: settled first, so that no kill can make it free.
         exchange.unwatch()
         if has_content:
-            await self._books.settle(admitted, measured, None, "completed")
+            await self._books.settle(admitted, measured, "completed")
         await exchange.answer(200, told)
 
 
@@ -187,16 +190,6 @@ def _told(admitted: Admitted, body: bytes, measured: Measured) -> bytes:
         return admitted.dialect.whole(body, measured.parts)
     except UpstreamError as error:
         raise UpstreamFailed("The engine's answer cannot be read.") from error
-
-
-def _limits_of(caller: Caller, offer: OfferSnapshot) -> list[Limit]:
-    of_the_model = Limit(
-        f"limits:{{{caller.organization_id}}}:{offer.name}",
-        offer.default_rpm,
-        offer.default_tpm,
-        offer.default_concurrency,
-    )
-    return [of_the_model, *limits_of(caller)]
 
 
 def _look(endpoint: Endpoint, body: bytes) -> deltas.Seen:

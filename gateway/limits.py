@@ -7,6 +7,7 @@ Redis each process keeps small buckets of its own: slower for the caller, never 
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,11 +37,11 @@ AT_ONCE = 100
 TAKE = """
 local t = redis.call('TIME')
 local now = tonumber(t[1]) + tonumber(t[2]) / 1000000
-local cost = tonumber(ARGV[1])
-local id = ARGV[2]
+local cost = tonumber(ARGV[#ARGV-1])
+local id = ARGV[#ARGV]
 local answers, states, refused, by = {}, {}, 0, 0
 for i, key in ipairs(KEYS) do
-  local rpm, tpm, most = tonumber(ARGV[3*i]), tonumber(ARGV[3*i+1]), tonumber(ARGV[3*i+2])
+  local rpm, tpm, most = tonumber(ARGV[3*i-2]), tonumber(ARGV[3*i-1]), tonumber(ARGV[3*i])
   local have = redis.call('HMGET', key, 'at', 'requests', 'tokens')
   local passed = now - (tonumber(have[1]) or now)
   if passed < 0 then passed = 0 end
@@ -66,8 +67,8 @@ for i, key in ipairs(KEYS) do
     s[1], s[2] = s[1] - 1, s[2] - s[3]
     redis.call('HSET', key, 'at', now, 'requests', s[1], 'tokens', s[2])
     -- A limit that is set later begins full.
-    if tonumber(ARGV[3*i]) < 0 then redis.call('HDEL', key, 'requests') end
-    if tonumber(ARGV[3*i+1]) < 0 then redis.call('HDEL', key, 'tokens') end
+    if tonumber(ARGV[3*i-2]) < 0 then redis.call('HDEL', key, 'requests') end
+    if tonumber(ARGV[3*i-1]) < 0 then redis.call('HDEL', key, 'tokens') end
     redis.call('EXPIRE', key, 120)
     if s[4] > 0 then
       redis.call('ZADD', key .. ':running', now + 1800, id)
@@ -97,11 +98,11 @@ return answers
 
 # What was used above the worst case is a debt: the bucket may fall below nothing.
 GIVE = """
-local id = ARGV[1]
-local taken, used = tonumber(ARGV[2]), tonumber(ARGV[3])
+local id = ARGV[#ARGV]
+local taken, used = tonumber(ARGV[#ARGV-2]), tonumber(ARGV[#ARGV-1])
 for i, key in ipairs(KEYS) do
   redis.call('ZREM', key .. ':running', id)
-  local tokens, tpm = redis.call('HGET', key, 'tokens'), tonumber(ARGV[3+i])
+  local tokens, tpm = redis.call('HGET', key, 'tokens'), tonumber(ARGV[i])
   if tokens and tpm > 0 then
     local left = tonumber(tokens) + math.min(taken, tpm) - used
     redis.call('HSET', key, 'tokens', math.min(tpm, left))
@@ -175,12 +176,37 @@ def duration(seconds: float) -> str:
     return (f"{int(minutes)}m" if minutes else "") + f"{rest:.3f}".rstrip("0").rstrip(".") + "s"
 
 
+class Buckets:
+    """The buckets of a request, and the calls that take from them and give back, all but written."""
+
+    __slots__ = ("_give", "_take", "limits")
+
+    def __init__(self, limits: Sequence[Limit]) -> None:
+        self.limits = limits
+        names = [each.name for each in limits]
+        sizes = [(each.requests or -1, each.tokens or -1, each.concurrency) for each in limits]
+        self._take = TAKE_SCRIPT.call(names, [size for each in sizes for size in each], more=2)
+        self._give = GIVE_SCRIPT.call(names, [each.tokens for each in limits], more=3)
+
+    def take(self, request_id: str, tokens: int) -> bytes:
+        """Return the call that takes a request and so many tokens."""
+        return self._take + _last(b"%d" % tokens, request_id.encode())
+
+    def give(self, request_id: str, tokens: int, used: int) -> bytes:
+        """Return the call that ends the request, of whose tokens so many were used."""
+        return self._give + _last(b"%d" % tokens, b"%d" % used, request_id.encode())
+
+
+def _last(*words: bytes) -> bytes:
+    return b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in words])
+
+
 @dataclass(slots=True)
 class Held:
     """What a request has taken, to be given back by :meth:`Limits.release`."""
 
     request_id: str
-    limits: list[Limit]
+    buckets: Buckets
     tokens: int
     local: bool
     standing: Standing
@@ -192,39 +218,31 @@ class Limits:
     def __init__(self, client: "redis.Redis", *, patience: float = PATIENCE) -> None:
         self._line = Line(client.connection_pool, patience, SCRIPTS)
         self._local: dict[str, list[float]] = {}
-        self._untold: deque[tuple[str, list[Limit]]] = deque(maxlen=MOST_UNTOLD)
+        self._untold: deque[tuple[str, Buckets]] = deque(maxlen=MOST_UNTOLD)
         self._rest_until = 0.0
 
-    async def take(self, request_id: str, limits: list[Limit], tokens: int) -> Held:
+    async def take(self, request_id: str, buckets: Buckets, tokens: int) -> Held:
         """Take one request and its worst case of tokens from every bucket, or refuse with 429."""
-        answer = await self._ask(request_id, limits, tokens)
+        answer: list[Any] | None = None
+        if time.monotonic() >= self._rest_until:
+            if self._untold:
+                self._tell_again()
+            try:
+                answer = await self._line.ask(TAKE_SCRIPT, buckets.take(request_id, tokens))
+            except (RedisError, OSError, TimeoutError):
+                # It may have been taken all the same, and is given back by this process alone.
+                self._untold.append((request_id, buckets))
+                self._rest_until = time.monotonic() + REST
         local = answer is None
         if answer is None:
             METRICS.limited_alone += 1
-            answer = self._take_locally(limits, tokens)
-        refused, by, standings = answer[0], answer[1], _standings(limits, answer[2:])
-        if refused:
-            raise _too_fast(refused, standings[by], tokens)
-        return Held(request_id, limits, tokens, local, tightest(standings))
+            answer = self._take_locally(buckets.limits, tokens)
+        standings = _standings(buckets.limits, answer[2:])
+        if answer[0]:
+            raise _too_fast(answer[0], standings[answer[1]], tokens)
+        return Held(request_id, buckets, tokens, local, tightest(standings))
 
-    async def _ask(self, request_id: str, limits: list[Limit], tokens: int) -> list[Any] | None:
-        if time.monotonic() < self._rest_until:
-            return None
-        if self._untold:
-            self._tell_again()
-        arguments: list[Any] = [tokens, request_id]
-        for limit in limits:
-            arguments += [limit.requests or -1, limit.tokens or -1, limit.concurrency]
-        try:
-            found = await self._line.run(TAKE_SCRIPT, [each.name for each in limits], arguments)
-        except (RedisError, OSError, TimeoutError):
-            # It may have been taken all the same, and is given back by this process alone.
-            self._untold.append((request_id, limits))
-            self._rest_until = time.monotonic() + REST
-            return None
-        return [int(found[0]), int(found[1]), *map(float, found[2:])]
-
-    def _take_locally(self, limits: list[Limit], tokens: int) -> list[Any]:
+    def _take_locally(self, limits: Sequence[Limit], tokens: int) -> list[Any]:
         now, states, refused, by = time.monotonic(), [], 0, 0
         for place, limit in enumerate(limits):
             rpm, tpm = max(1.0, limit.requests / LOCAL_SHARE), limit.tokens / LOCAL_SHARE
@@ -264,14 +282,13 @@ class Limits:
         if held.local:
             self._release_locally(held, used)
             return
-        if not self._give(held.request_id, held.limits, held.tokens, used):
-            self._untold.append((held.request_id, held.limits))
+        if not self._give(held.request_id, held.buckets, held.tokens, used):
+            self._untold.append((held.request_id, held.buckets))
             self._rest_until = time.monotonic() + REST
 
-    def _give(self, request_id: str, limits: list[Limit], tokens: int, used: int) -> bool:
+    def _give(self, request_id: str, buckets: Buckets, tokens: int, used: int) -> bool:
         """Tell Redis that a request has ended; False while it cannot be told."""
-        arguments: list[Any] = [request_id, tokens, used, *(each.tokens for each in limits)]
-        return self._line.tell(GIVE_SCRIPT, [each.name for each in limits], arguments)
+        return self._line.tell(GIVE_SCRIPT, buckets.give(request_id, tokens, used))
 
     def _tell_again(self) -> None:
         """Give back the places of ended requests; what they took of tokens is there again by now."""
@@ -285,7 +302,7 @@ class Limits:
         await self._line.close()
 
     def _release_locally(self, held: Held, used: int) -> None:
-        for limit in held.limits:
+        for limit in held.buckets.limits:
             state = self._local.get(limit.name)
             if state is not None:
                 share = limit.tokens / LOCAL_SHARE
@@ -301,9 +318,12 @@ def _verdict(limit: Limit, requests: float, left: float, running: float, want: f
     return 2 if limit.tokens and left < want else 0
 
 
-def _standings(limits: list[Limit], numbers: list[float]) -> list[Standing]:
-    pairs = zip(numbers[::2], numbers[1::2], strict=True)
-    return [Standing(limit, *pair) for limit, pair in zip(limits, pairs, strict=True)]
+def _standings(limits: Sequence[Limit], numbers: Sequence[Any]) -> list[Standing]:
+    """Return what is left of each bucket; Redis tells it as texts."""
+    return [
+        Standing(limit, float(numbers[2 * place]), float(numbers[2 * place + 1]))
+        for place, limit in enumerate(limits)
+    ]
 
 
 def tightest(standings: list[Standing]) -> Standing:

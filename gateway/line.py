@@ -8,7 +8,7 @@ order, and one timer watches over all of them.
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from typing import Any, cast
 
 import hiredis
@@ -28,26 +28,44 @@ class Script:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.digest = hashlib.sha1(text.encode()).hexdigest()  # noqa: S324 - as Redis names it
+        digest = hashlib.sha1(text.encode()).hexdigest()  # noqa: S324 - as Redis names it
+        self._by_digest = written("EVALSHA", digest)
+        self._by_text = written("EVAL", text)
+
+    def call(self, keys: Sequence[str], arguments: Sequence[Word], *, more: int = 0) -> bytes:
+        """Return the command that runs it; so many more arguments are added by whoever sends it."""
+        rest = written(len(keys), *keys, *arguments)
+        return b"*%d\r\n" % (3 + len(keys) + len(arguments) + more) + self._by_digest + rest
+
+    def in_full(self, call: bytes) -> bytes:
+        """Return the command for a Redis that has forgotten the script."""
+        return call.replace(self._by_digest, self._by_text, 1)
+
+
+def written(*words: Word) -> bytes:
+    """Return words as Redis reads them in a command."""
+    # Its stub believes in commands of one word.
+    packed: bytes = hiredis.pack_command(words)  # type: ignore[arg-type]
+    return packed.partition(b"\r\n")[2]
 
 
 class _Asked:
     """A command on its way, and who waits for its answer; nobody may."""
 
-    __slots__ = ("answer", "at", "rest", "script")
+    __slots__ = ("answer", "at", "call", "script")
 
     def __init__(
         self,
         at: float,
+        call: bytes,
         answer: "asyncio.Future[Any] | None" = None,
         script: Script | None = None,
-        rest: tuple[Word, ...] = (),
     ) -> None:
         self.at = at
+        self.call = call
         self.answer = answer
-        #: Told whole when Redis turns out to have forgotten it.
+        #: Told in full when Redis turns out to have forgotten it.
         self.script = script
-        self.rest = rest
 
 
 class Line:
@@ -66,17 +84,25 @@ class Line:
 
     async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Word]) -> Any:
         """Run a script; raises RedisError, OSError or TimeoutError."""
+        return await self.ask(script, script.call(keys, arguments))
+
+    def ask(self, script: Script, call: bytes) -> Awaitable[Any]:
+        """Run a script by a call that is written out; raises as :meth:`run` does."""
         wire = self._wire
         if wire is None or not wire.is_open:
-            wire = await self._open()
-        return await wire.ask(script, (len(keys), *keys, *arguments))
+            return self._ask_when_open(script, call)
+        return wire.ask(call, script)
 
-    def tell(self, script: Script, keys: Sequence[str], arguments: Sequence[Word]) -> bool:
+    async def _ask_when_open(self, script: Script, call: bytes) -> Any:
+        wire = await self._open()
+        return await wire.ask(call, script)
+
+    def tell(self, script: Script, call: bytes) -> bool:
         """Run a script whose answer nobody waits for; False when the line is not open."""
         wire = self._wire
         if wire is None or not wire.is_open:
             return False
-        wire.tell(script, (len(keys), *keys, *arguments))
+        wire.send(call, None, script)
         return True
 
     async def _open(self) -> "_Wire":
@@ -99,8 +125,8 @@ class Line:
             try:
                 # In one write: on a busy loop each turn is long.
                 await asyncio.gather(
-                    *(wire.say(*words) for words in _greeting(self._pool.connection_kwargs)),
-                    *(wire.say("SCRIPT", "LOAD", script.text) for script in self._scripts),
+                    *(wire.ask(_call(*it)) for it in _greeting(self._pool.connection_kwargs)),
+                    *(wire.ask(_call("SCRIPT", "LOAD", it.text)) for it in self._scripts),
                 )
             except BaseException:
                 # Nobody else knows of it, and a Redis that refuses us is tried every second.
@@ -156,7 +182,7 @@ class _Wire(asyncio.Protocol):
         asked = self._waiting.popleft()
         if isinstance(found, hiredis.ReplyError):
             if asked.script is not None and str(found).startswith("NOSCRIPT"):
-                self._send(("EVAL", asked.script.text, *asked.rest), asked.answer)
+                self.send(asked.script.in_full(asked.call), asked.answer)
                 return
             found = ResponseError(str(found))
         answer = asked.answer
@@ -167,36 +193,24 @@ class _Wire(asyncio.Protocol):
         else:
             answer.set_result(found)
 
-    async def say(self, *words: Word) -> Any:
-        """Send a plain command and return its answer."""
+    def ask(self, call: bytes, script: Script | None = None) -> "asyncio.Future[Any]":
+        """Send a command; its answer comes with the future."""
         answer = self._loop.create_future()
-        self._send(words, answer)
-        return await answer
+        self.send(call, answer, script)
+        return answer
 
-    async def ask(self, script: Script, rest: tuple[Word, ...]) -> Any:
-        """Run a script and return its answer."""
-        answer = self._loop.create_future()
-        self._send(("EVALSHA", script.digest, *rest), answer, script, rest)
-        return await answer
-
-    def tell(self, script: Script, rest: tuple[Word, ...]) -> None:
-        """Run a script."""
-        self._send(("EVALSHA", script.digest, *rest), None, script, rest)
-
-    def _send(
+    def send(
         self,
-        words: tuple[Word, ...],
-        answer: "asyncio.Future[Any] | None",
+        call: bytes,
+        answer: "asyncio.Future[Any] | None" = None,
         script: Script | None = None,
-        rest: tuple[Word, ...] = (),
     ) -> None:
-        now = self._loop.time()
-        self._waiting.append(_Asked(now, answer, script, rest))
+        """Send a command, together with all others of this turn of the loop."""
+        self._waiting.append(_Asked(self._loop.time(), call, answer, script))
         if not self._outgoing:
             # What is asked before the loop comes round goes out with it.
             self._loop.call_soon(self._write)
-        # Its stub believes in commands of one word.
-        self._outgoing.append(hiredis.pack_command(words))  # type: ignore[arg-type]
+        self._outgoing.append(call)
         if self._watch is None:
             self._watch = self._loop.call_later(self._patience, self._look)
 
@@ -241,6 +255,11 @@ async def _connect(pool: ConnectionPool, patience: float) -> _Wire:
         host, port = facts.get("host", "localhost"), facts.get("port", 6379)
         await loop.create_connection(lambda: wire, host, port, ssl=context)
     return wire
+
+
+def _call(*words: Word) -> bytes:
+    """Return a plain command."""
+    return b"*%d\r\n" % len(words) + written(*words)
 
 
 def _greeting(facts: dict[str, Any]) -> Iterator[tuple[Word, ...]]:

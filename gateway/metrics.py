@@ -49,6 +49,7 @@ class Bill(msgspec.Struct):
     """What became of a request that was settled, and what had been reserved for it."""
 
     settled: Settled
+    cost: Decimal
     reserved_tokens: int
     reserved: Decimal
 
@@ -80,7 +81,7 @@ class ModelCounts:
         self.outcomes[settled.outcome] += 1
         self.reserved_tokens += bill.reserved_tokens
         self.reserved[settled.currency] += float(bill.reserved)
-        self.cost[settled.currency] += float(settled.amount)
+        self.cost[settled.currency] += float(bill.cost)
         for part, tokens in settled.parts.items():
             self.tokens[part] += tokens
         if settled.policy.get("estimated"):

@@ -135,19 +135,30 @@ class Purse:
 
     def _reserve(self, ask: Ask, cap: int) -> Reservation | None:
         worst = ask.worst(cap)
-        paid = worth.split(worst, self.slices)
-        if paid.uncovered > 0 or not ask.is_allowed(worst):
+        if ask.allowances and not ask.is_allowed(worst):
+            return None
+        taken = self._take(worst)
+        if taken is None:
             return None
         self._count()
-        known = {each.grant_id: each for each in self.slices}
-        taken = [_part(known[each.grant_id], each.quantity) for each in paid.allocations]
-        self._remove(taken)
         held = [each for each in ask.allowances if each.reserve(worst.money)]
         reservation = Reservation(
             self, taken, cap, cap < ask.cap, allowances=held, allowed=worst.money
         )
         self.outstanding[id(reservation)] = reservation
         return reservation
+
+    def _take(self, need: Need) -> list[Slice] | None:
+        """Take out of the free slices what pays for all of it, or nothing."""
+        paid = worth.split(need, self.slices)
+        if paid.uncovered > 0:
+            return None
+        known = {each.grant_id: each for each in self.slices}
+        taken = [_part(known[each.grant_id], each.quantity) for each in paid.allocations]
+        for each in taken:
+            known[each.grant_id].quantity -= each.quantity
+        self.slices = [each for each in self.slices if each.quantity > 0]
+        return taken
 
     def _count(self) -> None:
         now = time.monotonic()
@@ -161,23 +172,15 @@ class Purse:
         """Return for how many requests the next lease should last."""
         return max(1, min(MOST_AHEAD, self._recent))
 
-    def _remove(self, taken: list[Slice]) -> None:
-        quantities = {each.grant_id: each.quantity for each in taken}
-        for each in self.slices:
-            each.quantity -= quantities.pop(each.grant_id, ZERO)
-        self.slices = [each for each in self.slices if each.quantity > 0]
-
     def settle(self, reservation: Reservation, need: Need) -> Split:
         """Return what each slice pays of the real worth; the rest is free again."""
-        paid = worth.split(need, reservation.slices)
+        rest, reservation.slices = reservation.slices, []
+        paid = worth.split(need, rest)
         spent = {each.grant_id: each.quantity for each in paid.allocations}
-        rest = [
-            _part(each, each.quantity - spent.get(each.grant_id, ZERO))
-            for each in reservation.slices
-        ]
-        reservation.slices = []
-        for each in reservation.allowances:
-            each.settle(reservation.allowed, need.money)
+        for each in rest:
+            each.quantity -= spent.get(each.grant_id, ZERO)
+        for allowance in reservation.allowances:
+            allowance.settle(reservation.allowed, need.money)
         reservation.allowances = ()
         self.outstanding.pop(id(reservation), None)
         self.add(rest)

@@ -38,7 +38,6 @@ class Stream:
         #: What the engine says was used, and what had been delivered once it said so.
         self._usage: Any = None
         self._usage_size = 0
-        self._ttft_ms: int | None = None
         self._finished = False
         self._journalled_at = 0.0
         self._wrote_at = 0.0
@@ -144,8 +143,8 @@ class Stream:
         self._size += sum(sizes)
         self._events += len(sizes)
         now = time.monotonic()
-        if self._ttft_ms is None:
-            self._ttft_ms = self._admitted.milliseconds()
+        if self._admitted.ttft_ms is None:
+            self._admitted.ttft_ms = self._admitted.milliseconds()
         else:
             METRICS.of(self._admitted.offer.name).wrote(now - self._wrote_at, len(sizes))
         self._wrote_at = now
@@ -160,7 +159,7 @@ class Stream:
         """Write into the journal what was delivered so far."""
         self._rest()
         self._journalled_at = time.monotonic()
-        self._books.note(self._admitted, Delivered(self._size, self._events), self._ttft_ms)
+        self._books.note(self._admitted, Delivered(self._size, self._events))
 
     def _rest(self) -> None:
         """Have it written down no more: it was just now, or it ends."""
@@ -176,7 +175,7 @@ class Stream:
         measured = self._books.measure(self._admitted, claim, Delivered(self._size, self._events))
         if not self._size and not self._is_owed(measured, outcome):
             return NOTHING
-        await self._books.settle(self._admitted, measured, self._ttft_ms, outcome)
+        await self._books.settle(self._admitted, measured, outcome)
         return measured
 
     def _is_owed(self, measured: Measured, outcome: str) -> bool:

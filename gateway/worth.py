@@ -6,6 +6,7 @@ because grants come in both; a slice of either kind covers a fraction of the req
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import cached_property
 from uuid import UUID
 
 import msgspec
@@ -15,7 +16,7 @@ from billing.burning import BurnKey, Split, Unit
 from marketplace.queries import OfferSnapshot
 from metering.models import TOKEN_PARTS
 
-ZERO = Decimal(0)
+ZERO, ONE = Decimal(0), Decimal(1)
 TOKENS = "tokens"
 #: What text of a prompt can be, and what an answer can.
 READ = ("input", "cached_input", "cache_write")
@@ -41,6 +42,18 @@ class Need(msgspec.Struct, frozen=True):
     tokens: Decimal
 
 
+NOTHING = Need(ZERO, ZERO)
+
+
+class Priced(msgspec.Struct):
+    """The parts that were used, each with its price and its exact worth, and what all of it costs."""
+
+    parts: dict[str, int]
+    price_ids: dict[str, UUID]
+    amounts: dict[str, Decimal]
+    need: Need = NOTHING
+
+
 class Slice(msgspec.Struct):
     """A quantity of one grant that this process holds."""
 
@@ -51,34 +64,52 @@ class Slice(msgspec.Struct):
     rank: BurnKey | None = None
 
 
-class Rates(msgspec.Struct, frozen=True):
+class Rates(msgspec.Struct, frozen=True, dict=True):
     """An offer's prices and weights, frozen at admission."""
 
     prices: dict[str, Decimal]
     price_ids: dict[str, UUID]
     weights: dict[str, Decimal] | None
 
-    def amounts(self, parts: Mapping[str, int]) -> dict[str, Decimal]:
-        """Return the exact worth of each part that was used."""
-        return {part: self.prices[part] * count for part, count in parts.items() if count}
-
-    def need(self, parts: Mapping[str, int]) -> Need:
+    def price(self, parts: Mapping[str, int]) -> Priced:
         """Return what exactly these parts cost."""
-        money = sum(self.amounts(parts).values(), ZERO)
-        if self.weights is None:
-            return Need(money, ZERO)
+        priced, money, tokens = Priced({}, {}, {}), ZERO, ZERO
         weights = self.weights
-        tokens = sum((weights.get(part, Decimal(1)) * count for part, count in parts.items()), ZERO)
-        return Need(money, tokens)
+        for part, count in parts.items():
+            if not count:
+                continue
+            priced.parts[part] = count
+            priced.price_ids[part] = self.price_ids[part]
+            priced.amounts[part] = amount = self.prices[part] * count
+            money += amount
+            if weights is not None:
+                tokens += weights.get(part, ONE) * count
+        priced.need = Need(money, tokens)
+        return priced
 
     def worst(self, prompt: int, completion: int, media: Media = NO_MEDIA) -> Need:
         """Return what a prompt and a completion of this size can cost at the dearest split."""
+        if not (media.image or media.audio or media.speaks):
+            of_prompt, of_completion = self._of_text
+            return Need(
+                of_prompt.money * prompt + of_completion.money * completion,
+                of_prompt.tokens * prompt + of_completion.tokens * completion,
+            )
         made = SPOKEN if media.speaks else WRITTEN
         money = _dearest(self.prices, made) * completion + _read(self.prices, prompt, media)
         if self.weights is None:
             return Need(money, ZERO)
         tokens = _dearest(self.weights, made) * completion + _read(self.weights, prompt, media)
         return Need(money, tokens)
+
+    @cached_property
+    def _of_text(self) -> tuple[Need, Need]:
+        """Return what a token of text can cost at most, read and written."""
+        weights = self.weights or {}
+        return (
+            Need(_dearest(self.prices, READ), _dearest(weights, READ)),
+            Need(_dearest(self.prices, WRITTEN), _dearest(weights, WRITTEN)),
+        )
 
 
 def _read(table: Mapping[str, Decimal], prompt: int, media: Media) -> Decimal:
@@ -105,8 +136,7 @@ def rates(offer: OfferSnapshot) -> Rates:
     """Return the offer's rates now."""
     weights = None
     if offer.token_class_id is not None:
-        one = Decimal(1)
-        weights = {part: offer.weights.get(part, one) for part in TOKEN_PARTS}
+        weights = {part: offer.weights.get(part, ONE) for part in TOKEN_PARTS}
     return Rates(
         prices={part: price.unit_amount for part, price in offer.prices.items()},
         price_ids={part: price.price_id for part, price in offer.prices.items()},

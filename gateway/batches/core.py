@@ -10,7 +10,7 @@ from billing.funds import Settled
 from gateway import core, offers, worth
 from gateway.errors import Unavailable
 from gateway.inference import Inference
-from gateway.limits import Held, Limit, Limits, Standing
+from gateway.limits import Buckets, Held, Limit, Limits, Standing
 from gateway.recorder import Recorder
 from marketplace.models import ServiceTier
 from marketplace.queries import OfferSnapshot
@@ -22,9 +22,9 @@ LANE = Limit("batch", 0, 0, 0)
 class Lane(Limits):
     """Lets every line pass, and takes nothing from what the key may do meanwhile."""
 
-    async def take(self, request_id: str, limits: list[Limit], tokens: int) -> Held:
+    async def take(self, request_id: str, buckets: Buckets, tokens: int) -> Held:
         """Take nothing."""
-        return Held(request_id, [LANE], 0, local=True, standing=Standing(LANE, 0, 0))
+        return Held(request_id, buckets, 0, local=True, standing=Standing(LANE, 0, 0))
 
     def release(self, held: Held, used: int) -> None:
         """Give nothing back."""

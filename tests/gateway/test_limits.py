@@ -8,7 +8,7 @@ import redis.asyncio as redis
 
 from gateway import limits as limits_module
 from gateway.errors import TooFast
-from gateway.limits import Limit, Limits, duration
+from gateway.limits import Buckets, Limit, Limits, duration
 
 
 @pytest.fixture
@@ -44,14 +44,14 @@ def limit(requests=0, tokens=0, concurrency=0, name="limits:{acme}:model"):
 
 async def admitted(limits, limit, count, tokens=1):
     """Return how many of so many parallel requests are let through."""
-    asked = (limits.take(f"r{number}", [limit], tokens) for number in range(count))
+    asked = (limits.take(f"r{number}", Buckets([limit]), tokens) for number in range(count))
     answers = await asyncio.gather(*asked, return_exceptions=True)
     return sum(not isinstance(answer, TooFast) for answer in answers)
 
 
 async def refusal(limits, *asked, tokens=1):
     with pytest.raises(TooFast) as caught:
-        await limits.take("again", list(asked), tokens)
+        await limits.take("again", Buckets(asked), tokens)
     return caught.value
 
 
@@ -65,8 +65,8 @@ async def test_two_processes_share_one_limit(connect):
 
 async def test_places_come_back_when_calls_end(shared):
     wanted = limit(concurrency=2)
-    held = await shared.take("one", [wanted], 1)
-    await shared.take("two", [wanted], 1)
+    held = await shared.take("one", Buckets([wanted]), 1)
+    await shared.take("two", Buckets([wanted]), 1)
     error = await refusal(shared, wanted)
 
     shared.release(held, 1)
@@ -81,7 +81,7 @@ async def test_a_place_comes_back_although_redis_was_away_when_the_call_ended(
 ):
     monkeypatch.setattr(limits_module, "REST", 0)
     wanted = limit(concurrency=1)
-    held = await shared.take("one", [wanted], 1)
+    held = await shared.take("one", Buckets([wanted]), 1)
     valkey.execute_command("CLIENT", "KILL", "TYPE", "NORMAL", "SKIPME", "yes")
     await asyncio.sleep(0.05)
 
@@ -95,7 +95,7 @@ async def test_a_place_comes_back_although_redis_was_away_when_the_call_ended(
 async def test_tokens_that_were_used_stay_used(shared):
     wanted = limit(tokens=1000)
     # The worst case of a call is often larger than all that a minute holds.
-    held = await shared.take("one", [wanted], 5000)
+    held = await shared.take("one", Buckets([wanted]), 5000)
 
     shared.release(held, 400)
 
@@ -105,7 +105,7 @@ async def test_tokens_that_were_used_stay_used(shared):
 
 async def test_tokens_above_the_worst_case_are_taken_from_the_next_minute(shared):
     wanted = limit(tokens=1000)
-    held = await shared.take("one", [wanted], 1000)
+    held = await shared.take("one", Buckets([wanted]), 1000)
 
     shared.release(held, 1500)
 
@@ -115,7 +115,7 @@ async def test_tokens_above_the_worst_case_are_taken_from_the_next_minute(shared
 
 async def test_a_debt_is_remembered_until_it_is_paid(shared, valkey):
     wanted = limit(tokens=1000)
-    held = await shared.take("one", [wanted], 1000)
+    held = await shared.take("one", Buckets([wanted]), 1000)
 
     shared.release(held, 10_000)
     await shared.look([wanted])
@@ -125,7 +125,7 @@ async def test_a_debt_is_remembered_until_it_is_paid(shared, valkey):
 
 @pytest.mark.parametrize("before", [limit(requests=100), limit(tokens=100)])
 async def test_a_limit_that_is_set_later_begins_full(shared, before):
-    held = [await shared.take(f"r{number}", [before], 1) for number in range(50)]
+    held = [await shared.take(f"r{number}", Buckets([before]), 1) for number in range(50)]
     for each in held:
         shared.release(each, 1)
 
@@ -135,7 +135,7 @@ async def test_a_limit_that_is_set_later_begins_full(shared, before):
 async def test_a_refusal_says_what_is_used_up_and_until_when(shared):
     tight, used_up = limit(tokens=1000, name="limits:{acme}:a"), limit(60, name="limits:{acme}:b")
     await admitted(shared, used_up, 60)
-    held = await shared.take("t", [tight], 1000)
+    held = await shared.take("t", Buckets([tight]), 1000)
     shared.release(held, 995)
 
     error = await refusal(shared, tight, used_up)
@@ -150,7 +150,7 @@ async def test_a_refusal_says_what_is_used_up_and_until_when(shared):
 async def test_a_refusal_waits_for_the_limit_that_refused_not_for_a_tighter_one(shared):
     tight, used_up = limit(tokens=10**6, name="limits:{acme}:a"), limit(60, name="limits:{acme}:b")
     await admitted(shared, used_up, 60)
-    held = await shared.take("t", [tight], 10**6)
+    held = await shared.take("t", Buckets([tight]), 10**6)
     shared.release(held, 10**6 + 7000)
     await asyncio.sleep(0.5)
 
@@ -164,7 +164,7 @@ async def test_a_refusal_waits_for_the_limit_that_refused_not_for_a_tighter_one(
 async def test_a_limit_of_both_kinds_waits_for_the_one_that_is_used_up(shared):
     both = limit(requests=60, tokens=100)
     await admitted(shared, both, 30, tokens=0)
-    held = await shared.take("t", [both], 100)
+    held = await shared.take("t", Buckets([both]), 100)
     shared.release(held, 100)
 
     error = await refusal(shared, both, tokens=50)
@@ -186,7 +186,7 @@ async def test_what_is_refused_takes_nothing_from_any_limit(shared):
 async def test_the_headers_tell_the_tightest_limit_of_each_kind(shared):
     wide, narrow = limit(100, 1000, name="limits:{acme}:a"), limit(10, name="limits:{acme}:b")
 
-    held = await shared.take("one", [wide, narrow], 100)
+    held = await shared.take("one", Buckets([wide, narrow]), 100)
 
     headers = held.standing.headers()
     assert headers["x-ratelimit-limit-requests"] == "10"
@@ -197,7 +197,7 @@ async def test_the_headers_tell_the_tightest_limit_of_each_kind(shared):
 
 async def test_looking_at_a_limit_takes_nothing(shared):
     wanted = limit(requests=10, tokens=100, concurrency=5)
-    await shared.take("one", [wanted], 40)
+    await shared.take("one", Buckets([wanted]), 40)
 
     first, second = [await shared.look([wanted]) for _ in range(2)]
 
@@ -207,7 +207,7 @@ async def test_looking_at_a_limit_takes_nothing(shared):
 
 async def test_a_flushed_redis_forgets_and_goes_on(shared, valkey):
     wanted = limit(requests=10, concurrency=5)
-    held = await shared.take("one", [wanted], 1)
+    held = await shared.take("one", Buckets([wanted]), 1)
     valkey.flushall()
 
     shared.release(held, 1)
@@ -230,7 +230,7 @@ async def test_without_redis_a_process_is_slower_and_never_wide_open(alone, want
 
 async def test_without_redis_used_tokens_stay_used_too(alone):
     wanted = limit(tokens=4000)
-    held = await alone.take("one", [wanted], 9000)
+    held = await alone.take("one", Buckets([wanted]), 9000)
 
     alone.release(held, 900)
 
@@ -238,8 +238,8 @@ async def test_without_redis_used_tokens_stay_used_too(alone):
 
 
 async def test_redis_is_used_again_once_it_answers(shared, alone):
-    assert (await alone.take("one", [limit(10)], 1)).local
-    assert not (await shared.take("two", [limit(10)], 1)).local
+    assert (await alone.take("one", Buckets([limit(10)]), 1)).local
+    assert not (await shared.take("two", Buckets([limit(10)]), 1)).local
 
 
 @pytest.mark.parametrize(

@@ -84,11 +84,11 @@ async def test_who_goes_away_takes_nobody_elses_answer(line):
 
 async def test_what_nobody_waits_for_is_done_in_its_turn_even_when_redis_forgot_how(line, valkey):
     count = Script("return redis.call('INCR', KEYS[1])")
-    assert not line.tell(count, ["n"], [])
+    assert not line.tell(count, count.call(["n"], []))
     assert await line.run(count, ["n"], []) == 1
     valkey.script_flush()
 
-    assert line.tell(count, ["n"], [])
+    assert line.tell(count, count.call(["n"], []))
     await echoed(line, "after")
 
     assert valkey.get("n") == b"2"
