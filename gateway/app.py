@@ -60,8 +60,8 @@ class Gateway:
         self._core: Core | None = None
         self._starting = asyncio.Lock()
         self._running = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        #: Set with the end of the last request, once somebody waits for it.
+        self._idle: asyncio.Event | None = None
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one exchange, or the life of the process."""
@@ -73,12 +73,11 @@ class Gateway:
     async def serve(self, exchange: Exchange) -> None:
         """Answer one request."""
         self._running += 1
-        self._idle.clear()
         try:
             await self._serve(exchange)
         finally:
             self._running -= 1
-            if not self._running:
+            if self._idle is not None and not self._running:
                 self._idle.set()
 
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -112,8 +111,10 @@ class Gateway:
         if self._core is None:
             return
         self.drain()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), GRACE)
+        if self._running:
+            self._idle = asyncio.Event()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._idle.wait(), GRACE)
         core, self._core = self._core, None
         await core.stop()
 
@@ -140,14 +141,15 @@ class Gateway:
             exchange.unwatch()
 
     async def _answer(self, exchange: Exchange) -> None:
-        core = await self.start()
+        core = self._core or await self.start()
         if self._own_port and exchange.path in OPERATORS:
             await OPERATORS[exchange.path](core, exchange)
             return
         endpoint = ENDPOINTS.get(exchange.path)
         key = _key(exchange, endpoint)
         # Nobody without a key makes us hold a body.
-        caller = keys.check(await core.keys.find(key), exchange.address)
+        found = core.keys.remembered(key) or await core.keys.find(key)
+        caller = keys.check(found, exchange.address)
         exchange.caller = caller
         if endpoint is None:
             await account.answer(core, exchange, caller)

@@ -46,6 +46,11 @@ class Engine(msgspec.Struct):
     times_shut: int = 0
     _trouble: float = 0.0
 
+    @property
+    def is_well(self) -> bool:
+        """Tell whether its circuit breaker is closed."""
+        return not self.shut_until
+
     def trouble(self, now: float) -> float:
         """Return how much of its weight it has lost by failing lately, from 0 to nearly 1."""
         if not self._trouble:

@@ -1,6 +1,7 @@
 """Server-sent events of a stream: cut where they end, looked into only as far as billing needs."""
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -113,8 +114,15 @@ def payload(event: bytes) -> bytes:
 
 def named(data: bytes, name: str) -> bytes:
     """Return the chunk or answer under the name the model is sold by, not the engine's own."""
-    member = b'"model":' + msgspec.json.encode(name)
-    return MODEL.sub(lambda _: member, data, count=1)
+    found = MODEL.search(data)
+    if found is None:
+        return data
+    return b'%b"model":%b%b' % (data[: found.start()], _quoted(name), data[found.end() :])
+
+
+@lru_cache(maxsize=1000)
+def _quoted(name: str) -> bytes:
+    return msgspec.json.encode(name)
 
 
 def look(event: bytes) -> Seen:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
-from common.ids import uuid7
+from common.ids import uuid7_hex
 from gateway import watching
 from gateway.errors import BodyTooLarge, GatewayError, TooSlow, UnsupportedMedia, envelope
 from gateway.keys import Caller
@@ -41,7 +41,7 @@ class Exchange:
         self.path = path
         self.headers = headers
         self.address = address
-        self.id = f"req_{uuid7().hex}"
+        self.id = f"req_{uuid7_hex()}"
         #: What every answer says beside its own headers.
         self.notes: dict[str, str] = {"x-request-id": self.id}
         #: How refusals are told here.

@@ -137,7 +137,10 @@ class Inference:
         # Of the time that the books will know: its window is the one that is spent from.
         allowances = self._purses.allowances.of(caller, admitted.occurred_at)
         ask = Ask(agreement.rates, admitted.prompt.bound, wished, least, choices, allowances)
-        reservation = await self._purses.reserve(agreement.purse, ask)
+        purses = self._purses
+        reservation = purses.reserve_at_once(agreement.purse, ask)
+        if reservation is None:
+            reservation = await purses.reserve(agreement.purse, ask)
         if reservation is None:
             if short := ask.refused_by():
                 raise exceeded(short, caller, self._top_up_link(caller))

@@ -79,7 +79,7 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 def sent(headers: Mapping[bytes, bytes], *, by_api_key: bool = False) -> str:
-    """Return the key of the request, well-formed, or refuse; ``x-api-key`` counts where asked."""
+    """Return the key of the request, or refuse; ``x-api-key`` counts where asked."""
     kind, _space, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
     key = key.strip() if kind.lower() == "bearer" else ""
     if by_api_key and not key:
@@ -90,8 +90,6 @@ def sent(headers: Mapping[bytes, bytes], *, by_api_key: bool = False) -> str:
             f"No API key came with the request. Send it as {ways}'Authorization: Bearer tsr_…'.",
             code="missing_api_key",
         )
-    if not keys.is_well_formed(key):
-        raise InvalidKey("The API key is not valid: it is mistyped or cut off.")
     return key
 
 
@@ -123,8 +121,15 @@ class KeyDirectory:
         self._asking: dict[bytes, asyncio.Task[Caller | None]] = {}
         self._away_until = 0.0
 
+    def remembered(self, key: str) -> Caller | None:
+        """Return the key's caller when it was looked up a moment ago."""
+        entry = self._known.get(keys.digest(key))
+        return entry[1] if entry is not None and entry[0] > time.monotonic() else None
+
     async def find(self, key: str) -> Caller | None:
-        """Return the key's caller; None when no such key exists."""
+        """Return the key's caller; None when no such key exists. What is no key is refused."""
+        if not keys.is_well_formed(key):
+            raise InvalidKey("The API key is not valid: it is mistyped or cut off.")
         digest = keys.digest(key)
         entry = self._known.get(digest)
         now = time.monotonic()

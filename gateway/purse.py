@@ -241,6 +241,11 @@ class Purses:
         self._settled = asyncio.Event()
         self._settled.set()
 
+    def reserve_at_once(self, key: Key, ask: Ask) -> Reservation | None:
+        """Reserve the whole worst case from what is held here, or nothing."""
+        purse = self._purses.get(key)
+        return purse.reserve(ask) if purse is not None else None
+
     async def reserve(self, key: Key, ask: Ask) -> Reservation | None:
         """Reserve the worst case, lowered to what can be paid; None when that is of no use.
 

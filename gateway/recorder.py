@@ -44,7 +44,8 @@ class Recorder:
         self._journal = journal
         self._process_id = process_id
         self._commit = commit
-        self._waiting: list[tuple[Settled, asyncio.Future[None]]] = []
+        #: Each with who waits until it is in PostgreSQL, if anybody does.
+        self._waiting: list[tuple[Settled, asyncio.Future[None] | None]] = []
         self._open: dict[str, Settled] = {}
         self._news = asyncio.Event()
 
@@ -79,10 +80,12 @@ class Recorder:
         """
         noted = self._note(settled)
         self._open.pop(settled.event_id, None)
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[None] | None = None
+        if self._commit or not noted:
+            done = asyncio.get_running_loop().create_future()
         self._waiting.append((settled, done))
         self._news.set()
-        if self._commit or not noted:
+        if done is not None:
             await asyncio.shield(done)
 
     def _note(self, settled: Settled) -> bool:
@@ -119,7 +122,7 @@ class Recorder:
             METRICS.recorded(len(batch), time.monotonic() - began)
             del self._waiting[: len(batch)]
             for _settled, done in batch:
-                if not done.done():
+                if done is not None and not done.done():
                     done.set_result(None)
             self._journal.compact([*self._open.values(), *(each for each, _ in self._waiting)])
         self._news.clear()

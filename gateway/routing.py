@@ -110,6 +110,11 @@ class Router:
     def _ways(self, routes: Sequence[RouteSnapshot], now: float) -> list[Way]:
         """Return the ways that may be tried, in order; refuses when all their engines are shut."""
         find = self.engines.find
+        if len(routes) == 1:
+            route = routes[0]
+            engine = find(route.base_url, route.upstream_model, route.server, now)
+            if engine.is_well:
+                return [Way(route, engine)]
         ways = [Way(it, find(it.base_url, it.upstream_model, it.server, now)) for it in routes]
         usable = [way for way in ways if way.engine.state(now) != OPEN]
         if ways and not usable:

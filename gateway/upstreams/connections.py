@@ -41,12 +41,13 @@ class EngineConnection(asyncio.BufferedProtocol):
         self.idle_since = 0.0
         self.is_kept = False
         self._loop = asyncio.get_running_loop()
+        #: One for all answers: each ends where it says.
+        self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)
         self._waiter: asyncio.Future[None] | None = None
         self._prepare()
 
     def _prepare(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
         self.status = 0
         self.is_complete = False
         self._error: UpstreamError | None = None
