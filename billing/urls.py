@@ -15,6 +15,7 @@ from billing.views import (
     seals,
     settings,
     staff,
+    staff_bank,
     staff_vouchers,
     vouchers,
     webhooks,
@@ -126,6 +127,11 @@ api_urlpatterns = [
 
 staff_urlpatterns = [
     path("issuer/", staff.issuer, name="issuer"),
+    path("bank/", staff_bank.desk, name="bank"),
+    path("bank/lines/<uuid:line_id>/assign/", staff_bank.assign, name="bank-assign"),
+    path("bank/lines/<uuid:line_id>/settle/", staff_bank.settle, name="bank-settle"),
+    path("bank/payments/", staff_bank.propose, name="bank-propose"),
+    path("bank/payments/<uuid:payment_id>/", staff_bank.decide, name="bank-decide"),
     path("vouchers/", staff_vouchers.campaign_list, name="campaign-list"),
     path("vouchers/new/", staff_vouchers.campaign_create, name="campaign-create"),
     path("vouchers/<uuid:campaign_id>/end/", staff_vouchers.campaign_end, name="campaign-end"),

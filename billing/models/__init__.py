@@ -1,5 +1,6 @@
 """The models of billing."""
 
+from billing.models.bank import BankLine, BankStatement, IncomingPayment, ManualPayment
 from billing.models.budgets import Budget, BudgetLease, BudgetWindow
 from billing.models.corrections import Correction, Dispute, InvoiceHold
 from billing.models.credit_notes import CreditNote, CreditNoteLine
@@ -29,6 +30,8 @@ from billing.models.wallets import Wallet
 __all__ = [
     "AccountKind",
     "BalanceWatch",
+    "BankLine",
+    "BankStatement",
     "BillingProfile",
     "Budget",
     "BudgetLease",
@@ -39,6 +42,7 @@ __all__ = [
     "CreditNote",
     "CreditNoteLine",
     "Dispute",
+    "IncomingPayment",
     "Invoice",
     "InvoiceHold",
     "InvoiceLine",
@@ -48,6 +52,7 @@ __all__ = [
     "LedgerAccount",
     "LedgerEntry",
     "LedgerTransaction",
+    "ManualPayment",
     "Order",
     "OrganizationSeal",
     "PaymentMethod",

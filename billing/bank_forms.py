@@ -1,0 +1,64 @@
+"""What staff types about money that came in."""
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from billing.budget_forms import MOST
+from billing.models import Invoice
+from marketplace.forms import fields
+
+LARGEST = 10_000_000
+
+
+class StatementForm(forms.Form):
+    """A statement to import."""
+
+    file = forms.FileField(
+        label=_("Statement"),
+        help_text=_(
+            "CAMT.053 (XML), or CSV with the columns date, amount and text; at most 10 MB."
+        ),
+    )
+    account = forms.CharField(label=_("Account of a CSV file"), max_length=40, required=False)
+
+    def clean_file(self) -> Any:
+        """Refuse what no statement is as large as."""
+        file = self.cleaned_data["file"]
+        if file.size > LARGEST:
+            raise forms.ValidationError(_("This file is larger than 10 MB."))
+        return file
+
+
+class InvoiceNumberForm(forms.Form):
+    """An invoice, by its number."""
+
+    number = forms.CharField(label=_("Invoice number"), max_length=40)
+
+    def clean_number(self) -> Invoice:
+        """Return the invoice that has this number."""
+        found = Invoice.objects.filter(number=self.cleaned_data["number"].strip()).first()
+        if found is None:
+            raise forms.ValidationError(_("There is no invoice with this number."))
+        return found
+
+
+class AssignForm(InvoiceNumberForm):
+    """Which invoice a movement pays."""
+
+
+class SettleForm(forms.Form):
+    """What a person found out about a movement."""
+
+    words = forms.CharField(label=_("What it is"), max_length=250)
+
+
+class PaymentForm(InvoiceNumberForm):
+    """A payment that somebody else has to approve."""
+
+    amount = fields.Amount(
+        label=_("Amount"), min_value=Decimal("0.001"), max_value=MOST, decimal_places=3
+    )
+    words = forms.CharField(label=_("How it was paid"), max_length=250)

@@ -1,0 +1,153 @@
+"""Books what was paid on an invoice, once, and closes the invoice when all of it is there."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import Sum
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from billing.models import AccountKind, IncomingPayment, Invoice, ManualPayment
+from billing.services import credit_notes, ledger, telling
+from billing.services.ledger import Posting
+from common.database import atomic
+from common.errors import Conflict, DomainError, Forbidden
+from common.money import Money, round_to_minor
+from tenants.models import User
+from tenants.services import audit
+
+
+class MoreThanDue(DomainError):
+    """So much is not asked for: what is too much is given back or assigned by a person."""
+
+    code = "more_than_due"
+    detail = _("This is more than the invoice still asks for.")
+
+
+def due(invoice: Invoice) -> Money:
+    """Return what the invoice still asks for: its total less credit notes and payments."""
+    payments = IncomingPayment.objects.filter(invoice=invoice)
+    paid = payments.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
+    return Money(credit_notes.remainder(invoice).total - paid, invoice.currency)
+
+
+@atomic()
+def receive(
+    invoice: Invoice,
+    amount: Decimal,
+    *,
+    source: IncomingPayment.Source,
+    key: str,
+    by: User | None,
+    words: str = "",
+    at: datetime | None = None,
+) -> IncomingPayment:
+    """Book a payment once per ``key``; an invoice that is paid in full is closed."""
+    invoice = Invoice.objects.locked(invoice.pk)
+    if known := IncomingPayment.objects.filter(operation_key=key).first():
+        return known
+    if invoice.status not in (Invoice.Status.OPEN, Invoice.Status.UNCOLLECTIBLE):
+        raise Conflict
+    if amount <= 0 or amount != round_to_minor(amount, invoice.currency):
+        raise DomainError(field_errors={"amount": [_("This is no amount of this currency.")]})
+    left = due(invoice)
+    if amount > left.amount:
+        raise MoreThanDue
+    payment = IncomingPayment.objects.create(
+        organization=invoice.organization,
+        invoice=invoice,
+        source=source,
+        operation_key=key,
+        amount=amount,
+        currency=invoice.currency,
+        words=words,
+        received_at=at or timezone.now(),
+    )
+    _book(invoice, payment)
+    audit.record(
+        organization=invoice.organization,
+        actor=by,
+        action="invoice.payment_received",
+        target=invoice,
+        after={"amount": amount, "currency": invoice.currency, "source": source.value},
+    )
+    if amount == left.amount:
+        invoice.status, invoice.paid_at = Invoice.Status.PAID, payment.received_at
+        invoice.save(update_fields=["status", "paid_at", "updated_at"])
+        telling.invoice_paid(invoice)
+    return payment
+
+
+def _book(invoice: Invoice, payment: IncomingPayment) -> None:
+    # What was written off is owed no more: its money undoes the loss.
+    is_lost = invoice.status == Invoice.Status.UNCOLLECTIBLE
+    owed = AccountKind.ADJUSTMENTS if is_lost else AccountKind.RECEIVABLE
+    ledger.book(
+        invoice.organization,
+        key=f"payment:{payment.pk}",
+        kind="payment",
+        postings=[
+            Posting(AccountKind.PAYMENTS_CLEARING, invoice.currency, payment.amount),
+            Posting(owed, invoice.currency, -payment.amount),
+        ],
+    )
+
+
+@atomic()
+def propose(invoice: Invoice, amount: Decimal, *, words: str, by: User) -> ManualPayment:
+    """Note a payment that somebody else has to approve before it counts."""
+    if amount > due(invoice).amount:
+        raise MoreThanDue
+    made = ManualPayment.objects.create(invoice=invoice, amount=amount, words=words, proposed_by=by)
+    audit.record(
+        organization=invoice.organization,
+        actor=by,
+        action="payment.proposed",
+        target=invoice,
+        after={"amount": amount, "words": words},
+    )
+    return made
+
+
+@atomic()
+def approve(proposed: ManualPayment, *, by: User) -> IncomingPayment:
+    """Book what somebody else proposed, once."""
+    proposed = _undecided(proposed)
+    if proposed.proposed_by_id == by.pk:
+        raise Forbidden(_("Somebody else has to approve what you proposed."))
+    _decide(proposed, ManualPayment.Status.APPROVED, by)
+    return receive(
+        proposed.invoice,
+        proposed.amount,
+        source=IncomingPayment.Source.MANUAL,
+        key=f"manual:{proposed.pk}",
+        words=proposed.words,
+        by=by,
+    )
+
+
+@atomic()
+def refuse(proposed: ManualPayment, *, by: User) -> None:
+    """Let a proposed payment not count; whoever proposed it may take it back too."""
+    _decide(_undecided(proposed), ManualPayment.Status.REFUSED, by)
+
+
+def _undecided(proposed: ManualPayment) -> ManualPayment:
+    # The invoice before its payment: the order in which everybody locks the two.
+    Invoice.objects.locked(proposed.invoice_id)
+    proposed = ManualPayment.objects.locked(proposed.pk)
+    if proposed.status != ManualPayment.Status.PROPOSED:
+        raise Conflict
+    return proposed
+
+
+def _decide(proposed: ManualPayment, status: ManualPayment.Status, by: User) -> None:
+    proposed.status, proposed.decided_by, proposed.decided_at = status, by, timezone.now()
+    proposed.save()
+    audit.record(
+        organization=proposed.invoice.organization,
+        actor=by,
+        action=f"payment.{status.value}",
+        target=proposed.invoice,
+        after={"amount": proposed.amount, "words": proposed.words},
+    )

@@ -1,0 +1,171 @@
+"""Imports bank statements: each movement once, matched by its reference or left to a person."""
+
+import hashlib
+from collections import Counter
+from datetime import UTC, datetime, time
+
+from django.db import IntegrityError
+from django.utils.translation import gettext_lazy as _
+
+from billing.bank import camt, csv_file, references
+from billing.bank.lines import Line, Statement, UnreadableStatement
+from billing.models import BankLine, BankStatement, IncomingPayment, Invoice
+from billing.services import receiving
+from common.database import atomic
+from common.errors import Conflict, DomainError
+from tenants.models import User
+from tenants.services import audit
+
+State = BankLine.State
+
+
+class NoStatement(DomainError):
+    """The file cannot be read; nothing was taken from it."""
+
+    code = "unreadable_statement"
+    detail = _("This file is no statement that can be read.")
+
+
+@atomic()
+def import_file(
+    data: bytes, *, name: str, by: User, account: str = "", currency: str = "EUR"
+) -> BankStatement:
+    """Take the movements of a CAMT.053 or CSV file that are not there yet, and match them."""
+    digest = hashlib.sha256(data).hexdigest()
+    if BankStatement.objects.filter(digest=digest).exists():
+        raise Conflict(_("This very file was imported before."))
+    read = _read(data, account=account, currency=currency)
+    try:
+        with atomic():
+            statement = BankStatement.objects.create(
+                name=name[:200], account=read.account[:40], digest=digest, imported_by=by
+            )
+    except IntegrityError as error:
+        raise Conflict(_("This very file was imported before.")) from error
+    # Lines alike on one day are told apart by which one of them they are.
+    seen: Counter[str] = Counter()
+    for position, line in enumerate(read.lines):
+        like = _likeness(read.account, line)
+        _take(statement, position, line, key=_digest(f"{like}|{seen[like]}"), by=by)
+        seen[like] += 1
+    audit.record(
+        organization=None,
+        actor=by,
+        action="bank_statement.imported",
+        target=statement,
+        after={"account": statement.account, "lines": len(read.lines)},
+    )
+    return statement
+
+
+def _read(data: bytes, *, account: str, currency: str) -> Statement:
+    try:
+        if data.lstrip().startswith(b"<") or data.startswith(b"\xef\xbb\xbf<"):
+            return camt.read(data)
+        return csv_file.read(data, account=account, currency=currency)
+    except UnreadableStatement as error:
+        raise NoStatement(field_errors={"file": [str(error)]}) from error
+
+
+def _likeness(account: str, line: Line) -> str:
+    if line.bank_id:
+        return f"{account}|id|{line.bank_id}"
+    said = (line.booked_on, line.amount, line.currency, line.remitter, line.text)
+    return "|".join([account, *map(str, said)])
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _take(statement: BankStatement, position: int, line: Line, *, key: str, by: User) -> None:
+    """Write a movement down once, and match it where it says what it pays."""
+    row, is_new = BankLine.objects.get_or_create(
+        key=key,
+        defaults={
+            "statement": statement,
+            "position": position,
+            "booked_on": line.booked_on,
+            "amount": line.amount,
+            "currency": line.currency,
+            "remitter": line.remitter,
+            "text": line.text,
+            "state": State.WAITING,
+            "words": line.problem,
+        },
+    )
+    if not is_new:
+        return
+    if line.amount is not None and line.amount <= 0 and not line.problem:
+        row.state = State.OUTGOING
+    elif not line.problem:
+        _match(row, by)
+    row.save()
+
+
+def _match(row: BankLine, by: User) -> None:
+    """Pay the one open invoice that the movement names; anything else waits for a person."""
+    said = references.squeezed(f"{row.text}")
+    named = [
+        it
+        for it in Invoice.objects.filter(status=Invoice.Status.OPEN, currency=row.currency)
+        if it.payment_reference in said or references.squeezed(it.number) in said
+    ]
+    if len(named) != 1:
+        row.words = "it names no open invoice" if not named else "it names several open invoices"
+        return
+    try:
+        with atomic():
+            row.payment = _pay(row, named[0], by)
+        row.state = State.MATCHED
+    except DomainError as error:
+        row.words = f"{named[0].number}: {error.detail}"[:250]
+
+
+def _pay(row: BankLine, invoice: Invoice, by: User) -> IncomingPayment:
+    if row.amount is None or row.currency != invoice.currency:
+        raise Conflict(_("The movement and the invoice are of different currencies."))
+    at = datetime.combine(row.booked_on, time(12), tzinfo=UTC) if row.booked_on else None
+    return receiving.receive(
+        invoice,
+        row.amount,
+        source=IncomingPayment.Source.BANK,
+        key=f"bank:{row.pk}",
+        words=row.remitter,
+        by=by,
+        at=at,
+    )
+
+
+@atomic()
+def assign(line: BankLine, invoice: Invoice, *, by: User) -> BankLine:
+    """Let a waiting movement pay the invoice that a person found."""
+    Invoice.objects.locked(invoice.pk)
+    line = _waiting(line)
+    line.payment = _pay(line, invoice, by)
+    line.state, line.words = State.MATCHED, invoice.number
+    line.save()
+    return line
+
+
+@atomic()
+def settle(line: BankLine, *, words: str, by: User) -> BankLine:
+    """Note what a person found out about a movement that pays no invoice of ours."""
+    line = _waiting(line)
+    line.state, line.words = State.SETTLED, words[:250]
+    line.save()
+    audit.record(
+        organization=None,
+        actor=by,
+        action="bank_line.settled",
+        target=line,
+        after={"words": words},
+    )
+    return line
+
+
+def _waiting(line: BankLine) -> BankLine:
+    line = BankLine.objects.locked(line.pk)
+    if line.state != State.WAITING:
+        raise Conflict
+    return line

@@ -1,0 +1,377 @@
+"""Bank statements: nothing lost, nothing twice; what no rule can match waits for a person."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import IntegrityError, connections
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing.bank import camt, csv_file
+from billing.bank.lines import UnreadableStatement
+from billing.models import BankLine, BankStatement, IncomingPayment, Invoice, ManualPayment
+from billing.services import invoicing, receiving, statements
+from common.database import service
+from common.errors import Conflict, DomainError, Forbidden
+from tenants.models import WebhookEvent
+
+DESK = "/staff/bank/"
+IBAN = "FR7630006000011234567890189"
+CAMT = """<?xml version="1.0" encoding="UTF-8"?>
+<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><Stmt>
+<Acct><Id><IBAN>{iban}</IBAN></Id></Acct>{entries}</Stmt></BkToCstmrStmt></Document>"""
+ENTRY = """<Ntry><Amt Ccy="{currency}">{amount}</Amt><CdtDbtInd>{side}</CdtDbtInd>
+<Sts><Cd>{state}</Cd></Sts><BookgDt><Dt>2026-11-20</Dt></BookgDt>
+<AcctSvcrRef>{id}</AcctSvcrRef><NtryDtls><TxDtls><RltdPties><Dbtr><Pty><Nm>ACME SAS</Nm></Pty>
+</Dbtr></RltdPties><RmtInf><Ustrd>{text}</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry>"""
+
+
+@pytest.fixture
+def sam(person):
+    return person("sam-of-accounts@operator.example", is_staff=True)
+
+
+@pytest.fixture
+def kim(person):
+    return person("kim-of-accounts@operator.example", is_staff=True)
+
+
+@pytest.fixture
+def invoice(acme):
+    """An open invoice over 120 euros, booked as invoices are."""
+
+    def invoice(total="120", number="T-2026-000001", currency="EUR"):
+        now = timezone.now()
+        with service():
+            issuer = invoicing.default_issuer()
+            return Invoice.objects.create(
+                organization=acme,
+                issuer=issuer,
+                kind=Invoice.Kind.USAGE,
+                status=Invoice.Status.OPEN,
+                number=number,
+                period_start=now.replace(microsecond=int(number[-6:])),
+                currency=currency,
+                seller=issuer.snapshot(),
+                buyer={"legal_name": "Acme", "address": "", "country": "FR", "vat_id": ""},
+                net=Decimal(total),
+                tax_rate=0,
+                tax=0,
+                total=Decimal(total),
+                exact_net=Decimal(total),
+                issued_at=now,
+                due_at=now,
+            )
+
+    return invoice
+
+
+def entry(**facts):
+    usual = {"currency": "EUR", "amount": "120.00", "side": "CRDT", "state": "BOOK", "id": "B1"}
+    return ENTRY.format(**(usual | {"text": "RF"} | facts))
+
+
+def file_of(*entries):
+    return CAMT.format(iban=IBAN, entries="".join(entries)).encode()
+
+
+@pytest.fixture
+def take(sam):
+    """Import a file; answers its lines in order."""
+
+    def take(data, name="november.xml"):
+        with service():
+            statements.import_file(data, name=name, by=sam)
+            rows = BankLine.objects.select_related("payment")
+            return list(rows.order_by("created_at", "position"))
+
+    return take
+
+
+def status(invoice):
+    with service():
+        return Invoice.objects.get(pk=invoice.pk).status
+
+
+def test_a_transfer_with_the_reference_pays_its_invoice(invoice, take, books):
+    open_one = invoice()
+
+    (line,) = take(file_of(entry(text=f"Thank you {open_one.payment_reference}")))
+
+    assert (line.state, line.payment.amount) == ("matched", 120)
+    assert status(open_one) == "paid"
+    assert books() == {"payments_clearing": 120, "receivable": -120}
+    with service():
+        assert WebhookEvent.objects.filter(type="invoice.paid").count() == 1
+
+
+@pytest.mark.parametrize("text", ["T-2026-000001", "invoice t 2026 000001", "T/2026/000001"])
+def test_a_transfer_that_names_the_number_pays_it_too(invoice, take, text):
+    open_one = invoice()
+
+    take(file_of(entry(text=text)))
+
+    assert status(open_one) == "paid"
+
+
+def test_a_part_leaves_the_invoice_open_until_the_rest_comes(invoice, take):
+    open_one = invoice()
+    text = open_one.payment_reference
+    take(file_of(entry(text=text, amount="20.00")))
+    assert status(open_one) == "open"
+
+    take(file_of(entry(text=text, amount="100.00", id="B2")))
+
+    assert status(open_one) == "paid"
+
+
+def test_statements_that_overlap_pay_once(invoice, take):
+    open_one = invoice()
+    first = entry(text=open_one.payment_reference, amount="20.00")
+    take(file_of(first))
+
+    lines = take(file_of(first, entry(text="gift", id="B2")), name="again.xml")
+
+    assert [line.state for line in lines] == ["matched", "waiting"]
+    with service():
+        assert IncomingPayment.objects.count() == 1
+
+
+def test_the_very_same_file_is_refused(invoice, take):
+    take(file_of(entry()))
+
+    with pytest.raises(Conflict):
+        take(file_of(entry()))
+
+
+def test_imports_at_once_pay_once(invoice, sam):
+    open_one = invoice()
+    data, gate = file_of(entry(text=open_one.payment_reference)), threading.Barrier(4)
+
+    def work(number):
+        gate.wait()
+        try:
+            with service():
+                statements.import_file(data + b" " * number, name="x", by=sam)
+        except (Conflict, IntegrityError):
+            return
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        [each.result() for each in [pool.submit(work, n) for n in range(4)]]
+
+    with service():
+        assert IncomingPayment.objects.count() == BankLine.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        ({"text": "thanks"}, "names no open invoice"),
+        ({"amount": "121.00"}, "more than the invoice"),
+        ({"amount": "abc"}, "amount cannot be read"),
+        ({"amount": "-5"}, "amount cannot be read"),
+        ({"amount": "NaN"}, "amount cannot be read"),
+        ({"amount": "١٢٠"}, "amount cannot be read"),
+        ({"currency": "USD"}, "names no open invoice"),
+        ({"state": "PDNG"}, "not booked"),
+        ({"amount": "1.001"}, ""),
+    ],
+)
+def test_what_does_not_fit_waits_for_a_person(invoice, take, facts, why):
+    open_one = invoice()
+
+    (line,) = take(file_of(entry(**({"text": open_one.payment_reference} | facts))))
+
+    assert line.state == "waiting"
+    assert why in line.words
+    assert status(open_one) == "open"
+
+
+def test_a_transfer_that_names_two_invoices_waits(invoice, take):
+    both = invoice(), invoice(number="T-2026-000002")
+    text = " ".join(it.payment_reference for it in both)
+
+    (line,) = take(file_of(entry(text=text)))
+
+    assert (line.state, "several" in line.words) == ("waiting", True)
+
+
+def test_what_goes_out_is_kept_and_pays_nothing(invoice, take):
+    invoice()
+
+    (line,) = take(file_of(entry(side="DBIT")))
+
+    assert (line.state, line.amount) == ("outgoing", -120)
+
+
+def test_an_entry_of_many_transfers_is_read_one_by_one():
+    one = '<TxDtls><Amt Ccy="EUR">{}</Amt><RmtInf><Ustrd>{}</Ustrd></RmtInf></TxDtls>'
+    many = (
+        '<Ntry><Amt Ccy="EUR">30</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts>BOOK</Sts><BookgDt><Dt>'
+        "2026-11-20</Dt></BookgDt><AcctSvcrRef>B9</AcctSvcrRef><NtryDtls>"
+        f"{one.format(10, 'a')}{one.format(20, 'b')}</NtryDtls></Ntry>"
+    )
+
+    lines = camt.read(file_of(many)).lines
+
+    assert [(it.amount, it.text, it.bank_id) for it in lines] == [
+        (10, "a", "B9#0"),
+        (20, "b", "B9#1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"<a/>",
+        b"<a",
+        b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>',
+        b"<Document><BkToCstmrStmt><Stmt/></BkToCstmrStmt></Document>",
+        b"\xff\xfe",
+        b"a;b\n1;2",
+        b"date;amount\n2026-01-01;5",
+    ],
+)
+def test_a_file_that_is_no_statement_is_refused_whole(take, db, data):
+    with pytest.raises(DomainError) as refused:
+        take(data)
+
+    assert refused.value.field_errors["file"]
+    with service():
+        assert BankStatement.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("1.234,56", "1234.56"),
+        ("1,234.56", "1234.56"),
+        ("1 234,56", "1234.56"),
+        ("+120", "120"),
+        ("-3.5", "-3.5"),
+        ("", None),
+        ("abc", None),
+        ("1e5", None),
+        ("NaN", None),
+        ("١٢", None),
+    ],
+)
+def test_amounts_of_a_csv(written, meant):
+    data = f"Date;Amount;Text\n2026-11-20;{written};hello\n".encode()
+
+    (line,) = csv_file.read(data, account="A", currency="EUR").lines
+
+    assert line.amount == (Decimal(meant) if meant else None)
+    assert bool(line.problem) == (meant is None)
+
+
+def test_a_csv_pays_and_its_unreadable_lines_wait(invoice, take):
+    open_one = invoice()
+    data = (
+        "Buchungstag;Betrag;Währung;Auftraggeber;Verwendungszweck\n"
+        f"20.11.2026;120,00;EUR;Acme;{open_one.payment_reference}\n"
+        "someday;12;EUR;X;y\n"
+        "20.11.2026;7,00;EUR;Z;same\n"
+        "20.11.2026;7,00;EUR;Z;same\n"
+    ).encode()
+
+    lines = take(data, name="x.csv")
+
+    assert [line.state for line in lines] == ["matched", "waiting", "waiting", "waiting"]
+    assert "someday" in lines[1].text
+    assert status(open_one) == "paid"
+
+
+@given(st.binary(max_size=300))
+def test_no_file_makes_the_readers_fail(data):
+    for read in (camt.read, lambda it: csv_file.read(it, account="A", currency="EUR")):
+        try:
+            read(data)
+        except UnreadableStatement:
+            continue
+
+
+def test_a_person_assigns_or_settles_what_waits(invoice, take, staff_client):
+    open_one = invoice()
+    paying, other = take(file_of(entry(text="thanks"), entry(text="interest", id="B2")))
+
+    staff_client.post(f"{DESK}lines/{paying.pk}/assign/", {"number": open_one.number})
+    staff_client.post(f"{DESK}lines/{other.pk}/settle/", {"words": "Interest of our bank"})
+
+    assert status(open_one) == "paid"
+    with service():
+        assert BankLine.objects.waiting().count() == 0
+    assert staff_client.post(
+        f"{DESK}lines/{paying.pk}/assign/", {"number": open_one.number}
+    ).status_code in (302, 409)
+    with service():
+        assert IncomingPayment.objects.count() == 1
+
+
+def test_the_desk_imports_and_shows(invoice, staff_client):
+    open_one = invoice()
+    data = file_of(entry(text=open_one.payment_reference), entry(text="who?", id="B2"))
+
+    reply = staff_client.post(DESK, {"file": SimpleUploadedFile("a.xml", data)}, follow=True)
+
+    assert "who?" in reply.content.decode()
+    assert status(open_one) == "paid"
+    broken = SimpleUploadedFile("a.xml", b"<a/>")
+    assert staff_client.post(DESK, {"file": broken}).status_code == 422
+
+
+def test_a_payment_that_staff_enters_needs_four_eyes(invoice, sam, kim, books):
+    open_one = invoice()
+    with service():
+        proposed = receiving.propose(open_one, Decimal(120), words="cheque 12", by=sam)
+    with pytest.raises(Forbidden), service():
+        receiving.approve(proposed, by=sam)
+    assert (status(open_one), books()) == ("open", {})
+
+    with service():
+        receiving.approve(proposed, by=kim)
+
+    assert status(open_one) == "paid"
+    with pytest.raises(Conflict), service():
+        receiving.approve(proposed, by=kim)
+
+
+def test_the_database_refuses_two_eyes(invoice, sam):
+    open_one = invoice()
+    with service():
+        proposed = receiving.propose(open_one, Decimal(1), words="x", by=sam)
+
+    with pytest.raises(IntegrityError), service():
+        ManualPayment.objects.filter(pk=proposed.pk).update(status="approved", decided_by=sam)
+
+
+def test_more_than_is_due_is_not_entered(invoice, sam):
+    open_one = invoice()
+
+    with pytest.raises(receiving.MoreThanDue), service():
+        receiving.propose(open_one, Decimal(121), words="x", by=sam)
+
+
+def test_the_database_refuses_more_than_is_due(invoice, acme):
+    open_one = invoice()
+
+    with pytest.raises(IntegrityError, match="beyond"), service():
+        IncomingPayment.objects.create(
+            organization=acme,
+            invoice=open_one,
+            source="bank",
+            operation_key="x",
+            amount=121,
+            currency="EUR",
+        )
+
+
+def test_no_customer_sees_the_bank(alice_client, acme):
+    assert alice_client.get(DESK).status_code == 404
