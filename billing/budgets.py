@@ -241,6 +241,15 @@ async def take(
     return leased
 
 
+def are_met(wishes: Sequence[Wish], leased: Sequence[LeasedBudget]) -> bool:
+    """Tell whether all that was wished of those that stop anything was to be had."""
+    found = {(each.budget_id, each.starts_at): each.quantity for each in leased}
+    return all(
+        found.get((wish.budget_id, wish.span.starts_at), wish.quantity) >= wish.quantity
+        for wish in wishes
+    )
+
+
 async def release(
     conn: AsyncConnection[Any], process_id: str, quantities: Mapping[UUID, Decimal]
 ) -> None:

@@ -7,7 +7,7 @@ are appended and buckets, in the order of their keys.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -56,10 +56,15 @@ class LeasedGrant:
 
 @dataclass(frozen=True, slots=True)
 class Leased:
-    """What a process now holds of grants, in burn order, and of budgets."""
+    """What a process now holds of grants, in burn order, and of budgets.
+
+    Where there was not enough, also what each other process holds of the organization's credit, or of
+    these budgets.
+    """
 
     grants: list[LeasedGrant]
     budgets: list[LeasedBudget]
+    elsewhere: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,16 @@ FROM jsonb_to_recordset(%s::jsonb) AS new(id uuid, grant_id uuid, quantity numer
 ORDER BY grant_id
 ON CONFLICT (process_id, grant_id) DO UPDATE
 SET quantity = lease.quantity + excluded.quantity, heartbeat_at = now()
+"""
+ELSEWHERE = """
+SELECT process_id, sum(quantity) FROM (
+    SELECT process_id, quantity FROM billing_lease WHERE organization_id = %(organization)s
+    UNION ALL
+    SELECT lease.process_id, lease.quantity FROM billing_budgetlease lease
+    JOIN billing_budgetwindow w ON w.id = lease.window_id
+    WHERE lease.organization_id = %(organization)s AND w.budget_id = ANY(%(budgets)s)
+) held
+WHERE process_id <> %(process)s GROUP BY 1 HAVING sum(quantity) > 0
 """
 # Rows that a recorder holds are touched by it; waiting for them here could deadlock.
 BEAT = """
@@ -151,29 +166,42 @@ async def take_within(
     ``money_needed`` and ``tokens_needed`` (weighted) are two measures of the same worst case; a
     grant of tokens that covers a share of it leaves that share less to pay in money. The grants
     are in burn order. Whether it is enough, the caller sees with :func:`billing.burning.split`.
-    What is wished of budgets is held in the same transaction.
+    What is wished of budgets is held in the same transaction; where anything is short, it also tells
+    who else holds some.
     """
     facts = {"organization": organization_id, "currency": currency, "token_class": token_class_id}
     async with conn.pipeline(), conn.transaction():
         grants: list[LeasedGrant] = []
+        elsewhere: dict[str, Decimal] = {}
+        is_short = False
         if money_needed or tokens_needed:
             cursor = conn.cursor(row_factory=class_row(_Candidate))
             await cursor.execute(LOCK_FREE_GRANTS, facts)
             free = sorted(await cursor.fetchall(), key=_burn_key)
-            grants = _wanted(free, money_needed, tokens_needed)
+            paid = split(free, money=money_needed, tokens=tokens_needed)
+            grants, is_short = _wanted(free, paid), paid.uncovered > 0
         if grants:
             await _hold(conn, process_id, organization_id, grants)
         leased = await budgets.take(conn, process_id, wishes)
-    return Leased(grants, leased)
+        if is_short or not budgets.are_met(wishes, leased):
+            of = {"process": process_id, "budgets": [wish.budget_id for wish in wishes]}
+            elsewhere = await _elsewhere(conn, facts | of)
+    return Leased(grants, leased, elsewhere)
 
 
-def _wanted(free: list[_Candidate], money: Decimal, tokens: Decimal) -> list[LeasedGrant]:
+def _wanted(free: list[_Candidate], paid: Split) -> list[LeasedGrant]:
     known = {grant.grant_id: grant for grant in free}
     return [
         LeasedGrant(a.grant_id, known[a.grant_id].unit, a.quantity, _burn_key(known[a.grant_id]))
-        for a in split(free, money=money, tokens=tokens).allocations
+        for a in paid.allocations
         if a.quantity
     ]
+
+
+async def _elsewhere(conn: AsyncConnection[Any], facts: dict[str, Any]) -> dict[str, Decimal]:
+    cursor = conn.cursor(row_factory=tuple_row)
+    await cursor.execute(ELSEWHERE, facts)
+    return dict(await cursor.fetchall())
 
 
 async def _hold(

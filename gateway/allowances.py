@@ -42,6 +42,8 @@ class Allowance:
         self.asking = 0
         #: When nothing more of it was found to be had.
         self.dry_at = 0.0
+        #: When what was free here last went back.
+        self.emptied_at = 0.0
         #: What was not spent when we last looked, by anybody; None until then.
         self.unspent: Decimal | None = None
         self._looked_at = 0.0
@@ -85,7 +87,7 @@ class Allowance:
 
     def take_all(self) -> Decimal:
         """Empty it of what is free."""
-        free, self.free = self.free, ZERO
+        free, self.free, self.emptied_at = self.free, ZERO, time.monotonic()
         return free
 
 

@@ -27,6 +27,7 @@ from gateway.endpoints import (
     Endpoint,
 )
 from gateway.errors import (
+    BooksAway,
     GatewayError,
     Internal,
     MethodNotAllowed,
@@ -131,9 +132,7 @@ class Gateway:
                 raise
         except (psycopg.Error, PoolTimeout, DatabaseError, TimeoutError) as error:
             logger.warning("request %s refused: %r", exchange.id, error)
-            await exchange.refuse(
-                Unavailable("The books cannot be reached. Try again in a minute.")
-            )
+            await exchange.refuse(BooksAway())
         except Exception:
             logger.exception("request %s failed", exchange.id)
             await exchange.refuse(Internal(f"The gateway failed. Tell support {exchange.id}."))

@@ -45,6 +45,7 @@ REPLAY_EVERY = 5.0
 REDIS_PATIENCE = 0.25
 EMPTIED_EVERY = 0.1
 CANCEL_AGAIN = 1.0
+PROBE_PATIENCE = 1.0
 TROUBLE = (psycopg.Error, PoolTimeout, RedisError, OSError)
 
 
@@ -87,7 +88,7 @@ class Core:
             commit=settings.METERING_DURABILITY == "commit",
         )
         self.recalls = Recalls(self.redis, self.process_id, self._listening)
-        self.purses = Purses(self.pool, self.process_id, self.recalls.ask)
+        self.purses = Purses(self.pool, self.process_id, self.recalls)
         self.upstream = OpenAICompatible()
         self.limits = Limits(self.redis, patience=REDIS_PATIENCE)
         self.inference = Inference(
@@ -100,6 +101,7 @@ class Core:
         self.draining = False
         self._metrics_port = MetricsPort(self, settings.METRICS_TOKEN)
         self._emptied_at = 0.0
+        self._probe: asyncio.Task[bool] | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def _check(self, connection: psycopg.AsyncConnection[TupleRow]) -> None:
@@ -151,9 +153,16 @@ class Core:
         async with self.pool.connection() as connection:
             await funds.reclaim(connection, process_id=self.process_id)
 
-    async def _answer_recall(self, organization_id: UUID) -> None:
+    async def _answer_recall(self, organization_id: UUID) -> int:
         METRICS.recalls_answered += 1
-        await self._try(lambda: self.purses.give_back(organization_id))
+        returned = 0
+
+        async def give_back() -> None:
+            nonlocal returned
+            returned = await self.purses.give_back(organization_id)
+
+        # What failed may have moved something all the same.
+        return returned if await self._try(give_back) else 1
 
     async def _tidy(self) -> None:
         await self.purses.give_back_idle()
@@ -196,18 +205,36 @@ class Core:
         return self.journal.size
 
     async def parts(self) -> dict[str, str]:
-        """Return whether each thing this process needs can be reached now."""
-        found = {"database": "ok", "redis": "ok"}
+        """Return whether each thing this process needs can be reached now; within a second or so."""
+        database, redis_ = await asyncio.gather(self._answers(), self._pings())
+        names = {True: "ok", False: "unreachable"}
+        return {"database": names[database], "redis": names[redis_]}
+
+    async def _answers(self) -> bool:
+        """Tell whether PostgreSQL answers.
+
+        A question to one that is frozen cannot be taken back: it is left to itself, and whoever
+        asks meanwhile waits for the same answer.
+        """
+        if self._probe is None or self._probe.done():
+            self._probe = asyncio.create_task(self._ask_database())
+        answered, _late = await asyncio.wait({self._probe}, timeout=PROBE_PATIENCE)
+        return bool(answered) and self._probe.result()
+
+    async def _ask_database(self) -> bool:
         try:
-            async with self.pool.connection(timeout=1) as connection:
+            async with self.pool.connection(timeout=PROBE_PATIENCE) as connection:
                 await connection.execute("SELECT 1")
         except TROUBLE:
-            found["database"] = "unreachable"
-        with suppress(*TROUBLE):
-            await self.redis.ping()
-            return found
-        found["redis"] = "unreachable"
-        return found
+            return False
+        return True
+
+    async def _pings(self) -> bool:
+        with suppress(*TROUBLE, TimeoutError):
+            async with asyncio.timeout(PROBE_PATIENCE):
+                await self.redis.ping()
+                return True
+        return False
 
 
 async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:

@@ -148,6 +148,22 @@ class Unavailable(GatewayError):
     always = {"retry-after": "5"}
 
 
+class BooksAway(Unavailable):
+    """PostgreSQL cannot be reached, or is there and does not answer."""
+
+    code = "books_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The books cannot be reached. Try again in a minute.")
+
+
+class CreditUnclear(Unavailable):
+    """Nobody can say just now whether there is enough: a gateway that holds some does not answer."""
+
+    code = "credit_unclear"
+    always = {"retry-after": "1"}
+
+
 class Internal(GatewayError):
     """Our own fault."""
 

@@ -8,10 +8,22 @@ cannot fall below zero whatever happens elsewhere.
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import (
+    AsyncIterator,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
@@ -23,7 +35,10 @@ from billing.burning import BurnKey, Split
 from billing.funds import LeasedBudget, LeasedGrant, Settled, Wish
 from gateway import worth
 from gateway.allowances import Allowance, Allowances
+from gateway.errors import CreditUnclear
 from gateway.metrics import METRICS
+from gateway.moves import Moves
+from gateway.recalls import NOTHING, Recalled
 from gateway.worth import TOKENS, ZERO, Need, Rates, Slice
 
 #: A lease is sized for so many requests like the present one, as traffic shows they come.
@@ -32,12 +47,14 @@ MOST_AHEAD = 32
 RECENT = 1.0
 #: A purse that reserved nothing for so long is given back.
 IDLE = 3.0
-#: How long a request waits for others to give back what they hold idle.
-PATIENCE = 0.2
-#: After this pause the wallet is looked at again, then after twice as long, and so on.
-TURN = 0.01
+#: While credit still moves between processes it is gathered anew, after pauses of so many seconds.
+PAUSES = (0.01, 0.02, 0.04, 0.08, 0.16)
+#: No request waits longer for credit: then PostgreSQL is there and does not answer.
+LONGEST = 6.0
 
 Key = tuple[UUID, UUID | None, str]
+#: What other processes hold.
+Held = Mapping[str, Decimal]
 
 
 class Reservation(msgspec.Struct):
@@ -90,6 +107,21 @@ class Ask(msgspec.Struct, frozen=True):
         return any(each.is_spent(least) for each in self.allowances)
 
 
+class Looked(msgspec.Struct, frozen=True):
+    """What came of asking the wallet for more."""
+
+    at: float
+    #: Purse and budgets that have too little all the same: there was no more.
+    short: Sequence["Purse | Allowance"] = ()
+    #: What other processes hold then.
+    held: Held = {}
+
+    @property
+    def is_true_still(self) -> bool:
+        """Tell whether nothing of these was given away since."""
+        return all(each.emptied_at < self.at for each in self.short)
+
+
 class Purse:
     """The slices this process holds, in burn order."""
 
@@ -100,8 +132,12 @@ class Purse:
         self.used_at = time.monotonic()
         #: When the wallet was last found to have no more than this.
         self.dry_at = 0.0
-        #: Requests that wait for the purse to be filled.
+        #: When what was free here last went back; then the wallet has more again.
+        self.emptied_at = 0.0
+        #: Requests that wait for the purse to be filled, and moves that fill it.
         self.asking = 0
+        #: The latest of these moves; whoever began it may have given up.
+        self.filling: asyncio.Future[Looked] | None = None
         #: What requests have reserved and not settled.
         self.outstanding: dict[int, Reservation] = {}
         self._recent = 0
@@ -203,6 +239,7 @@ class Purse:
         """Empty the purse of what is free."""
         # What is asked back is not taken again for many at once.
         slices, self.slices, self._recent = self.slices, [], 0
+        self.emptied_at = time.monotonic()
         return [LeasedGrant(each.grant_id, each.unit, each.quantity, each.rank) for each in slices]
 
     def holds(self) -> Iterator[Slice]:
@@ -220,21 +257,42 @@ def _rank(held: Slice) -> tuple[bool, BurnKey | tuple[()]]:
     return held.unit != TOKENS, held.rank or ()
 
 
-#: Asks the other processes; False when there are none.
-Recall = Callable[[UUID], Awaitable[bool]]
+class Others(Protocol):
+    """The other processes, which may hold some of an organization's credit."""
+
+    async def ask(self, organization_id: UUID, holders: Collection[str]) -> Recalled:
+        """Ask those that hold some for what is idle."""
+        ...
+
+    def turn(self, organization_id: UUID) -> AbstractAsyncContextManager[None]:
+        """Let nobody else gather meanwhile."""
+        ...
+
+
+class Nobody:
+    """No other processes that could be asked: what they hold comes back when it comes."""
+
+    async def ask(self, organization_id: UUID, holders: Collection[str]) -> Recalled:
+        """Ask nobody."""
+        return Recalled(moved=False, complete=not holders)
+
+    def turn(self, organization_id: UUID) -> AbstractAsyncContextManager[None]:
+        """Be alone."""
+        return nullcontext()
 
 
 class Purses:
     """All purses of this process."""
 
     def __init__(
-        self, pool: AsyncConnectionPool[Any], process_id: str, recall: Recall | None = None
+        self, pool: AsyncConnectionPool[Any], process_id: str, others: Others | None = None
     ) -> None:
         self._pool = pool
         self._process_id = process_id
-        self._recall = recall
+        self._others = others or Nobody()
         self._purses: dict[Key, Purse] = {}
         self.allowances = Allowances()
+        self._moves = Moves()
         self._moving = 0
         self._strays = False
         #: Clear while strays are being returned.
@@ -252,7 +310,8 @@ class Purses:
         Where a budget is the reason, ``ask.refused_by()`` names it.
 
         Nothing is refused while the money lies idle elsewhere: other purses are asked to give
-        theirs back, and the wallet is looked at again until patience ends.
+        theirs back, and the wallet is looked at again for as long as any comes. Where it cannot be
+        known, CreditUnclear is raised; where PostgreSQL does not answer, TimeoutError.
         """
         purse = self._purses.get(key)
         if purse is None:
@@ -261,64 +320,88 @@ class Purses:
             return found
         if ask.is_hopeless():
             return None
-        waited_for: tuple[Purse | Allowance, ...] = (purse, *ask.allowances)
-        for each in waited_for:
-            each.asking += 1
-        try:
-            return await self._filled(purse, ask)
-        finally:
-            for each in waited_for:
-                each.asking -= 1
+        with _awaited(purse, *ask.allowances):
+            async with asyncio.timeout(LONGEST):
+                return await self._filled(purse, ask)
 
     async def _filled(self, purse: Purse, ask: Ask) -> Reservation | None:
         arrived = time.monotonic()
         async with purse.lock:
             # Who waited while the wallet was found dry need not look again.
-            dry_at = max([purse.dry_at, *(each.dry_at for each in ask.allowances)])
-            if dry_at < arrived and not purse.pays(ask, ask.cap):
-                await self._fill(purse, ask, purse.ahead)
+            is_clear = True
+            if not _is_dry(_lacking(purse, ask), arrived):
+                looked = await self._fill(purse, ask, purse.ahead)
                 if not purse.pays(ask, ask.cap) and not ask.is_hopeless():
-                    await self._gather(purse, ask)
-            return purse.reserve(ask) or purse.reserve_less(ask)
+                    is_clear = await self._gather(purse, ask, looked)
+            found = purse.reserve(ask) or purse.reserve_less(ask)
+            if found is None and not is_clear:
+                raise CreditUnclear("Credit is on its way between gateways. Try again in a moment.")
+            return found
 
-    async def _gather(self, purse: Purse, ask: Ask) -> None:
-        """Ask all who hold this organization's credit for what is idle, and take that."""
+    async def _gather(self, purse: Purse, ask: Ask, looked: Looked) -> bool:
+        """Ask all who hold this organization's credit for what is idle, and take that.
+
+        Returns whether it is clear that this is all there is: whoever holds some has given back what
+        is idle, again and again until nothing moved any more, or only what others need in turn.
+        """
         METRICS.recalls_asked += 1
-        organization_id = purse.key[0]
-        ours = await self.give_back(organization_id, keep=purse)
-        others = self._recall is not None and await self._recall(organization_id)
-        deadline, turn = time.monotonic() + PATIENCE, TURN
-        while ours or others:
-            await self._fill(purse, ask, 1)
-            if purse.pays(ask, ask.cap):
-                return
-            if not others or time.monotonic() > deadline:
-                break
-            await asyncio.sleep(turn)
-            turn *= 2
-        _note_dry(purse, ask)
+        async with self._others.turn(purse.key[0]) if looked.held else nullcontext():
+            return await self._gather_all(purse, ask, looked)
 
-    async def _fill(self, purse: Purse, ask: Ask, ahead: int) -> None:
+    async def _gather_all(self, purse: Purse, ask: Ask, looked: Looked) -> bool:
+        organization_id, pauses = purse.key[0], list(PAUSES)
+        while True:
+            held, others = looked.held, NOTHING
+            ours = await self.give_back(organization_id, keep=purse)
+            if held:
+                others = await self._others.ask(organization_id, held)
+            looked = await self._fill(purse, ask, 1)
+            if purse.pays(ask, ask.cap):
+                return True
+            is_still = not ours and not others.moved and looked.held == held
+            if not pauses or (looked.short and is_still):
+                break
+            await asyncio.sleep(pauses.pop(0))
+        if looked.short and others.complete and is_still:
+            for each in looked.short:
+                # So that those who wait need not look.
+                each.dry_at = looked.at
+        return others.complete and looked.is_true_still
+
+    async def _fill(self, purse: Purse, ask: Ask, ahead: int) -> Looked:
         """Take a lease for so many requests like this one, or for what the wallet still has."""
+        if purse.filling is not None and not purse.filling.done():
+            looked = await asyncio.shield(purse.filling)
+            if purse.pays(ask, ask.cap):
+                return looked
+        purse.filling = self._moves.begin(purse.key[0], self._take(purse, ask, ahead))
+        return await asyncio.shield(purse.filling)
+
+    async def _take(self, purse: Purse, ask: Ask, ahead: int) -> Looked:
         worst = ask.worst(ask.cap)
         # Of what there is enough, nothing is fetched.
-        credit = worth.Need(ZERO, ZERO) if purse.covers(worst) else worst
-        short = [each for each in ask.allowances if not each.allows(worst.money)]
+        asked = _lacking(purse, ask)
+        credit = worst if purse in asked else worth.Need(ZERO, ZERO)
+        short = [each for each in asked if isinstance(each, Allowance)]
         organization_id, token_class_id, currency = purse.key
         METRICS.leases += 1
-        async with self._moved() as connection:
-            leased = await funds.take_within(
-                connection,
-                process_id=self._process_id,
-                organization_id=organization_id,
-                token_class_id=token_class_id,
-                currency=currency,
-                money_needed=credit.money * ahead,
-                tokens_needed=credit.tokens * ahead,
-                wishes=[Wish(each.terms.id, each.span, worst.money * ahead) for each in short],
-            )
-        purse.add(_slices(leased.grants))
-        _take_in(short, leased.budgets)
+        with _awaited(purse, *asked):
+            async with self._moved() as connection:
+                leased = await funds.take_within(
+                    connection,
+                    process_id=self._process_id,
+                    organization_id=organization_id,
+                    token_class_id=token_class_id,
+                    currency=currency,
+                    money_needed=credit.money * ahead,
+                    tokens_needed=credit.tokens * ahead,
+                    wishes=[Wish(each.terms.id, each.span, worst.money * ahead) for each in short],
+                )
+            purse.add(_slices(leased.grants))
+            _take_in(short, leased.budgets)
+        # Judged at once: before anybody reads this, others may have asked for what came.
+        lacking = [each for each in _lacking(purse, ask) if each in asked]
+        return Looked(time.monotonic(), lacking, leased.elsewhere)
 
     @asynccontextmanager
     async def _moved(self) -> AsyncIterator[AsyncConnection[Any]]:
@@ -341,7 +424,17 @@ class Purses:
     async def give_back(
         self, organization_id: UUID | None = None, keep: Purse | None = None
     ) -> int:
-        """Return the free part of this organization's purses, or of all; how many purses it was."""
+        """Return the free part of this organization's purses, or of all; how many purses it was.
+
+        What is on its way in, for more than one request perhaps, or back, is waited for.
+        """
+        returned = await self._give_back(organization_id, keep)
+        if moves := self._moves.of(organization_id):
+            await asyncio.wait(moves)
+            returned += len(moves) + await self._give_back(organization_id, keep)
+        return returned
+
+    async def _give_back(self, organization_id: UUID | None, keep: Purse | None) -> int:
         purses = [
             purse
             for purse in self._purses.values()
@@ -406,6 +499,9 @@ class Purses:
     async def _empty(self, purse: Purse) -> int:
         if not purse.slices:
             return 0
+        return await self._moves.run(purse.key[0], self._pour_out(purse))
+
+    async def _pour_out(self, purse: Purse) -> int:
         async with self._moved() as connection:
             # Emptied here and not before: while a move waits for its turn, strays are looked for.
             held = purse.take_all()
@@ -414,14 +510,31 @@ class Purses:
 
     async def _return(self, allowances: Iterable[Allowance]) -> int:
         """Return what is free of these budgets; how many it was."""
-        held = [each for each in allowances if each.free]
-        if not held:
-            return 0
+        held: defaultdict[UUID, list[Allowance]] = defaultdict(list)
+        for each in allowances:
+            if each.free:
+                held[each.organization_id].append(each)
+        for organization_id, these in held.items():
+            await self._moves.run(organization_id, self._let_go(these))
+        return sum(map(len, held.values()))
+
+    async def _let_go(self, allowances: list[Allowance]) -> None:
         async with self._moved() as connection:
-            free = {each.window_id: each.take_all() for each in held}
+            free = {each.window_id: each.take_all() for each in allowances}
             windows = {window: quantity for window, quantity in free.items() if window is not None}
             await funds.give_back(connection, process_id=self._process_id, windows=windows)
-        return len(held)
+
+
+@contextmanager
+def _awaited(*filled: Purse | Allowance) -> Iterator[None]:
+    """Keep what is being filled from being forgotten, also when nobody waits for it any more."""
+    for each in filled:
+        each.asking += 1
+    try:
+        yield
+    finally:
+        for each in filled:
+            each.asking -= 1
 
 
 def _take_in(short: Iterable[Allowance], leased: Iterable[LeasedBudget]) -> None:
@@ -430,14 +543,18 @@ def _take_in(short: Iterable[Allowance], leased: Iterable[LeasedBudget]) -> None
         allowance.take_in(found.get((allowance.terms.id, allowance.span.starts_at)))
 
 
-def _note_dry(purse: Purse, ask: Ask) -> None:
-    """Remember what there was too little of, so that those who waited meanwhile need not look."""
-    worst, now = ask.worst(ask.cap), time.monotonic()
-    if not purse.covers(worst):
-        purse.dry_at = now
-    for each in ask.allowances:
-        if not each.allows(worst.money):
-            each.dry_at = now
+def _lacking(purse: Purse, ask: Ask) -> "list[Purse | Allowance]":
+    """Return what has too little for the whole of this."""
+    worst = ask.worst(ask.cap)
+    lacking: list[Purse | Allowance] = [
+        each for each in ask.allowances if not each.allows(worst.money)
+    ]
+    return lacking if purse.covers(worst) else [purse, *lacking]
+
+
+def _is_dry(lacking: "Sequence[Purse | Allowance]", since: float) -> bool:
+    """Tell whether somebody has found, since then, that there is no more of any of these."""
+    return all(each.dry_at > max(since, each.emptied_at) for each in lacking)
 
 
 def _slices(leased: Iterable[LeasedGrant]) -> list[Slice]:

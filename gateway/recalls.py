@@ -3,12 +3,16 @@
 import asyncio
 import itertools
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
+import msgspec
 import redis.asyncio as redis
 from redis.exceptions import RedisError
+
+from common.ids import uuid7
 
 logger = logging.getLogger(__name__)
 
@@ -18,9 +22,29 @@ ANSWERS = "gateway:recall:answers:"
 RETRY = 1.0
 #: So long the slowest process is waited for.
 PATIENCE = 2.0
+#: Who gathers credit is alone in it for so long at most: it may be killed.
+LONGEST_TURN = 5.0
+#: So long others wait for their turn, and look about so often.
+TURN_PATIENCE = 3.0
+LOOK_EVERY = 0.02
+LET_GO = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+"""
+TROUBLE = (RedisError, OSError, TimeoutError)
 
-#: What is done when another process asks for an organization's credit.
-Answer = Callable[[UUID], Awaitable[object]]
+#: What is done when another process asks for an organization's credit; returns how much it was.
+Answer = Callable[[UUID], Awaitable[int]]
+
+
+class Recalled(msgspec.Struct, frozen=True):
+    """What came of asking: whether any credit moved, and whether all who hold some have answered."""
+
+    moved: bool
+    complete: bool
+
+
+NOTHING = Recalled(moved=False, complete=True)
 
 
 class Recalls:
@@ -32,35 +56,60 @@ class Recalls:
         self._redis = client
         self._listening = listening or client
         self._process_id = process_id
+        self._let_go = client.register_script(LET_GO)
         self._numbers = itertools.count()
-        self._asked: dict[bytes, _Asked] = {}
+        self._asked: dict[str, _Asked] = {}
 
-    async def ask(self, organization_id: UUID) -> bool:
-        """Ask all others, and wait until each has given back; True when at least one hears it.
+    async def ask(self, organization_id: UUID, holders: Collection[str]) -> Recalled:
+        """Ask all others, and wait until each of those that hold some has given back what is idle.
 
         How long they take depends on what else the machine does: a fixed pause would find the wallet
         dry while the money is on its way.
         """
-        number, asked = str(next(self._numbers)), _Asked()
-        self._asked[number.encode()] = asked
+        number, asked = str(next(self._numbers)), _Asked(holders)
+        self._asked[number] = asked
         try:
             message = f"{self._process_id} {organization_id} {number}"
-            # We listen ourselves.
-            others = int(await self._redis.publish(CHANNEL, message)) - 1
-            if others > 0:
-                await asked.answered(others)
-            return others > 0
-        except (RedisError, OSError, TimeoutError):
-            return False
+            if await self._redis.publish(CHANNEL, message):
+                await asked.answered()
+        except TROUBLE:
+            # Who holds what can be asked for nowhere else.
+            pass
         finally:
-            del self._asked[number.encode()]
+            del self._asked[number]
+        return asked.outcome
+
+    @asynccontextmanager
+    async def turn(self, organization_id: UUID) -> AsyncIterator[None]:
+        """Be the only one who gathers this organization's credit, as far as that can be had.
+
+        Of several who take what they find from each other, none would ever have enough.
+        """
+        name, ours = f"gateway:gathering:{organization_id}", f"{self._process_id} {uuid7().hex}"
+        is_ours = await self._await_turn(name, ours)
+        try:
+            yield
+        finally:
+            if is_ours:
+                with suppress(*TROUBLE):
+                    await self._let_go(keys=[name], args=[ours])
+
+    async def _await_turn(self, name: str, ours: str) -> bool:
+        deadline = time.monotonic() + TURN_PATIENCE
+        with suppress(*TROUBLE):
+            while not await self._redis.set(name, ours, nx=True, px=int(LONGEST_TURN * 1000)):
+                if time.monotonic() > deadline:
+                    return False
+                await asyncio.sleep(LOOK_EVERY)
+            return True
+        return False
 
     async def listen(self, answer: Answer) -> None:
         """Answer the recalls of others for ever."""
         while True:
             try:
                 await self._listen(answer)
-            except (RedisError, OSError, TimeoutError) as error:
+            except TROUBLE as error:
                 logger.info("recalls are not heard: %s", error)
                 await asyncio.sleep(RETRY)
 
@@ -76,34 +125,41 @@ class Recalls:
                     continue
                 sender, organization, number = _read(message["data"])
                 if organization is not None and sender != self._process_id:
-                    await answer(organization)
-                    await self._redis.publish(ANSWERS + sender, number)
+                    returned = await answer(organization)
+                    told = f"{number} {self._process_id} {returned}"
+                    await self._redis.publish(ANSWERS + sender, told)
 
-    def _hear(self, number: bytes) -> None:
+    def _hear(self, message: bytes) -> None:
+        number, process_id, returned = (*message.decode("ascii", "replace").split(" "), "", "")[:3]
         if asked := self._asked.get(number):
-            asked.count()
+            asked.hear(process_id, moved=returned != "0")
 
 
 class _Asked:
-    """One recall, and how many have answered it: some before we know how many there are."""
+    """One recall, and who has answered it."""
 
-    def __init__(self) -> None:
-        self._missing = 0
-        self._news = asyncio.Event()
+    def __init__(self, holders: Collection[str]) -> None:
+        self._silent = set(holders)
+        self._moved = False
+        self._all = asyncio.Event()
 
-    def count(self) -> None:
-        """One more has answered."""
-        self._missing -= 1
-        self._news.set()
+    @property
+    def outcome(self) -> Recalled:
+        """Return what is known by now."""
+        return Recalled(self._moved, complete=not self._silent)
 
-    async def answered(self, others: int) -> None:
+    def hear(self, process_id: str, *, moved: bool) -> None:
+        """Note an answer."""
+        self._moved = self._moved or moved
+        self._silent.discard(process_id)
+        if not self._silent:
+            self._all.set()
+
+    async def answered(self) -> None:
         """Wait until all have, or until patience ends."""
-        self._missing += others
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
-                while self._missing > 0:
-                    self._news.clear()
-                    await self._news.wait()
+                await self._all.wait()
 
 
 def _read(message: bytes) -> tuple[str, UUID | None, str]:

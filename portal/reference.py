@@ -213,7 +213,13 @@ REFUSALS = (
     ),
     Refusal(
         503,
-        ("service_unavailable", "model_unpriced", "storage_not_ready"),
+        (
+            "service_unavailable",
+            "books_unavailable",
+            "credit_unclear",
+            "model_unpriced",
+            "storage_not_ready",
+        ),
         _("Nothing can answer just now. Nothing was billed: try again."),
     ),
 )

@@ -35,7 +35,7 @@ KILLS = {
     "valkey": (5, 10),
     "postgres": (8, 15),
     "worker": (7, 20),
-    "batches": (6, 25),
+    "batches": (6, 60),
 }
 #: By then what was killed is back, journals are replayed and idle credit has come home.
 QUIET = 60.0

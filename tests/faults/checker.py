@@ -78,6 +78,7 @@ def check(
     events = match(calls, books.events, found)
     for call in calls:
         check_call(call, attempts.get(call.call), kills, events.get(call.call), found)
+    check_refusals(calls, books, found)
     for name, times in Counter(call.call for call in calls).items():
         found.add("lines of batches lost or answered twice", times - 1, name)
     check_facts(books, found)
@@ -172,9 +173,16 @@ def _check_answer(call: Call, killed: float | None, found: Findings) -> None:
         found.add("answers cut off without a cause", 1, f"{call.call} {call.act}")
     found.add("lines of batches lost or answered twice", int(call.end == "lost"), call.call)
     found.add("failures of the gateway itself", int(call.status == 500), f"{call.call} {call.code}")
-    if call.is_rich:
+
+
+def check_refusals(calls: list[Call], books: Books, found: Findings) -> None:
+    """Nobody rich is refused for funds, and nobody for a budget of which much is left."""
+    narrow = {budget.key_id for budget in books.budgets if budget.key_id}
+    for call in calls:
+        is_wrong = call.code == "insufficient_funds" and call.is_rich
+        # What an organization may spend in all, no run reaches.
+        is_wrong |= call.code == "budget_exceeded" and call.key_id not in narrow
         words = f"{call.call} {call.code}"
-        is_wrong = call.code == "insufficient_funds"
         found.add("refused for funds while money was there", int(is_wrong), words)
 
 

@@ -18,6 +18,8 @@ PATHS = {
     "rerank": "/v1/rerank",
     "responses": "/v1/responses",
 }
+#: What refusals for money say, in every shape.
+SAID = {"balance cannot pay": "insufficient_funds", "'s budget '": "budget_exceeded"}
 #: How a response's stream ends when all is well.
 ENDS = ("response.completed", "response.incomplete")
 
@@ -58,8 +60,9 @@ CAPS = {
 
 def code_of(error):
     """Return the code of an error; Anthropic's shape has kinds, and says the rest in words."""
-    if "balance cannot pay" in error["message"]:
-        return "insufficient_funds"
+    for words, code in SAID.items():
+        if words in error["message"]:
+            return code
     return error.get("code") or error["type"]
 
 

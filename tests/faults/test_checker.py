@@ -187,10 +187,14 @@ def test_a_refusal_that_was_billed_is_found(world):
         ({"end": "cut"}, "answers cut off without a cause"),
         ({"status": 500}, "failures of the gateway itself"),
         ({"code": "insufficient_funds"}, "refused for funds while money was there"),
+        (
+            {"code": "budget_exceeded", "key_id": "key-3"},
+            "refused for funds while money was there",
+        ),
     ],
 )
 def test_what_clients_suffer_without_a_cause_is_found(world, facts, line):
-    world.calls[2] = call("c3", words=4, key_id="key-2", **{"end": "left", **facts})
+    world.calls[2] = call("c3", words=4, **{"end": "left", "key_id": "key-2", **facts})
     world.books.events[2].event_id = world.books.receipts[2].event_id = "c3"
 
     assert world.found() == {line: 1}

@@ -1,4 +1,4 @@
-"""A door before PostgreSQL that a test can shut: behind it the server lives on for everybody else."""
+"""A door before PostgreSQL that a test can shut or hold: behind it the server lives on for others."""
 
 import os
 import socket
@@ -19,6 +19,8 @@ class Door:
     def __init__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="door-"))
         self.ends = []
+        self.passing = threading.Event()
+        self.passing.set()
         self.open()
 
     @property
@@ -48,11 +50,21 @@ class Door:
         """Carry bytes from one end to the other."""
         with suppress(OSError):
             while data := source.recv(65536):
+                self.passing.wait()
                 target.sendall(data)
             target.shutdown(socket.SHUT_RDWR)
 
+    def freeze(self):
+        """Take connections and bytes, and answer nothing, as a stopped process does."""
+        self.passing.clear()
+
+    def thaw(self):
+        """Go on where everything stood."""
+        self.passing.set()
+
     def shut(self):
         """Cut every connection and take no more."""
+        self.passing.set()
         (self.folder / SOCKET).unlink(missing_ok=True)
         for each in [self.listening, *self.ends]:
             with suppress(OSError):

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -15,7 +16,7 @@ from common.database import service
 from common.ids import uuid7
 from gateway.allowances import LIFTED_FOR
 from gateway.keys import Caller
-from gateway.purse import Ask, Purses
+from gateway.purse import Ask, Purse, Purses
 from gateway.worth import Need, Rates
 from tenants.models import ApiKey, Project
 from tests.gateway.conftest import hello, recorded, wait_for
@@ -239,6 +240,20 @@ async def test_every_budget_must_allow_it(purses, pay, acme, allow, caller):
     assert await purses.reserve((acme.pk, None, "EUR"), wish) is None
 
     assert wish.refused_by().terms.id == narrow.pk
+
+
+async def test_a_budget_found_short_says_nothing_of_the_balance(purses, pay, acme, allow, caller):
+    pay("100")
+    key, small = (acme.pk, None, "EUR"), ask(purses, caller(allow("10")), 5)
+    purse = purses._purses[key] = Purse(key)
+
+    async with purse.lock:
+        waiting = asyncio.create_task(purses.reserve(key, small))
+        await asyncio.sleep(0)
+        # For a larger one it was too little.
+        small.allowances[0].dry_at = time.monotonic()
+
+    assert (await waiting).cap == 5
 
 
 async def test_a_budget_that_is_lifted_stops_nothing(purses, pay, acme, allow, caller):

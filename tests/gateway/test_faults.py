@@ -281,7 +281,7 @@ def test_without_its_database_a_gateway_lives_is_not_ready_and_says_when_to_try_
     assert ready.json()["status"] == "not ready"
     assert (asked.status_code, asked.headers["retry-after"]) == (503, "5")
     assert asked.headers["x-request-id"].startswith("req_")
-    assert asked.json()["error"]["code"] == "service_unavailable"
+    assert asked.json()["error"]["code"] == "books_unavailable"
 
 
 def test_a_gateway_that_has_just_begun_ends_when_asked(start_gateway):
@@ -304,3 +304,30 @@ def test_a_gateway_that_ends_lets_its_answers_end_first(start_gateway, key, pay,
     (event,) = recorded()
     assert (event.outcome, event.output_tokens) == ("completed", 30)
     assert leased() == 0
+
+
+def test_a_postgresql_that_does_not_answer_keeps_nobody_waiting(
+    start_gateway, door, key, pay, model, engine
+):
+    pay("10")
+    alone = start_gateway(**door.variables)
+    client = alone.client(key)
+    client.chat.completions.create(model=model, **hello(max_tokens=20))
+
+    door.freeze()
+    with pytest.raises(openai.InternalServerError) as caught:
+        client.chat.completions.create(model=model, **hello(max_tokens=1000))
+    began = time.monotonic()
+    ready = httpx.get(alone.url + "/readyz", timeout=10)
+    took = time.monotonic() - began
+
+    assert caught.value.status_code == 503
+    assert caught.value.code == "books_unavailable"
+    assert caught.value.response.headers["retry-after"] == "5"
+    assert (ready.status_code, ready.json()["database"]) == (503, "unreachable")
+    assert took < 2
+
+    door.thaw()
+    wait_for(lambda: alone.status("/readyz") == 200, seconds=10)
+    assert client.chat.completions.create(model=model, **hello(max_tokens=1000))
+    wait_for(lambda: leased() == 0, seconds=15)

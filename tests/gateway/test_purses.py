@@ -2,6 +2,9 @@
 
 import asyncio
 import os
+import random
+import time
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
 
@@ -16,8 +19,10 @@ from billing.burning import burn_key
 from billing.models import Lease
 from common.database import service
 from common.ids import uuid7
-from gateway.purse import Ask, Purse, Purses
-from gateway.recalls import CHANNEL, Recalls
+from gateway import recalls
+from gateway.errors import CreditUnclear
+from gateway.purse import Ask, Purse, Purses, Reservation
+from gateway.recalls import CHANNEL, Recalled, Recalls
 from gateway.worth import Need, Rates, Slice
 from tests.support import servers
 
@@ -177,33 +182,188 @@ async def test_a_recall_that_cannot_be_read_is_passed_over(client):
 
     for message in (b"", b"p2", b"p2 nonsense", b"\xff \xff", f"p1 {organization}".encode()):
         await client.publish(CHANNEL, message)
-    await Recalls(client, "p2").ask(organization)
+    await Recalls(client, "p2").ask(organization, [])
 
     assert await asyncio.wait_for(heard.get(), 2) == organization
     assert heard.empty()
     listening.cancel()
 
 
-async def test_who_asks_waits_until_the_slowest_has_given_back(client):
+async def nothing(of):
+    """Give back nothing."""
+    return 0
+
+
+@pytest.fixture
+async def listen(client):
+    """Start processes that answer recalls in the given ways, by name."""
+    listening = []
+
+    async def listen(**answers):
+        for name, answer in answers.items():
+            asking = Recalls(client, name)
+            listening.append(asyncio.create_task(asking.listen(answer)))
+        await until(client.pubsub_numsub, CHANNEL, listeners=len(listening))
+        return asking
+
+    yield listen
+    for each in listening:
+        each.cancel()
+
+
+async def test_who_asks_waits_until_the_slowest_that_holds_some_has_given_back(listen):
     given, organization = [], uuid7()
 
     async def slowly(of):
         await asyncio.sleep(0.5)
         given.append(of)
+        return 1
 
-    asking = Recalls(client, "p1")
-    others = [Recalls(client, "p2"), Recalls(client, "p3"), asking]
-    listening = [asyncio.create_task(each.listen(slowly)) for each in others]
-    await until(client.pubsub_numsub, CHANNEL, listeners=3)
+    asking = await listen(p2=slowly, p3=slowly, p1=nothing)
 
-    assert await asking.ask(organization)
-
+    assert await asking.ask(organization, {"p2", "p3"}) == Recalled(moved=True, complete=True)
     assert given == [organization] * 2
-    for each in listening:
-        each.cancel()
+
+
+async def test_who_holds_nothing_idle_says_so(listen):
+    asking = await listen(p2=nothing, p1=nothing)
+
+    assert await asking.ask(uuid7(), {"p2"}) == Recalled(moved=False, complete=True)
+
+
+async def test_who_holds_some_and_does_not_answer_is_missed(listen, monkeypatch):
+    monkeypatch.setattr(recalls, "PATIENCE", 0.2)
+    asking = await listen(p2=nothing, p1=nothing)
+
+    assert await asking.ask(uuid7(), {"p2", "p9"}) == Recalled(moved=False, complete=False)
 
 
 async def until(numbers, channel, listeners=1):
     """Wait until so many listen."""
     while (await numbers(channel))[0][1] < listeners:  # noqa: ASYNC110 - Redis is asked, it does not tell
         await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def process(pool, listen):
+    """Start a process with purses, which hears the recalls of the others."""
+
+    async def process(name):
+        async def answer(organization_id):
+            return await purses.give_back(organization_id)
+
+        purses = Purses(pool, name, await listen(**{name: answer}))
+        return purses
+
+    return process
+
+
+async def test_nothing_is_refused_while_the_money_is_there(process, pay, acme):
+    pay("60")
+    gateways = [await process(f"p{number}") for number in range(3)]
+    keys = [(acme.pk, None, "EUR"), (acme.pk, uuid7(), "EUR")]
+    dice = random.Random(1)  # noqa: S311 - no secret
+
+    # What is left of each round lies idle here and there when the next begins.
+    for _round in range(25):
+        asked = [(dice.choice(gateways), dice.choice(keys)) for _turn in range(6)]
+        reserving = (gateway.reserve(key, ask(10)) for gateway, key in asked)
+        reserved = await asyncio.gather(*reserving, return_exceptions=True)
+        assert [type(each) for each in reserved] == [Reservation] * 6
+        for each in reserved:
+            each.purse.settle(each, NOTHING)
+
+
+@asynccontextmanager
+async def held_up(grant):
+    """Let whatever moves credit of this grant wait."""
+    keywords = servers.database(servers.SERVICE_ROLE).keywords()
+    async with await psycopg.AsyncConnection.connect(**keywords) as blocker:
+        await blocker.execute("SELECT FROM billing_creditgrant WHERE id = %s FOR UPDATE", [grant])
+        yield
+
+
+async def hold_idle(purses, key, quantity):
+    """Let a purse hold so much that it does not need."""
+    reserved = await purses.reserve(key, ask(quantity))
+    reserved.purse.settle(reserved, NOTHING)
+
+
+async def test_credit_on_its_way_back_is_not_missed_by_another_class(purses, pay, acme):
+    grant = pay("100")
+    key, other = (acme.pk, None, "EUR"), (acme.pk, uuid7(), "EUR")
+    await hold_idle(purses, key, 100)
+
+    async with held_up(grant.pk):
+        # For its sake the credit of the first is on its way back …
+        first = asyncio.create_task(purses.reserve(other, ask(5)))
+        await asyncio.sleep(0.3)
+        # … when that needs it again.
+        second = asyncio.create_task(purses.reserve(key, ask(5)))
+        await asyncio.sleep(0.3)
+
+    assert [each.cap for each in await asyncio.gather(first, second)] == [5, 5]
+
+
+async def test_credit_on_its_way_back_is_not_missed_by_another_process(process, pay, acme):
+    grant, key = pay("100"), (acme.pk, None, "EUR")
+    holding, *starving = [await process(f"p{number}") for number in range(3)]
+    await hold_idle(holding, key, 100)
+
+    async with held_up(grant.pk):
+        asked = []
+        for each in starving:
+            asked.append(asyncio.create_task(each.reserve(key, ask(5))))
+            await asyncio.sleep(0.3)
+
+    assert [each.cap for each in await asyncio.gather(*asked)] == [5, 5]
+
+
+async def test_who_waits_looks_again_when_the_purse_was_emptied_meanwhile(purses, pay, acme):
+    pay("5")
+    key = (acme.pk, None, "EUR")
+    await hold_idle(purses, key, 5)
+    (purse,) = purses._purses.values()
+    async with purse.lock:
+        waiting = asyncio.create_task(purses.reserve(key, ask(5)))
+        # Too little for one that came before; then another process asks for what is left.
+        assert purse.reserve(ask(5)) is not None
+        await asyncio.sleep(0)
+        purse.dry_at = time.monotonic()
+        (reservation,) = purse.outstanding.values()
+        purse.settle(reservation, NOTHING)
+        await purses.give_back(acme.pk)
+
+    assert (await waiting).cap == 5
+
+
+async def test_a_move_goes_on_when_nobody_waits_for_it_any_more(purses, pay, acme, monkeypatch):
+    monkeypatch.setattr("gateway.purse.LONGEST", 0.3)
+    grant, key = pay("10"), (acme.pk, None, "EUR")
+
+    async with held_up(grant.pk):
+        for _turn in "ab":
+            with pytest.raises(TimeoutError):
+                await purses.reserve(key, ask(5))
+        await purses.give_back_idle()
+
+    assert (await purses.reserve(key, ask(5))).cap == 5
+    assert held() == 5
+
+
+async def test_whoever_holds_credit_and_is_silent_makes_no_refusal_for_funds(process, pay, acme):
+    pay("10")
+    gateway = await process("p1")
+    silent = Purses(gateway._pool, "p9")
+    assert await silent.reserve((acme.pk, None, "EUR"), ask(10))
+
+    with pytest.raises(CreditUnclear):
+        await gateway.reserve((acme.pk, None, "EUR"), ask(10))
+
+
+async def test_what_others_need_themselves_is_a_refusal_for_funds(process, pay, acme):
+    pay("10")
+    one, other = await process("p1"), await process("p2")
+    assert await one.reserve((acme.pk, None, "EUR"), ask(10))
+
+    assert await other.reserve((acme.pk, None, "EUR"), ask(10)) is None
