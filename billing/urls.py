@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing import api, budget_api, credits_api, invoice_api, seal_api, usage_api
+from billing import api, budget_api, credits_api, evidence_api, invoice_api, seal_api, usage_api
 from billing.views import (
     automatic,
     budgets,
@@ -10,6 +10,7 @@ from billing.views import (
     corrections,
     credit_notes,
     disputes,
+    invoice_lines,
     invoices,
     ledger,
     seals,
@@ -88,6 +89,11 @@ urlpatterns = [
         credit_notes.credit_note_pdf,
         name="credit-note-pdf",
     ),
+    path(
+        "o/<slug:org>/billing/invoices/<slug:number>/lines/<int:position>/",
+        invoice_lines.invoice_line,
+        name="invoice-line",
+    ),
     path("o/<slug:org>/billing/budgets/", budgets.budget_list, name="budget-list"),
     path("o/<slug:org>/billing/budgets/new/", budgets.budget_create, name="budget-create"),
     path("o/<slug:org>/billing/budgets/<uuid:budget_id>/", budgets.budget_edit, name="budget-edit"),
@@ -112,7 +118,25 @@ api_urlpatterns = [
     path("organizations/<slug:org>/budgets/<uuid:budget_id>", budget_api.BudgetDetail.as_view()),
     path("organizations/<slug:org>/ledger", api.LedgerList.as_view()),
     path("organizations/<slug:org>/invoices", invoice_api.InvoiceList.as_view()),
-    path("organizations/<slug:org>/invoices/<slug:number>", invoice_api.InvoiceDetail.as_view()),
+    path(
+        "organizations/<slug:org>/invoices/<slug:number>",
+        invoice_api.InvoiceDetail.as_view(),
+        name="invoice-as-json",
+    ),
+    path(
+        "organizations/<slug:org>/invoices/<slug:number>/events.csv",
+        evidence_api.InvoiceEvents.as_view(),
+        name="invoice-events",
+    ),
+    path(
+        "organizations/<slug:org>/invoices/<slug:number>/prices.csv",
+        evidence_api.InvoicePrices.as_view(),
+        name="invoice-prices",
+    ),
+    path(
+        "organizations/<slug:org>/invoices/<slug:number>/lines/<int:position>/days",
+        evidence_api.InvoiceLineDays.as_view(),
+    ),
     path("organizations/<slug:org>/credit-notes", invoice_api.CreditNoteList.as_view()),
     path(
         "organizations/<slug:org>/credit-notes/<slug:number>",

@@ -74,6 +74,7 @@ def invoice_detail(request: TenantRequest, number: str) -> HttpResponse:
     context = {
         "document": document,
         "credit_notes": quarrels.credit_notes(organization).filter(invoice=found) if found else (),
+        "usage_lines": found.lines.filter(kind="usage") if found else (),
         "disputes": quarrels.disputes(organization).filter(invoice=found) if found else (),
         "may_dispute": bool(found and found.kind == Invoice.Kind.USAGE and can_manage),
         "crumbs": [(_("Invoices"), invoices)],

@@ -4,11 +4,10 @@ Cells that a spreadsheet would take for a formula are neutralised by ``defusedcs
 counts are written plainly, to the last digit, so that they can be summed up again.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from asgiref.sync import sync_to_async
 from defusedcsv import csv
 
 from metering import queries as metering
@@ -48,16 +47,6 @@ def chunks(asked: UsageFilter) -> Iterator[str]:
         yield from _sums(asked, writer)
     else:
         yield from _requests(asked, writer)
-
-
-async def in_threads(pieces: Iterator[str]) -> AsyncIterator[str]:
-    """Yield the pieces to an event loop, which must not wait for the database itself."""
-    while (piece := await sync_to_async(_following)(pieces)) is not None:
-        yield piece
-
-
-def _following(pieces: Iterator[str]) -> str | None:
-    return next(pieces, None)
 
 
 def _sums(asked: UsageFilter, writer: Any) -> Iterator[str]:

@@ -4,7 +4,6 @@ What a request cost follows from public prices, so whoever may read usage reads 
 paid is for those who may read billing.
 """
 
-from django.core.handlers.asgi import ASGIRequest
 from django.http import (
     Http404,
     HttpResponse,
@@ -18,6 +17,7 @@ from django.views.decorators.http import require_safe
 from django_htmx.http import reswap, retarget
 
 from billing import proofs
+from common import streams
 from common.htmx import render_page
 from metering import queries as metering
 from portal.usage import export, receipts, report
@@ -53,9 +53,8 @@ def usage_csv(request: TenantRequest) -> HttpResponseBase:
         asked = UsageFilter(request.organization, request.GET)
         if not asked.is_valid():
             return _refused(request, asked)
-    pieces = export.chunks(asked)
     return StreamingHttpResponse(
-        export.in_threads(pieces) if isinstance(request, ASGIRequest) else pieces,
+        streams.served(request, export.chunks(asked)),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{export.file_name(asked)}"'},
     )

@@ -1,0 +1,194 @@
+"""All that an invoice of usage was made of, so that anybody can make it again.
+
+Every part of every request it tells of, with the version of the price that applied, as far as they
+were known when it was issued; those prices; and a line's usage by day. Called in a scope.
+"""
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from defusedcsv import csv
+from django.db.models import Sum
+from django.db.models.functions import TruncDate
+
+from billing import periods
+from billing.models import Invoice, InvoiceLine, PricedBucket
+from billing.receipts import moment, plain
+from common.database import rows
+from common.money import Money, exact
+from marketplace.models import Price
+from marketplace.models.prices import FALLBACK
+from metering.models import TOKEN_PARTS
+from tenants.models import Organization
+from tenants.scope import scope
+
+BATCH = 1000
+EVENT_COLUMNS = (
+    "month", "request_id", "source", "occurred_at", "recorded_at", "model", "region",
+    "project_id", "api_key_id", "part", "tokens", "price_id", "amount", "currency", "uncovered",
+)  # fmt: skip
+PRICE_COLUMNS = (
+    "price_id", "price_book", "currency", "model", "part", "service_tier", "unit_amount",
+    "definition", "effective_from", "effective_until",
+)  # fmt: skip
+EVENTS = f"""
+SELECT e.id, e.event_id, e.source, e.occurred_at, e.recorded_at, e.offer_name, e.region,
+    e.project_id, e.api_key_id, {", ".join(f"e.{part}_tokens" for part in TOKEN_PARTS)},
+    e.price_ids::text AS price_ids, r.amounts::text AS amounts, r.currency, r.uncovered
+FROM metering_usageevent e JOIN billing_ratedusage r
+    ON r.organization_id = e.organization_id AND r.recorded_at = e.recorded_at AND r.id = e.id
+WHERE e.organization_id = %(organization)s
+    AND e.occurred_at >= %(start)s AND e.occurred_at < %(end)s AND e.recorded_at <= %(known)s
+    AND (e.occurred_at, e.id) > (%(after)s, %(last)s)
+ORDER BY e.occurred_at, e.id LIMIT {BATCH}
+"""  # noqa: S608 - the names are this module's own
+# The distinct versions that the events name, from their sums: one row per price and quarter-hour.
+PRICES = """
+SELECT DISTINCT price_id FROM billing_pricedbucket
+WHERE organization_id = %(organization)s AND starts_at >= %(start)s AND starts_at < %(end)s
+    AND price_id IS NOT NULL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What of a line was used on one day of the billing time zone."""
+
+    day: date
+    tokens: int
+    #: Exact; the line is rounded once, not its days.
+    amount: Money
+
+
+def months(invoice: Invoice) -> list[periods.Period]:
+    """Return the invoice's own month and those that it corrects, oldest first."""
+    zone = invoice.organization.time_zone
+    corrected = invoice.lines.values_list("corrects", flat=True)
+    starts = {start for start in (invoice.period_start, *corrected) if start}
+    return [periods.containing(start, zone) for start in sorted(starts)]
+
+
+def events(invoice: Invoice) -> Iterator[str]:
+    """Yield the requests as CSV, piece by piece; each piece opens the scope for itself."""
+    yield _csv([EVENT_COLUMNS])
+    with scope(invoice.organization_id):
+        told = months(invoice)
+    for month in told:
+        for found in _pieces(invoice, month):
+            yield _csv(cells for row in found for cells in _parts(month.label, row))
+
+
+def _pieces(invoice: Invoice, month: periods.Period) -> Iterator[list[dict[str, Any]]]:
+    facts = {
+        "organization": invoice.organization_id,
+        "start": month.start,
+        "end": month.end,
+        "known": invoice.issued_at,
+    }
+    after, last = month.start, UUID(int=0)
+    while True:
+        with scope(invoice.organization_id):
+            found = rows(EVENTS, {**facts, "after": after, "last": last})
+        if found:
+            yield found
+            after, last = found[-1]["occurred_at"], found[-1]["id"]
+        if len(found) < BATCH:
+            return
+
+
+def _parts(month: str, row: dict[str, Any]) -> Iterator[Sequence[Any]]:
+    """Yield a line per part; what no credit paid for stands once per request, on its first."""
+    prices, amounts = json.loads(row["price_ids"]), json.loads(row["amounts"])
+    uncovered = row["uncovered"]
+    for part in TOKEN_PARTS:
+        tokens = row[f"{part}_tokens"]
+        if not tokens:
+            continue
+        yield (
+            month,
+            row["event_id"],
+            row["source"],
+            moment(row["occurred_at"]),
+            moment(row["recorded_at"]),
+            row["offer_name"],
+            row["region"],
+            row["project_id"],
+            row["api_key_id"] or "",
+            part,
+            tokens,
+            prices.get(part) or prices.get(FALLBACK.get(part, ""), ""),
+            plain(amounts.get(part, "0")),
+            row["currency"],
+            plain(uncovered),
+        )
+        uncovered = Decimal(0)
+
+
+def prices(invoice: Invoice) -> str:
+    """Return, as CSV, the versions of prices that the invoice's usage was rated at."""
+    named: set[UUID] = set()
+    for month in months(invoice):
+        facts = {"organization": invoice.organization_id, "start": month.start, "end": month.end}
+        named |= {row["price_id"] for row in rows(PRICES, facts)}
+    found = Price.objects.filter(pk__in=named).select_related("book", "offer")
+    ordered = sorted(found, key=lambda it: (it.offer.name, it.token_part, it.effective_from))
+    return _csv([PRICE_COLUMNS, *map(_price, ordered)])
+
+
+def _price(price: Price) -> Sequence[Any]:
+    until: datetime | None = price.effective_until
+    return (
+        price.pk,
+        price.book.code,
+        price.book.currency,
+        price.offer.name,
+        price.token_part,
+        price.service_tier,
+        plain(price.per_token),
+        json.dumps(price.definition, sort_keys=True),
+        moment(price.effective_from),
+        moment(until) if until else "",
+    )
+
+
+def days(organization: Organization, line: InvoiceLine) -> list[Day]:
+    """Return what a line of usage tells of by day, from the sums of its quarter-hours.
+
+    What came after the invoice is among it: the next invoice corrects that.
+    """
+    start = line.corrects or line.invoice.period_start
+    if start is None or line.price_id is None:
+        return []
+    month = periods.containing(start, organization.time_zone)
+    day = TruncDate("starts_at", tzinfo=ZoneInfo(organization.time_zone))
+    found = (
+        PricedBucket.objects.filter(
+            organization=organization,
+            starts_at__gte=month.start,
+            starts_at__lt=month.end,
+            offer_name=line.offer_name,
+            token_part=line.part,
+            price_id=line.price_id,
+        )
+        .values(by_day=day)
+        .annotate(sum=Sum("tokens"))
+        .order_by("by_day")
+    )
+    currency = line.invoice.currency
+    return [
+        Day(row["by_day"], row["sum"], Money(exact(row["sum"] * line.unit_amount), currency))
+        for row in found
+    ]
+
+
+def _csv(lines: Any) -> str:
+    file = io.StringIO()
+    csv.writer(file).writerows(lines)
+    return file.getvalue()

@@ -1,0 +1,157 @@
+"""An invoice is made again from what is exported of it, by a script that knows nothing of ours."""
+
+import csv
+import io
+import subprocess
+import sys
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from billing import periods
+from billing.services import invoicing
+from common.database import service
+from marketplace import demo
+from marketplace.models import Price
+from portal.environment import ROOT
+from tests.support.usage import used
+
+__all__ = ["used"]
+RECOMPUTE = ROOT / "docs" / "invoices" / "recompute.py"
+JANUARY, FEBRUARY = (periods.month(2026, number, "UTC") for number in (1, 2))
+
+
+@pytest.fixture
+def use(used):
+    """Record requests of so many input and reasoning tokens at the demo's prices."""
+    demo.seed()
+    with service():
+        prices = {
+            part: Price.objects.filter(offer__name="atlas-mini", token_part=part).first()
+            for part in ("input", "output")
+        }
+
+    def use(input_tokens, reasoning=0, day=9, period=JANUARY):
+        amounts = {
+            "input": prices["input"].per_token * input_tokens,
+            "reasoning": prices["output"].per_token * reasoning,
+        }
+        return used(
+            str(sum(amounts.values())),
+            parts={"input": input_tokens, "reasoning": reasoning},
+            amounts=amounts,
+            price_ids={part: price.pk for part, price in prices.items()},
+            occurred_at=period.start + timedelta(days=day),
+        )
+
+    return use
+
+
+@pytest.fixture
+def download(alice_client):
+    """Return a file of an invoice as Alice downloads it."""
+
+    def download(invoice, name=""):
+        answer = alice_client.get(f"/api/v1/organizations/acme/invoices/{invoice.number}{name}")
+        assert answer.status_code == 200
+        return b"".join(answer).decode()
+
+    return download
+
+
+@pytest.fixture
+def recompute(tmp_path, download):
+    """Run the script over the files of an invoice, and over other invoices beside it."""
+
+    def recompute(invoice, *earlier, forge=lambda text: text):
+        texts = [
+            download(invoice),
+            forge(download(invoice, "/events.csv")),
+            download(invoice, "/prices.csv"),
+            *map(download, earlier),
+        ]
+        files = [tmp_path / str(number) for number in range(len(texts))]
+        for file, text in zip(files, texts, strict=True):
+            file.write_text(text)
+        command = [sys.executable, "-I", RECOMPUTE, *files]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    return recompute
+
+
+def test_an_invoice_is_made_again_to_the_last_digit(acme, use, give, recompute):
+    give("0.0123")
+    for tokens, reasoning, day in [(333_333, 7, 0), (1_234_567, 0, 9), (1, 99_999, 30)]:
+        use(tokens, reasoning, day)
+    invoice = invoicing.finalize(acme, JANUARY)
+
+    done = recompute(invoice)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{invoice.number}: 3 lines from 3 requests, the same to the last digit" in done.stdout
+
+
+def test_a_correction_is_made_again_too(acme, use, recompute):
+    use(1_234_567)
+    first = invoicing.finalize(acme, JANUARY)
+    use(7_654_321, 5)
+    use(42_000, period=FEBRUARY)
+    second = invoicing.finalize(acme, FEBRUARY)
+
+    assert recompute(first).returncode == 0
+    assert recompute(second, first).returncode == 0
+    assert recompute(second).returncode == 1
+
+
+def test_what_is_not_what_was_used_differs(acme, use, recompute):
+    use(1_234_567)
+    invoice = invoicing.finalize(acme, JANUARY)
+
+    done = recompute(invoice, forge=lambda text: text.replace(",1234567,", ",1234568,"))
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("DIFFERS: 2026-01 atlas-mini input")
+
+
+def test_the_export_has_a_line_for_each_part(acme, use, download):
+    name = use(10, 5)
+    invoice = invoicing.finalize(acme, JANUARY)
+
+    lines = list(csv.DictReader(io.StringIO(download(invoice, "/events.csv"))))
+
+    assert [(it["request_id"], it["part"], it["tokens"]) for it in lines] == [
+        (name, "input", "10"),
+        (name, "reasoning", "5"),
+    ]
+    worth = sum(Decimal(it["amount"]) for it in lines)
+    assert [Decimal(it["uncovered"]) for it in lines] == [worth, 0]
+
+
+def test_a_line_leads_to_its_days_and_requests(acme, use, alice_client):
+    for day in (3, 3, 9):
+        use(1_000_000, day=day)
+    number = invoicing.finalize(acme, JANUARY).number
+
+    days = alice_client.get(f"/api/v1/organizations/acme/invoices/{number}/lines/1/days").json()
+    page = alice_client.get(f"/o/acme/billing/invoices/{number}/lines/1/").content.decode()
+
+    assert [(it["day"], it["tokens"]) for it in days] == [
+        ("2026-01-04", 2_000_000),
+        ("2026-01-10", 1_000_000),
+    ]
+    assert "start=2026-01-04&amp;end=2026-01-04&amp;model=atlas-mini" in page
+    assert (
+        f"/invoices/{number}/lines/1/"
+        in alice_client.get(f"/o/acme/billing/invoices/{number}/").content.decode()
+    )
+
+
+def test_nobody_else_reads_it(acme, use, charlie_client, bob_client):
+    use(10)
+    number = invoicing.finalize(acme, JANUARY).number
+
+    for name in ("events.csv", "prices.csv", "lines/1/days"):
+        address = f"/api/v1/organizations/acme/invoices/{number}/{name}"
+        assert charlie_client.get(address).status_code == 404
+        assert bob_client.get(address).status_code == 403
