@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from billing import queries, standings
+from billing import agreements, queries, standings
 from billing.models import Invoice
+from billing.rating.definition import InvalidPrice, parse
 from common.database import service
 from common.money import Money
+from marketplace import ports as marketplace_ports
 from metering import ports as metering_ports
 from tenants import ports
 from tenants.models import ApiKey, Organization
@@ -46,6 +49,28 @@ class Invoices:
         return queries.untold(before)
 
 
+class Contracts:
+    """What was agreed with customers."""
+
+    def price_book(self, organization: Organization, at: datetime) -> UUID | None:
+        """Return the price book that the organization's contract names at the instant."""
+        return agreements.price_book(organization, at)
+
+
+class Rater:
+    """What can be made of a price."""
+
+    def fault(self, definition: Any) -> tuple[str, str] | None:
+        """Return the field of a definition that cannot be rated, and why; None when it can."""
+        try:
+            parse(definition)
+        except InvalidPrice as error:
+            return error.field, error.reason
+        return None
+
+
+marketplace_ports.contracts = Contracts()
+marketplace_ports.rater = Rater()
 metering_ports.invoices = Invoices()
 ports.budgets = Budgets()
 ports.purses = Purses()

@@ -1,15 +1,23 @@
 """A usage invoice as a pure function of what was used, at which prices, and what credit covered."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
+from billing.rating.definition import PriceDefinition
+from billing.rating.lines import rate_piece
+from billing.rating.shapes import Piece
 from common.money import exact, round_to_minor
 
 ZERO = Decimal(0)
+ONE = Decimal(1)
+#: Lines that say what something costs; the others say what credit paid of it.
+CHARGES = frozenset({"usage", "fee", "minimum", "commitment"})
+#: From the rater's words for what it charges to those of an invoice.
+KINDS = {"flat": "fee", "fixed": "fee", "minimum": "minimum"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +31,12 @@ class UsedTokens:
     price_id: UUID | None = None
     #: Whether it was answered by a batch, which has prices of its own.
     is_batch: bool = False
+    #: The whole definition, where a token does not simply cost its unit amount.
+    price: PriceDefinition | None = None
+    #: What a token counts, by what its request was like.
+    multiplier: Decimal = ONE
+    #: All tokens of the price, each by what it counts; where the price is not plain.
+    weighed: Decimal = ZERO
 
 
 class Billed(Protocol):
@@ -43,6 +57,14 @@ class Billed(Protocol):
     @property
     def price_id(self) -> UUID | None:
         """Return the version of the price that applied."""
+
+    @property
+    def tier(self) -> int | None:
+        """Return which tier of it, where it has some."""
+
+    @property
+    def unit_amount(self) -> Decimal:
+        """Return what one costs."""
 
     @property
     def quantity(self) -> Decimal:
@@ -71,6 +93,7 @@ class DraftLine:
     offer_name: str = ""
     part: str = ""
     price_id: UUID | None = None
+    tier: int | None = None
     #: The first instant of the month it belongs to, where that is not the invoice's own.
     corrects: datetime | None = None
     #: The part of the customer it belongs to, where the invoice is divided.
@@ -93,6 +116,24 @@ class Draft:
     tax_rate: Decimal
     tax_category: str = "S"
     tax_reason: str = ""
+    #: What was settled while it was used: at the dearest price, and what of it no credit paid.
+    settled: Decimal = ZERO
+    settled_uncovered: Decimal = ZERO
+
+    @property
+    def charged(self) -> Decimal:
+        """What the period is worth, exactly, before credit."""
+        return sum((it.exact_amount for it in self.lines if it.kind in CHARGES), ZERO)
+
+    @property
+    def due(self) -> Decimal:
+        """What of it no credit paid, exactly."""
+        return max(self.charged - self.settled + self.settled_uncovered, ZERO)
+
+    @property
+    def returned(self) -> Decimal:
+        """What credit paid too much, because the period turned out cheaper than it was settled."""
+        return max(self.settled - self.settled_uncovered - self.charged, ZERO)
 
     @property
     def net(self) -> Decimal:
@@ -107,7 +148,8 @@ class Draft:
     @property
     def usage(self) -> Decimal:
         """What the usage alone is worth, exactly."""
-        return sum((it.exact_amount for it in self.lines if it.kind == "usage"), ZERO)
+        kinds = CHARGES - {"commitment"}
+        return sum((it.exact_amount for it in self.lines if it.kind in kinds), ZERO)
 
     @property
     def rounding(self) -> Decimal:
@@ -132,20 +174,44 @@ def usage_draft(
     currency: str,
     tax_rate: Decimal,
     coverage_label: str,
+    settled: Decimal | None = None,
+    extra: Sequence[DraftLine] = (),
 ) -> Draft:
     """Return the invoice of a period: a line per offer, part and price, less what credit paid.
+
+    The period is rated at once, whatever was ``settled`` while it ran (as much, unless it says
+    otherwise); ``extra`` are lines that no single price makes.
 
     What is left to pay is what credit did not cover, rounded once; the coverage line takes the rest
     off the rounded lines. It never takes off more than they are.
     """
-    ordered = sorted(used, key=lambda it: (it.offer_name, it.part, it.unit_amount))
-    lines = [_line(item, currency) for item in ordered if item.tokens]
-    covered = sum((line.exact_amount for line in lines), ZERO) - uncovered
+    ordered = sorted(used, key=lambda it: (it.offer_name, it.part, it.unit_amount, it.multiplier))
+    lines = [line for item in _whole(ordered) for line in _lines(item, currency)]
+    lines += extra
+    charged = sum((line.exact_amount for line in lines), ZERO)
+    settled = charged if settled is None else settled
+    draft = Draft(tuple(lines), currency, tax_rate, settled=settled, settled_uncovered=uncovered)
+    covered = charged - draft.due
     if covered > 0:
         rounded = sum((line.amount for line in lines), ZERO)
-        due = min(round_to_minor(uncovered, currency), rounded)
-        lines.append(_coverage(coverage_label, -covered, due - rounded))
-    return Draft(tuple(lines), currency, tax_rate)
+        due = min(round_to_minor(draft.due, currency), rounded)
+        coverage = _coverage(coverage_label, -covered, due - rounded)
+        draft = replace(draft, lines=(*lines, coverage))
+    return draft
+
+
+def _whole(used: Sequence[UsedTokens]) -> list[UsedTokens]:
+    """Return the used tokens, those of one price that is not plain weighed and put together."""
+    found: list[UsedTokens] = []
+    shaped: dict[tuple[str, str, UUID | None], UsedTokens] = {}
+    for item in used:
+        if item.price is None or item.price.is_plain:
+            found.append(item)
+            continue
+        key = item.offer_name, item.part, item.price_id
+        before = shaped[key].weighed if key in shaped else ZERO
+        shaped[key] = replace(item, weighed=before + item.tokens * item.multiplier)
+    return [it for it in found if it.tokens] + list(shaped.values())
 
 
 def corrections(
@@ -171,13 +237,15 @@ def corrections(
             amount=line.amount - before.amount,
             corrects=corrects,
         )
-        for line in computed.lines
-        if line.kind == "usage"
-        and line.quantity != (before := booked.get(_key(line), _NOTHING)).quantity
+        for line in [*computed.lines, *_vanished(computed, booked)]
+        if line.kind in CHARGES
+        and _worth(line) != _worth(before := booked.get(_key(line), _NOTHING))
     ]
     covered = computed.exact_net - sum((it.exact_amount for it in booked.values()), ZERO)
     covered -= sum((line.exact_amount for line in lines), ZERO)
-    due = max(computed.net - sum((it.amount for it in booked.values()), ZERO), ZERO)
+    due = computed.net - sum((it.amount for it in booked.values()), ZERO)
+    if computed.exact_net >= sum((it.exact_amount for it in booked.values()), ZERO):
+        due = max(due, ZERO)
     taken_off = due - sum((line.amount for line in lines), ZERO)
     if covered or taken_off:
         coverage = _coverage(f"{coverage_label} · {label}", covered, taken_off)
@@ -199,11 +267,38 @@ class _Sum:
 
 
 _NOTHING = _Sum()
-_Key = tuple[str, str, str, UUID | None]
+_Key = tuple[str, str, str, UUID | None, int | None, Decimal]
 
 
 def _key(line: Billed) -> _Key:
-    return line.kind, line.offer_name, line.part, line.price_id
+    # What a one-off costs is its amount; of usage, the unit tells two weights of a price apart.
+    unit = line.unit_amount if line.kind == "usage" else ZERO
+    return line.kind, line.offer_name, line.part, line.price_id, line.tier, unit
+
+
+def _worth(line: "DraftLine | _Sum") -> tuple[Decimal, Decimal]:
+    return line.quantity, line.exact_amount
+
+
+def _vanished(computed: Draft, booked: Mapping[_Key, _Sum]) -> list[DraftLine]:
+    """Return empty lines for what was booked and is no longer there: a tier that was left."""
+    present = {_key(line) for line in computed.lines}
+    return [
+        DraftLine(
+            kind,
+            " · ".join(word for word in (offer, part.replace("_", " ")) if word) or kind,
+            ZERO,
+            unit,
+            ZERO,
+            ZERO,
+            offer_name=offer,
+            part=part,
+            price_id=price_id,
+            tier=tier,
+        )
+        for kind, offer, part, price_id, tier, unit in booked
+        if kind in CHARGES and (kind, offer, part, price_id, tier, unit) not in present
+    ]
 
 
 def _sums(lines: Iterable[Billed]) -> dict[_Key, _Sum]:
@@ -218,14 +313,42 @@ def _sums(lines: Iterable[Billed]) -> dict[_Key, _Sum]:
     return sums
 
 
-def _line(item: UsedTokens, currency: str) -> DraftLine:
-    amount = exact(item.tokens * item.unit_amount)
+def _lines(item: UsedTokens, currency: str) -> list[DraftLine]:
+    if item.price is None or item.price.is_plain:
+        return [_line(item, currency)]
+    rated = rate_piece(item.price, Piece(item.weighed), currency=currency)
+    exactly = {(line.kind, line.tier): line.total for line in rated.exact_lines}
+    return [
+        DraftLine(
+            kind=KINDS.get(line.kind, "usage"),
+            description=_words(item, *([f"tier {line.tier}"] if line.tier else []), line.kind),
+            quantity=line.quantity,
+            unit_amount=line.unit_amount,
+            exact_amount=exactly.get((line.kind, line.tier), ZERO),
+            amount=line.total,
+            offer_name=item.offer_name,
+            part=item.part,
+            price_id=item.price_id,
+            tier=line.tier,
+        )
+        for line in rated.lines
+    ]
+
+
+def _words(item: UsedTokens, *more: str) -> str:
     words = [item.offer_name, item.part.replace("_", " "), *(["batch"] if item.is_batch else [])]
+    return " · ".join([*words, *(word for word in more if word != "usage")])
+
+
+def _line(item: UsedTokens, currency: str) -> DraftLine:
+    unit = item.unit_amount * item.multiplier
+    amount = exact(item.tokens * unit)
+    weight = [f"x {item.multiplier.normalize():f}"] if item.multiplier != ONE else []
     return DraftLine(
         kind="usage",
-        description=" · ".join(words),
+        description=_words(item, *weight),
         quantity=Decimal(item.tokens),
-        unit_amount=item.unit_amount,
+        unit_amount=unit,
         exact_amount=amount,
         amount=round_to_minor(amount, currency),
         offer_name=item.offer_name,

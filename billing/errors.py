@@ -52,3 +52,40 @@ class VoucherInOtherCurrency(DomainError):
 
     code = "voucher_in_other_currency"
     detail = _("This voucher is of another currency than your organization's.")
+
+
+class ContractInvalid(DomainError):
+    """Terms that cannot be lived by."""
+
+    code = "contract_not_valid"
+    status = 422
+    detail = _("These terms cannot be agreed on.")
+
+
+class ContractInThePast(DomainError):
+    """A contract would change what was already used."""
+
+    code = "contract_in_the_past"
+    status = 422
+    detail = _("A contract begins and ends today or later, never in the past.")
+
+
+class ContractOverlaps(Conflict):
+    """Two contracts would hold at once."""
+
+    code = "contract_overlaps"
+    detail = _("Another contract holds then. End that one first, or begin later.")
+
+
+class ContractSigned(Conflict):
+    """A signed contract would be changed."""
+
+    code = "contract_signed"
+    detail = _("This contract is signed. Draft a new one: the old ends where it begins.")
+
+
+class OrderTaken(Conflict):
+    """The customer has a purchase order with this number."""
+
+    code = "purchase_order_taken"
+    detail = _("There is a purchase order with this number.")

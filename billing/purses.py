@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row, tuple_row
 
 from billing.burning import Allocation
+from billing.models import CreditGrant
 from billing.settlement import Settled
 from common.money import exact
 from metering.services import rows
@@ -19,7 +20,8 @@ _PRECISE = Context(prec=80)
 
 # The lock order of the house: grants by id, then their leases (which change under these locks only).
 LOCK_GRANTS = """
-SELECT g.id, g.organization_id, w.currency, g.unit, g.granted, g.remaining, g.leased, g.cost_basis
+SELECT g.id, g.organization_id, w.currency, g.unit, g.granted, g.remaining, g.leased, g.cost_basis,
+    g.kind
 FROM billing_creditgrant g JOIN billing_wallet w ON w.id = g.wallet_id
 WHERE g.id = ANY(%s) ORDER BY g.id FOR UPDATE OF g
 """
@@ -50,11 +52,17 @@ class Purse:
     remaining: Decimal
     leased: Decimal
     cost_basis: Decimal
+    kind: str = ""
     held: Decimal = ZERO
     before: Decimal = field(init=False)
 
     def __post_init__(self) -> None:
         self.before = self.remaining
+
+    @property
+    def is_limit(self) -> bool:
+        """Whether it is no credit but what a contract lets the customer owe."""
+        return self.kind == CreditGrant.Kind.LIMIT
 
     @property
     def used(self) -> Decimal:
@@ -131,6 +139,7 @@ class Paid:
     settled: Settled
     amount: Decimal
     split: Sequence[Allocation]
+    #: What is owed: what credit did not pay, on a limit or beyond it.
     uncovered: Decimal
 
 
@@ -141,7 +150,7 @@ def pay(settled: Settled, purses: Purses) -> Paid:
     batch came; then others may have spent the rest, and what is missing is owed instead.
     """
     left = amount = settled.amount
-    split = []
+    split, owed = [], ZERO
     for allocation in settled.allocations:
         purse = purses.get(allocation.grant_id)
         if purse is None or not _may_pay(purse, settled):
@@ -150,7 +159,8 @@ def pay(settled: Settled, purses: Purses) -> Paid:
         if used.quantity or used.amount:
             split.append(used)
             left -= used.amount
-    return Paid(settled, amount, split, left)
+            owed += used.amount if purse.is_limit else ZERO
+    return Paid(settled, amount, split, left + owed)
 
 
 def _may_pay(purse: Purse, settled: Settled) -> bool:

@@ -48,7 +48,9 @@ def balance(organization: Organization, currency: str = "") -> Balance:
     both are written in one transaction. So nobody waits for the sum of every posting there ever was.
     """
     currency = currency or organization.currency
-    grants = CreditGrant.objects.filter(organization=organization, wallet__currency=currency)
+    grants = CreditGrant.objects.prepaid().filter(
+        organization=organization, wallet__currency=currency
+    )
     money = grants.filter(unit=CreditGrant.Unit.MONEY)
     tokens = (
         grants.usable()
@@ -71,7 +73,7 @@ def _left(grants: QuerySet[CreditGrant, CreditGrant]) -> Decimal:
 
 def grants(organization: Organization) -> QuerySet[CreditGrant, CreditGrant]:
     """Return the usable grants in the order they burn."""
-    usable = CreditGrant.objects.usable().in_burn_order()
+    usable = CreditGrant.objects.prepaid().usable().in_burn_order()
     return usable.filter(organization=organization).select_related("token_class", "wallet")
 
 
@@ -119,7 +121,8 @@ def balances(organizations: Iterable[Organization]) -> Mapping[UUID, Money]:
     """Return each organization's live balance in its own currency; as the service, one query."""
     wanted = {organization.pk: organization.currency for organization in organizations}
     rows = (
-        CreditGrant.objects.usable()
+        CreditGrant.objects.prepaid()
+        .usable()
         .filter(organization__in=list(wanted), unit=CreditGrant.Unit.MONEY)
         .values("organization_id", "wallet__currency")
         .annotate(left=Sum("remaining"))

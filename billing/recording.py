@@ -23,15 +23,17 @@ from metering.services.rows import Column
 #: What a new event and its worth say, by the columns they come in.
 _FACTS = (
     "id", "organization_id", "source", "event_id", "project_id", "api_key_id", "offer_name",
-    "price_ids", *PARTS, "amounts", "amount", "currency", "split", "uncovered", "occurred_at",
+    "price_ids", *PARTS, "multipliers", "amounts", "amount", "currency", "split", "uncovered", "occurred_at",
 )  # fmt: skip
 _SPEND_KEY = "organization_id, starts_at, project_id, api_key_id, offer_name, currency"
-_PRICED_KEY = "organization_id, starts_at, offer_name, token_part, price_id"
+_PRICED_KEY = "organization_id, starts_at, offer_name, token_part, price_id, multiplier"
 #: Each part with its tokens and its price; see :meth:`Settled.price_of`.
 _PRICES = {part: f"price_ids->>'{part}'" for part in TOKEN_PARTS} | {
     part: f"coalesce(price_ids->>'{part}', price_ids->>'{twin}')" for part, twin in FALLBACK.items()
 }
 _USED = ", ".join(f"('{part}', {part}_tokens, {price})" for part, price in _PRICES.items())
+# Where requests have a price, each is one of them.
+_USED += ", ('requests', CASE WHEN price_ids ? 'requests' THEN 1 END, price_ids->>'requests')"
 # Buckets in the order of their keys: two recorders that touch the same ones wait, not deadlock.
 # All in one statement: the columns are sent and read once.
 WRITE = f"""
@@ -56,7 +58,8 @@ WITH new AS MATERIALIZED (
 )
 INSERT INTO billing_pricedbucket AS bucket (id, {_PRICED_KEY}, tokens)
 SELECT gen_random_uuid(), organization_id, starts_at, offer_name, token_part,
-    price::uuid AS price_id, sum(tokens)
+    price::uuid AS price_id, coalesce((multipliers->>token_part)::numeric, 1) AS multiplier,
+    sum(tokens)
 FROM new CROSS JOIN LATERAL (VALUES {_USED}) AS used(token_part, tokens, price)
 WHERE tokens <> 0 GROUP BY {_PRICED_KEY} ORDER BY {_PRICED_KEY}
 ON CONFLICT ({_PRICED_KEY}) DO UPDATE SET tokens = bucket.tokens + excluded.tokens
@@ -114,6 +117,7 @@ async def _settle(
 def _worth(paid: Sequence[Paid]) -> dict[str, Column]:
     """Return what stands beside the usage, by columns."""
     return {
+        "multipliers": rows.documents([one.settled.multipliers for one in paid]),
         "amounts": rows.documents([one.settled.amounts for one in paid]),
         "amount": rows.texts([str(one.amount) for one in paid]),
         "currency": rows.texts([one.settled.currency for one in paid]),
@@ -139,7 +143,8 @@ def _operations(paid: Sequence[Paid], held: purses.Purses) -> list[booking.Opera
                 AccountKind.RECEIVABLE, AccountKind.REVENUE, settled.currency, one.uncovered
             )
     for purse in held.values():
-        if purse.used:
+        # What was used of a limit is owed, and stands above.
+        if purse.used and not purse.is_limit:
             postings[purse.organization_id].extend(_usage(purse))
     return [
         booking.Operation(organization, _operation_key(keys[organization]), "usage", tuple(entries))

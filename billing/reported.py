@@ -6,9 +6,9 @@ requests in flight is left to them.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -21,11 +21,14 @@ from psycopg import AsyncConnection
 from billing import funds
 from billing.free_credit import FreeCredit
 from billing.funds import Settled
-from billing.rating.tokens import Unpriced, rate
+from billing.rating.conditions import Circumstances
+from billing.rating.definition import parse
+from billing.rating.tokens import Unpriced, rate, weigh
 from common.database import SERVICE, service
-from marketplace import pricelist
+from marketplace import books, pricelist
 from marketplace.models import Offer, Status
 from metering import reports
+from metering.models import PROMPT_PARTS
 from metering.reports import Fault, Report
 from tenants import meter_keys
 from tenants.meter_keys import Subject
@@ -58,6 +61,8 @@ class _Known:
     offers: dict[str, Offer]
     regions: frozenset[str]
     prices: pricelist.PriceList
+    #: By organization and quarter of an hour, the books that come before the one for everybody.
+    books: dict[tuple[UUID, datetime], list[UUID]]
 
 
 def take_in(events: Sequence[Any], *, key: ApiKey) -> list[Outcome]:
@@ -91,13 +96,35 @@ def _look_up(read: Sequence[Report], key: ApiKey) -> _Known:
         by_name = {offer.name: offer for offer in offers}
         times = [report.occurred_at for report in read] or [timezone.now()]
         is_operators = meter_keys.may_name_others(key)
+        subjects = meter_keys.subjects({report.subject for report in read}, key=key)
+        held = _books(read, subjects)
+        special = {book for chain in held.values() for book in chain}
         return _Known(
             namespace=reports.OPERATORS if is_operators else reports.CUSTOMERS,
-            subjects=meter_keys.subjects({report.subject for report in read}, key=key),
+            subjects=subjects,
             offers=by_name,
             regions=frozenset(Region.objects.values_list("code", flat=True)),
-            prices=pricelist.between(by_name.values(), min(times), max(times)),
+            prices=pricelist.between(by_name.values(), min(times), max(times), special),
+            books=held,
         )
+
+
+def _books(
+    read: Sequence[Report], subjects: Mapping[str | None, Subject]
+) -> dict[tuple[UUID, datetime], list[UUID]]:
+    """Return whose prices held when each of these occurred; terms change with the quarter-hour."""
+    held: dict[tuple[UUID, datetime], list[UUID]] = {}
+    for report in read:
+        subject = subjects.get(report.subject)
+        if subject is not None:
+            place = subject.organization.pk, _quarter(report.occurred_at)
+            if place not in held:
+                held[place] = books.special(subject.organization, report.occurred_at)
+    return held
+
+
+def _quarter(at: datetime) -> datetime:
+    return at.replace(minute=at.minute - at.minute % 15, second=0, microsecond=0)
 
 
 def _settled(report: Report, known: _Known) -> Settled | list[Fault]:
@@ -128,7 +155,8 @@ def _rated(
     report: Report, subject: Subject, project_id: UUID, offer: Offer, known: _Known
 ) -> Settled | list[Fault]:
     currency = subject.organization.currency
-    prices = known.prices.at(offer, report.occurred_at, currency)
+    special = known.books.get((subject.organization.pk, _quarter(report.occurred_at)), [])
+    prices = known.prices.at(offer, report.occurred_at, currency, special)
     try:
         amounts = rate(report.parts, {part: price.per_token for part, price in prices.items()})
     except Unpriced as unpriced:
@@ -136,6 +164,8 @@ def _rated(
         # For people to hear of: until there is a price, this usage earns nothing.
         log.error("reported_usage_unpriced", offer=offer.name, token_part=part)  # noqa: TRY400
         return [Fault(f"data.tokens.{part}", "no price", f"a part priced then in {currency}")]
+    of = Circumstances(report.occurred_at, sum(report.parts.get(it, 0) for it in PROMPT_PARTS))
+    amounts, counts = weigh(amounts, {it: parse(prices[it].definition) for it in amounts}, of)
     return Settled(
         organization_id=subject.organization.pk,
         project_id=project_id,
@@ -149,6 +179,7 @@ def _rated(
         parts=report.parts,
         price_ids={part: prices[part].pk for part in amounts},
         amounts=amounts,
+        multipliers=counts,
         currency=currency,
         ttft_ms=report.ttft_ms,
         latency_ms=report.latency_ms,

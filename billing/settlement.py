@@ -30,6 +30,8 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     price_ids: dict[str, UUID]
     #: The exact worth of each part, twelve decimals at most.
     amounts: dict[str, Decimal]
+    #: What a token of a part counted by what its request was like, where that is not one.
+    multipliers: dict[str, Decimal] = {}
     currency: str = "EUR"
     #: In burn order; see :func:`billing.burning.split`.
     allocations: list[Allocation] = []

@@ -10,6 +10,7 @@ from billing.services import (
     credits,
     invoicing,
     leases,
+    limits,
     orders,
     sealing,
     top_ups,
@@ -34,6 +35,12 @@ def close_periods() -> None:
 def expire_grants() -> None:
     """Book what is left of credit that is over."""
     credits.expire_due()
+
+
+@shared_task(name="billing.sync_limits")
+def sync_limits() -> None:
+    """Bring credit limits to what is owed and agreed now."""
+    limits.sync_all()
 
 
 @shared_task(name="billing.reclaim_leases")

@@ -38,7 +38,7 @@ FROM billing_creditgrant g
 JOIN billing_wallet w ON w.id = g.wallet_id
 LEFT JOIN marketplace_tokenclass c ON c.id = g.token_class_id
 WHERE g.organization_id = %(organization)s AND w.currency = %(currency)s
-  AND g.voided_at IS NULL AND g.effective_from <= now()
+  AND g.kind <> 'limit' AND g.voided_at IS NULL AND g.effective_from <= now()
   AND (g.expires_at IS NULL OR g.expires_at > now())
 GROUP BY g.unit, c.code ORDER BY g.unit, c.code
 """

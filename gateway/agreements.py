@@ -3,6 +3,7 @@
 Keys and offers are read anew every few seconds; an agreement lasts as long as both.
 """
 
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -25,6 +26,12 @@ class Agreement(msgspec.Struct, frozen=True):
     rates: Rates
     buckets: Buckets
     purse: purse.Key
+
+    def then(self, at: datetime) -> "Agreement":
+        """Return the terms for a request of that time: some prices go by the clock."""
+        if not self.rates.conditions:
+            return self
+        return msgspec.structs.replace(self, rates=self.rates.then(at))
 
 
 class Agreements:

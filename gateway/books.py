@@ -92,6 +92,7 @@ def _settled(
         parts=priced.parts,
         price_ids=priced.price_ids,
         amounts=priced.amounts,
+        multipliers=priced.multipliers,
         currency=caller.currency,
         allocations=list(paid),
         budgets=windows,

@@ -79,6 +79,7 @@ class Inference:
             exchange.id, agreement.buckets, prompt.bound + wished * call.choices
         )
         exchange.notes.update(held.standing.headers())
+        now = datetime.now(UTC)
         admitted = Admitted(
             exchange,
             endpoint,
@@ -86,8 +87,8 @@ class Inference:
             offer,
             call,
             prompt,
-            agreement,
-            datetime.now(UTC),
+            agreement.then(now),
+            now,
             time.monotonic(),
             held,
             dialect,

@@ -44,7 +44,17 @@ SELECT k.id, k.organization_id, k.project_id, k.name, k.scopes, k.allowed_models
         WHERE b.organization_id = k.organization_id AND b.currency = o.currency
             AND b.is_hard AND b.closed_at IS NULL
             AND (b.project_id IS NULL OR b.project_id = k.project_id)
-            AND (b.api_key_id IS NULL OR b.api_key_id = k.id)) AS budgets
+            AND (b.api_key_id IS NULL OR b.api_key_id = k.id)) AS budgets,
+       ARRAY(SELECT b.id FROM (
+            SELECT id, 0 AS place FROM marketplace_pricebook WHERE organization_id = o.id
+            UNION ALL SELECT c.price_book_id, 1 FROM billing_contract c
+            WHERE c.organization_id = o.id AND c.status = 'active' AND c.effective_from <= now()
+                AND (c.effective_until IS NULL OR c.effective_until > now())
+            UNION ALL SELECT g.id, 2 FROM marketplace_groupmember m
+            JOIN marketplace_pricebook g ON g.customer_group_id = m.group_id
+            WHERE m.organization_id = o.id
+        ) AS held JOIN marketplace_pricebook b ON b.id = held.id AND b.currency = o.currency
+        ORDER BY held.place) AS price_books
 FROM tenants_apikey k
 JOIN tenants_organization o ON o.id = k.organization_id
 JOIN tenants_project p ON p.id = k.project_id
@@ -76,6 +86,8 @@ class Caller(msgspec.Struct, frozen=True):
     organization_limits: tuple[int | None, int | None, int | None]
     #: Those that stop requests.
     budgets: list[Terms]
+    #: Those that come before the one for everybody, in order; see :mod:`marketplace.books`.
+    price_books: tuple[UUID, ...] = ()
 
 
 def sent(headers: Mapping[bytes, bytes], *, by_api_key: bool = False) -> str:

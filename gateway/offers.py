@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections
 
@@ -30,36 +31,44 @@ class _Book:
     read_at: float
 
 
-def _read(currency: str) -> dict[str, OfferSnapshot]:
+#: Whose prices: the currency, and the books that come before the one for everybody.
+Priced = tuple[str, tuple[UUID, ...]]
+#: So many customers' prices are kept; the longest unread are forgotten first.
+CAPACITY = 500
+
+
+def _read(priced: Priced) -> dict[str, OfferSnapshot]:
     # In a thread outside any request, nobody else finds out that PostgreSQL was restarted.
     close_old_connections()
     with service():
-        return {offer.name: offer for offer in queries.snapshot(currency)}
+        currency, special = priced
+        return {offer.name: offer for offer in queries.snapshot(currency, special=special)}
 
 
 class OfferDirectory:
-    """Answers by name what may be called; one set of offers and prices per currency."""
+    """Answers by name what may be called; one set of offers per currency and price books."""
 
     def __init__(self) -> None:
-        self._books: dict[str, _Book] = {}
-        self._reading: dict[str, asyncio.Task[_Book]] = {}
+        self._books: dict[Priced, _Book] = {}
+        self._reading: dict[Priced, asyncio.Task[_Book]] = {}
         self._away_until = 0.0
         # Django keeps a connection per thread: one thread at a time means one connection.
         self._turn = threading.Lock()
 
-    async def of(self, currency: str, at_most: float = LIFETIME) -> dict[str, OfferSnapshot]:
-        """Return the offers priced in this currency, as they were so many seconds ago at most."""
-        book, now = self._books.get(currency), time.monotonic()
+    async def of(self, caller: Caller, at_most: float = LIFETIME) -> dict[str, OfferSnapshot]:
+        """Return the offers at the caller's prices, as they were so many seconds ago at most."""
+        priced = caller.currency, caller.price_books
+        book, now = self._books.get(priced), time.monotonic()
         is_believable = book is not None and now - book.read_at <= STALE
         if book is not None and (
             now - book.read_at < at_most or (is_believable and now < self._away_until)
         ):
             return book.offers
-        task = self._reading.get(currency)
+        task = self._reading.get(priced)
         if task is None:
-            task = asyncio.create_task(self._refresh(currency))
-            self._reading[currency] = task
-            task.add_done_callback(lambda _done: self._reading.pop(currency, None))
+            task = asyncio.create_task(self._refresh(priced))
+            self._reading[priced] = task
+            task.add_done_callback(lambda _done: self._reading.pop(priced, None))
         try:
             async with asyncio.timeout(PATIENCE if is_believable else LONGEST):
                 return (await asyncio.shield(task)).offers
@@ -70,29 +79,33 @@ class OfferDirectory:
                 raise
             return book.offers
 
-    async def _refresh(self, currency: str) -> _Book:
-        book = _Book(await asyncio.to_thread(self._read, currency), time.monotonic())
-        self._books[currency] = book
+    async def _refresh(self, priced: Priced) -> _Book:
+        book = _Book(await asyncio.to_thread(self._read, priced), time.monotonic())
+        # Taken out first: what was read last stands last.
+        self._books.pop(priced, None)
+        self._books[priced] = book
+        while len(self._books) > CAPACITY:
+            self._books.pop(next(iter(self._books)))
         return book
 
-    def _read(self, currency: str) -> dict[str, OfferSnapshot]:
+    def _read(self, priced: Priced) -> dict[str, OfferSnapshot]:
         with self._turn:
-            return _read(currency)
+            return _read(priced)
 
     async def for_caller(self, caller: Caller) -> list[OfferSnapshot]:
         """Return the offers this caller may call."""
-        return [offer for offer in (await self.of(caller.currency)).values() if may(caller, offer)]
+        return [offer for offer in (await self.of(caller)).values() if may(caller, offer)]
 
     async def named(self, caller: Caller, name: str) -> OfferSnapshot:
         """Return the offer; what the key was not made for is refused like what does not exist.
 
         What policy alone forbids is no secret, everybody sees it in the catalogue: the refusal says so.
         """
-        offer = (await self.of(caller.currency)).get(name)
+        offer = (await self.of(caller)).get(name)
         if offer is None:
             # It may have been published a moment ago; all who miss wait for one look.
             await asyncio.sleep(MISSED)
-            offer = (await self.of(caller.currency, at_most=MISSED)).get(name)
+            offer = (await self.of(caller, at_most=MISSED)).get(name)
         if offer is None or not is_named(caller, offer):
             raise NotFound(
                 f"The model '{name[:100]}' does not exist or this key may not use it."

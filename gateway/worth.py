@@ -5,18 +5,25 @@ because grants come in both; a slice of either kind covers a fraction of the req
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from billing import burning
 from billing.burning import BurnKey, Split, Unit
+from billing.rating.conditions import Circumstances, dearest, multiplier
+from billing.rating.definition import PriceDefinition, parse
+from common.money import exact
+from marketplace.models import OtherPart
 from marketplace.queries import OfferSnapshot
-from metering.models import TOKEN_PARTS
+from metering.models import PROMPT_PARTS, TOKEN_PARTS
 
 ZERO, ONE = Decimal(0), Decimal(1)
+REQUESTS = OtherPart.REQUESTS.value
 TOKENS = "tokens"
 #: What text of a prompt can be, and what an answer can.
 READ = ("input", "cached_input", "cache_write")
@@ -52,6 +59,8 @@ class Priced(msgspec.Struct):
     price_ids: dict[str, UUID]
     amounts: dict[str, Decimal]
     need: Need = NOTHING
+    #: What a token of a part counted by what its request was like, where that is not one.
+    multipliers: dict[str, Decimal] = {}
 
 
 class Slice(msgspec.Struct):
@@ -70,6 +79,14 @@ class Rates(msgspec.Struct, frozen=True, dict=True):
     prices: dict[str, Decimal]
     price_ids: dict[str, UUID]
     weights: dict[str, Decimal] | None
+    #: The prices by which a token counts more or less than one, by what its request is like.
+    conditions: Mapping[str, PriceDefinition] = {}
+    at: datetime | None = None
+    is_batch: bool = False
+
+    def then(self, at: datetime) -> "Rates":
+        """Return the rates for a request of that time."""
+        return msgspec.structs.replace(self, at=at) if self.conditions else self
 
     def price(self, parts: Mapping[str, int]) -> Priced:
         """Return what exactly these parts cost."""
@@ -84,19 +101,47 @@ class Rates(msgspec.Struct, frozen=True, dict=True):
             money += amount
             if weights is not None:
                 tokens += weights.get(part, ONE) * count
+        if self.conditions or REQUESTS in self.prices:
+            money = self._weigh(priced)
         priced.need = Need(money, tokens)
         return priced
 
+    def _weigh(self, priced: Priced) -> Decimal:
+        """Count tokens by what their request is like, and the request itself; returns the worth."""
+        of = self._circumstances(sum(priced.parts.get(part, 0) for part in PROMPT_PARTS))
+        for part in priced.parts.keys() & self.conditions.keys():
+            counts = multiplier(self.conditions[part], of)
+            if counts != ONE:
+                priced.multipliers[part] = counts
+                priced.amounts[part] = exact(priced.amounts[part] * counts)
+        if priced.parts and REQUESTS in self.prices:
+            priced.amounts[REQUESTS] = self.prices[REQUESTS]
+            priced.price_ids[REQUESTS] = self.price_ids[REQUESTS]
+        return sum(priced.amounts.values(), ZERO)
+
+    def _circumstances(self, prompt: int) -> Circumstances:
+        return Circumstances(self.at, prompt, self.is_batch)
+
+    def _dearest_prices(self, prompt: int) -> dict[str, Decimal]:
+        """Return the most that a token of each part can cost with a prompt of at most this size."""
+        of = self._circumstances(prompt)
+        return self.prices | {
+            part: self.prices[part] * dearest(price, of) for part, price in self.conditions.items()
+        }
+
     def worst(self, prompt: int, completion: int, media: Media = NO_MEDIA) -> Need:
         """Return what a prompt and a completion of this size can cost at the dearest split."""
-        if not (media.image or media.audio or media.speaks):
+        if not (media.image or media.audio or media.speaks or self.conditions):
             of_prompt, of_completion = self._of_text
+            per_request = self.prices.get(REQUESTS, ZERO)
             return Need(
-                of_prompt.money * prompt + of_completion.money * completion,
+                of_prompt.money * prompt + of_completion.money * completion + per_request,
                 of_prompt.tokens * prompt + of_completion.tokens * completion,
             )
         made = SPOKEN if media.speaks else WRITTEN
-        money = _dearest(self.prices, made) * completion + _read(self.prices, prompt, media)
+        prices = self._dearest_prices(prompt)
+        money = _dearest(prices, made) * completion + _read(prices, prompt, media)
+        money += prices.get(REQUESTS, ZERO)
         if self.weights is None:
             return Need(money, ZERO)
         tokens = _dearest(self.weights, made) * completion + _read(self.weights, prompt, media)
@@ -141,7 +186,27 @@ def rates(offer: OfferSnapshot) -> Rates:
         prices={part: price.unit_amount for part, price in offer.prices.items()},
         price_ids={part: price.price_id for part, price in offer.prices.items()},
         weights=weights,
+        conditions={
+            part: _parsed(price.price_id, price.conditions)
+            for part, price in offer.prices.items()
+            if price.conditions is not None
+        },
+        is_batch=offer.is_batch,
     )
+
+
+def _parsed(price_id: UUID, definition: Mapping[str, Any]) -> PriceDefinition:
+    """Return the checked definition of a price; prices never change, so it is read once."""
+    found = _PARSED.get(price_id)
+    if found is None:
+        if len(_PARSED) >= CAPACITY:
+            _PARSED.clear()
+        found = _PARSED[price_id] = parse(definition)
+    return found
+
+
+_PARSED: dict[UUID, PriceDefinition] = {}
+CAPACITY = 10_000
 
 
 def split(need: Need, slices: Sequence[Slice]) -> Split:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Min, Q, QuerySet
 from django.utils import timezone
 
-from marketplace import ports, showcase
+from marketplace import ports, queries, showcase
 from marketplace.models import AIModel, Offer, Price, Route, Upstream
 from marketplace.showcase import PricedOffer
 
@@ -70,7 +70,8 @@ def offers_of(model: AIModel) -> list[PlacedOffer]:
 
 def price_list() -> list[PriceRow]:
     """Return every offer with its prices and the moment of its next change."""
-    ahead = Price.objects.standard().upcoming(timezone.now()).order_by()
+    listed = Price.objects.standard().listed(queries.DEFAULT_CURRENCY)
+    ahead = listed.upcoming(timezone.now()).order_by()
     soonest = dict(ahead.values_list("offer").annotate(Min("effective_from")))
     return [PriceRow(it, soonest.get(it.offer.pk)) for it in showcase.every_offer()]
 

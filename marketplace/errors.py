@@ -102,3 +102,71 @@ class PriceNotPositive(DomainError):
     code = "price_not_valid"
     status = 422
     detail = _("A price is from 0 to 1 000 000 per million tokens, with at most six decimals.")
+
+
+class UnknownDimension(DomainError):
+    """A price would be for something that is not sold."""
+
+    code = "price_unknown_dimension"
+    status = 422
+    detail = _("There is no such offer, part of usage or service tier to price.")
+
+
+class UnratablePrice(DomainError):
+    """A price definition cannot be rated, or comes to nothing."""
+
+    code = "price_not_ratable"
+    status = 422
+    detail = _("This price cannot be rated.")
+
+
+class PriceIncomplete(DomainError):
+    """A book would price a part of an offer and leave others without any price."""
+
+    code = "price_incomplete"
+    status = 422
+    detail = _("An offer needs a price of every part that it is sold by.")
+
+
+class WrongCurrency(DomainError):
+    """A price book is in another currency than those it is for."""
+
+    code = "price_book_wrong_currency"
+    status = 422
+    detail = _("The price book is in another currency than the customer pays in.")
+
+
+class BookTaken(Conflict):
+    """There is a book with this code, or one for the same audience and currency."""
+
+    code = "price_book_taken"
+    detail = _("There is a price book with this code, or one for the same customers and currency.")
+
+
+class VersionNotDraft(Conflict):
+    """A published version would be changed."""
+
+    code = "price_version_not_draft"
+    detail = _("This version is published. Published prices never change; draft a new version.")
+
+
+class VersionEmpty(DomainError):
+    """A version without prices would be published."""
+
+    code = "price_version_empty"
+    status = 422
+    detail = _("This version has no prices yet.")
+
+
+class VersionBegan(Conflict):
+    """A version that holds already would be withdrawn."""
+
+    code = "price_version_began"
+    detail = _("This version has begun. What was used keeps its price; publish a new version.")
+
+
+class DefaultBookNeeded(Conflict):
+    """An offer would lose its price for everybody."""
+
+    code = "price_book_is_default"
+    detail = _("Without this price nobody could call the offer. Change it, or retire the model.")

@@ -56,9 +56,7 @@ class Change:
 def of(offer: Offer, currency: str = queries.DEFAULT_CURRENCY) -> list[PartHistory]:
     """Return the history of every part that has one."""
     now = timezone.now()
-    prices = Price.objects.standard().filter(
-        offer=offer, book__currency=currency, book__is_default=True
-    )
+    prices = Price.objects.standard().listed(currency).filter(offer=offer)
     found = list(prices.select_related("book").order_by("-effective_from", "-id"))
     parts = [
         _history(part, [it for it in found if it.token_part == part], now) for part in TokenPart

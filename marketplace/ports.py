@@ -6,7 +6,10 @@ Each of them puts its answer here once, when Django has loaded the apps (``AppCo
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
+from uuid import UUID
+
+from tenants.models import Organization
 
 
 class Demand(Protocol):
@@ -26,5 +29,21 @@ class Tax(Protocol):
         """Return the share of a net price that is added to it: ``0.2`` for twenty per cent."""
 
 
+class Contracts(Protocol):
+    """What was agreed with customers."""
+
+    def price_book(self, organization: Organization, at: datetime) -> UUID | None:
+        """Return the price book that the organization's contract names at the instant."""
+
+
+class Rater(Protocol):
+    """What can be made of a price."""
+
+    def fault(self, definition: Any) -> tuple[str, str] | None:
+        """Return the field of a definition that cannot be rated, and why; None when it can."""
+
+
+contracts: Contracts
 demand: Demand
+rater: Rater
 tax: Tax

@@ -1,6 +1,6 @@
 """The prices of some offers over a time, for usage that is priced after the fact."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -10,28 +10,44 @@ from marketplace.models import Offer, Price, PriceBook, with_twins
 
 @dataclass(frozen=True, slots=True)
 class PriceList:
-    """Prices by offer and currency."""
+    """Prices by offer and book, and the book of each currency that holds for everybody."""
 
-    prices: dict[tuple[UUID, str], list[Price]]
+    prices: dict[tuple[UUID, UUID], list[Price]]
+    defaults: dict[str, UUID]
 
-    def at(self, offer: Offer, moment: datetime, currency: str) -> dict[str, Price]:
-        """Return the price of each part at the moment; a part without one costs what its twin does."""
-        found = {
+    def at(
+        self, offer: Offer, moment: datetime, currency: str, special: Sequence[UUID] = ()
+    ) -> dict[str, Price]:
+        """Return the price of each part at the moment; a part without one costs what its twin does.
+
+        The first of the books that prices the offer prices all of it; see :mod:`marketplace.books`.
+        """
+        default = self.defaults.get(currency)
+        for book in [*special, *([default] if default else [])]:
+            if found := self._held(offer, book, moment):
+                return with_twins(found)
+        return {}
+
+    def _held(self, offer: Offer, book: UUID, moment: datetime) -> dict[str, Price]:
+        return {
             price.token_part: price
-            for price in self.prices.get((offer.pk, currency), [])
+            for price in self.prices.get((offer.pk, book), [])
             if price.effective_from <= moment
             and (price.effective_until is None or moment < price.effective_until)
         }
-        return with_twins(found)
 
 
-def between(offers: Iterable[Offer], start: datetime, end: datetime) -> PriceList:
+def between(
+    offers: Iterable[Offer], start: datetime, end: datetime, special: Iterable[UUID] = ()
+) -> PriceList:
     """Return the standard prices that held at some moment from ``start`` to ``end``."""
-    currencies = dict(PriceBook.objects.filter(is_default=True).values_list("pk", "currency"))
+    defaults = dict(PriceBook.objects.filter(is_default=True).values_list("currency", "pk"))
     prices = Price.objects.standard().filter(
-        offer__in=list(offers), book__in=currencies, effective_from__lte=end
+        offer__in=list(offers),
+        book__in={*defaults.values(), *special},
+        effective_from__lte=end,
     )
-    found: dict[tuple[UUID, str], list[Price]] = {}
+    found: dict[tuple[UUID, UUID], list[Price]] = {}
     for price in prices.exclude(effective_until__lte=start):
-        found.setdefault((price.offer_id, currencies[price.book_id]), []).append(price)
-    return PriceList(found)
+        found.setdefault((price.offer_id, price.book_id), []).append(price)
+    return PriceList(found, defaults)

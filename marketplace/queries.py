@@ -1,15 +1,16 @@
 """Answers about the catalogue, for pages and for the gateway."""
 
 import uuid
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import Prefetch
 from django.utils import timezone
 
+from marketplace import books
 from marketplace.models import FALLBACK, Offer, Price, Route, ServiceTier, with_twins
 from marketplace.models.offers import OfferQuerySet
 from tenants.models import Organization
@@ -39,7 +40,10 @@ class PricedPart:
     """The price that applies to a token part now."""
 
     price_id: uuid.UUID
+    #: The most that one token costs, by its unit amounts.
     unit_amount: Decimal
+    #: The definition, where what a token counts depends on its request.
+    conditions: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,8 @@ class OfferSnapshot:
     batch_prices: dict[str, PricedPart]
     routes: tuple[RouteSnapshot, ...]
     created_at: datetime
+    #: Whether ``prices`` are those of batches.
+    is_batch: bool = False
 
 
 def price_in_force(
@@ -92,17 +98,13 @@ def prices_in_force(
 
 
 def prices_by_tier(
-    offers: Iterable[uuid.UUID], at: datetime, currency: str = DEFAULT_CURRENCY
-) -> dict[str, dict[uuid.UUID, dict[str, Price]]]:
-    """Return the same for every tier, with one question for all."""
-    found: dict[str, dict[uuid.UUID, dict[str, Price]]]
-    found = {tier: defaultdict(dict) for tier in ServiceTier}
-    prices = Price.objects.in_force(at).filter(
-        offer_id__in=list(offers), book__currency=currency, book__is_default=True
-    )
-    for price in prices:
-        found[price.service_tier][price.offer_id][price.token_part] = price
-    return found
+    offers: Iterable[uuid.UUID],
+    at: datetime,
+    currency: str = DEFAULT_CURRENCY,
+    special: Sequence[uuid.UUID] = (),
+) -> books.Priced:
+    """Return the same for every tier, one question for each book; see :mod:`marketplace.books`."""
+    return books.in_force(offers, at, currency, special)
 
 
 def offers_for(organization: Organization) -> OfferQuerySet:
@@ -115,15 +117,22 @@ def offers_for(organization: Organization) -> OfferQuerySet:
     return offers
 
 
-def snapshot(currency: str = DEFAULT_CURRENCY, at: datetime | None = None) -> list[OfferSnapshot]:
-    """Return every offer that can be called, as the gateway keeps them in memory."""
+def snapshot(
+    currency: str = DEFAULT_CURRENCY,
+    at: datetime | None = None,
+    special: Sequence[uuid.UUID] = (),
+) -> list[OfferSnapshot]:
+    """Return every offer that can be called, as the gateway keeps them in memory.
+
+    ``special`` are the books that come before the default one, in order.
+    """
     routes = Route.objects.filter(upstream__is_enabled=True).select_related("upstream")
     offers = list(
         Offer.objects.live()
         .select_related("model_version__model__publisher", "region", "token_class")
         .prefetch_related(Prefetch("routes", routes), "token_class__weights")
     )
-    tiers = prices_by_tier([offer.pk for offer in offers], at or timezone.now(), currency)
+    tiers = prices_by_tier([offer.pk for offer in offers], at or timezone.now(), currency, special)
     prices, batch = tiers[ServiceTier.STANDARD], tiers[ServiceTier.BATCH]
     return [
         _snapshot(offer, prices.get(offer.pk, {}), batch.get(offer.pk, {}), currency)
@@ -167,8 +176,16 @@ def _weights(offer: Offer) -> dict[str, Decimal]:
 
 
 def _priced(prices: dict[str, Price]) -> dict[str, PricedPart]:
-    own = {part: PricedPart(price.pk, price.per_token) for part, price in prices.items()}
-    return with_twins(own)
+    return with_twins({part: _part(price) for part, price in prices.items()})
+
+
+#: What of a definition weighs tokens by their request.
+CONDITIONS = {"long_context", "time_of_day", "batch_multiplier"}
+
+
+def _part(price: Price) -> PricedPart:
+    has_conditions = bool(CONDITIONS & price.definition.keys())
+    return PricedPart(price.pk, price.per_token, price.definition if has_conditions else None)
 
 
 def _route(route: Route) -> RouteSnapshot:

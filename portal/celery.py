@@ -16,6 +16,10 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.conf.beat_schedule = {
     "reclaim leases": {"task": "billing.reclaim_leases", "schedule": timedelta(minutes=1)},
+    "bring credit limits up to date": {
+        "task": "billing.sync_limits",
+        "schedule": timedelta(minutes=1),
+    },
     "tell of budgets": {"task": "billing.watch_budgets", "schedule": timedelta(seconds=30)},
     "top up": {"task": "billing.top_up", "schedule": timedelta(seconds=30)},
     "watch balances": {"task": "billing.watch_balances", "schedule": timedelta(minutes=1)},

@@ -2,6 +2,17 @@
 
 from billing.models.bank import BankLine, BankStatement, IncomingPayment, ManualPayment
 from billing.models.budgets import Budget, BudgetLease, BudgetWindow
+from billing.models.contracts import (
+    Contract,
+    ContractTax,
+    CostCentre,
+    CostCentreProject,
+    LateMonth,
+    Overage,
+    Plan,
+    PurchaseOrder,
+    PurchaseOrderUse,
+)
 from billing.models.corrections import Correction, Dispute, InvoiceHold
 from billing.models.credit_notes import CreditNote, CreditNoteLine
 from billing.models.grants import CreditGrant, Lease
@@ -37,7 +48,11 @@ __all__ = [
     "BudgetLease",
     "BudgetWindow",
     "ClosedHour",
+    "Contract",
+    "ContractTax",
     "Correction",
+    "CostCentre",
+    "CostCentreProject",
     "CreditGrant",
     "CreditNote",
     "CreditNoteLine",
@@ -48,6 +63,7 @@ __all__ = [
     "InvoiceLine",
     "InvoiceSequence",
     "Issuer",
+    "LateMonth",
     "Lease",
     "LedgerAccount",
     "LedgerEntry",
@@ -55,9 +71,13 @@ __all__ = [
     "ManualPayment",
     "Order",
     "OrganizationSeal",
+    "Overage",
     "PaymentMethod",
+    "Plan",
     "PricedBucket",
     "ProviderCustomer",
+    "PurchaseOrder",
+    "PurchaseOrderUse",
     "RatedUsage",
     "Seal",
     "SealCheck",

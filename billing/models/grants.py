@@ -15,6 +15,10 @@ from tenants.models import Organization
 class CreditGrantQuerySet(LockingQuerySet["CreditGrant"]):
     """Grants."""
 
+    def prepaid(self) -> "CreditGrantQuerySet":
+        """Those that were bought or given, and not what a contract lets the customer owe."""
+        return self.exclude(kind=CreditGrant.Kind.LIMIT)
+
     def usable(self) -> "CreditGrantQuerySet":
         """Those that pay for usage now."""
         unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=Now())
@@ -46,6 +50,8 @@ class CreditGrant(TimeStamped):
     class Kind(models.TextChoices):
         PURCHASED = "purchased", _("Purchased")
         PROMOTIONAL = "promotional", _("Promotional")
+        #: Not credit but the right to owe: what is used of it stands on the receivable account.
+        LIMIT = "limit", _("Credit limit")
 
     organization = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="credit_grants"

@@ -71,6 +71,10 @@ class Invoice(TimeStamped):
     buyer = models.JSONField()
     purchase_order = models.CharField(max_length=60, blank=True)
     buyer_reference = models.CharField(max_length=60, blank=True)
+    #: Whose terms it was written by; empty where nothing was signed.
+    contract = models.ForeignKey(
+        "billing.Contract", on_delete=models.PROTECT, related_name="invoices", null=True
+    )
     net = models.DecimalField(max_digits=30, decimal_places=12)
     tax_rate = models.DecimalField(max_digits=6, decimal_places=4)
     #: The category of EN 16931 (UNTDID 5305): S, AE, E, Z.
@@ -145,6 +149,8 @@ class InvoiceLine(AppendOnly):
     offer_name = models.CharField(max_length=100, blank=True)
     part = models.CharField(max_length=20, blank=True)
     price_id = models.UUIDField(null=True)
+    #: Of a price in tiers: which of them, from 1.
+    tier = models.PositiveSmallIntegerField(null=True)
     #: The first instant of the month it belongs to, where that is not the invoice's own.
     corrects = models.DateTimeField(null=True)
     #: The part of the organization it belongs to, where the invoice is split: a project, a key.

@@ -103,13 +103,22 @@ class PricedBucket(Row):
     token_part = models.CharField(max_length=20)
     #: Empty where usage came without a price; no invoice can be made of that.
     price_id = models.UUIDField(null=True)
+    #: What each of them counts, by what its request was like.
+    multiplier = models.DecimalField(max_digits=20, decimal_places=12, default=1, db_default=1)
     starts_at = models.DateTimeField()
     tokens = models.BigIntegerField(default=0)
 
     class Meta:
         constraints = (
             models.UniqueConstraint(
-                fields=("organization", "starts_at", "offer_name", "token_part", "price_id"),
+                fields=(
+                    "organization",
+                    "starts_at",
+                    "offer_name",
+                    "token_part",
+                    "price_id",
+                    "multiplier",
+                ),
                 name="priced_bucket_once_per_quarter_hour",
                 nulls_distinct=False,
             ),

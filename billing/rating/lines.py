@@ -32,6 +32,7 @@ class Rated:
     lines: tuple[Line, ...]
     total: Decimal
     total_exact: Decimal
+    exact_lines: tuple[Line, ...]
 
 
 def rate_piece(
@@ -45,7 +46,7 @@ def rate_piece(
 
     documented = _lines(price, piece, found, previously_billed, to_minor)
     precise = _lines(price, piece, found, previously_billed, exact)
-    return Rated(tuple(documented), _total(documented), _total(precise))
+    return Rated(tuple(documented), _total(documented), _total(precise), tuple(precise))
 
 
 def _total(lines: Sequence[Line]) -> Decimal:

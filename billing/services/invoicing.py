@@ -9,16 +9,16 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from django.db.models import Q, QuerySet, Sum
-from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Coalesce, TruncMonth
+from django.db.models.functions import TruncMonth
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from billing import periods
-from billing.drafts import Draft, DraftLine, UsedTokens, corrections, usage_draft
+from billing import agreements, periodic, periods
+from billing.drafts import Draft, DraftLine, corrections, usage_draft
 from billing.models import (
     AccountKind,
     BillingProfile,
+    Contract,
     Invoice,
     InvoiceLine,
     InvoiceSequence,
@@ -28,17 +28,18 @@ from billing.models import (
     RatedUsage,
     SpendBucket,
 )
-from billing.services import ledger, telling
+from billing.rating.proration import true_up
+from billing.services import late_usage, ledger, limits, purchase_orders, telling, true_ups
 from billing.services.ledger import Posting
 from common.database import atomic, service
 from common.errors import Conflict
-from marketplace.models import FALLBACK, Price, ServiceTier
-from metering.models import TOKEN_PARTS, UsageEvent
+from common.money import round_to_minor
+from marketplace.models import Price
+from metering.models import UsageEvent
 from metering.queries import dropped_until
 from tenants.models import Organization
 from tenants.services import audit
 
-PAYMENT_TERM = timedelta(days=30)
 #: Usage that was being recorded while an invoice was made is looked for again this long after.
 OVERLAP = timedelta(days=1)
 
@@ -76,15 +77,19 @@ def draft(organization: Organization, period: periods.Period) -> Draft:
     }
     rows = (
         PricedBucket.objects.filter(**within)
-        .values("offer_name", "token_part", "price_id")
+        .values("offer_name", "token_part", "price_id", "multiplier")
         .annotate(sum=Sum("tokens"))
         .order_by()
     )
     sums = {
-        (row["offer_name"], row["token_part"], str(row["price_id"])): row["sum"] for row in rows
+        (row["offer_name"], row["token_part"], str(row["price_id"]), row["multiplier"]): row["sum"]
+        for row in rows
     }
-    uncovered = SpendBucket.objects.filter(**within).aggregate(sum=Sum("uncovered"))["sum"]
-    return _drafted(organization, sums, uncovered)
+    spent = SpendBucket.objects.filter(**within, currency=organization.currency)
+    stretches = agreements.stretches(organization, period)
+    used = [_sum(spent.filter(starts_at__gte=it.start, starts_at__lt=it.end)) for it in stretches]
+    extra = _commitments(organization, period, stretches, used)
+    return _drafted(organization, period, sums, spent, extra)
 
 
 def rerated(organization: Organization, period: periods.Period) -> Draft:
@@ -94,32 +99,73 @@ def rerated(organization: Organization, period: periods.Period) -> Draft:
         "occurred_at__gte": period.start,
         "occurred_at__lt": period.end,
     }
-    uncovered = RatedUsage.objects.filter(**within).aggregate(sum=Sum("uncovered"))["sum"]
-    return _drafted(organization, _used(UsageEvent.objects.filter(**within)), uncovered)
-
-
-#: Tokens by offer, part and price.
-Sums = dict[tuple[str, str, str], int]
-
-
-def _drafted(organization: Organization, sums: Sums, uncovered: Decimal | None) -> Draft:
-    prices = {str(price.pk): price for price in Price.objects.filter(pk__in={k[2] for k in sums})}
+    rated = RatedUsage.objects.filter(**within)
+    stretches = agreements.stretches(organization, period)
     used = [
-        _used_at(prices[price], offer_name, part, tokens)
-        for (offer_name, part, price), tokens in sums.items()
+        _sum(rated.filter(occurred_at__gte=it.start, occurred_at__lt=it.end)) for it in stretches
     ]
-    return usage_draft(
-        used,
-        uncovered=uncovered or Decimal(0),
+    extra = _commitments(organization, period, stretches, used)
+    sums = periodic.sums(UsageEvent.objects.filter(**within))
+    return _drafted(organization, period, sums, rated, extra)
+
+
+def _sum(of: QuerySet[Any], column: str = "amount") -> Decimal:
+    found: Decimal | None = of.aggregate(sum=Sum(column))["sum"]
+    return found or Decimal(0)
+
+
+def _drafted(
+    organization: Organization,
+    period: periods.Period,
+    sums: periodic.Sums,
+    settled: QuerySet[Any],
+    extra: Sequence[DraftLine],
+) -> Draft:
+    prices = {str(price.pk): price for price in Price.objects.filter(pk__in={k[2] for k in sums})}
+    contract = _contract(organization, period)
+    tax = agreements.tax(contract, default_issuer().vat_rate)
+    drafted = usage_draft(
+        [periodic.used(prices[key[2]], key, tokens) for key, tokens in sums.items()],
+        uncovered=_sum(settled, "uncovered"),
         currency=organization.currency,
-        tax_rate=default_issuer().vat_rate,
+        tax_rate=tax.rate,
         coverage_label=_coverage_label(),
+        settled=_sum(settled),
+        extra=extra,
     )
+    return replace(drafted, tax_category=tax.category, tax_reason=tax.reason)
 
 
-def _used_at(price: Price, offer_name: str, part: str, tokens: int) -> UsedTokens:
-    is_batch = price.service_tier == ServiceTier.BATCH
-    return UsedTokens(offer_name, part, tokens, price.per_token, price.pk, is_batch)
+def _contract(organization: Organization, period: periods.Period) -> Contract | None:
+    """Return the contract whose terms a month's invoice is written by: the one at its end."""
+    return agreements.in_force(organization, period.end - timedelta(microseconds=1))
+
+
+def _commitments(
+    organization: Organization,
+    period: periods.Period,
+    stretches: Sequence[agreements.Stretch],
+    used: Sequence[Decimal],
+) -> list[DraftLine]:
+    """Return what usage misses of each contract's commitment, by the days on which it held."""
+    of_days = agreements.days_of(period, organization.time_zone)
+    lines = []
+    for stretch, worth in zip(stretches, used, strict=True):
+        committed = stretch.contract.commitment
+        missing = true_up(committed, worth, days=stretch.days, of_days=of_days)
+        if missing:
+            lines.append(
+                DraftLine(
+                    kind="commitment",
+                    description=_("Commitment not used · %(contract)s")
+                    % {"contract": stretch.contract.number},
+                    quantity=Decimal(1),
+                    unit_amount=missing,
+                    exact_amount=missing,
+                    amount=round_to_minor(missing, organization.currency),
+                )
+            )
+    return lines
 
 
 def _coverage_label() -> str:
@@ -140,11 +186,15 @@ def late(organization: Organization, period: periods.Period) -> tuple[DraftLine,
     starts = events.order_by().values_list(month, flat=True).distinct()
     lines: list[DraftLine] = []
     gone = dropped_until()
-    for start in sorted(starts):
+    accepted = late_usage.accepted(organization)
+    for start in sorted({*starts, *accepted}):
         earlier = periods.containing(start, organization.time_zone)
         if gone and earlier.start < gone:
             # What else was used in that month is no longer there to be rated with it.
             log.error("usage_too_late", organization=organization.slug, month=earlier.label)
+            continue
+        if earlier.start not in accepted and _is_too_late(organization, earlier):
+            late_usage.queue(organization, earlier)
             continue
         own = Q(corrects=None, invoice__in=invoices.filter(period_start=earlier.start))
         lines += corrections(
@@ -155,25 +205,6 @@ def late(organization: Organization, period: periods.Period) -> tuple[DraftLine,
             coverage_label=_coverage_label(),
         )
     return tuple(lines)
-
-
-def _used(events: QuerySet[UsageEvent]) -> Sums:
-    sums: Sums = {}
-    for part in TOKEN_PARTS:
-        rows = (
-            events.filter(**{f"{part}_tokens__gt": 0})
-            .values("offer_name", price=_price_of(part))
-            .annotate(tokens=Sum(f"{part}_tokens"))
-            .order_by()
-        )
-        for row in rows:
-            sums[row["offer_name"], part, row["price"]] = row["tokens"]
-    return sums
-
-
-def _price_of(part: str) -> Any:
-    own, twin = KeyTextTransform(part, "price_ids"), FALLBACK.get(part)
-    return Coalesce(own, KeyTextTransform(twin, "price_ids")) if twin else own
 
 
 @atomic()
@@ -209,11 +240,15 @@ def finalize(organization: Organization, period: periods.Period) -> Invoice | No
         ).first()
         if present is not None:
             return present
-        computed = rerated(organization, period)
-        computed = replace(computed, lines=computed.lines + late(organization, period))
+        contract = _contract(organization, period)
+        if timezone.now() < period.end + agreements.grace(contract):
+            raise Conflict(_("The contract keeps this month's draft open for late usage."))
+        month = rerated(organization, period)
+        computed = replace(month, lines=month.lines + late(organization, period))
+        true_ups.book(organization, period, month)
         if not computed.lines:
             return None
-        return _write(
+        invoice = _write(
             organization,
             kind=Invoice.Kind.USAGE,
             lines=computed.lines,
@@ -222,13 +257,18 @@ def finalize(organization: Organization, period: periods.Period) -> Invoice | No
                 "net": computed.net,
                 "exact_net": computed.exact_net,
                 "tax_rate": computed.tax_rate,
+                "tax_category": computed.tax_category,
+                "tax_reason": computed.tax_reason,
                 "tax": computed.tax,
                 "total": computed.total,
             },
-            is_paid=not computed.total,
+            is_paid=computed.total <= 0,
+            contract=contract,
             period_start=period.start,
             period_end=period.end,
         )
+        limits.sync(organization)
+        return invoice
 
 
 def _write(
@@ -242,7 +282,8 @@ def _write(
 ) -> Invoice:
     issuer = default_issuer()
     now = timezone.now()
-    profile = BillingProfile.objects.filter(organization=organization).first()
+    contract = facts.get("contract")
+    orders = purchase_orders.for_invoice(organization, totals["net"], now)
     invoice = Invoice.objects.create(
         organization=organization,
         issuer=issuer,
@@ -251,9 +292,9 @@ def _write(
         number=_next_number(issuer, str(now.year)),
         seller=issuer.snapshot(),
         buyer=buyer_of(organization),
-        purchase_order=profile.purchase_order if profile else "",
+        purchase_order=purchase_orders.number(organization, orders),
         issued_at=now,
-        due_at=now if is_paid else now + PAYMENT_TERM,
+        due_at=now if is_paid else now + agreements.term(contract),
         paid_at=now if is_paid else None,
         **totals,
         **facts,
@@ -270,12 +311,14 @@ def _write(
             offer_name=line.offer_name,
             part=line.part,
             price_id=line.price_id,
+            tier=line.tier,
             corrects=line.corrects,
             exact_amount=line.exact_amount,
             amount=line.amount,
         )
         for position, line in enumerate(lines, start=1)
     )
+    purchase_orders.take(invoice, orders)
     _book(invoice)
     audit.record(
         organization=organization,
@@ -320,9 +363,26 @@ def close_periods() -> int:
     for organization in organizations:
         current = periods.containing(timezone.now(), organization.time_zone)
         last = periods.before(current, organization.time_zone)
+        if _is_open(organization, last):
+            continue
         try:
             closed += finalize(organization, last) is not None
         except Exception:
             # One customer's trouble is no reason to leave the others without their invoice.
             log.exception("invoice_not_finalized", organization=organization.slug)
     return closed
+
+
+def _is_open(organization: Organization, period: periods.Period) -> bool:
+    """Whether the contract keeps the month's draft open for late usage."""
+    with service():
+        contract = _contract(organization, period)
+    return timezone.now() < period.end + agreements.grace(contract)
+
+
+def _is_too_late(organization: Organization, period: periods.Period) -> bool:
+    """Whether usage of the month comes later than the contract of that month lets it be invoiced."""
+    contract = _contract(organization, period)
+    if contract is None:
+        return False
+    return timezone.now() > period.end + timedelta(days=contract.late_days)

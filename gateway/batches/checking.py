@@ -72,7 +72,10 @@ def _read(batch: Batch, fit: Check) -> Iterator[Line | Problem]:
 def _fit(caller: Caller, batch: Batch) -> Check:
     """Return the check whether this key may call a model here; offers are read once."""
     with service():
-        known = {offer.name: offer for offer in queries.snapshot(caller.currency)}
+        known = {
+            offer.name: offer
+            for offer in queries.snapshot(caller.currency, special=caller.price_books)
+        }
     kinds = ENDPOINTS[batch.endpoint].kinds
 
     def fit(model: str) -> None:

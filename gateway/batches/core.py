@@ -81,7 +81,7 @@ def for_batches(offer: OfferSnapshot) -> OfferSnapshot:
     """Return the offer as a batch's line calls it: at its own prices, half its tokens counted."""
     one = worth.rates(offer).weights
     weights = {part: weight / 2 for part, weight in one.items()} if one else offer.weights
-    found = dataclasses.replace(offer, prices=offer.batch_prices, weights=weights)
+    found = dataclasses.replace(offer, prices=offer.batch_prices, weights=weights, is_batch=True)
     if not offers.is_priced(found):
         raise Unavailable(
             f"The model '{offer.name}' has no price for batches at present.",

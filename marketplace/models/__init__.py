@@ -1,10 +1,13 @@
 """What is offered, where, at what price since when."""
 
+from marketplace.models.books import CustomerGroup, DraftPrice, GroupMember, PriceBookVersion
 from marketplace.models.bundles import Bundle, GrantUnit
 from marketplace.models.catalogue import AIModel, Kind, ModelVersion, Publisher, Status
 from marketplace.models.offers import Offer, Reachability, Route, TokenClass, TokenWeight, Upstream
 from marketplace.models.prices import (
     FALLBACK,
+    PRICED_PARTS,
+    OtherPart,
     Price,
     PriceBook,
     ServiceTier,
@@ -14,14 +17,20 @@ from marketplace.models.prices import (
 
 __all__ = [
     "FALLBACK",
+    "PRICED_PARTS",
     "AIModel",
     "Bundle",
+    "CustomerGroup",
+    "DraftPrice",
     "GrantUnit",
+    "GroupMember",
     "Kind",
     "ModelVersion",
     "Offer",
+    "OtherPart",
     "Price",
     "PriceBook",
+    "PriceBookVersion",
     "Publisher",
     "Reachability",
     "Route",

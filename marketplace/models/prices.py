@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from common.models import LockingQuerySet, Row, TimeStamped
+from tenants.models import Organization
 
 if TYPE_CHECKING:
     from marketplace.models.offers import Offer
@@ -44,6 +45,18 @@ def with_twins(own: Mapping[str, T]) -> dict[str, T]:
     return {part: own[twin] for part, twin in FALLBACK.items() if twin in own} | dict(own)
 
 
+class OtherPart(models.TextChoices):
+    """What is priced beside a request's tokens."""
+
+    TRAINED_TOKENS = "trained_tokens", _("Trained tokens")
+    GPU_HOURS = "gpu_hours", _("GPU hours")
+    REQUESTS = "requests", _("Requests")
+
+
+#: All that a price can be for; a word that is none of these is an unknown dimension.
+PRICED_PARTS = [*TokenPart.choices, *OtherPart.choices]
+
+
 class ServiceTier(models.TextChoices):
     """How soon an answer comes: at once, or within a day for less."""
 
@@ -51,13 +64,32 @@ class ServiceTier(models.TextChoices):
     BATCH = "batch", _("Batch")
 
 
+class PriceBookQuerySet(LockingQuerySet["PriceBook"]):
+    """Price books."""
+
+
 class PriceBook(TimeStamped):
-    """A list of prices in one currency; one list per currency applies to everybody."""
+    """A list of prices in one currency: for everybody, for a group or for one customer.
+
+    One that is for none of these holds for whom a contract names it.
+    """
 
     code = models.SlugField(max_length=40, unique=True)
     name = models.CharField(_("name"), max_length=100)
     currency = models.CharField(max_length=3)
     is_default = models.BooleanField(default=True)
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="price_books", null=True, blank=True
+    )
+    customer_group = models.ForeignKey(
+        "marketplace.CustomerGroup",
+        on_delete=models.PROTECT,
+        related_name="price_books",
+        null=True,
+        blank=True,
+    )
+
+    objects = PriceBookQuerySet.as_manager()
 
     class Meta:
         ordering = ("code",)
@@ -66,6 +98,18 @@ class PriceBook(TimeStamped):
                 fields=("currency",),
                 condition=models.Q(is_default=True),
                 name="one_default_book_per_currency",
+            ),
+            models.UniqueConstraint(
+                fields=("organization", "currency"), name="one_own_book_per_currency"
+            ),
+            models.UniqueConstraint(
+                fields=("customer_group", "currency"), name="one_book_per_group_and_currency"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(organization=None, customer_group=None)
+                | models.Q(is_default=False, customer_group=None)
+                | models.Q(is_default=False, organization=None),
+                name="book_is_for_one_audience",
             ),
         )
 
@@ -101,13 +145,12 @@ class PriceQuerySet(LockingQuerySet["Price"]):
         service_tier: str = ServiceTier.STANDARD,
     ) -> "PriceQuerySet":
         """The history of one part of an offer in the currency's default book."""
-        return self.filter(
-            offer=offer,
-            token_part=token_part,
-            service_tier=service_tier,
-            book__currency=currency,
-            book__is_default=True,
-        )
+        found = self.filter(offer=offer, token_part=token_part, service_tier=service_tier)
+        return found.listed(currency)
+
+    def listed(self, currency: str) -> "PriceQuerySet":
+        """Those of the book that holds for everybody."""
+        return self.filter(book__currency=currency, book__is_default=True)
 
 
 class Price(Row):
@@ -120,7 +163,15 @@ class Price(Row):
 
     book = models.ForeignKey(PriceBook, on_delete=models.PROTECT, related_name="prices")
     offer = models.ForeignKey("marketplace.Offer", on_delete=models.PROTECT, related_name="prices")
-    token_part = models.CharField(max_length=20, choices=TokenPart)
+    #: The version of the book it came with; empty where it was set alone.
+    version = models.ForeignKey(
+        "marketplace.PriceBookVersion",
+        on_delete=models.PROTECT,
+        related_name="prices",
+        null=True,
+        blank=True,
+    )
+    token_part = models.CharField(max_length=20, choices=PRICED_PARTS)
     service_tier = models.CharField(
         max_length=10, choices=ServiceTier, default=ServiceTier.STANDARD
     )
@@ -149,6 +200,11 @@ class Price(Row):
         return self.effective_until == self.effective_from
 
     @property
+    def is_per_unit(self) -> bool:
+        """Whether it says nothing but what a unit costs."""
+        return set(self.definition) == {"model", "unit_amount"}
+
+    @property
     def per_token(self) -> Decimal:
         """The dearest amount that one token can cost."""
         return dearest_per_token(self.definition)
@@ -167,7 +223,12 @@ TWELFTH_DECIMAL = Decimal("1e-12")
 
 
 def halved(definition: dict[str, Any]) -> dict[str, Any]:
-    """Return the definition at half its amounts; what twelve decimals cannot hold is left off."""
+    """Return the definition at half its amounts; what twelve decimals cannot hold is left off.
+
+    One that says itself what a batch counts stays as it is.
+    """
+    if "batch_multiplier" in definition:
+        return definition
     return {name: _halved(name, value) for name, value in definition.items()}
 
 
@@ -181,13 +242,34 @@ def _halved(name: str, value: Any) -> Any:
 
 
 def dearest_per_token(definition: dict[str, Any]) -> Decimal:
-    """Return the dearest amount per token that the definition can come to."""
+    """Return the dearest amount per token that the definition can come to.
+
+    By its unit amounts alone: fees, minimums and the like are trued up when the period ends.
+    """
     match definition.get("model"):
         case "per_unit":
-            return Decimal(definition["unit_amount"])
+            unit = Decimal(definition["unit_amount"])
         case "graduated" | "volume":
-            return max(Decimal(tier["unit_amount"]) for tier in definition["tiers"])
+            unit = max(_tier_unit(tier) for tier in definition["tiers"])
         case "package":
-            return Decimal(definition["package_amount"])
+            # A token pays its share of a package; what the last one is not full of is trued up.
+            share = Decimal(definition["package_amount"]) / Decimal(definition["package_size"])
+            unit = share.quantize(TWELFTH_DECIMAL, ROUND_UP)
         case model:
             raise ValueError(f"a token cannot be priced as {model!r}")
+    return _converted(unit, definition.get("unit_conversion"))
+
+
+def _tier_unit(tier: dict[str, Any]) -> Decimal:
+    unit = Decimal(tier.get("unit_amount", "0"))
+    size = tier.get("package_size")
+    return (unit / Decimal(size)).quantize(TWELFTH_DECIMAL, ROUND_UP) if size else unit
+
+
+def _converted(unit: Decimal, conversion: dict[str, Any] | None) -> Decimal:
+    """Return the amount of a counted unit, up to twelve decimals, where a price is for others."""
+    if conversion is None:
+        return unit
+    factor = Decimal(conversion["factor"])
+    found = unit / factor if conversion["operation"] == "divide" else unit * factor
+    return found.quantize(TWELFTH_DECIMAL, ROUND_UP)

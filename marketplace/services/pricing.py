@@ -11,7 +11,7 @@ from django.utils import timezone
 from common.database import atomic
 from common.errors import Conflict
 from marketplace.errors import PriceInThePast, PriceNotLater, PriceNotPositive
-from marketplace.models import Offer, Price, PriceBook, ServiceTier
+from marketplace.models import Offer, Price, PriceBook, PriceBookVersion, ServiceTier
 from marketplace.models.prices import halved
 from tenants.models import User
 from tenants.services import audit
@@ -43,6 +43,7 @@ def change(
     effective_from: datetime | None = None,
     currency: str = "EUR",
     batch_per_million: Mapping[str, Decimal] | None = None,
+    book: PriceBook | None = None,
 ) -> list[Price]:
     """Set prices by token part from one instant on (now, if none is given), all or none.
 
@@ -57,27 +58,37 @@ def change(
     begins = effective_from or now
     if begins < now:
         raise PriceInThePast
-    one = _Change(offer, begins, by, currency)
+    one = Change(offer, begins, by, book or default_book(currency))
     definitions = {part: _per_unit(amount) for part, amount in per_million.items()}
-    batch = {part: halved(definition) for part, definition in definitions.items()}
-    batch |= {part: _per_unit(amount) for part, amount in (batch_per_million or {}).items()}
-    for part, definition in batch.items():
-        _set(one, part, definition, ServiceTier.BATCH)
-    return [
-        price
-        for part, definition in definitions.items()
-        if (price := _set(one, part, definition, ServiceTier.STANDARD))
-    ]
+    batch = {part: _per_unit(amount) for part, amount in (batch_per_million or {}).items()}
+    return apply(one, definitions, batch)
 
 
 @dataclass(frozen=True, slots=True)
-class _Change:
-    """Prices of one offer that begin together."""
+class Change:
+    """Prices of one offer that begin together in one book."""
 
     offer: Offer
     begins: datetime
     by: User | None
-    currency: str
+    book: PriceBook
+    version: PriceBookVersion | None = None
+
+
+def apply(
+    change: Change,
+    definitions: Mapping[str, dict[str, Any]],
+    batch: Mapping[str, dict[str, Any]],
+) -> list[Price]:
+    """Set definitions by part; batches pay half of them, or what is given. The offer is locked."""
+    batch = {part: halved(definition) for part, definition in definitions.items()} | dict(batch)
+    for part, definition in batch.items():
+        _set(change, part, definition, ServiceTier.BATCH)
+    return [
+        price
+        for part, definition in definitions.items()
+        if (price := _set(change, part, definition, ServiceTier.STANDARD))
+    ]
 
 
 def _per_unit(per_million: Decimal) -> dict[str, Any]:
@@ -85,7 +96,7 @@ def _per_unit(per_million: Decimal) -> dict[str, Any]:
 
 
 def _set(
-    change: _Change, token_part: str, definition: dict[str, Any], service_tier: ServiceTier
+    change: Change, token_part: str, definition: dict[str, Any], service_tier: ServiceTier
 ) -> Price | None:
     begins, last = change.begins, _last(change, token_part, service_tier)
     if last is not None and last.definition == definition:
@@ -94,8 +105,9 @@ def _set(
         last.effective_until = begins
         last.save(update_fields=["effective_until"])
     price = Price.objects.create(
-        book=default_book(change.currency),
+        book=change.book,
         offer=change.offer,
+        version=change.version,
         token_part=token_part,
         service_tier=service_tier,
         definition=definition,
@@ -120,9 +132,11 @@ def default_book(currency: str) -> PriceBook:
     return book
 
 
-def _last(change: _Change, token_part: str, service_tier: str) -> Price | None:
+def _last(change: Change, token_part: str, service_tier: str) -> Price | None:
     """Return the price that has no end yet; refuse when one begins after the instant."""
-    history = Price.objects.of(change.offer, token_part, change.currency, service_tier)
+    history = Price.objects.filter(
+        book=change.book, offer=change.offer, token_part=token_part, service_tier=service_tier
+    )
     if history.filter(effective_from__gt=change.begins).exists():
         raise PriceNotLater
     return history.filter(effective_until=None).first()
@@ -134,6 +148,8 @@ def _facts(price: Price | None) -> dict[str, object] | None:
     return {
         "offer": price.offer.name,
         "token_part": price.token_part,
+        "book": price.book.code,
         "per_million": format(price.per_million.normalize(), "f"),
+        **({} if price.is_per_unit else {"definition": price.definition}),
         "effective_from": price.effective_from,
     }

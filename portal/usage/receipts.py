@@ -103,7 +103,13 @@ def _payments(rated: RatedUsage) -> list[Payment]:
         str(grant.pk): grant
         for grant in CreditGrant.objects.filter(pk__in=wanted).select_related("token_class")
     }
-    return [_payment(share, grants.get(share["grant"]), rated.currency) for share in rated.split]
+    paid = [(share, grants.get(share["grant"])) for share in rated.split]
+    # What a credit limit covers is owed, and shown as that.
+    return [
+        _payment(share, grant, rated.currency)
+        for share, grant in paid
+        if grant is None or grant.kind != CreditGrant.Kind.LIMIT
+    ]
 
 
 def _payment(share: dict[str, str], grant: CreditGrant | None, currency: str) -> Payment:

@@ -1,0 +1,148 @@
+"""What was agreed with a customer, as it holds at an instant or over a period."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db.models import QuerySet, Sum
+
+from billing import periods, taxes
+from billing.models import Contract, ContractTax, LedgerEntry, PurchaseOrder
+from billing.models.ledger import AccountKind
+from billing.taxes import Tax
+from common.money import Money
+from tenants.models import Organization
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The part of a period in which one contract holds."""
+
+    contract: Contract
+    start: datetime
+    end: datetime
+    days: int
+
+
+def in_force(organization: Organization, at: datetime) -> Contract | None:
+    """Return the contract that holds at the instant."""
+    found = Contract.objects.at(at).filter(organization=organization)
+    return found.select_related("price_book", "plan").first()
+
+
+def price_book(organization: Organization, at: datetime) -> UUID | None:
+    """Return the price book that it names."""
+    contract = in_force(organization, at)
+    return contract.price_book_id if contract else None
+
+
+def of(organization: Organization) -> QuerySet[Contract]:
+    """Return all contracts of the organization, the newest first."""
+    found = Contract.objects.filter(organization=organization)
+    return found.select_related("organization", "price_book", "plan")
+
+
+def stretches(organization: Organization, period: periods.Period) -> list[Stretch]:
+    """Return how contracts divide the period, in order; days without one are in none of them."""
+    signed = Contract.objects.active().filter(
+        organization=organization, effective_from__lt=period.end
+    )
+    held = [it for it in signed.order_by("effective_from") if _meets(it, period)]
+    return [_stretch(it, period, organization.time_zone) for it in held]
+
+
+def _meets(contract: Contract, period: periods.Period) -> bool:
+    ends = contract.effective_until
+    return ends is None or ends > period.start
+
+
+def _stretch(contract: Contract, period: periods.Period, time_zone: str) -> Stretch:
+    assert contract.effective_from is not None  # noqa: S101 - signed ones have a beginning
+    start = max(contract.effective_from, period.start)
+    end = min(contract.effective_until or period.end, period.end)
+    zone = ZoneInfo(time_zone)
+    first, after = start.astimezone(zone).date(), end.astimezone(zone).date()
+    # A contract that is signed during its first day counts from that day on.
+    return Stretch(contract, start, end, max((after - first).days, 0))
+
+
+def days_of(period: periods.Period, time_zone: str) -> int:
+    """Return how many days the period has where its customer lives."""
+    zone = ZoneInfo(time_zone)
+    return (period.end.astimezone(zone).date() - period.start.astimezone(zone).date()).days
+
+
+def term(contract: Contract | None) -> timedelta:
+    """Return how long an invoice may wait for its money."""
+    return timedelta(days=contract.net_days if contract else 30)
+
+
+def grace(contract: Contract | None) -> timedelta:
+    """Return how long a draft stays open after its month."""
+    return timedelta(days=contract.grace_days if contract else 0)
+
+
+def tax(contract: Contract | None, standard: Decimal) -> Tax:
+    """Return the tax that the contract says documents carry; without one, the standard rate."""
+    treatment = contract.tax_treatment if contract else ContractTax.STANDARD
+    if treatment == ContractTax.REVERSE_CHARGE:
+        return Tax(taxes.REVERSE_CHARGE, ZERO, taxes.REVERSE_CHARGE_WORDS)
+    if treatment == ContractTax.EXEMPT:
+        return Tax(taxes.EXEMPT, ZERO, taxes.EXEMPT_WORDS)
+    return Tax(taxes.STANDARD, standard)
+
+
+def owed(organization: Organization, currency: str) -> Decimal:
+    """Return what the customer owes now, invoiced or not: the receivable account."""
+    entries = LedgerEntry.objects.filter(
+        organization=organization,
+        account__kind=AccountKind.RECEIVABLE,
+        account__currency=currency,
+    )
+    total: Decimal | None = entries.aggregate(total=Sum("amount"))["total"]
+    return total or ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class StandingOrder:
+    """A purchase order, what invoices took of it, and whether its time is over."""
+
+    order: PurchaseOrder
+    used: Money
+    is_lapsed: bool
+
+    @property
+    def left(self) -> Money:
+        """What can still be billed against it: nothing once it has lapsed."""
+        rest = ZERO if self.is_lapsed else self.order.amount - self.used.amount
+        return Money(rest, self.used.currency)
+
+    @property
+    def lost(self) -> Money:
+        """What was left of it when its fiscal year ended."""
+        rest = self.order.amount - self.used.amount if self.is_lapsed else ZERO
+        return Money(rest, self.used.currency)
+
+
+def purchase_orders(organization: Organization, today: date) -> list[StandingOrder]:
+    """Return the organization's purchase orders with what is left of each."""
+    found = PurchaseOrder.objects.filter(organization=organization)
+    return [_standing(it, today) for it in found.annotate(taken=Sum("uses__amount"))]
+
+
+def open_orders(organization: Organization, day: date, currency: str) -> Sequence[StandingOrder]:
+    """Return those that an invoice of the day can take from, the first to lapse first."""
+    found = PurchaseOrder.objects.on(day).filter(organization=organization, currency=currency)
+    standing = [_standing(it, day) for it in found.annotate(taken=Sum("uses__amount"))]
+    return [it for it in standing if it.left.amount > 0]
+
+
+def _standing(order: PurchaseOrder, today: date) -> StandingOrder:
+    used: Decimal = getattr(order, "taken", None) or ZERO
+    is_over = order.closed_at is not None or order.lapses_on <= today
+    return StandingOrder(order, Money(used, order.currency), is_over)

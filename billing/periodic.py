@@ -1,0 +1,95 @@
+"""What was used in a period, summed up from its events by price and by what a token counted."""
+
+from collections import Counter
+from decimal import Decimal
+from functools import reduce
+from operator import add
+from typing import Any
+
+from django.db.models import Count, F, QuerySet, Sum
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Coalesce
+
+from billing.drafts import UsedTokens
+from billing.rating.conditions import Circumstances, multiplier
+from billing.rating.definition import parse
+from marketplace.models import FALLBACK, OtherPart, Price, ServiceTier
+from marketplace.queries import CONDITIONS
+from metering.models import PROMPT_PARTS, TOKEN_PARTS, UsageEvent
+
+#: Tokens by offer, part, price and what each counted.
+Key = tuple[str, str, str, Decimal]
+Sums = dict[Key, int]
+ONE = Decimal(1)
+PROMPT = reduce(add, (F(f"{part}_tokens") for part in PROMPT_PARTS))
+REQUESTS = OtherPart.REQUESTS.value
+
+
+def sums(events: QuerySet[UsageEvent]) -> Sums:
+    """Return what the events used; each is weighed anew where its price weighs requests."""
+    found: Sums = {}
+    for part in TOKEN_PARTS:
+        of_part = events.filter(**{f"{part}_tokens__gt": 0}).annotate(price=_price_of(part))
+        rows = of_part.values("offer_name", "price").annotate(tokens=Sum(f"{part}_tokens"))
+        counts = {(it["offer_name"], it["price"]): it["tokens"] for it in rows.order_by()}
+        weighing = _weighing({price for _offer, price in counts})
+        found |= {
+            (offer, part, price, ONE): tokens
+            for (offer, price), tokens in counts.items()
+            if price not in weighing
+        }
+        for price in weighing.values():
+            found |= _weighed(of_part, part, price)
+    return found | _requests(events)
+
+
+def _requests(events: QuerySet[UsageEvent]) -> Sums:
+    priced = events.filter(price_ids__has_key=REQUESTS).annotate(price=_key(REQUESTS))
+    rows = priced.values("offer_name", "price").annotate(count=Count("pk")).order_by()
+    return {(it["offer_name"], REQUESTS, it["price"], ONE): it["count"] for it in rows}
+
+
+def _weighing(prices: set[str]) -> dict[str, Price]:
+    """Return those of the prices by which a token counts more or less than one."""
+    known = Price.objects.filter(pk__in=prices, definition__has_any_keys=sorted(CONDITIONS))
+    return {str(price.pk): price for price in known}
+
+
+def _weighed(events: QuerySet[Any], part: str, price: Price) -> Sums:
+    definition, is_batch = parse(price.definition), price.service_tier == ServiceTier.BATCH
+    rows = (
+        events.filter(price=str(price.pk))
+        .annotate(prompt=PROMPT)
+        .values_list("offer_name", "occurred_at", "prompt", f"{part}_tokens")
+        .order_by()
+    )
+    found: Counter[Key] = Counter()
+    for offer, occurred_at, prompt, tokens in rows.iterator():
+        counts = multiplier(definition, Circumstances(occurred_at, prompt, is_batch))
+        found[offer, part, str(price.pk), counts] += tokens
+    return dict(found)
+
+
+def used(price: Price, key: Key, tokens: int) -> UsedTokens:
+    """Return a sum as a draft takes it."""
+    offer, part, _price, counts = key
+    definition = parse(price.definition)
+    return UsedTokens(
+        offer,
+        part,
+        tokens,
+        price.per_token,
+        price.pk,
+        price.service_tier == ServiceTier.BATCH,
+        None if definition.is_plain else definition,
+        counts,
+    )
+
+
+def _key(part: str) -> KeyTextTransform:
+    return KeyTextTransform(part, "price_ids")
+
+
+def _price_of(part: str) -> Any:
+    twin = FALLBACK.get(part)
+    return Coalesce(_key(part), _key(twin)) if twin else _key(part)

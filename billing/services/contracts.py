@@ -1,0 +1,278 @@
+"""Contracts: drafted, signed once, ended; and what they let a customer owe."""
+
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from django.db import IntegrityError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from billing.errors import (
+    ContractInThePast,
+    ContractInvalid,
+    ContractOverlaps,
+    ContractSigned,
+    OrderTaken,
+)
+from billing.models import Contract, Plan, PurchaseOrder
+from billing.models.contracts import Overage, Terms
+from billing.services import limits
+from common.database import atomic
+from tenants.models import Organization, User
+from tenants.services import audit
+from tenants.services import organizations as tenants
+
+#: What a plan hands on to a contract.
+TERMS = tuple(field.name for field in Terms._meta.get_fields())
+#: Usage is summed up by the quarter of an hour: terms change at no other time.
+QUARTER = timedelta(minutes=15)
+#: Nobody lends more than this: a slip of the finger.
+HIGHEST = Decimal(10) ** 12
+
+
+def from_plan(plan: Plan) -> dict[str, Any]:
+    """Return the terms of a plan, for a contract to begin with."""
+    return {name: getattr(plan, name) for name in TERMS} | {"plan": plan}
+
+
+@atomic()
+def save_plan(plan: Plan, *, by: User) -> Plan:
+    """Keep a plan; contracts that were made of it stay as they were signed."""
+    _check(plan)
+    is_new = plan._state.adding
+    plan.save()
+    audit.record(
+        organization=None,
+        actor=by,
+        action="plan.opened" if is_new else "plan.changed",
+        target=plan,
+        after={"code": plan.code, **_facts(plan)},
+    )
+    return plan
+
+
+@atomic()
+def draft(organization: Organization, *, by: User, facts: Mapping[str, Any]) -> Contract:
+    """Write a contract down; it says nothing until it is signed."""
+    contract = Contract(organization=organization, **facts)
+    _check(contract)
+    _check_parties(contract)
+    return _saved(contract)
+
+
+@atomic()
+def change(contract: Contract, *, by: User, facts: Mapping[str, Any]) -> Contract:
+    """Change a draft."""
+    contract = _open(contract)
+    for name, value in facts.items():
+        setattr(contract, name, value)
+    _check(contract)
+    _check_parties(contract)
+    return _saved(contract)
+
+
+def _saved(contract: Contract) -> Contract:
+    try:
+        with atomic():
+            contract.save()
+    except IntegrityError as error:
+        sentence = _("Another contract has this number.")
+        raise ContractInvalid(field_errors={"number": [sentence]}) from error
+    return contract
+
+
+@atomic()
+def sign(contract: Contract, *, by: User) -> Contract:
+    """Let a contract hold from its first day on: today's from the next quarter of an hour.
+
+    The one that held until then ends there, so that each part of a month has its own terms.
+    """
+    organization = Organization.objects.locked(contract.organization_id)
+    contract = _open(contract)
+    now = timezone.now()
+    zone = ZoneInfo(contract.time_zone)
+    if contract.starts_on < now.astimezone(zone).date():
+        raise ContractInThePast(field_errors={"starts_on": [ContractInThePast.detail]})
+    _check(contract)
+    _check_parties(contract)
+    tenants.change(organization, by=by, time_zone=contract.time_zone)
+    begins = max(_midnight(contract.starts_on, zone), _next_quarter(now))
+    _end_others(contract, begins)
+    contract.status = Contract.Status.ACTIVE
+    contract.effective_from, contract.signed_at, contract.signed_by = begins, now, by
+    if contract.ends_on is not None:
+        contract.effective_until = _midnight(contract.ends_on + timedelta(days=1), zone)
+    try:
+        with atomic():
+            contract.save()
+    except IntegrityError as error:
+        raise ContractOverlaps from error
+    audit.record(
+        organization=organization,
+        actor=by,
+        action="contract.signed",
+        target=contract,
+        after={"number": contract.number, "effective_from": begins, **_facts(contract)},
+    )
+    limits.sync(organization)
+    return contract
+
+
+def _end_others(contract: Contract, begins: datetime) -> None:
+    """End what holds without an end when this one begins; a later one stands in its way."""
+    same = Contract.objects.active().filter(organization=contract.organization_id)
+    if same.filter(effective_from__gte=begins).exists() and contract.ends_on is None:
+        raise ContractOverlaps
+    before = same.filter(effective_from__lt=begins, effective_until=None).first()
+    if before is None:
+        return
+    last = begins - timedelta(microseconds=1)
+    before.effective_until = begins
+    before.ends_on = last.astimezone(ZoneInfo(before.time_zone)).date()
+    before.save(update_fields=["effective_until", "ends_on", "updated_at"])
+
+
+@atomic()
+def end(contract: Contract, *, on: date, by: User) -> Contract:
+    """End a signed contract after this day; it ends later or today, never in the past."""
+    organization = Organization.objects.locked(contract.organization_id)
+    contract = Contract.objects.locked(contract.pk)
+    zone = ZoneInfo(contract.time_zone)
+    if contract.is_draft or on < max(contract.starts_on, timezone.now().astimezone(zone).date()):
+        raise ContractInThePast(field_errors={"ends_on": [ContractInThePast.detail]})
+    before = contract.ends_on
+    contract.ends_on, contract.effective_until = on, _midnight(on + timedelta(days=1), zone)
+    try:
+        with atomic():
+            contract.save(update_fields=["ends_on", "effective_until", "updated_at"])
+    except IntegrityError as error:
+        raise ContractOverlaps from error
+    audit.record(
+        organization=organization,
+        actor=by,
+        action="contract.ended",
+        target=contract,
+        before={"ends_on": before},
+        after={"ends_on": on},
+    )
+    return contract
+
+
+@atomic()
+def discard(contract: Contract) -> None:
+    """Throw a draft away."""
+    _open(contract).delete()
+
+
+@atomic()
+def add_order(
+    organization: Organization,
+    *,
+    number: str,
+    amount: Decimal,
+    starts_on: date,
+    lapses_on: date,
+    by: User,
+) -> PurchaseOrder:
+    """Note a purchase order; invoices take from the one that lapses first."""
+    if not amount.is_finite() or not 0 < amount <= HIGHEST:
+        raise ContractInvalid(field_errors={"amount": [_("An amount is more than zero.")]})
+    if lapses_on <= starts_on:
+        raise ContractInvalid(field_errors={"lapses_on": [_("It lapses after its first day.")]})
+    try:
+        with atomic():
+            order = PurchaseOrder.objects.create(
+                organization=organization,
+                number=number,
+                amount=amount,
+                currency=organization.currency,
+                starts_on=starts_on,
+                lapses_on=lapses_on,
+            )
+    except IntegrityError as error:
+        raise OrderTaken(field_errors={"number": [OrderTaken.detail]}) from error
+    audit.record(
+        organization=organization,
+        actor=by,
+        action="purchase_order.added",
+        target=order,
+        after={"number": number, "amount": str(amount), "lapses_on": lapses_on},
+    )
+    return order
+
+
+@atomic()
+def close_order(order: PurchaseOrder, *, by: User) -> PurchaseOrder:
+    """Take nothing more from a purchase order; closing it twice changes nothing."""
+    order = PurchaseOrder.objects.locked(order.pk)
+    if order.closed_at is None:
+        order.closed_at = timezone.now()
+        order.save(update_fields=["closed_at", "updated_at"])
+        audit.record(
+            organization=order.organization,
+            actor=by,
+            action="purchase_order.closed",
+            target=order,
+            before={"number": order.number},
+        )
+    return order
+
+
+def _open(contract: Contract) -> Contract:
+    contract = Contract.objects.locked(contract.pk)
+    if not contract.is_draft:
+        raise ContractSigned
+    return contract
+
+
+def _check(terms: Terms) -> None:
+    """Refuse what cannot be lived by, with the field and the reason."""
+    faults: dict[str, list[Any]] = {}
+    for name in ("commitment", "credit_limit"):
+        amount: Decimal = getattr(terms, name)
+        if not amount.is_finite() or not 0 <= amount <= HIGHEST:
+            faults[name] = [_("An amount is zero or more.")]
+    if terms.overage == Overage.CREDIT_ONLY and terms.credit_limit:
+        faults["credit_limit"] = [_("Only who is invoiced may owe something.")]
+    if terms.overage == Overage.CREDIT_THEN_INVOICE and not terms.credit_limit:
+        faults["credit_limit"] = [_("Say how much may be owed at once.")]
+    book = terms.price_book
+    if book is not None and book.currency != terms.currency:
+        faults["price_book"] = [_("This price book is in another currency.")]
+    if faults:
+        raise ContractInvalid(field_errors=faults)
+
+
+def _check_parties(contract: Contract) -> None:
+    faults: dict[str, list[Any]] = {}
+    if contract.currency != contract.organization.currency:
+        faults["currency"] = [_("The customer pays in another currency.")]
+    book = contract.price_book
+    if book is not None and book.organization_id not in (None, contract.organization_id):
+        faults["price_book"] = [_("This price book is another customer's own.")]
+    if contract.time_zone not in available_timezones():
+        faults["time_zone"] = [_("There is no such time zone.")]
+    if contract.ends_on is not None and contract.ends_on < contract.starts_on:
+        faults["ends_on"] = [_("A contract ends on its first day or later.")]
+    if faults:
+        raise ContractInvalid(field_errors=faults)
+
+
+def _facts(terms: Terms) -> dict[str, Any]:
+    plain = {name: getattr(terms, name) for name in TERMS if name != "price_book"}
+    book = terms.price_book
+    return {name: str(value) for name, value in plain.items()} | {
+        "price_book": book.code if book else None
+    }
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), tzinfo=zone)
+
+
+def _next_quarter(now: datetime) -> datetime:
+    whole = now.replace(minute=now.minute - now.minute % 15, second=0, microsecond=0)
+    return whole if whole == now else whole + QUARTER

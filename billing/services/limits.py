@@ -1,0 +1,81 @@
+"""Credit limits: what a contract lets a customer owe, leased like credit and exact like it.
+
+The limit is a grant that is burnt last. What is used of it is no credit but debt: it stands on the
+receivable account. So requests stop exactly at the limit, at any concurrency, by the same leases.
+"""
+
+from decimal import Decimal
+
+from django.utils import timezone
+
+from billing import agreements
+from billing.models import Contract, CreditGrant, Wallet
+from common.database import atomic, service
+from common.money import exact
+from tenants.models import Organization
+
+ZERO = Decimal(0)
+#: After all credit, whatever its priority.
+LAST = 32767
+
+
+@atomic()
+def sync(organization: Organization) -> Decimal:
+    """Let the customer owe what the contract in force allows, less what is owed already.
+
+    Called when either changes, and by a sweep: payments come in by many doors. What processes hold
+    stays with them. Answers what may still be owed.
+    """
+    contract = agreements.in_force(organization, timezone.now())
+    limit = contract.credit_limit if contract is not None and contract.is_postpaid else ZERO
+    given = _grant(organization, limit)
+    if given is None:
+        return ZERO
+    owed = agreements.owed(organization, organization.currency)
+    free = exact(max(limit - max(owed, ZERO), ZERO))
+    given.remaining = max(free, given.leased)
+    given.granted = max(exact(limit), given.remaining, given.granted if not limit else ZERO)
+    given.save(update_fields=["granted", "remaining", "updated_at"])
+    return free
+
+
+def _grant(organization: Organization, limit: Decimal) -> CreditGrant | None:
+    """Return the limit's grant, locked; it is made when there first is a limit."""
+    key = f"limit:{organization.currency}"
+    present = CreditGrant.objects.filter(organization=organization, source_key=key).first()
+    if present is not None:
+        return CreditGrant.objects.locked(present.pk)
+    if not limit:
+        return None
+    wallet, _made = Wallet.objects.get_or_create(
+        organization=organization, currency=organization.currency
+    )
+    Wallet.objects.locked(wallet.pk)
+    made, _new = CreditGrant.objects.get_or_create(
+        organization=organization,
+        source_key=key,
+        defaults={
+            "wallet": wallet,
+            "unit": CreditGrant.Unit.MONEY,
+            "kind": CreditGrant.Kind.LIMIT,
+            "granted": exact(limit),
+            "remaining": ZERO,
+            "priority": LAST,
+            "cost_basis": ZERO,
+        },
+    )
+    return CreditGrant.objects.locked(made.pk)
+
+
+def sync_all() -> int:
+    """Bring every limit to what is owed and agreed now; answers how many there are."""
+    with service():
+        limited = CreditGrant.objects.filter(kind=CreditGrant.Kind.LIMIT)
+        beginning = Contract.objects.at(timezone.now()).filter(credit_limit__gt=0)
+        wanted = {*limited.values_list("organization", flat=True)}
+        wanted |= {*beginning.values_list("organization", flat=True)}
+        organizations = list(Organization.objects.filter(pk__in=wanted))
+    for organization in organizations:
+        with service():
+            sync(organization)
+    return len(organizations)

@@ -1,0 +1,58 @@
+"""Which price books hold for whom, in which order: the first that prices an offer prices all of it.
+
+The order: the customer's own book, the one that the contract names, the customer group's, the one
+that holds for everybody in the currency. Books are not mixed within an offer, so that a cheap input
+never stands beside somebody else's output.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from marketplace import ports
+from marketplace.models import Price, PriceBook, ServiceTier
+from tenants.models import Organization
+
+#: By tier, offer and part.
+Priced = dict[str, dict[UUID, dict[str, Price]]]
+
+
+def special(organization: Organization, at: datetime) -> list[UUID]:
+    """Return the books that hold for the organization before the default one, in order."""
+    books = PriceBook.objects.filter(currency=organization.currency)
+    own = list(books.filter(organization=organization).values_list("pk", flat=True))
+    named = ports.contracts.price_book(organization, at)
+    contract = list(books.filter(pk=named).values_list("pk", flat=True)) if named else []
+    grouped = books.filter(customer_group__members__organization=organization)
+    return [*own, *contract, *grouped.values_list("pk", flat=True)]
+
+
+def chain(organization: Organization, at: datetime) -> list[UUID]:
+    """Return all that hold for the organization, the default one last."""
+    default = PriceBook.objects.filter(currency=organization.currency, is_default=True)
+    return [*special(organization, at), *default.values_list("pk", flat=True)]
+
+
+def in_force(
+    offers: Iterable[UUID], at: datetime, currency: str, special: Sequence[UUID] = ()
+) -> Priced:
+    """Return, per tier and offer, the price of each part that has one (no fallbacks)."""
+    prices = Price.objects.in_force(at).filter(offer_id__in=list(offers))
+    found = _picked(prices.listed(currency))
+    # From the last to the first: what comes earlier takes the whole offer.
+    for book in reversed(special):
+        own = _picked(prices.filter(book=book))
+        priced = set().union(*own.values())
+        for tier, by_offer in found.items():
+            kept = {offer: parts for offer, parts in by_offer.items() if offer not in priced}
+            found[tier] = kept | own[tier]
+    return found
+
+
+def _picked(prices: QuerySet[Price, Price]) -> Priced:
+    found: Priced = {tier: {} for tier in ServiceTier}
+    for price in prices:
+        found[price.service_tier].setdefault(price.offer_id, {})[price.token_part] = price
+    return found

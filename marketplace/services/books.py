@@ -1,0 +1,292 @@
+"""Price books: who they are for, and their versions from a draft to history."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError
+from django.db.models import Max
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from common.database import atomic
+from marketplace import definitions
+from marketplace.errors import (
+    BookTaken,
+    DefaultBookNeeded,
+    PriceIncomplete,
+    PriceInThePast,
+    VersionBegan,
+    VersionEmpty,
+    VersionNotDraft,
+    WrongCurrency,
+)
+from marketplace.models import (
+    CustomerGroup,
+    DraftPrice,
+    GroupMember,
+    Kind,
+    Offer,
+    Price,
+    PriceBook,
+    PriceBookVersion,
+    ServiceTier,
+    TokenPart,
+)
+from marketplace.services import pricing
+from tenants.models import Organization, User
+from tenants.services import audit
+
+Status = PriceBookVersion.Status
+
+
+@atomic()
+def create(
+    *,
+    code: str,
+    name: str,
+    currency: str,
+    by: User | None,
+    organization: Organization | None = None,
+    group: CustomerGroup | None = None,
+) -> PriceBook:
+    """Open a book for one customer, for a group, or for whose contract names it."""
+    if organization is not None and organization.currency != currency:
+        raise WrongCurrency(field_errors={"currency": [WrongCurrency.detail]})
+    try:
+        with atomic():
+            book = PriceBook.objects.create(
+                code=code,
+                name=name,
+                currency=currency,
+                organization=organization,
+                customer_group=group,
+                is_default=False,
+            )
+    except IntegrityError as error:
+        raise BookTaken from error
+    audit.record(
+        organization=organization,
+        actor=by,
+        action="price_book.opened",
+        target=book,
+        after={"code": code, "name": name, "currency": currency},
+    )
+    return book
+
+
+@atomic()
+def draft(book: PriceBook, *, by: User | None, note: str = "") -> PriceBookVersion:
+    """Begin a new version of a book, without prices; what it leaves out stays as it is."""
+    book = PriceBook.objects.locked(book.pk)
+    last: int | None = book.versions.aggregate(last=Max("number"))["last"]
+    return PriceBookVersion.objects.create(book=book, number=(last or 0) + 1, note=note)
+
+
+@atomic()
+def put(
+    version: PriceBookVersion,
+    offer: Offer,
+    prices: Mapping[tuple[str, str], Mapping[str, Any]],
+) -> None:
+    """Let a draft say of an offer just this, by part and service tier; nothing takes it out."""
+    version = _open(version)
+    for (part, tier), definition in prices.items():
+        definitions.check(part, tier, definition)
+    DraftPrice.objects.filter(version=version, offer=offer).delete()
+    DraftPrice.objects.bulk_create(
+        DraftPrice(
+            version=version,
+            offer=offer,
+            token_part=part,
+            service_tier=tier,
+            definition=dict(definition),
+        )
+        for (part, tier), definition in prices.items()
+    )
+
+
+@atomic()
+def discard(version: PriceBookVersion) -> None:
+    """Throw a draft away."""
+    _open(version).delete()
+
+
+@atomic()
+def publish(
+    version: PriceBookVersion, *, by: User | None, effective_from: datetime | None = None
+) -> PriceBookVersion:
+    """Set all prices of a draft from one instant on (now, if none is given), or none of them.
+
+    From here on neither the version nor its prices change.
+    """
+    book = PriceBook.objects.locked(version.book_id)
+    version = _open(version)
+    now = timezone.now()
+    begins = effective_from or now
+    if begins < now:
+        raise PriceInThePast(field_errors={"effective_from": [PriceInThePast.detail]})
+    drafts = list(version.drafts.select_related("offer__model_version__model").order_by("offer"))
+    if not drafts:
+        raise VersionEmpty
+    version.status = Status.PUBLISHED
+    version.effective_from, version.published_at, version.published_by = begins, now, by
+    version.save()
+    for offer in sorted({it.offer for it in drafts}, key=lambda it: it.pk):
+        own = [it for it in drafts if it.offer_id == offer.pk]
+        locked = Offer.objects.locked(offer.pk)
+        pricing.apply(
+            pricing.Change(locked, begins, by, book, version),
+            {it.token_part: it.definition for it in own if it.service_tier == ServiceTier.STANDARD},
+            {it.token_part: it.definition for it in own if it.service_tier == ServiceTier.BATCH},
+        )
+        _refuse_gaps(book, offer, begins)
+    audit.record(
+        organization=book.organization,
+        actor=by,
+        action="price_version.published",
+        target=version,
+        after={"book": book.code, "number": version.number, "effective_from": begins},
+    )
+    return version
+
+
+@atomic()
+def withdraw(version: PriceBookVersion, *, by: User | None) -> PriceBookVersion:
+    """Take a scheduled version back: what held before goes on, as if it had never been."""
+    book = PriceBook.objects.locked(version.book_id)
+    version = PriceBookVersion.objects.locked(version.pk)
+    if version.status == Status.WITHDRAWN:
+        return version
+    if not version.is_scheduled:
+        raise VersionBegan
+    version.status = Status.WITHDRAWN
+    version.save(update_fields=["status", "updated_at"])
+    for price in version.prices.filter(effective_until=None).select_related("offer"):
+        _undo(book, price, by)
+    audit.record(
+        organization=book.organization,
+        actor=by,
+        action="price_version.withdrawn",
+        target=version,
+        before={"book": book.code, "number": version.number},
+    )
+    return version
+
+
+def _undo(book: PriceBook, price: Price, by: User | None) -> None:
+    """End a scheduled price where it begins; the one it closed goes on in a row of its own."""
+    Offer.objects.locked(price.offer_id)
+    same = Price.objects.filter(
+        book=book,
+        offer=price.offer,
+        token_part=price.token_part,
+        service_tier=price.service_tier,
+    )
+    price.effective_until = price.effective_from
+    price.save(update_fields=["effective_until"])
+    before = same.filter(
+        effective_until=price.effective_from, effective_from__lt=price.effective_from
+    ).first()
+    if before is not None:
+        same.create(
+            book=book,
+            offer=price.offer,
+            token_part=price.token_part,
+            service_tier=price.service_tier,
+            version=before.version,
+            definition=before.definition,
+            effective_from=price.effective_from,
+        )
+
+
+@atomic()
+def retire(book: PriceBook, offer: Offer, *, by: User | None, at: datetime | None = None) -> int:
+    """End what a book says of an offer: from then on the next book in the order prices it.
+
+    Answers how many prices it ended.
+    """
+    if book.is_default:
+        raise DefaultBookNeeded
+    offer = Offer.objects.locked(offer.pk)
+    now = timezone.now()
+    ends = at or now
+    if ends < now:
+        raise PriceInThePast(field_errors={"at": [PriceInThePast.detail]})
+    open_ones = list(Price.objects.filter(book=book, offer=offer, effective_until=None))
+    for price in open_ones:
+        # One that has not begun by then never holds.
+        price.effective_until = max(ends, price.effective_from)
+        price.save(update_fields=["effective_until"])
+    if open_ones:
+        audit.record(
+            organization=book.organization,
+            actor=by,
+            action="prices.retired",
+            target=book,
+            before={"book": book.code, "offer": offer.name, "effective_until": ends},
+        )
+    return len(open_ones)
+
+
+@atomic()
+def open_group(*, code: str, name: str, by: User | None) -> CustomerGroup:
+    """Make a group of customers."""
+    try:
+        with atomic():
+            group = CustomerGroup.objects.create(code=code, name=name)
+    except IntegrityError as error:
+        raise BookTaken(field_errors={"code": [_("There is a group with this code.")]}) from error
+    audit.record(
+        organization=None, actor=by, action="customer_group.opened", target=group,
+        after={"code": code, "name": name},
+    )  # fmt: skip
+    return group
+
+
+@atomic()
+def join(organization: Organization, group: CustomerGroup | None, *, by: User | None) -> None:
+    """Put the organization into the group, out of any other; into none, if none is given."""
+    organization = Organization.objects.locked(organization.pk)
+    present = GroupMember.objects.filter(organization=organization).select_related("group").first()
+    if (present and present.group) == group:
+        return
+    if present is not None:
+        present.delete()
+    if group is not None:
+        GroupMember.objects.create(organization=organization, group=group)
+    audit.record(
+        organization=organization,
+        actor=by,
+        action="customer_group.changed",
+        target=organization,
+        before={"group": present.group.code if present else None},
+        after={"group": group.code if group else None},
+    )
+
+
+def _open(version: PriceBookVersion) -> PriceBookVersion:
+    version = PriceBookVersion.objects.locked(version.pk)
+    if not version.is_draft:
+        raise VersionNotDraft
+    return version
+
+
+def _refuse_gaps(book: PriceBook, offer: Offer, at: datetime) -> None:
+    """Refuse a book that would price an offer and not all of it: books are not mixed."""
+    held = Price.objects.standard().in_force(at).filter(book=book, offer=offer)
+    parts = set(held.values_list("token_part", flat=True))
+    missing = needed(offer) - parts
+    if parts & set(TokenPart.values) and missing:
+        words = ", ".join(str(TokenPart(part).label) for part in sorted(missing))
+        sentence = _("%(offer)s has no price for: %(parts)s") % {
+            "offer": offer.name,
+            "parts": words,
+        }
+        raise PriceIncomplete(field_errors={offer.name: [sentence]})
+
+
+def needed(offer: Offer) -> set[str]:
+    """Return the parts that must have a price of their own where an offer is sold."""
+    is_chat = offer.model_version.model.kind == Kind.CHAT
+    return {TokenPart.INPUT, TokenPart.OUTPUT} if is_chat else {TokenPart.INPUT}

@@ -1,0 +1,344 @@
+"""Contracts: signed once, never in the past; what they let a customer owe, and the invoices' terms."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import IntegrityError
+from django.utils import timezone
+
+from billing import agreements, funds, periods
+from billing.errors import ContractInThePast, ContractInvalid, ContractSigned
+from billing.models import Contract, CreditGrant, LateMonth, PurchaseOrder
+from billing.rating.definition import parse
+from billing.rating.lines import rate_piece
+from billing.rating.shapes import Piece
+from billing.services import contracts, invoicing, late_usage, ledger, limits
+from billing.services.ledger import AccountKind, Posting
+from common.database import service
+from common.ids import uuid7
+from marketplace import demo
+from marketplace.models import Offer, Price, PriceBook
+from tenants.scope import scope
+
+JANUARY, FEBRUARY = (periods.month(2026, number, "UTC") for number in (1, 2))
+INSIDE = timedelta(days=9)
+ENDED = datetime(2025, 1, 1, tzinfo=UTC)
+POSTPAID = {"overage": "credit_then_invoice", "credit_limit": Decimal("1")}
+TIERS = {
+    "model": "graduated",
+    "tiers": [
+        {"up_to": "1000", "unit_amount": "0.001"},
+        {"up_to": None, "unit_amount": "0.0005", "flat_amount": "0.1"},
+    ],
+}
+
+
+def terms(**facts):
+    today = timezone.now().date()
+    return {"number": f"C-{uuid7().hex[-8:]}", "starts_on": today, "time_zone": "UTC"} | facts
+
+
+@pytest.fixture
+def sign(acme, alice):
+    """Sign a contract with Acme that begins today."""
+
+    def sign(**facts):
+        with service():
+            contract = contracts.draft(acme, by=alice, facts=terms(**facts))
+            return contracts.sign(contract, by=alice)
+
+    return sign
+
+
+@pytest.fixture
+def held(acme):
+    """Put a contract on record that has long been signed."""
+
+    def held(start, end=None, **facts):
+        with service():
+            return Contract.objects.create(
+                organization=acme,
+                status="active",
+                effective_from=start,
+                effective_until=end,
+                signed_at=start,
+                **terms(starts_on=start.date(), **facts),
+            )
+
+    return held
+
+
+@pytest.fixture
+def price(db):
+    """Put a price on record, whichever offer asks for it."""
+    demo.seed()
+    book, offer = PriceBook.objects.get(code="standard"), Offer.objects.first()
+
+    def price(definition):
+        facts = {"effective_from": ENDED, "effective_until": ENDED}
+        with service():
+            return Price.objects.create(
+                book=book, offer=offer, token_part="input", definition=definition, **facts
+            )
+
+    return price
+
+
+@pytest.fixture
+def use(conn, settled):
+    """Record a request of so many input tokens, by default paid by nobody."""
+
+    async def use(price, tokens, at, leases=(), **facts):
+        amount = facts.pop("amount", price.per_token * tokens)
+        one = settled(
+            f"r-{uuid7()}",
+            amount,
+            leases,
+            parts={"input": tokens},
+            amounts={"input": amount},
+            price_ids={"input": price.pk},
+            occurred_at=at,
+            **facts,
+        )
+        await funds.record(conn, process_id="p1", batch=[one])
+
+    return use
+
+
+def test_a_contract_signed_today_holds_from_the_next_quarter_of_an_hour(acme, sign):
+    first = sign()
+    begins = first.effective_from
+
+    assert timezone.now() <= begins <= timezone.now() + timedelta(minutes=15)
+    assert begins.minute % 15 == 0
+
+
+def test_the_next_contract_ends_the_one_before(acme, alice, held):
+    old = held(JANUARY.start)
+    tomorrow = timezone.now().date() + timedelta(days=1)
+
+    with service():
+        new = contracts.draft(acme, by=alice, facts=terms(starts_on=tomorrow))
+        new = contracts.sign(new, by=alice)
+        old.refresh_from_db()
+
+        assert old.effective_until == new.effective_from
+        assert old.ends_on == tomorrow - timedelta(days=1)
+        assert agreements.in_force(acme, timezone.now()) == old
+        assert agreements.in_force(acme, new.effective_from) == new
+
+
+def test_a_contract_in_the_past_is_refused(acme, alice):
+    yesterday = timezone.now().date() - timedelta(days=1)
+
+    with service():
+        contract = contracts.draft(acme, by=alice, facts=terms(starts_on=yesterday))
+        with pytest.raises(ContractInThePast) as refusal:
+            contracts.sign(contract, by=alice)
+
+        assert list(refusal.value.field_errors) == ["starts_on"]
+        assert agreements.in_force(acme, timezone.now()) is None
+
+
+@pytest.mark.parametrize(
+    ("facts", "field"),
+    [
+        ({"credit_limit": Decimal(5)}, "credit_limit"),
+        ({"overage": "credit_then_invoice"}, "credit_limit"),
+        ({"commitment": Decimal(-1)}, "commitment"),
+        ({"commitment": Decimal("NaN")}, "commitment"),
+        ({"currency": "USD"}, "currency"),
+        ({"time_zone": "Mars/Base"}, "time_zone"),
+        ({"starts_on": date(2030, 1, 2), "ends_on": date(2030, 1, 1)}, "ends_on"),
+    ],
+)
+def test_terms_nobody_can_live_by_are_refused_by_field(acme, alice, facts, field):
+    with service():
+        with pytest.raises(ContractInvalid) as refusal:
+            contracts.draft(acme, by=alice, facts=terms(**facts))
+
+        assert list(refusal.value.field_errors) == [field]
+        assert not Contract.objects.exists()
+
+
+def test_a_signed_contract_changes_in_nothing_but_its_end(acme, alice, sign):
+    contract = sign()
+
+    with pytest.raises(ContractSigned), service():
+        contracts.change(contract, by=alice, facts={"net_days": 10})
+    with pytest.raises(IntegrityError), service():
+        Contract.objects.filter(pk=contract.pk).update(net_days=10)
+    with service():
+        ended = contracts.end(contract, on=timezone.now().date(), by=alice)
+    assert ended.effective_until > contract.effective_from
+
+
+def test_two_contracts_never_hold_at_once(held):
+    held(JANUARY.start)
+
+    with pytest.raises(IntegrityError):
+        held(FEBRUARY.start)
+
+
+async def test_what_a_limit_covers_is_owed_and_stops_exactly(
+    acme, conn, held, take, settled, books, give
+):
+    held(JANUARY.start, **POSTPAID)
+    give("0.50")
+    with service():
+        limits.sync(acme)
+
+    leased = await take(conn, "5")
+    await funds.record(conn, process_id="p1", batch=[settled("r1", "1.20", leased)])
+
+    # Credit first, then the limit, and not a trillionth more.
+    assert [each.quantity for each in leased] == [Decimal("0.5"), Decimal(1)]
+    assert books() == {
+        "payments_clearing": Decimal("0.5"),
+        "receivable": Decimal("0.7"),
+        "revenue": Decimal("-1.2"),
+    }
+    await funds.reclaim(conn, process_id="p1")
+    assert sum(each.quantity for each in await take(conn, "5")) == Decimal("0.3")
+
+
+async def test_a_payment_lets_a_customer_owe_again(acme, conn, held, take, settled):
+    held(JANUARY.start, **POSTPAID)
+    with service():
+        limits.sync(acme)
+    leased = await take(conn, "1")
+    await funds.record(conn, process_id="p1", batch=[settled("r1", "1", leased)])
+    assert not await take(conn, "1")
+
+    with service():
+        paid = [
+            Posting(AccountKind.PAYMENTS_CLEARING, "EUR", Decimal("0.4")),
+            Posting(AccountKind.RECEIVABLE, "EUR", Decimal("-0.4")),
+        ]
+        ledger.book(acme, key="payment:1", kind="payment", postings=paid)
+    limits.sync_all()
+
+    assert sum(each.quantity for each in await take(conn, "1")) == Decimal("0.4")
+
+
+async def test_without_a_contract_nothing_may_be_owed(acme, alice, conn, held, take):
+    held(JANUARY.start, timezone.now() - timedelta(seconds=1), **POSTPAID)
+
+    limits.sync_all()
+
+    assert not await take(conn, "1")
+    with service():
+        assert not CreditGrant.objects.prepaid().exists()
+
+
+async def test_an_invoice_is_written_by_the_contracts_terms(acme, held, price, use, alice):
+    contract = held(JANUARY.start, net_days=45, tax_treatment="reverse_charge")
+    with service():
+        facts = {"amount": Decimal(100), "by": alice}
+        facts |= {"starts_on": date(2026, 1, 1), "lapses_on": date(2027, 1, 1)}
+        contracts.add_order(acme, number="PO-7", **facts)
+    await use(price({"model": "per_unit", "unit_amount": "0.01"}), 1000, JANUARY.start + INSIDE)
+
+    invoice = invoicing.finalize(acme, JANUARY)
+
+    assert (invoice.net, invoice.tax, invoice.total) == (10, 0, 10)
+    assert (invoice.contract, invoice.purchase_order) == (contract, "PO-7")
+    assert invoice.due_at - invoice.issued_at == timedelta(days=45)
+    with service():
+        order = agreements.purchase_orders(acme, timezone.now().date())[0]
+        assert (order.left.amount, order.lost.amount) == (90, 0)
+        lapsed = agreements.purchase_orders(acme, date(2027, 1, 1))[0]
+        assert (lapsed.left.amount, lapsed.lost.amount) == (0, 90)
+        assert PurchaseOrder.objects.count() == 1
+
+
+async def test_each_part_of_a_month_has_its_own_commitment(acme, held, price, use):
+    middle = datetime(2026, 1, 11, tzinfo=UTC)
+    held(JANUARY.start, middle, commitment=Decimal(31))
+    held(middle, commitment=Decimal(62))
+    one = price({"model": "per_unit", "unit_amount": "0.01"})
+    await use(one, 1500, JANUARY.start)
+    await use(one, 200, middle)
+
+    invoice = invoicing.finalize(acme, JANUARY)
+
+    # Ten days of 31 are passed by 15 of usage; 21 days of 62 come to 42, of which 2 were used.
+    with service():
+        found = list(invoice.lines.values_list("kind", "amount"))
+        assert found == [("usage", Decimal(17)), ("commitment", Decimal(40))]
+        assert agreements.owed(acme, "EUR") == invoice.total
+
+
+async def test_the_period_comes_to_what_rating_it_at_once_does(acme, price, use, books):
+    one = price(TIERS)
+    for tokens in (400, 700, 1000):
+        await use(one, tokens, JANUARY.start + INSIDE)
+
+    with scope(acme):
+        draft = invoicing.draft(acme, JANUARY)
+    invoice = invoicing.finalize(acme, JANUARY)
+
+    whole = rate_piece(parse(TIERS), Piece(Decimal(2100)), currency="EUR")
+    assert draft.net == invoice.net == whole.total == Decimal("1.65")
+    assert books()["receivable"] == invoice.total
+    assert -books()["revenue"] == whole.total_exact
+
+
+async def test_credit_that_paid_too_much_comes_back(acme, conn, price, use, give, take, books):
+    give("3")
+    leased = await take(conn, "3")
+    await use(price(TIERS), 2100, JANUARY.start + INSIDE, leased)
+
+    invoice = invoicing.finalize(acme, JANUARY)
+
+    # 2.10 were taken at the dearest tier; the month is worth 1.65.
+    assert invoice.total == 0
+    assert -books()["customer_prepaid"] == Decimal("0.90") + Decimal("0.45")
+    assert -books()["revenue"] == Decimal("1.65")
+    assert "receivable" not in books()
+    assert invoicing.finalize(acme, JANUARY) == invoice
+
+
+async def test_late_usage_in_another_tier_books_the_difference(acme, price, use, books):
+    one = price(TIERS)
+    await use(one, 900, JANUARY.start + INSIDE)
+    first = invoicing.finalize(acme, JANUARY)
+    await use(one, 300, JANUARY.start + INSIDE)
+
+    second = invoicing.finalize(acme, FEBRUARY)
+
+    assert first.net == Decimal("0.90")
+    assert first.net + second.net == Decimal("1.20")
+
+
+async def test_tokens_of_long_prompts_count_more_on_drafts_and_invoices(acme, price, use):
+    definition = {"model": "per_unit", "unit_amount": "0.001"}
+    long = [{"above": "1000", "multiplier": "2"}]
+    one = price(definition | {"long_context": long})
+    await use(one, 1000, JANUARY.start + INSIDE)
+    counts = {"multipliers": {"input": Decimal(2)}, "amount": Decimal(4)}
+    await use(one, 2000, JANUARY.start + INSIDE, **counts)
+
+    with scope(acme):
+        draft, again = invoicing.draft(acme, JANUARY), invoicing.rerated(acme, JANUARY)
+
+    assert draft == again
+    assert [(it.quantity, it.amount) for it in draft.lines] == [(1000, 1), (2000, 4)]
+
+
+async def test_usage_that_comes_too_late_waits_for_a_person(acme, alice, held, price, use):
+    held(JANUARY.start, late_days=1)
+    one = price({"model": "per_unit", "unit_amount": "0.01"})
+    await use(one, 1000, JANUARY.start + INSIDE)
+    await use(one, 1000, FEBRUARY.start + INSIDE)
+
+    first = invoicing.finalize(acme, FEBRUARY)
+
+    assert first.net == 10
+    with service():
+        month = LateMonth.objects.undecided().get()
+        late_usage.decide(month, accept=True, by=alice)
+    march = periods.month(2026, 3, "UTC")
+    await use(one, 100, march.start + INSIDE)
+    assert invoicing.finalize(acme, march).net == 11
