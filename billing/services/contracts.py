@@ -100,6 +100,8 @@ def sign(contract: Contract, *, by: User) -> Contract:
     _check_parties(contract)
     tenants.change(organization, by=by, time_zone=contract.time_zone)
     begins = max(_midnight(contract.starts_on, zone), _next_quarter(now))
+    # Signed in the last minutes of a day, it begins with the next.
+    contract.starts_on = begins.astimezone(zone).date()
     _end_others(contract, begins)
     contract.status = Contract.Status.ACTIVE
     contract.effective_from, contract.signed_at, contract.signed_by = begins, now, by
