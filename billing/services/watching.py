@@ -90,7 +90,7 @@ def sweep() -> int:
 
 
 def _with_tokens(organizations: Iterable[Organization]) -> Iterable[UUID]:
-    usable = CreditGrant.objects.usable().filter(organization__in=organizations)
+    usable = CreditGrant.objects.prepaid().usable().filter(organization__in=organizations)
     tokens = usable.filter(unit=CreditGrant.Unit.TOKENS).order_by()
     return tokens.values_list("organization_id", flat=True).distinct()
 
@@ -150,7 +150,7 @@ def tell_expiring() -> int:
     """Tell, once each, of credit that will expire with something left; return how many."""
     now = timezone.now()
     with service():
-        soon = CreditGrant.objects.usable().filter(expires_at__lte=now + SOON)
+        soon = CreditGrant.objects.prepaid().usable().filter(expires_at__lte=now + SOON)
         # What was never valid for longer would be told the moment it is granted.
         due = [it for it in soon if it.expires_at and it.expires_at - it.created_at > SOON]
         return sum(_tell_expiring(given) for given in due)
