@@ -48,7 +48,7 @@ CREATE POLICY price_books_for_the_reader ON marketplace_pricebook FOR SELECT TO 
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0013_methods_and_top_ups"),
+        ("billing", "0014_bank_statements"),
         ("marketplace", "0007_price_book_versions"),
         ("tenants", "0003_limits_of_organizations_and_projects"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
