@@ -68,8 +68,10 @@ class Engine(msgspec.Struct):
         """Let a request through; returns whether it is the trial."""
         self.running += 1
         self.asked += 1
-        self.on_trial = self.state(now) == HALF_OPEN
-        return self.on_trial
+        is_trial = self.state(now) == HALF_OPEN
+        # One that is asked as the last resort, while another tries it, takes nothing from the trial.
+        self.on_trial = self.on_trial or is_trial
+        return is_trial
 
     def end_trial(self) -> None:
         """Leave it to the next request to try, if this one has brought no news."""

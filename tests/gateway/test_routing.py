@@ -179,6 +179,19 @@ async def test_after_its_pause_one_request_tries_it_and_lets_the_others_in(clock
     assert engine.state(clock.now) == CLOSED
 
 
+async def test_who_asks_it_in_spite_of_a_trial_lets_no_second_trial_in(clock):
+    fleet = Fleet(only=UNREACHABLE)
+    router = Router(fleet)
+    await shut(router, ordered("only"))
+    (engine,) = router.engines
+    clock.now += breaker.PAUSE
+
+    taken = [engine.take(clock.now) for _request in range(3)]
+
+    assert taken == [True, False, False]
+    assert engine.state(clock.now) == OPEN
+
+
 async def test_a_trial_that_fails_shuts_it_out_for_twice_as_long(clock):
     fleet = Fleet(only=UNREACHABLE)
     router = Router(fleet)
