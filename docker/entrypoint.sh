@@ -35,7 +35,8 @@ web)
     ;;
 gateway)
     check
-    exec python manage.py gateway --host 0.0.0.0 --port "${GATEWAY_PORT:-8001}" "$@"
+    exec python manage.py gateway --host 0.0.0.0 --port "${GATEWAY_PORT:-8001}" \
+        --notice "${GATEWAY_NOTICE:-5}" "$@"
     ;;
 worker)
     check

@@ -19,10 +19,14 @@ COLLECT_AFTER = 20_000
 TRUSTED = "127.0.0.1"
 
 
-async def serve(gateway: Gateway, listening: socket.socket, grace: float) -> None:
+async def serve(
+    gateway: Gateway, listening: socket.socket, grace: float, notice: float = 0.0
+) -> None:
     """Serve until SIGTERM or SIGINT; answers under way then have ``grace`` seconds to end.
 
-    What has not ended by then is cut off, and billed for what was delivered.
+    What has not ended by then is cut off, and billed for what was delivered. Before that, for
+    ``notice`` seconds, everything is served as ever and ``/readyz`` says that it will not be: so long
+    whoever balances the load may need to notice.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -34,8 +38,9 @@ async def serve(gateway: Gateway, listening: socket.socket, grace: float) -> Non
     server = await loop.create_server(lambda: Connection(host), sock=listening, backlog=BACKLOG)
     ticking = loop.create_task(_tick(host))
     await stop.wait()
-    server.close()
     gateway.drain()
+    await asyncio.sleep(notice)
+    server.close()
     host.drain()
     await _end(host, grace)
     ticking.cancel()

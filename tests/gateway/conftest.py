@@ -42,9 +42,9 @@ PRICES = {"input": "0.000001", "cached_input": "0.0000005", "output": "0.00001"}
 class GatewayProcess:
     """One `manage.py gateway`."""
 
-    def __init__(self, port=None, *, path="/readyz", grace=5, **variables):
+    def __init__(self, port=None, *, path="/readyz", grace=5, notice=0, **variables):
         self.port = port or processes.free_port()
-        options = ["--port", str(self.port), "--grace", str(grace)]
+        options = ["--port", str(self.port), "--grace", str(grace), "--notice", str(notice)]
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "gateway", *options],
             cwd=ROOT,

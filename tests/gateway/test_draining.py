@@ -85,6 +85,21 @@ def test_a_whole_answer_that_outlasts_the_grace_is_refused_and_costs_nothing(end
     assert (events(), remaining()) == ([], 10)
 
 
+def test_readiness_goes_first_and_the_port_later(start_gateway, key, pay, model, engine):
+    pay("10")
+    gateway = start_gateway(notice=6)
+    client = gateway.client(key)
+
+    gateway.process.send_signal(signal.SIGTERM)
+    wait_for(lambda: gateway.status("/readyz") == 503)
+
+    assert gateway.status("/healthz") == 200
+    assert client.chat.completions.create(model=model, **hello()).usage.completion_tokens == 5
+    assert gateway.process.wait(20) == 0
+    assert gateway.status("/healthz") == 0
+    assert len(recorded()) == 1
+
+
 def test_while_one_of_two_gateways_ends_the_other_takes_all_that_is_new(
     start_gateway, key, pay, model, engine
 ):

@@ -19,15 +19,21 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take where to listen, and how long answers may take to end."""
+        """Take where to listen, how long answers may take to end, and how long before it is told."""
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, required=True)
         parser.add_argument("--grace", type=int, default=GRACE, help="seconds, at SIGTERM")
+        parser.add_argument(
+            "--notice",
+            type=float,
+            default=0.0,
+            help="seconds in which /readyz says 503 and all is still served, before the port closes",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Serve."""
         listening = _socket(options["host"], options["port"])
-        uvloop.run(serving.serve(server, listening, options["grace"]))
+        uvloop.run(serving.serve(server, listening, options["grace"], options["notice"]))
 
 
 def _socket(host: str, port: int) -> socket.socket:
