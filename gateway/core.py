@@ -130,6 +130,7 @@ class Core:
             asyncio.create_task(self.recalls.listen(self._answer_recall)),
             asyncio.create_task(self._every(IDLE_CHECK, self._tidy)),
             asyncio.create_task(self._every(HEARTBEAT, self._heartbeat)),
+            asyncio.create_task(self._every(HEARTBEAT, self.limits.renew)),
             asyncio.create_task(self._every(REPLAY_EVERY, self.recorder.replay)),
         ]
 

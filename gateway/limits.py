@@ -6,7 +6,7 @@ Redis each process keeps small buckets of its own: slower for the caller, never 
 """
 
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +33,8 @@ MOST_UNTOLD = 10_000
 #: So many of them are told at once, when it is back.
 AT_ONCE = 100
 
-# A call whose end was never told (its process was killed) stops counting after 1800 seconds.
+# A place is a lease of 30 seconds, which its process renews while the call runs: of one that was killed
+# they come free by themselves, whichever host it was on.
 TAKE = """
 local t = redis.call('TIME')
 local now = tonumber(t[1]) + tonumber(t[2]) / 1000000
@@ -71,8 +72,8 @@ for i, key in ipairs(KEYS) do
     if tonumber(ARGV[3*i-1]) < 0 then redis.call('HDEL', key, 'tokens') end
     redis.call('EXPIRE', key, 120)
     if s[4] > 0 then
-      redis.call('ZADD', key .. ':running', now + 1800, id)
-      redis.call('EXPIRE', key .. ':running', 1800)
+      redis.call('ZADD', key .. ':running', now + 30, id)
+      redis.call('EXPIRE', key .. ':running', 60)
     end
   end
   answers[2*i-1], answers[2*i] = tostring(s[1]), tostring(s[2])
@@ -112,8 +113,18 @@ end
 return 1
 """
 
+# Also puts back what a Redis that was flushed has forgotten.
+RENEW = """
+local t = redis.call('TIME')
+local ends = tonumber(t[1]) + 30
+for _, id in ipairs(ARGV) do redis.call('ZADD', KEYS[1] .. ':running', ends, id) end
+redis.call('EXPIRE', KEYS[1] .. ':running', 60)
+return 1
+"""
+
 TAKE_SCRIPT, LOOK_SCRIPT, GIVE_SCRIPT = Script(TAKE), Script(LOOK), Script(GIVE)
-SCRIPTS = (TAKE_SCRIPT, LOOK_SCRIPT, GIVE_SCRIPT)
+RENEW_SCRIPT = Script(RENEW)
+SCRIPTS = (TAKE_SCRIPT, LOOK_SCRIPT, GIVE_SCRIPT, RENEW_SCRIPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +190,12 @@ def duration(seconds: float) -> str:
 class Buckets:
     """The buckets of a request, and the calls that take from them and give back, all but written."""
 
-    __slots__ = ("_give", "_take", "limits")
+    __slots__ = ("_give", "_take", "counted", "limits")
 
     def __init__(self, limits: Sequence[Limit]) -> None:
         self.limits = limits
+        #: Those in which a call takes a place.
+        self.counted = [each.name for each in limits if each.concurrency]
         names = [each.name for each in limits]
         sizes = [(each.requests or -1, each.tokens or -1, each.concurrency) for each in limits]
         self._take = TAKE_SCRIPT.call(names, [size for each in sizes for size in each], more=2)
@@ -220,6 +233,8 @@ class Limits:
         self._local: dict[str, list[float]] = {}
         self._untold: deque[tuple[str, Buckets]] = deque(maxlen=MOST_UNTOLD)
         self._rest_until = 0.0
+        #: The calls under way that hold places.
+        self._places: dict[str, Buckets] = {}
 
     async def take(self, request_id: str, buckets: Buckets, tokens: int) -> Held:
         """Take one request and its worst case of tokens from every bucket, or refuse with 429."""
@@ -240,6 +255,8 @@ class Limits:
         standings = _standings(buckets.limits, answer[2:])
         if answer[0]:
             raise _too_fast(answer[0], standings[answer[1]], tokens)
+        if buckets.counted and not local:
+            self._places[request_id] = buckets
         return Held(request_id, buckets, tokens, local, tightest(standings))
 
     def _take_locally(self, limits: Sequence[Limit], tokens: int) -> list[Any]:
@@ -282,6 +299,7 @@ class Limits:
         if held.local:
             self._release_locally(held, used)
             return
+        self._places.pop(held.request_id, None)
         if not self._give(held.request_id, held.buckets, held.tokens, used):
             self._untold.append((held.request_id, held.buckets))
             self._rest_until = time.monotonic() + REST
@@ -296,6 +314,20 @@ class Limits:
             if not self._give(*self._untold[0], 0, 0):
                 return
             self._untold.popleft()
+
+    async def renew(self) -> None:
+        """Keep the places of the calls under way.
+
+        Told without a pause between: a call that ended meanwhile would get its place again.
+        """
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for request_id, buckets in self._places.items():
+            for name in buckets.counted:
+                found[name].append(request_id)
+        for name, ids in found.items():
+            for start in range(0, len(ids), AT_ONCE):
+                some = ids[start : start + AT_ONCE]
+                self._line.tell(RENEW_SCRIPT, RENEW_SCRIPT.call([name], some))
 
     async def close(self) -> None:
         """Hang up."""

@@ -92,6 +92,38 @@ async def test_a_place_comes_back_although_redis_was_away_when_the_call_ended(
     assert await admitted(shared, wanted, 1) == 1
 
 
+def ends(valkey):
+    """Return in how many seconds the places of the model come free by themselves."""
+    now = valkey.time()
+    places = valkey.zrange("limits:{acme}:model:running", 0, -1, withscores=True)
+    return {name.decode(): score - now[0] for name, score in places}
+
+
+async def test_the_places_of_a_process_that_is_gone_come_free_by_themselves(connect, valkey):
+    wanted, (gone, other) = limit(concurrency=1), (connect(), connect())
+    await gone.take("one", Buckets([wanted]), 1)
+    assert 25 < ends(valkey)["one"] <= 31
+
+    # As if half a minute had passed.
+    valkey.zadd("limits:{acme}:model:running", {"one": valkey.time()[0] - 1})
+
+    assert await admitted(other, wanted, 3) == 1
+
+
+async def test_calls_under_way_keep_their_places_also_when_redis_has_forgotten_them(shared, valkey):
+    wanted = limit(concurrency=2)
+    ended = await shared.take("ended", Buckets([wanted]), 1)
+    await shared.take("running", Buckets([wanted]), 1)
+    shared.release(ended, 1)
+    valkey.flushall()
+
+    await shared.renew()
+    await shared.look([wanted])
+
+    assert set(ends(valkey)) == {"running"}
+    assert 25 < ends(valkey)["running"] <= 31
+
+
 async def test_tokens_that_were_used_stay_used(shared):
     wanted = limit(tokens=1000)
     # The worst case of a call is often larger than all that a minute holds.
