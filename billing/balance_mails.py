@@ -9,8 +9,8 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from billing.models import BalanceWatch, CreditGrant, TopUpRule
-from billing.services import orders, watching
+from billing.models import BalanceWatch, BillingProfile, CreditGrant, Invoice, TopUpRule
+from billing.services import orders, receiving, watching
 from common.money import Money, round_to_minor
 from tenants.models import GRANTS, Organization, Permission
 from tenants.scope import scope
@@ -77,6 +77,25 @@ def top_up_alert(organization_id: UUID, reason: str, order_id: str) -> None:
     }
     subject = _("Automatic top-up of %(organization)s could not buy")
     _write(addresses, subject % {"organization": rule.organization}, "top_up", context)
+
+
+def reminder(organization_id: UUID, invoice_id: UUID) -> None:
+    """Write to those who manage billing, and to the billing addresses, what is overdue."""
+    with scope(organization_id):
+        invoice = Invoice.objects.select_related("organization").get(pk=invoice_id)
+        profile = BillingProfile.objects.filter(organization=organization_id).first()
+        addresses = {*_managers(invoice.organization), *(profile.emails if profile else [])}
+        due = receiving.due(invoice)
+    context = {
+        "organization": invoice.organization,
+        "invoice": invoice,
+        "due": _money(due),
+        "reference": invoice.payment_reference,
+        "seller": invoice.seller,
+        "link": _link("billing:invoice-detail", invoice.organization.slug, invoice.number),
+    }
+    subject = _("Reminder: invoice %(number)s is overdue")
+    _write(sorted(addresses), subject % {"number": invoice.number}, "reminder", context)
 
 
 def _managers(organization: Organization) -> list[str]:

@@ -8,6 +8,7 @@ from billing import balance_mails, mails
 from billing.services import (
     budgeting,
     credits,
+    dunning,
     invoicing,
     leases,
     limits,
@@ -121,3 +122,17 @@ def send_expiry_alert(organization_id: str, grant_id: str) -> None:
 def send_top_up_alert(organization_id: str, reason: str, order_id: str) -> None:
     """Tell those who manage billing that automatic top-up could not buy."""
     balance_mails.top_up_alert(uuid.UUID(organization_id), reason, order_id)
+
+
+@shared_task(name="billing.dun")
+def dun() -> None:
+    """Do what was agreed about overdue invoices, and undo it for those that are settled."""
+    dunning.sweep()
+
+
+@shared_task(
+    name="billing.send_reminder", autoretry_for=(OSError,), retry_backoff=True, max_retries=8
+)
+def send_reminder(organization_id: str, invoice_id: str) -> None:
+    """Remind those who pay of an invoice."""
+    balance_mails.reminder(uuid.UUID(organization_id), uuid.UUID(invoice_id))

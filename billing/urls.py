@@ -17,6 +17,7 @@ from billing.views import (
     settings,
     staff,
     staff_bank,
+    staff_dunning,
     staff_vouchers,
     vouchers,
     webhooks,
@@ -151,6 +152,7 @@ api_urlpatterns = [
 
 staff_urlpatterns = [
     path("issuer/", staff.issuer, name="issuer"),
+    path("dunning/", staff_dunning.queue, name="dunning"),
     path("bank/", staff_bank.desk, name="bank"),
     path("bank/lines/<uuid:line_id>/assign/", staff_bank.assign, name="bank-assign"),
     path("bank/lines/<uuid:line_id>/settle/", staff_bank.settle, name="bank-settle"),

@@ -23,6 +23,7 @@ app.conf.beat_schedule = {
     "tell of budgets": {"task": "billing.watch_budgets", "schedule": timedelta(seconds=30)},
     "top up": {"task": "billing.top_up", "schedule": timedelta(seconds=30)},
     "watch balances": {"task": "billing.watch_balances", "schedule": timedelta(minutes=1)},
+    "dun overdue invoices": {"task": "billing.dun", "schedule": HOURLY},
     "expire grants": {"task": "billing.expire_grants", "schedule": timedelta(minutes=5)},
     "reconcile payments": {
         "task": "billing.reconcile_payments",

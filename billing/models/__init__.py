@@ -15,6 +15,7 @@ from billing.models.contracts import (
 )
 from billing.models.corrections import Correction, Dispute, InvoiceHold
 from billing.models.credit_notes import CreditNote, CreditNoteLine
+from billing.models.dunning import DunningPolicy, DunningStep
 from billing.models.grants import CreditGrant, Lease
 from billing.models.invoices import Invoice, InvoiceLine, InvoiceSequence
 from billing.models.ledger import AccountKind, LedgerAccount, LedgerEntry, LedgerTransaction
@@ -57,6 +58,8 @@ __all__ = [
     "CreditNote",
     "CreditNoteLine",
     "Dispute",
+    "DunningPolicy",
+    "DunningStep",
     "IncomingPayment",
     "Invoice",
     "InvoiceHold",

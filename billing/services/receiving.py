@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.models import AccountKind, IncomingPayment, Invoice, ManualPayment
 from billing.services import credit_notes, ledger, telling
 from billing.services.ledger import Posting
+from common import jobs
 from common.database import atomic
 from common.errors import Conflict, DomainError, Forbidden
 from common.money import Money, round_to_minor
@@ -75,6 +76,8 @@ def receive(
         invoice.status, invoice.paid_at = Invoice.Status.PAID, payment.received_at
         invoice.save(update_fields=["status", "paid_at", "updated_at"])
         telling.invoice_paid(invoice)
+        # What was taken away for it comes back at once.
+        jobs.enqueue("billing.dun")
     return payment
 
 

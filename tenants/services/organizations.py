@@ -82,7 +82,7 @@ def _found(key: UUID, name: str, slug: str, owner: User, facts: dict[str, Any]) 
 
 @atomic()
 def change(
-    organization: Organization, *, by: User, through: ApiKey | None = None, **facts: Any
+    organization: Organization, *, by: User | None, through: ApiKey | None = None, **facts: Any
 ) -> Organization:
     """Change the named fields; what stays the same is not written or audited."""
     organization = Organization.objects.locked(organization.pk)
@@ -107,7 +107,7 @@ def change(
 
 
 @atomic()
-def suspend(organization: Organization, *, reason: str, by: User) -> Organization:
+def suspend(organization: Organization, *, reason: str, by: User | None) -> Organization:
     """Refuse the organization's calls from now on; what it has and what was recorded stays.
 
     Its members see the reason in their audit log. Suspending twice changes nothing.
@@ -116,13 +116,13 @@ def suspend(organization: Organization, *, reason: str, by: User) -> Organizatio
 
 
 @atomic()
-def reactivate(organization: Organization, *, reason: str, by: User) -> Organization:
+def reactivate(organization: Organization, *, reason: str, by: User | None) -> Organization:
     """Let the organization call again; of one that is active this changes nothing."""
     return _set_status(organization, Organization.Status.ACTIVE, reason=reason, by=by)
 
 
 def _set_status(
-    organization: Organization, status: Organization.Status, *, reason: str, by: User
+    organization: Organization, status: Organization.Status, *, reason: str, by: User | None
 ) -> Organization:
     organization = Organization.objects.locked(organization.pk)
     if organization.status == status:

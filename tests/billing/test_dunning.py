@@ -1,0 +1,236 @@
+"""Overdue invoices: each stage once, nothing while it is disputed, and all undone by the payment."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.core import mail
+from django.db import connections
+from django.utils import timezone
+
+from billing import overdue
+from billing.models import Dispute, DunningStep, IncomingPayment, Invoice
+from billing.services import dunning, invoicing, receiving
+from common.database import service
+from common.errors import DomainError
+from tenants.models import Organization
+from tenants.services import organizations
+
+
+@pytest.fixture
+def sam(person):
+    return person("sam-who-duns@operator.example", is_staff=True)
+
+
+@pytest.fixture
+def owe(acme):
+    """An invoice of Acme's over 100 euros that has been due for so many days."""
+
+    def owe(days, number="D-2026-000001"):
+        now = timezone.now()
+        with service():
+            issuer = invoicing.default_issuer()
+            return Invoice.objects.create(
+                organization=acme,
+                issuer=issuer,
+                kind=Invoice.Kind.USAGE,
+                status=Invoice.Status.OPEN,
+                number=number,
+                period_start=now.replace(microsecond=int(number[-6:])),
+                currency="EUR",
+                seller=issuer.snapshot(),
+                buyer={"legal_name": "Acme", "address": "", "country": "FR", "vat_id": ""},
+                net=100,
+                tax_rate=0,
+                tax=0,
+                total=100,
+                exact_net=100,
+                issued_at=now - timedelta(days=days + 30),
+                due_at=now - timedelta(days=days, minutes=1),
+            )
+
+    return owe
+
+
+def acts():
+    with service():
+        steps = DunningStep.objects.order_by("position")
+        return [(step.act, step.undone_at is not None) for step in steps]
+
+
+def stands():
+    with service():
+        acme = Organization.objects.get(slug="acme")
+    return acme.status, acme.rpm_limit
+
+
+def pay(invoice, amount=100):
+    with service():
+        receiving.receive(
+            invoice,
+            Decimal(amount),
+            source=IncomingPayment.Source.BANK,
+            key=f"{invoice.pk}:{amount}",
+            by=None,
+        )
+
+
+@pytest.mark.parametrize(
+    ("days", "reached"),
+    [
+        (0, []),
+        (3, ["mail"]),
+        (10, ["mail", "mail"]),
+        (20, ["mail", "mail", "restrict"]),
+        (30, ["mail", "mail", "restrict", "suspend"]),
+    ],
+)
+def test_each_stage_is_taken_once(owe, days, reached):
+    owe(days)
+
+    for _ in range(2):
+        dunning.sweep()
+
+    assert [act for act, _undone in acts()] == reached
+    assert len(mail.outbox) == reached.count("mail")
+
+
+def test_the_reminder_says_what_to_pay_and_how(owe):
+    invoice = owe(3)
+
+    dunning.sweep()
+
+    assert "100.00 EUR" in mail.outbox[0].body
+    assert invoice.payment_reference in mail.outbox[0].body
+
+
+def test_a_payment_undoes_what_was_taken_away(acme, alice, owe):
+    with service():
+        organizations.change(acme, by=alice, rpm_limit=600)
+    invoice = owe(30)
+    dunning.sweep()
+    assert stands() == ("suspended", 10)
+
+    pay(invoice)
+
+    assert stands() == ("active", 600)
+    assert acts() == [("mail", False), ("mail", False), ("restrict", True), ("suspend", True)]
+
+
+def test_a_part_undoes_nothing(owe):
+    invoice = owe(30)
+    dunning.sweep()
+
+    pay(invoice, 99)
+
+    assert stands() == ("suspended", 10)
+
+
+def test_who_owes_another_invoice_stays_held_back_until_it_is_paid(owe):
+    first, second = owe(30), owe(30, "D-2026-000002")
+    dunning.sweep()
+
+    pay(first)
+    assert stands() == ("suspended", 10)
+    pay(second)
+
+    assert stands() == ("active", None)
+
+
+def test_who_staff_suspended_stays_suspended(acme, sam, owe):
+    with service():
+        organizations.suspend(acme, reason="fraud", by=sam)
+    invoice = owe(30)
+    dunning.sweep()
+
+    pay(invoice)
+
+    assert stands()[0] == "suspended"
+
+
+def test_a_limit_that_staff_set_meanwhile_is_theirs(acme, sam, owe):
+    invoice = owe(20)
+    dunning.sweep()
+    with service():
+        organizations.change(acme, by=sam, rpm_limit=42)
+
+    pay(invoice)
+
+    assert stands() == ("active", 42)
+
+
+def test_a_disputed_invoice_is_left_alone(acme, alice, owe):
+    invoice = owe(30)
+    with service():
+        Dispute.objects.create(organization=acme, invoice=invoice, reason="no", opened_by=alice)
+
+    dunning.sweep()
+
+    assert acts() == []
+
+
+def test_sweeps_at_once_take_a_stage_once(owe):
+    owe(3)
+    gate = threading.Barrier(5)
+
+    def work():
+        gate.wait()
+        try:
+            return dunning.sweep()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(5) as pool:
+        counts = [each.result() for each in [pool.submit(work) for _ in range(5)]]
+
+    assert sum(counts) == 1
+    assert len(mail.outbox) == 1
+
+
+def test_an_organization_has_its_own_stages(acme, sam, owe):
+    with service():
+        dunning.set_stages(acme, [{"days": 60, "act": "mail"}], by=sam)
+    owe(30)
+
+    dunning.sweep()
+
+    assert acts() == []
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [
+        [],
+        [{"days": -1, "act": "mail"}],
+        [{"days": "3", "act": "mail"}],
+        [{"days": True, "act": "mail"}],
+        [{"days": 3, "act": "shout"}],
+        [{"days": 9, "act": "mail"}, {"days": 3, "act": "suspend"}],
+        [{"days": 3, "act": "mail"}, {"days": 3, "act": "suspend"}],
+        [{"days": 3}],
+        [{"days": it, "act": "mail"} for it in range(11)],
+    ],
+)
+def test_stages_that_cannot_be_meant_are_refused(acme, sam, stages):
+    with pytest.raises(DomainError), service():
+        dunning.set_stages(acme, stages, by=sam)
+
+
+def test_what_is_owed_stands_by_age(owe, staff_client):
+    for position, days in enumerate((-5, 3, 40, 70, 200)):
+        owe(days, f"D-2026-00000{position + 1}")
+    dunning.sweep()
+
+    with service():
+        (row,) = overdue.aging()
+    assert [it.amount for it in row.amounts] == [100] * 5
+    assert row.total.amount == 500
+    page = staff_client.get("/staff/dunning/").content.decode()
+    assert "D-2026-000005" in page
+    assert "D-2026-000001" not in page
+
+
+def test_nothing_overdue_is_told(staff_client):
+    assert "Nothing is overdue" in staff_client.get("/staff/dunning/").content.decode()
