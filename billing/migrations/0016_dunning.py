@@ -11,7 +11,7 @@ from tenants import rls
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0014_bank_statements"),
+        ("billing", "0015_contracts"),
         ("tenants", "0004_webhooks"),
     ]
 
