@@ -57,7 +57,7 @@ class DunningStep(Row):
     )
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="dunning_steps")
     position = models.PositiveSmallIntegerField()
-    act = models.CharField(max_length=10, choices=Act.choices)
+    act = models.CharField(max_length=10, choices=Act)
     taken_at = models.DateTimeField(default=timezone.now)
     undone_at = models.DateTimeField(null=True)
     #: What it changed, as it was before: the undo puts it back.
