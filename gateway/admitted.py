@@ -6,12 +6,13 @@ from datetime import datetime
 import msgspec
 
 from gateway.agreements import Agreement
-from gateway.calls import Call, Prompt
+from gateway.calls import Call
 from gateway.dialects.base import Dialect
 from gateway.endpoints import Endpoint
 from gateway.exchange import Exchange
 from gateway.keys import Caller
 from gateway.limits import Held
+from gateway.prompts import Prompt
 from gateway.purse import Reservation
 from gateway.usage import Bounds
 from marketplace.queries import OfferSnapshot
@@ -40,8 +41,18 @@ class Admitted(msgspec.Struct):
     @property
     def bounds(self) -> Bounds:
         """Return what the usage can be at most."""
-        completion = self.cap * self.call.choices
-        return Bounds(self.prompt.bound, completion, self.prompt.size, self.call.choices)
+        prompt = self.prompt
+        return Bounds(
+            prompt.bound,
+            self.cap * self.call.choices,
+            prompt.size,
+            self.call.choices,
+            prompt.image,
+            prompt.audio,
+            prompt.likely_image,
+            prompt.likely_audio,
+            prompt.speaks,
+        )
 
     def milliseconds(self) -> int:
         """Return how long ago the request came."""

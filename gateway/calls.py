@@ -31,30 +31,8 @@ FREE = frozenset(
     {"messages", "tools", "functions", "response_format", "prompt", "input", "metadata",
      "logit_bias", "prediction", "documents", "query", "structured_outputs", "guided_json"}
 )  # fmt: skip
-#: Bytes may take fewer tokens than this to tell: text is bounded by its UTF-8 bytes, an image by
-#: a number no engine we know passes.
-TOKENS_PER_IMAGE = 16_384
-#: Of sound and film nobody can say; then only what the model can read at most is a bound.
-UNBOUNDED = 1 << 40
-MEDIA = frozenset({"audio", "file", "image", "image_pil", "input_audio", "video"})
-#: Templates print JSON with spaces and escapes of their own, so its bytes grow.
-JSON_GROWTH = 3
-#: Many print tools line by line with so many spaces for each level, after a text of their own
-#: that tells the model how to call them.
-INDENT = 4
-TOOLS_TEXT = 512
-LARGEST_TOOLS = 1_000_000
 MOST_CHOICES = 128
 DEEPEST = 64
-
-
-class Prompt(msgspec.Struct, frozen=True):
-    """How large a prompt is: never fewer tokens than the engine counts, and its plain bytes."""
-
-    bound: int
-    size: int
-    #: How many prompts it is: each has its own answers.
-    items: int = 1
 
 
 class Call(msgspec.Struct):
@@ -103,7 +81,8 @@ def refuse_forbidden(value: Any, depth: int = 0) -> None:
             refuse_forbidden(inner, depth + 1)
 
 
-def _wrong(name: str, wanted: str) -> InvalidRequest:
+def wrong(name: str, wanted: str) -> InvalidRequest:
+    """Return the refusal of a parameter that is not what it must be."""
     return InvalidRequest(f"'{name}' must be {wanted}.", param=name)
 
 
@@ -115,7 +94,7 @@ def text(body: dict[str, Any], name: str) -> str:
         )
     value = body[name]
     if not isinstance(value, str) or not value:
-        raise _wrong(name, "a text that is not empty")
+        raise wrong(name, "a text that is not empty")
     return value
 
 
@@ -125,7 +104,7 @@ def number(body: dict[str, Any], name: str, least: int, most: int) -> int | None
     if value is None:
         return None
     if type(value) is not int or not least <= value <= most:
-        raise _wrong(name, f"a whole number from {least} to {most}")
+        raise wrong(name, f"a whole number from {least} to {most}")
     return value
 
 
@@ -133,7 +112,7 @@ def flag(body: dict[str, Any], name: str, within: str = "") -> bool:
     """Return an optional truth value, false when absent."""
     value = body.get(name)
     if value is not None and not isinstance(value, bool):
-        raise _wrong(within + name, "true or false")
+        raise wrong(within + name, "true or false")
     return bool(value)
 
 
@@ -142,7 +121,7 @@ def generation(body: dict[str, Any], max_output: int) -> Call:
     stream = flag(body, "stream")
     options = body.get("stream_options")
     if options is not None and not isinstance(options, dict):
-        raise _wrong("stream_options", "an object")
+        raise wrong("stream_options", "an object")
     if options is not None and not stream:
         raise InvalidRequest(
             "'stream_options' is only allowed with 'stream': true.", param="stream_options"
@@ -159,171 +138,6 @@ def generation(body: dict[str, Any], max_output: int) -> Call:
 
 def _best_of(body: dict[str, Any]) -> int:
     return number(body, "best_of", 1, MOST_CHOICES) or 1
-
-
-def messages(body: dict[str, Any], per_message: int, base: int) -> Prompt:
-    """Return the size of a chat prompt; refuses what is no list of messages."""
-    given = body.get("messages")
-    if given is None:
-        raise InvalidRequest(
-            "The parameter 'messages' is missing.",
-            param="messages",
-            code="missing_required_parameter",
-        )
-    if not isinstance(given, list) or not given:
-        raise _wrong("messages", "a list that is not empty")
-    bound = size = 0
-    for place, message in enumerate(given):
-        inner_bound, inner_size = _message(message, f"messages[{place}]")
-        bound += inner_bound + per_message
-        size += inner_size
-    extra = _encoded(body, ("response_format", "tool_choice", "chat_template_kwargs"))
-    extra += _encoded(body, ("documents", "prediction", "structured_outputs"))
-    tools = _tools([body[name] for name in ("tools", "functions") if body.get(name)])
-    bound += base + JSON_GROWTH * extra + tools.bound
-    return Prompt(bound, size + extra // 2 + tools.size)
-
-
-def _tools(given: list[Any]) -> Prompt:
-    if not given:
-        return Prompt(0, 0)
-    compact = len(msgspec.json.encode(given))
-    if compact > LARGEST_TOOLS:
-        raise InvalidRequest(f"The tools are larger than {LARGEST_TOOLS:,} bytes.", param="tools")
-    return Prompt(TOOLS_TEXT + max(JSON_GROWTH * compact, _indented(given)), compact // 2)
-
-
-def _indented(value: Any, level: int = 0) -> int:
-    """Return the bytes of a value that is printed as indented JSON, each member on its own line."""
-    if level > DEEPEST:
-        raise InvalidRequest("The body is nested too deeply.", param="tools")
-    line = 2 + INDENT * (level + 1)
-    if isinstance(value, dict):
-        names = sum(len(msgspec.json.encode(name)) + 2 for name in value)
-        inner = sum(_indented(each, level + 1) + line for each in value.values())
-        return names + inner + line
-    if isinstance(value, list):
-        return sum(_indented(each, level + 1) + line for each in value) + line
-    return len(msgspec.json.encode(value))
-
-
-def _encoded(body: dict[str, Any], names: tuple[str, ...]) -> int:
-    return sum(len(msgspec.json.encode(body[name])) for name in names if body.get(name))
-
-
-ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
-
-
-def _message(message: Any, place: str) -> tuple[int, int]:
-    if not isinstance(message, dict):
-        raise _wrong(place, "an object")
-    if message.get("role") not in ROLES:
-        raise _wrong(f"{place}.role", "one of " + ", ".join(sorted(ROLES)))
-    content = message.get("content")
-    bound, size = _content(content, f"{place}.content")
-    rest = {name: value for name, value in message.items() if name not in ("role", "content")}
-    extra = len(msgspec.json.encode(rest)) if rest else 0
-    return bound + JSON_GROWTH * extra, size + extra // 2
-
-
-def _content(content: Any, place: str) -> tuple[int, int]:
-    if content is None:
-        return 0, 0
-    if isinstance(content, str):
-        size = utf8(content)
-        return size, size
-    if not isinstance(content, list):
-        raise _wrong(place, "a text or a list of parts")
-    bound = size = 0
-    for number_, part in enumerate(content):
-        inner_bound, inner_size = _part(part, f"{place}[{number_}]")
-        bound, size = bound + inner_bound, size + inner_size
-    return bound, size
-
-
-def _part(part: Any, place: str) -> tuple[int, int]:
-    if not isinstance(part, dict) or not isinstance(part.get("type"), str):
-        raise _wrong(place, "an object with a type")
-    written = part["type"] if part["type"] in ("text", "refusal") else ""
-    if written and not isinstance(part.get(written), str):
-        raise _wrong(f"{place}.{written}", "a text")
-    bound = size = 0
-    for name, value in part.items():
-        if name in ("text", "refusal") and isinstance(value, str):
-            length = utf8(value)
-            bound, size = bound + length + 4, size + length
-        elif name != "type":
-            bound += _beside_text(name, value, place)
-    return bound, size
-
-
-def _beside_text(name: str, value: Any, place: str) -> int:
-    """Return the bound of a picture, a sound or whatever else stands in a part."""
-    if name.endswith("_url"):
-        refuse_address(value, f"{place}.{name}")
-        return TOKENS_PER_IMAGE if name == "image_url" else UNBOUNDED
-    return UNBOUNDED if name in MEDIA else JSON_GROWTH * len(msgspec.json.encode(value))
-
-
-def refuse_address(value: Any, place: str) -> None:
-    """Refuse media that the engine would have to fetch: from inside, it reaches what nobody may."""
-    address = value.get("url") if isinstance(value, dict) else value
-    if not isinstance(address, str) or not address.startswith("data:"):
-        raise InvalidRequest(
-            "Addresses are not fetched: send the content itself, as a data: URL.", param=place
-        )
-
-
-def utf8(value: str) -> int:
-    """Return the bytes of a text."""
-    return len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
-
-
-def inputs(body: dict[str, Any], name: str) -> Prompt:
-    """Return the size of a text, tokens, or a list of either."""
-    value = body.get(name)
-    if value is None:
-        raise InvalidRequest(
-            f"The parameter '{name}' is missing.", param=name, code="missing_required_parameter"
-        )
-    if isinstance(value, str):
-        return Prompt(utf8(value) + 8, utf8(value))
-    if not isinstance(value, list) or not value:
-        raise _wrong(name, "a text, a list of texts, or tokens")
-    if all(type(each) is int for each in value):
-        return Prompt(len(value) + 8, len(value))
-    sizes = [_item(each, name) for each in value]
-    return Prompt(sum(sizes) + 8 * len(sizes), sum(sizes), len(sizes))
-
-
-def pairs(query: str, documents: list[str], extra: int, longest: int) -> Prompt:
-    """Return the size of what a ranker reads: the query once more with every document.
-
-    Each pair has ``extra`` tokens of the model's template, and no more than it can read.
-    """
-    asked = utf8(query)
-    sizes = [asked + utf8(document) for document in documents]
-    return Prompt(sum(min(size + extra, longest) for size in sizes), sum(sizes))
-
-
-def completion(body: dict[str, Any]) -> Prompt:
-    """Return the size of what a text is to be written after, and of what is to follow it."""
-    prompt = inputs(body, "prompt")
-    suffix = body.get("suffix")
-    if suffix is None:
-        return prompt
-    if not isinstance(suffix, str):
-        raise _wrong("suffix", "a text")
-    extra = (utf8(suffix) + 8) * prompt.items
-    return Prompt(prompt.bound + extra, prompt.size + extra, prompt.items)
-
-
-def _item(value: Any, name: str) -> int:
-    if isinstance(value, str) and value:
-        return utf8(value)
-    if isinstance(value, list) and value and all(type(each) is int for each in value):
-        return len(value)
-    raise _wrong(name, "a list of texts that are not empty, or of lists of tokens")
 
 
 def for_engine(call: Call, upstream_model: str, cap: int | None) -> bytes:

@@ -14,6 +14,8 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 LAST_EVENT = b"data: [DONE]\n\n"
 #: How the lines of an event begin that clients do not show.
 SILENT = (b":", b"event:", b"id:", b"retry:", b"data:")
+#: So many bytes of sound, as base64, count like one of text.
+BYTES_OF_SOUND = 256
 #: The member of a chunk that names the model. Inside texts its quotes would be escaped.
 MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)*"')
 
@@ -62,6 +64,7 @@ class _Delta(msgspec.Struct):
     refusal: Any = None
     tool_calls: Any = None
     function_call: Any = None
+    audio: Any = None
 
 
 class _Choice(msgspec.Struct):
@@ -182,7 +185,20 @@ def _size(choice: _Choice) -> int:
             size += _length(delta.content) + _length(delta.refusal)
             size += _length(delta.reasoning_content or delta.reasoning)
             size += _calls(delta.tool_calls) + _calls(delta.function_call)
+            size += _spoken(delta.audio)
     return size
+
+
+def _spoken(audio: Any) -> int:
+    """Return the bytes of what was said, and of its sound so few that both bounds hold for it.
+
+    Of sound as samples, and of sound packed well, a token has between these and four times as many.
+    """
+    if not isinstance(audio, dict):
+        return 0
+    data = audio.get("data")
+    sound = len(data) // BYTES_OF_SOUND if isinstance(data, str) else 0
+    return _length(audio.get("transcript")) + sound
 
 
 def _length(value: Any) -> int:

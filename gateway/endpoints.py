@@ -6,13 +6,14 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from gateway import calls
-from gateway.calls import Call, Prompt
+from gateway import calls, prompts
+from gateway.calls import Call
 from gateway.dialects.base import Dialect
 from gateway.dialects.messages import answer as messages
 from gateway.dialects.ranking import Ranking
 from gateway.dialects.responses import answer as responses
 from gateway.errors import GatewayError, InvalidRequest, envelope
+from gateway.prompts import Prompt
 from marketplace.queries import OfferSnapshot
 
 
@@ -32,22 +33,24 @@ class Endpoint(msgspec.Struct, frozen=True):
 
 
 def _chat_prompt(body: dict[str, Any], offer: OfferSnapshot) -> Prompt:
-    found = calls.messages(body, offer.template_tokens_per_message, offer.template_tokens_base)
+    found = prompts.messages(
+        body, offer.template_tokens_per_message, offer.template_tokens_base, offer.media
+    )
     # What is longer than the model can read, the engine refuses.
-    return Prompt(min(found.bound, offer.context_window), found.size)
+    return structs.replace(found, bound=min(found.bound, offer.context_window))
 
 
 def _plain_prompt(body: dict[str, Any], offer: OfferSnapshot) -> Prompt:
-    return calls.completion(body)
+    return prompts.completion(body)
 
 
 def _embedding_prompt(body: dict[str, Any], offer: OfferSnapshot) -> Prompt:
-    return calls.inputs(body, "input")
+    return prompts.inputs(body, "input")
 
 
 def _pairs_prompt(body: dict[str, Any], offer: OfferSnapshot) -> Prompt:
     extra = offer.template_tokens_base
-    return calls.pairs(body["query"], body["documents"], extra, offer.context_window)
+    return prompts.pairs(body["query"], body["documents"], extra, offer.context_window)
 
 
 CHAT = Endpoint("/chat/completions", ("chat",), _chat_prompt, generates=True)

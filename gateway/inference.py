@@ -137,7 +137,9 @@ class Inference:
         caller, agreement = admitted.caller, admitted.agreement
         # Of the time that the books will know: its window is the one that is spent from.
         allowances = self._purses.allowances.of(caller, admitted.occurred_at)
-        ask = Ask(agreement.rates, admitted.prompt.bound, wished, least, choices, allowances)
+        prompt = admitted.prompt
+        media = worth.Media(prompt.image, prompt.audio, prompt.speaks)
+        ask = Ask(agreement.rates, prompt.bound, wished, least, choices, allowances, media)
         purses = self._purses
         reservation = purses.reserve_at_once(agreement.purse, ask)
         if reservation is None:

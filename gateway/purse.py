@@ -39,7 +39,7 @@ from gateway.errors import CreditUnclear
 from gateway.metrics import METRICS
 from gateway.moves import Moves
 from gateway.recalls import NOTHING, Recalled
-from gateway.worth import TOKENS, ZERO, Need, Rates, Slice
+from gateway.worth import NO_MEDIA, TOKENS, ZERO, Media, Need, Rates, Slice
 
 #: A lease is sized for so many requests like the present one, as traffic shows they come.
 MOST_AHEAD = 32
@@ -85,10 +85,12 @@ class Ask(msgspec.Struct, frozen=True):
     choices: int
     #: The hard budgets that must allow it too.
     allowances: Sequence[Allowance] = ()
+    #: What of the prompt can be pictures and sounds.
+    media: Media = NO_MEDIA
 
     def worst(self, cap: int) -> Need:
         """Return what it costs at most with this cap."""
-        return self.rates.worst(self.prompt, cap * self.choices)
+        return self.rates.worst(self.prompt, cap * self.choices, self.media)
 
     def is_allowed(self, need: Need) -> bool:
         """Tell whether this process holds so much of every budget."""

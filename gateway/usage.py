@@ -18,8 +18,6 @@ from metering.models import ANSWER_PARTS, PROMPT_PARTS
 DENSEST = 32
 #: Special tokens an engine may count per choice beside the text: end of turn, tool-call markers.
 EXTRA_PER_CHOICE = 64
-#: No more than the prompt itself.
-UNCOUNTED = 1 << 40
 #: Bytes per token until an offer's own answers have taught us better.
 USUAL = 4.0
 #: A stream whose events are no longer than this has one token in each until we know better.
@@ -60,10 +58,13 @@ class Bounds(msgspec.Struct, frozen=True):
     prompt_bytes: int
     choices: int = 1
     #: How many tokens of the prompt its pictures, and its sounds, can be.
-    image: int = UNCOUNTED
-    audio: int = UNCOUNTED
+    image: int = 0
+    audio: int = 0
+    #: How many they are likely to be.
+    likely_image: int = 0
+    likely_audio: int = 0
     #: Whether the answer may be spoken.
-    speaks: bool = True
+    speaks: bool = False
 
 
 class Delivered(msgspec.Struct, frozen=True):
@@ -186,8 +187,10 @@ def measure(
 
 
 def _own_prompt(claim: Claim, bounds: Bounds, calibration: Calibration) -> Claim:
-    prompt = max(1, estimate(bounds.prompt_bytes, calibration.prompt, bounds.prompt))
-    return structs.replace(claim, prompt=prompt, cached=0, written=0, image=0, audio=0)
+    text = max(1, estimate(bounds.prompt_bytes, calibration.prompt, bounds.prompt))
+    image, audio = bounds.likely_image, bounds.likely_audio
+    prompt = min(text + image + audio, bounds.prompt)
+    return structs.replace(claim, prompt=prompt, cached=0, written=0, image=image, audio=audio)
 
 
 def estimate(size: int, bytes_per_token: float, bound: int) -> int:

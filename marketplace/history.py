@@ -1,6 +1,6 @@
 """An offer's prices over time, and what a change of them would have meant last month."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,7 +10,7 @@ from django_stubs_ext import StrOrPromise
 
 from common.money import Money
 from marketplace import ports, queries
-from marketplace.models import Offer, Price, TokenPart
+from marketplace.models import FALLBACK, Offer, Price, ServiceTier, TokenPart
 
 MILLION = Decimal(1_000_000)
 #: Whose usage a change is rehearsed on.
@@ -36,8 +36,10 @@ class Change:
     label: StrOrPromise
     old: Money | None
     new: Money
-    #: How many tokens of the part were used in the last thirty days.
+    #: How many tokens were used at this price in the last thirty days: of the part, of parts that
+    #: have no price of their own and cost what it does, and of this tier alone.
     tokens: int
+    service_tier: str = ServiceTier.STANDARD
 
     @property
     def share(self) -> Decimal | None:
@@ -54,19 +56,30 @@ class Change:
 
 
 def of(offer: Offer, currency: str = queries.DEFAULT_CURRENCY) -> list[PartHistory]:
-    """Return the history of every part that has one."""
+    """Return the history of every part that has one, at once and in batches."""
     now = timezone.now()
-    prices = Price.objects.standard().listed(currency).filter(offer=offer)
+    prices = Price.objects.listed(currency).filter(offer=offer)
     found = list(prices.select_related("book").order_by("-effective_from", "-id"))
     parts = [
-        _history(part, [it for it in found if it.token_part == part], now) for part in TokenPart
+        _history(part, tier, [it for it in found if _is_of(it, part, tier)], now)
+        for tier in ServiceTier
+        for part in TokenPart
     ]
     return [part for part in parts if part.now or part.coming or part.past]
 
 
-def present(offer: Offer, currency: str = queries.DEFAULT_CURRENCY) -> dict[str, Decimal]:
+def _is_of(price: Price, part: str, service_tier: str) -> bool:
+    return (price.token_part, price.service_tier) == (part, service_tier)
+
+
+def present(
+    offer: Offer,
+    currency: str = queries.DEFAULT_CURRENCY,
+    service_tier: str = ServiceTier.STANDARD,
+) -> dict[str, Decimal]:
     """Return what a million tokens of each part with a price of its own cost now."""
-    prices = queries.prices_in_force([offer.pk], timezone.now(), currency).get(offer.pk, {})
+    now = timezone.now()
+    prices = queries.prices_in_force([offer.pk], now, currency, service_tier).get(offer.pk, {})
     return {part: price.per_million for part, price in prices.items()}
 
 
@@ -75,28 +88,44 @@ def rehearse(
     per_million: Mapping[str, Decimal],
     at: datetime | None,
     currency: str = queries.DEFAULT_CURRENCY,
+    service_tier: str = ServiceTier.STANDARD,
 ) -> list[Change]:
     """Return what the prices would change from then on, on the usage of the last thirty days."""
     at = at or timezone.now()
-    held = queries.prices_in_force([offer.pk], at, currency).get(offer.pk, {})
-    used = ports.demand.tokens(offer.name, since=timezone.now() - REHEARSED)
+    held = queries.prices_in_force([offer.pk], at, currency, service_tier).get(offer.pk, {})
+    since = timezone.now() - REHEARSED
+    used = ports.demand.tokens(offer.name, since=since, service_tier=service_tier)
+    own = held.keys() | per_million.keys()
     return [
         Change(
             part=part,
-            label=TokenPart(part).label,
+            label=_label(part, service_tier),
             old=Money(held[part].per_million, currency) if part in held else None,
             new=Money(amount, currency),
-            tokens=used.get(part, 0),
+            tokens=_used_at(part, own, used),
+            service_tier=service_tier,
         )
         for part, amount in per_million.items()
         if part not in held or held[part].per_million != amount
     ]
 
 
-def _history(part: TokenPart, prices: list[Price], now: datetime) -> PartHistory:
+def _used_at(part: str, own: Collection[str], used: Mapping[str, int]) -> int:
+    followers = [it for it, twin in FALLBACK.items() if twin == part and it not in own]
+    return sum(used.get(each, 0) for each in (part, *followers))
+
+
+def _label(part: str, service_tier: str) -> StrOrPromise:
+    label = TokenPart(part).label
+    if service_tier == ServiceTier.STANDARD:
+        return label
+    return f"{label} · {ServiceTier(service_tier).label}"
+
+
+def _history(part: TokenPart, tier: str, prices: list[Price], now: datetime) -> PartHistory:
     return PartHistory(
         part=part.value,
-        label=part.label,
+        label=_label(part, tier),
         now=next((it for it in prices if _holds(it, now)), None),
         coming=[it for it in prices if it.effective_from > now and not it.is_withdrawn],
         past=[it for it in prices if it.effective_from <= now and not _holds(it, now)]

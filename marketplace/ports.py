@@ -15,8 +15,11 @@ from tenants.models import Organization
 class Demand(Protocol):
     """How much was used of what is on sale."""
 
-    def tokens(self, offer_name: str, *, since: datetime) -> Mapping[str, int]:
-        """Return by token part what all customers used of the offer; what was not used is left out."""
+    def tokens(self, offer_name: str, *, since: datetime, service_tier: str) -> Mapping[str, int]:
+        """Return by token part what all customers used of the offer at prices of this tier.
+
+        What was not used is left out.
+        """
 
     def requests(self, offer_name: str, *, since: datetime) -> int:
         """Return how often all customers called the offer."""

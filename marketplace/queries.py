@@ -11,6 +11,7 @@ from django.db.models import Prefetch
 from django.utils import timezone
 
 from marketplace import books
+from marketplace.media import UNKNOWN, MediaRule
 from marketplace.models import FALLBACK, Offer, Price, Route, ServiceTier, with_twins
 from marketplace.models.offers import OfferQuerySet
 from tenants.models import Organization
@@ -74,6 +75,7 @@ class OfferSnapshot:
     created_at: datetime
     #: Whether ``prices`` are those of batches.
     is_batch: bool = False
+    media: MediaRule = UNKNOWN
 
 
 def price_in_force(
@@ -166,6 +168,7 @@ def _snapshot(
         batch_prices=_priced(batch),
         routes=tuple(_route(route) for route in offer.routes.all()),
         created_at=offer.created_at,
+        media=model.media_rule,
     )
 
 

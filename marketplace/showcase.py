@@ -1,15 +1,25 @@
 """The catalogue as people see it: models with the prices that hold now."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from django.db.models import QuerySet
 from django.utils import timezone
+from django_stubs_ext import StrOrPromise
 
 from common.money import Money
 from marketplace import queries
 from marketplace.models import AIModel, Bundle, Offer, Price, ServiceTier, TokenPart
+
+#: Parts that few models have a price of their own for.
+OTHERS = (
+    TokenPart.CACHE_WRITE,
+    TokenPart.IMAGE_INPUT,
+    TokenPart.AUDIO_INPUT,
+    TokenPart.REASONING,
+    TokenPart.AUDIO_OUTPUT,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +33,8 @@ class PricedOffer:
     output: Decimal | None
     batch_input: Decimal | None = None
     batch_output: Decimal | None = None
+    #: What other parts with a price of their own cost.
+    others: Mapping[TokenPart, Decimal] = field(default_factory=dict)
 
     @property
     def model(self) -> AIModel:
@@ -88,6 +100,11 @@ class PricedOffer:
     def batch_output_price(self) -> Money | None:
         """What a million output tokens of a batch cost."""
         return self._per_million(self.batch_output)
+
+    @property
+    def other_prices(self) -> list[tuple[StrOrPromise, Money | None]]:
+        """What a million tokens of other parts cost, where they have a price of their own."""
+        return [(part.label, self._per_million(amount)) for part, amount in self.others.items()]
 
     def _per_million(self, per_token: Decimal | None) -> Money | None:
         return None if per_token is None else Money(per_token * 1_000_000, self.currency)
@@ -162,6 +179,7 @@ def _priced(
         output=_of(prices, TokenPart.OUTPUT),
         batch_input=_of(batch, TokenPart.INPUT),
         batch_output=_of(batch, TokenPart.OUTPUT),
+        others={part: prices[part].per_token for part in OTHERS if part in prices},
     )
 
 

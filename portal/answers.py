@@ -1,24 +1,34 @@
 """What the portal answers to the questions of the marketplace: how much was used, and the tax."""
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
 from django.db.models import Sum
 
+from billing.models import PricedBucket
 from billing.services import invoicing
 from marketplace import ports
-from metering.models import TOKEN_PARTS, UsageBucket
+from marketplace.models import Price, ServiceTier
+from metering.models import UsageBucket
 
 
 class Demand:
     """How much was used of what is on sale, by all customers; asked by staff, as the service."""
 
-    def tokens(self, offer_name: str, *, since: datetime) -> Mapping[str, int]:
-        """Return by token part what was used of the offer; what was not used is left out."""
-        buckets = UsageBucket.objects.filter(offer_name=offer_name, starts_at__gte=since)
-        sums = buckets.aggregate(**{part: Sum(f"{part}_tokens") for part in TOKEN_PARTS})
-        return {part: count for part, count in sums.items() if count}
+    def tokens(self, offer_name: str, *, since: datetime, service_tier: str) -> Mapping[str, int]:
+        """Return by token part what was used of the offer at this tier's prices."""
+        buckets = PricedBucket.objects.filter(offer_name=offer_name, starts_at__gte=since)
+        counted = buckets.values_list("token_part", "price_id").annotate(Sum("tokens")).order_by()
+        rows = list(counted)
+        priced = Price.objects.filter(pk__in={price for _part, price, _sum in rows if price})
+        tiers = dict(priced.values_list("pk", "service_tier"))
+        sums: Counter[str] = Counter()
+        for part, price, tokens in rows:
+            if tiers.get(price, ServiceTier.STANDARD) == service_tier:
+                sums[part] += tokens
+        return sums
 
     def requests(self, offer_name: str, *, since: datetime) -> int:
         """Return how often the offer was called."""

@@ -1,7 +1,6 @@
 """What staff types about models and the terms they are offered on."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -10,10 +9,10 @@ from django import forms
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
-from django_stubs_ext import StrOrPromise
 
 from marketplace.errors import NameTaken
-from marketplace.forms import fields
+from marketplace.forms import counting, fields
+from marketplace.forms.sections import FilledSection, Section
 from marketplace.forms.words import FEATURES, LANGUAGES, MODALITIES
 from marketplace.models import (
     AIModel,
@@ -33,24 +32,6 @@ MOST_REQUESTS = 10_000_000
 MOST_TOKENS = 2_000_000_000
 #: A retirement further ahead is a mistyped year.
 FURTHEST = timedelta(days=5 * 366)
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A group of fields with what it is for."""
-
-    name: str
-    title: StrOrPromise
-    lead: StrOrPromise
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class FilledSection:
-    """A section with its fields, as the page draws it."""
-
-    section: Section
-    fields: list[forms.BoundField]
 
 
 class PublisherInput(forms.TextInput):
@@ -124,6 +105,7 @@ class CardForm(forms.ModelForm[AIModel]):
             _("Under which licence you serve it, and where it comes from."),
             ("licence", "licence_url", "origin"),
         ),
+        counting.SECTION,
     )
 
     class Meta:
@@ -142,6 +124,7 @@ class CardForm(forms.ModelForm[AIModel]):
             "licence",
             "licence_url",
             "origin",
+            *counting.NAMES,
         )
         widgets = {
             "summary": forms.Textarea(attrs={"rows": 2}),
@@ -152,12 +135,15 @@ class CardForm(forms.ModelForm[AIModel]):
             "card": _("A blank line begins a paragraph, “## ” a heading, “- ” an item of a list."),
             "family": _("Models that belong together, such as versions of different sizes."),
             "licence": _("Its name, such as Apache-2.0. Without one the model is not published."),
+            **counting.HELP,
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # A draft may wait for its licence; the checklist asks for it before customers see it.
         self.fields["licence"].required = False
+        for name in counting.NAMES:
+            self.fields[name].required = False
         kind = self.fields["kind"]
         assert isinstance(kind, forms.ChoiceField)  # noqa: S101 - a choice in the model
         kind.choices = [(it.value, it.label) for it in SERVED]
@@ -185,6 +171,7 @@ class CardForm(forms.ModelForm[AIModel]):
             self.add_error("max_output", _("A chat model answers with at least one token."))
         if longest is not None and window is not None and longest > window:
             self.add_error("max_output", _("An answer cannot be longer than the context window."))
+        counting.complete(self, cleaned)
         return cleaned
 
     def card(self) -> dict[str, Any]:

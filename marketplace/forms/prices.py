@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from django import forms
@@ -14,27 +14,60 @@ from marketplace.models import TokenPart
 
 #: Nobody plans prices further ahead; a mistyped year is named.
 FURTHEST = timedelta(days=3 * 366)
-PARTS = (TokenPart.INPUT, TokenPart.CACHED_INPUT, TokenPart.OUTPUT, TokenPart.REASONING)
+#: What the field of a part's price in batches is called.
+BATCH = "batch_{}"
+HALF = Decimal("0.5")
+FINEST = Decimal("1e-6")
+
+
+def half(amount: Decimal) -> Decimal:
+    """Return what batches pay of a price unless they have one of their own."""
+    return (amount * HALF).quantize(FINEST, ROUND_DOWN)
 
 
 class PriceForm(forms.Form):
     """The prices of an offer from a moment on; a part that is left empty has no price of its own."""
 
-    input = fields.per_million(_("Input, per million tokens"), required=True)
-    cached_input = fields.per_million(_("Cached input, per million tokens"), required=False)
-    output = fields.per_million(_("Output, per million tokens"), required=False)
-    reasoning = fields.per_million(_("Reasoning, per million tokens"), required=False)
     effective_from = fields.Moment(
         label=_("From (UTC)"),
         required=False,
         help_text=_("Empty means now. Usage before this time keeps the price it had."),
     )
 
-    def __init__(self, *args: Any, present: Mapping[str, Decimal], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        present: Mapping[str, Decimal],
+        batch: Mapping[str, Decimal] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.present = present
-        for part, amount in present.items():
-            self.fields[part].initial = format(amount.normalize(), "f")
+        for part in TokenPart:
+            is_needed = part == TokenPart.INPUT
+            self.fields[part.value] = fields.per_million(
+                _("%(part)s, per million tokens") % {"part": part.label}, required=is_needed
+            )
+            self.fields[BATCH.format(part.value)] = fields.per_million(
+                _("%(part)s in batches") % {"part": part.label}, required=False
+            )
+        own = {part: amount for part, amount in (batch or {}).items() if self._is_own(part, amount)}
+        for name, amount in [*present.items(), *((BATCH.format(it), own[it]) for it in own)]:
+            self.fields[name].initial = format(amount.normalize(), "f")
+        self.order_fields([*TokenPart.values, "effective_from"])
+
+    def _is_own(self, part: str, amount: Decimal) -> bool:
+        return part not in self.present or half(self.present[part]) != amount
+
+    @property
+    def standard(self) -> list[forms.BoundField]:
+        """The fields of answers that come at once."""
+        return [self[part] for part in TokenPart.values]
+
+    @property
+    def batch(self) -> list[forms.BoundField]:
+        """The fields of batches."""
+        return [self[BATCH.format(part)] for part in TokenPart.values]
 
     def clean_effective_from(self) -> datetime | None:
         """Refuse the past, in which customers have already used the old price."""
@@ -46,14 +79,28 @@ class PriceForm(forms.Form):
         return begins
 
     def clean(self) -> dict[str, Any]:
-        """Refuse to take a price away: without one nothing could be called."""
+        """Refuse to take a price away, and one of batches alone: what is it half of then?"""
         cleaned = super().clean() or self.cleaned_data
-        for part in self.present:
-            if part not in self.errors and cleaned.get(part) is None:
+        for part in TokenPart.values:
+            if part in self.errors or cleaned.get(part) is not None:
+                continue
+            if part in self.present:
                 self.add_error(part, _("A price cannot be taken away, only changed."))
+            elif cleaned.get(BATCH.format(part)) is not None:
+                self.add_error(
+                    part, _("Batches have a price of their own only where this has one.")
+                )
         return cleaned
 
     def per_million(self) -> dict[str, Decimal]:
         """Return the prices that were given."""
-        given = {str(part): self.cleaned_data[part.value] for part in PARTS}
+        given = {part: self.cleaned_data[part] for part in TokenPart.values}
         return {part: amount for part, amount in given.items() if amount is not None}
+
+    def batch_per_million(self) -> dict[str, Decimal]:
+        """Return what batches pay for the same parts: what was given for them, else half."""
+        own = {part: self.cleaned_data[BATCH.format(part)] for part in TokenPart.values}
+        return {
+            part: half(amount) if own[part] is None else own[part]
+            for part, amount in self.per_million().items()
+        }

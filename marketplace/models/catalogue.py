@@ -6,6 +6,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from common.models import LockingQuerySet, TimeStamped
+from marketplace.media import FIXED, PATCHES, TILES, UNRULED, USUAL_MOST, MediaRule
 
 
 class Kind(models.TextChoices):
@@ -18,6 +19,15 @@ class Kind(models.TextChoices):
 
 #: What ``/v1`` answers for at present; a model of another kind could not be called.
 SERVED = (Kind.CHAT, Kind.EMBEDDING, Kind.RERANK)
+
+
+class ImageRule(models.TextChoices):
+    """How engines come to the tokens of a picture."""
+
+    UNKNOWN = UNRULED, _("Not known: the most")
+    FIXED = FIXED, _("The same for every image")
+    TILES = TILES, _("By tile and detail, as OpenAI does")
+    PATCHES = PATCHES, _("By patch")
 
 
 class Status(models.TextChoices):
@@ -87,15 +97,49 @@ class AIModel(TimeStamped):
     #: What the chat template adds to a prompt; part of the bound that is reserved beforehand.
     template_tokens_per_message = models.PositiveIntegerField(default=8)
     template_tokens_base = models.PositiveIntegerField(default=256)
+    #: How many tokens a picture and a second of sound are; see :mod:`marketplace.media`.
+    image_rule = models.CharField(
+        _("how images are counted"), max_length=10, choices=ImageRule, default=ImageRule.UNKNOWN
+    )
+    image_base = models.PositiveIntegerField(_("tokens of an image"), default=0)
+    image_each = models.PositiveIntegerField(_("tokens of a tile or patch"), default=0)
+    image_side = models.PositiveIntegerField(_("side of a tile or patch, in pixels"), default=0)
+    image_most = models.PositiveIntegerField(_("most tokens of an image"), default=USUAL_MOST)
+    audio_per_second = models.PositiveIntegerField(
+        _("tokens of a second of sound, zero if not known"), default=0
+    )
 
     objects = AIModelQuerySet.as_manager()
 
     class Meta:
         ordering = ("name",)
         verbose_name = _("model")
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(image_rule=UNRULED)
+                | models.Q(image_rule=FIXED, image_base__gt=0)
+                | models.Q(image_rule__in=(TILES, PATCHES), image_each__gt=0, image_side__gt=0),
+                name="image_rule_has_its_numbers",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(image_most__gt=0), name="image_is_never_nothing"
+            ),
+        )
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def media_rule(self) -> MediaRule:
+        """How many tokens its pictures and sounds can be."""
+        return MediaRule(
+            image_rule=self.image_rule,
+            base=self.image_base,
+            each=self.image_each,
+            side=self.image_side,
+            most=self.image_most,
+            audio_per_second=self.audio_per_second,
+        )
 
 
 class ModelVersion(TimeStamped):

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from common.errors import DomainError
 from marketplace import desk, history
 from marketplace.forms.prices import PriceForm
-from marketplace.models import Offer
+from marketplace.models import Offer, ServiceTier
 from marketplace.services import pricing
 from marketplace.views.staff_models import show_refusal
 from tenants.access import StaffRequest, staff_required
@@ -32,10 +32,11 @@ def price_list(request: StaffRequest) -> HttpResponse:
 def price_change(request: StaffRequest, offer_id: uuid.UUID) -> HttpResponse:
     """Rehearse prices on last month's usage, then set them; the history stands below the form."""
     offer = get_object_or_404(desk.offers(), pk=offer_id)
-    form = PriceForm(request.POST or None, present=history.present(offer))
+    batch = history.present(offer, service_tier=ServiceTier.BATCH)
+    form = PriceForm(request.POST or None, present=history.present(offer), batch=batch)
     changes: list[history.Change] = []
     if request.method == "POST" and form.is_valid():
-        changes = history.rehearse(offer, form.per_million(), form.cleaned_data["effective_from"])
+        changes = _rehearsed(offer, form)
         if not changes:
             form.add_error(None, _("These prices hold then anyway. Change at least one."))
         elif "confirmed" in request.POST and _set(request, offer, form, changes):
@@ -52,14 +53,26 @@ def price_change(request: StaffRequest, offer_id: uuid.UUID) -> HttpResponse:
     return render(request, "staff/price_change.html", context, status=status)
 
 
+def _rehearsed(offer: Offer, form: PriceForm) -> list[history.Change]:
+    """Return what would change: for answers that come at once, then for batches."""
+    at = form.cleaned_data["effective_from"]
+    at_once = history.rehearse(offer, form.per_million(), at)
+    in_batches = form.batch_per_million()
+    return at_once + history.rehearse(offer, in_batches, at, service_tier=ServiceTier.BATCH)
+
+
 def _set(
     request: StaffRequest, offer: Offer, form: PriceForm, changes: list[history.Change]
 ) -> bool:
-    """Set the prices; a refusal is put on the form."""
+    """Set the prices that change; a refusal is put on the form."""
+    parts = {it.part for it in changes}
+    at_once = {it.part: it.new.amount for it in changes if it.service_tier == ServiceTier.STANDARD}
+    batch = {part: amount for part, amount in form.batch_per_million().items() if part in parts}
     try:
         pricing.change(
             offer,
-            {change.part: change.new.amount for change in changes},
+            at_once,
+            batch_per_million=batch,
             by=request.user,
             effective_from=form.cleaned_data["effective_from"],
         )

@@ -5,7 +5,7 @@ import json
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from gateway import calls
+from gateway import prompts
 from marketplace.models import AIModel
 
 PER_MESSAGE, BASE = (
@@ -79,7 +79,7 @@ def deep_tool(levels, numbers):
 )
 @given(body=BODIES)
 def test_the_bound_of_a_prompt_holds(engine, body):
-    prompt = calls.messages(body, PER_MESSAGE, BASE)
+    prompt = prompts.messages(body, PER_MESSAGE, BASE)
 
     counted = engine.prompt_tokens(body)
 

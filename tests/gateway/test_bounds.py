@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import calls
+from gateway import prompts
 from gateway.errors import InvalidRequest
 
 VALUES = st.recursive(
@@ -21,7 +21,7 @@ TOOLS = st.lists(st.dictionaries(st.text(max_size=8), VALUES, min_size=1), min_s
 
 def bound(**facts):
     """Return the bound of a prompt of one empty message."""
-    return calls.messages({"messages": [{"role": "user", "content": ""}], **facts}, 0, 0).bound
+    return prompts.messages({"messages": [{"role": "user", "content": ""}], **facts}, 0, 0).bound
 
 
 @pytest.mark.parametrize("name", ["tools", "functions"])
@@ -29,12 +29,12 @@ def bound(**facts):
 def test_tools_printed_line_by_line_are_within_the_bound(name, tools):
     printed = "\n\n".join(json.dumps(tool, indent=4, ensure_ascii=False) for tool in tools)
 
-    assert bound(**{name: tools}) >= len(printed.encode()) + calls.TOOLS_TEXT
+    assert bound(**{name: tools}) >= len(printed.encode()) + prompts.TOOLS_TEXT
 
 
 @given(tools=TOOLS)
 def test_tools_printed_with_escapes_are_within_the_bound(tools):
-    assert bound(tools=tools) >= len(json.dumps(tools)) + calls.TOOLS_TEXT
+    assert bound(tools=tools) >= len(json.dumps(tools)) + prompts.TOOLS_TEXT
 
 
 def test_both_ways_to_offer_tools_count():
@@ -47,7 +47,7 @@ def test_tools_that_are_too_deep_or_too_large_are_refused():
     deep = []
     for _level in range(70):
         deep = [deep]
-    large = [{"name": "x" * calls.LARGEST_TOOLS}]
+    large = [{"name": "x" * prompts.LARGEST_TOOLS}]
 
     for tools, words in ((deep, "nested too deeply"), (large, "larger than 1,000,000 bytes")):
         with pytest.raises(InvalidRequest, match=words):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import calls
+from gateway import prompts
 from gateway.dialects.messages.answer import Messages
 from gateway.dialects.ranking import Ranking
 from gateway.dialects.responses.answer import Responses
@@ -102,6 +102,6 @@ def test_a_stream_is_told_event_by_event_until_it_cannot_be_read(dialect, deltas
 
 
 def test_the_query_is_bounded_by_what_a_model_reads():
-    prompt = calls.pairs("query", ["a", "b" * 100], 16, 50)
+    prompt = prompts.pairs("query", ["a", "b" * 100], 16, 50)
 
     assert (prompt.bound, prompt.size) == ((5 + 1 + 16) + 50, 5 + 1 + 5 + 100)

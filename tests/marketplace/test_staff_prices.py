@@ -7,11 +7,11 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
+from billing.models import PricedBucket
 from common.database import service
 from marketplace import history, queries
 from marketplace.models import Offer, Price
 from marketplace.services import pricing
-from metering.models import UsageBucket
 
 PRESENT = {"input": "0.15", "cached_input": "0.04", "output": "0.6"}
 
@@ -33,16 +33,18 @@ def price_now(offer, part="input"):
     return queries.price_in_force(offer, part, timezone.now()).per_million
 
 
+def batch_price(offer, part):
+    found = queries.prices_in_force([offer.pk], timezone.now(), service_tier="batch")
+    return found[offer.pk][part].per_million
+
+
 def test_prices_are_reviewed_before_they_are_set(staff_client, address, mini):
     reviewed = staff_client.post(address, {**PRESENT, "input": "0.25"})
 
-    (change,) = reviewed.context["changes"]
+    found = [(it.service_tier, it.part, it.new.amount) for it in reviewed.context["changes"]]
     assert reviewed.status_code == 200
-    assert (change.part, change.old.amount, change.new.amount) == (
-        "input",
-        Decimal("0.15"),
-        Decimal("0.25"),
-    )
+    assert found == [("standard", "input", Decimal("0.25")), ("batch", "input", Decimal("0.125"))]
+    assert reviewed.context["changes"][0].old.amount == Decimal("0.15")
     assert price_now(mini) == Decimal("0.15")
 
     confirm(staff_client, address, input="0.25")
@@ -50,22 +52,79 @@ def test_prices_are_reviewed_before_they_are_set(staff_client, address, mini):
     assert price_now(mini) == Decimal("0.25")
 
 
-def test_a_change_is_rehearsed_on_last_months_usage(staff_client, address, acme):
+@pytest.fixture
+def bought(acme, mini):
+    """Two million input tokens at once, and as many of pictures; four million in a batch."""
+    prices = {it.service_tier: it for it in Price.objects.filter(offer=mini, token_part="input")}
+    rows = [("input", "standard", 2), ("image_input", "standard", 2), ("input", "batch", 4)]
     with service():
-        UsageBucket.objects.create(
-            organization=acme,
-            project=acme.projects.get(),
-            offer_name="atlas-mini",
-            region="eu-paris",
-            starts_at=timezone.now() - timedelta(days=3),
-            requests=1,
-            input_tokens=2_000_000,
-        )
+        for part, tier, millions in rows:
+            PricedBucket.objects.create(
+                organization=acme,
+                offer_name="atlas-mini",
+                token_part=part,
+                price_id=prices[tier].pk,
+                starts_at=timezone.now() - timedelta(days=3),
+                tokens=millions * 1_000_000,
+            )
 
-    (change,) = staff_client.post(address, {**PRESENT, "input": "0.25"}).context["changes"]
 
-    assert change.tokens == 2_000_000
-    assert change.difference.amount == Decimal("0.2")
+def test_a_change_is_rehearsed_on_last_months_usage(staff_client, address, bought):
+    changes = staff_client.post(address, {**PRESENT, "input": "0.25"}).context["changes"]
+
+    # Pictures have no price of their own here: they cost what input does.
+    assert [(it.service_tier, it.tokens) for it in changes] == [
+        ("standard", 4_000_000),
+        ("batch", 4_000_000),
+    ]
+    assert [it.difference.amount for it in changes] == [Decimal("0.4"), Decimal("0.2")]
+
+
+def test_a_part_with_a_price_of_its_own_is_rehearsed_alone(staff_client, address, bought):
+    given = {**PRESENT, "image_input": "0.5"}
+    changes = staff_client.post(address, given).context["changes"]
+
+    assert [(it.service_tier, it.part, it.tokens) for it in changes] == [
+        ("standard", "image_input", 2_000_000),
+        ("batch", "image_input", 0),
+    ]
+
+
+def test_batches_have_the_price_that_was_typed_for_them(staff_client, address, mini):
+    confirm(staff_client, address, batch_output="0.2")
+
+    assert batch_price(mini, "output") == Decimal("0.2")
+    assert price_now(mini, "output") == Decimal("0.6")
+    assert staff_client.get(address).context["form"]["batch_output"].initial == "0.2"
+
+    confirm(staff_client, address, output="0.8", batch_output="0.2")
+
+    assert (price_now(mini, "output"), batch_price(mini, "output")) == (
+        Decimal("0.8"),
+        Decimal("0.2"),
+    )
+
+
+def test_an_emptied_price_of_batches_is_half_again(staff_client, address, mini):
+    confirm(staff_client, address, batch_output="0.2")
+    confirm(staff_client, address, batch_output="")
+
+    assert batch_price(mini, "output") == Decimal("0.3")
+
+
+@pytest.mark.parametrize("part", ["cache_write", "image_input", "audio_input", "audio_output"])
+def test_every_part_can_have_a_price(staff_client, address, mini, part):
+    confirm(staff_client, address, **{part: "2.5"})
+
+    assert price_now(mini, part) == Decimal("2.5")
+    assert batch_price(mini, part) == Decimal("1.25")
+    assert "2.50" in staff_client.get("/staff/prices/").content.decode()
+
+
+def test_batches_alone_have_no_price(staff_client, address):
+    response = confirm(staff_client, address, batch_image_input="1")
+
+    assert "image_input" in response.context["form"].errors
 
 
 def test_a_price_change_does_not_touch_usage_before_it(staff_client, address, mini):

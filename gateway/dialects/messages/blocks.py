@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from gateway import calls
+from gateway import prompts
 from gateway.dialects.base import expect, missing, text, unsupported, wrong
 from gateway.dialects.talk import Talk, joined
 
@@ -131,7 +131,7 @@ def _part(block: Block, place: str) -> dict[str, Any]:
 def _address(source: Block, place: str) -> str:
     kind = source.get("type")
     if kind == "url":
-        calls.refuse_address(source.get("url"), f"{place}.url")
+        prompts.refuse_address(source.get("url"), f"{place}.url")
         return text(source["url"], f"{place}.url")
     if kind != "base64":
         raise unsupported(f"{place}.type", "It may be 'base64'.")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from gateway import calls
+from gateway import prompts
 from gateway.dialects.base import expect, missing, text, unsupported, wrong
 from gateway.dialects.talk import Content, Talk, joined
 
@@ -115,7 +115,7 @@ def _part(part: Any, place: str) -> dict[str, Any]:
 def _image(part: dict[str, Any], place: str) -> dict[str, Any]:
     if part.get("file_id") is not None:
         raise unsupported(f"{place}.file_id", "Send the image itself as 'image_url', a data: URL.")
-    calls.refuse_address(part.get("image_url"), f"{place}.image_url")
+    prompts.refuse_address(part.get("image_url"), f"{place}.image_url")
     detail = {"detail": part["detail"]} if part.get("detail") else {}
     return {"type": "image_url", "image_url": {"url": part["image_url"], **detail}}
 
