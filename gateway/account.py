@@ -93,6 +93,7 @@ def _model(offer: OfferSnapshot) -> dict[str, Any]:
             "jurisdiction": offer.jurisdiction,
             "context_window": offer.context_window,
             "max_output": offer.max_output,
+            "clearance": offer.clearance,
             "currency": offer.currency,
             "unit_amounts": {
                 part: plain(price.unit_amount) for part, price in offer.prices.items()
@@ -230,6 +231,7 @@ async def _told(core: Core, caller: Caller, row: DictRow) -> dict[str, Any]:
         },
         "model": row["offer_name"],
         "jurisdiction": policy.get("jurisdiction"),
+        "classification": policy.get("classification"),
         "estimated": policy.get("estimated", False),
         "service_tier": policy.get("service_tier", ServiceTier.STANDARD),
         **{name: row[name] for name in ("occurred_at", "recorded_at", "ttft_ms", "latency_ms")},

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from psycopg_pool import PoolTimeout
 
-from gateway import account, calls, exposition, keys
+from gateway import account, calls, exposition, keys, policy
 from gateway.core import Core
 from gateway.endpoints import (
     CHAT,
@@ -171,7 +171,8 @@ def _key(exchange: Exchange, endpoint: Endpoint | None) -> str:
 
 async def _infer(core: Core, exchange: Exchange, caller: Caller, endpoint: Endpoint) -> None:
     body = calls.decode(await exchange.body())
-    offer = await core.offers.named(caller, calls.text(body, "model"))
+    level = policy.level(caller, exchange.headers)
+    offer = await core.offers.named(caller, calls.text(body, "model"), level)
     serve = core.inference.count if endpoint is COUNT else core.inference.serve
     await serve(exchange, endpoint, caller, offer, body)
 

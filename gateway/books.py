@@ -6,7 +6,7 @@ from uuid import UUID
 
 from billing.burning import Allocation
 from billing.funds import Settled
-from gateway import worth
+from gateway import policy, worth
 from gateway.admitted import Admitted
 from gateway.metrics import Bill
 from gateway.recorder import Recorder
@@ -104,5 +104,6 @@ def _settled(
             "jurisdiction": offer.jurisdiction,
             "allowed_jurisdictions": caller.allowed_jurisdictions,
             "estimated": measured.estimated,
+            "classification": policy.level(caller, admitted.exchange.headers),
         },
     )

@@ -27,6 +27,7 @@ from gateway.streaming import Stream
 from gateway.upstreams.base import Upstream, UpstreamError
 from gateway.usage import NOTHING, Delivered, Measured, estimate
 from gateway.watching import watched
+from gateway.worth import Media
 from marketplace.queries import OfferSnapshot
 
 #: An asked-for cap is not lowered below this, nor a shorter one at all.
@@ -138,7 +139,7 @@ class Inference:
         # Of the time that the books will know: its window is the one that is spent from.
         allowances = self._purses.allowances.of(caller, admitted.occurred_at)
         prompt = admitted.prompt
-        media = worth.Media(prompt.image, prompt.audio, prompt.speaks)
+        media = Media(prompt.image, prompt.audio, prompt.speaks)
         ask = Ask(agreement.rates, prompt.bound, wished, least, choices, allowances, media)
         purses = self._purses
         reservation = purses.reserve_at_once(agreement.purse, ask)

@@ -32,7 +32,7 @@ LOOK_UP = """
 SELECT k.id, k.organization_id, k.project_id, k.name, k.scopes, k.allowed_models, k.ip_ranges,
        k.rpm_limit, k.tpm_limit, k.concurrency_limit, k.expires_at, k.revoked_at,
        o.slug AS organization_slug, o.status AS organization_status, o.currency,
-       o.allowed_jurisdictions,
+       o.allowed_jurisdictions, ARRAY[o.classification, p.classification] AS classifications,
        ARRAY[p.rpm_limit, p.tpm_limit, p.concurrency_limit] AS project_limits,
        ARRAY[o.rpm_limit, o.tpm_limit, o.concurrency_limit] AS organization_limits,
        (SELECT coalesce(jsonb_agg(jsonb_build_object(
@@ -88,6 +88,8 @@ class Caller(msgspec.Struct, frozen=True):
     budgets: list[Terms]
     #: Those that come before the one for everybody, in order; see :mod:`marketplace.books`.
     price_books: tuple[UUID, ...] = ()
+    #: How confidential the organization's data is at least, and the project's.
+    classifications: list[str] = []
 
 
 def sent(headers: Mapping[bytes, bytes], *, by_api_key: bool = False) -> str:

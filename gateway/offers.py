@@ -9,10 +9,12 @@ from uuid import UUID
 from django.db import DatabaseError, close_old_connections
 
 from common.database import service
-from gateway.errors import NotFound, Refused, Unavailable
+from gateway import policy
+from gateway.errors import NotFound, Unavailable
 from gateway.keys import Caller
 from marketplace import queries
 from marketplace.queries import OfferSnapshot
+from tenants.models.classification import is_cleared, strictest
 
 LIFETIME = 4.0
 #: How old it may grow while PostgreSQL cannot be asked.
@@ -96,10 +98,11 @@ class OfferDirectory:
         """Return the offers this caller may call."""
         return [offer for offer in (await self.of(caller)).values() if may(caller, offer)]
 
-    async def named(self, caller: Caller, name: str) -> OfferSnapshot:
-        """Return the offer; what the key was not made for is refused like what does not exist.
+    async def named(self, caller: Caller, name: str, level: str = "") -> OfferSnapshot:
+        """Return the offer for data of this level, unless it is said that of the caller's project.
 
-        What policy alone forbids is no secret, everybody sees it in the catalogue: the refusal says so.
+        What the key was not made for is refused like what does not exist; what policy alone forbids,
+        everybody sees in the catalogue: the refusal says so.
         """
         offer = (await self.of(caller)).get(name)
         if offer is None:
@@ -113,14 +116,7 @@ class OfferDirectory:
                 param="model",
                 code="model_not_found",
             )
-        if not is_within(caller, offer):
-            raise Refused(
-                f"The model '{name}' is computed in {offer.jurisdiction}; your organization allows"
-                f" {', '.join(caller.allowed_jurisdictions)}. GET /v1/models lists what you may"
-                " call; an owner or admin can change the jurisdictions in the settings.",
-                param="model",
-                code="jurisdiction_not_allowed",
-            )
+        policy.check(caller, offer, level or strictest(*caller.classifications))
         if not is_priced(offer):
             # Unpriced usage never rates to zero: it is refused before it happens.
             raise Unavailable(f"The model '{name}' has no price at present.", code="model_unpriced")
@@ -129,18 +125,14 @@ class OfferDirectory:
 
 def may(caller: Caller, offer: OfferSnapshot) -> bool:
     """Tell whether the caller may use the offer: by its key's models and by policy."""
-    return is_named(caller, offer) and is_within(caller, offer)
+    level = strictest(*caller.classifications)
+    is_allowed = policy.is_within(caller, offer) and is_cleared(offer.clearance, level)
+    return is_named(caller, offer) and is_allowed
 
 
 def is_named(caller: Caller, offer: OfferSnapshot) -> bool:
     """Tell whether the key was made for this model."""
     return not caller.allowed_models or offer.name in caller.allowed_models
-
-
-def is_within(caller: Caller, offer: OfferSnapshot) -> bool:
-    """Tell whether policy lets the caller's organization use the offer: by its jurisdiction."""
-    allowed = caller.allowed_jurisdictions
-    return not allowed or offer.jurisdiction in allowed
 
 
 def is_priced(offer: OfferSnapshot) -> bool:

@@ -14,7 +14,8 @@ from marketplace import books
 from marketplace.media import UNKNOWN, MediaRule
 from marketplace.models import FALLBACK, Offer, Price, Route, ServiceTier, with_twins
 from marketplace.models.offers import OfferQuerySet
-from tenants.models import Organization
+from tenants.models import Classification, Organization
+from tenants.models.classification import cleared_for
 
 DEFAULT_CURRENCY = "EUR"
 
@@ -76,6 +77,8 @@ class OfferSnapshot:
     #: Whether ``prices`` are those of batches.
     is_batch: bool = False
     media: MediaRule = UNKNOWN
+    #: The most confidential data that the model may be given.
+    clearance: str = Classification.INTERNAL
 
 
 def price_in_force(
@@ -110,10 +113,12 @@ def prices_by_tier(
 
 
 def offers_for(organization: Organization) -> OfferQuerySet:
-    """Return the offers that this organization may call, by region of its policy."""
+    """Return the offers that its policy lets this organization call: by region and clearance."""
+    enough = cleared_for(organization.classification)
     offers = Offer.objects.live().select_related(
         "model_version__model__publisher", "region", "token_class"
     )
+    offers = offers.filter(model_version__model__clearance__in=enough)
     if organization.allowed_jurisdictions:
         offers = offers.filter(region__jurisdiction__in=organization.allowed_jurisdictions)
     return offers
@@ -169,6 +174,7 @@ def _snapshot(
         routes=tuple(_route(route) for route in offer.routes.all()),
         created_at=offer.created_at,
         media=model.media_rule,
+        clearance=model.clearance,
     )
 
 

@@ -179,6 +179,7 @@ REFUSALS = (
             "scope_missing",
             "ip_not_allowed",
             "jurisdiction_not_allowed",
+            "classification_not_cleared",
             "organization_suspended",
         ),
         _("The key is good and may not do this: the message says why."),

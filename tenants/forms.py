@@ -12,7 +12,12 @@ from django.utils.translation import gettext_lazy as _
 from common.ids import uuid7
 from tenants import key_scopes, roles
 from tenants.audit_search import Search, Unreadable, parse
-from tenants.limit_forms import LimitsForm, RangesField
+from tenants.limit_forms import (
+    LimitsForm,
+    RangesField,
+    classification_of,
+    keep_classification,
+)
 from tenants.models import ApiKey, Invitation, Membership, Organization, Project, Role
 from tenants.queries import jurisdictions
 
@@ -59,13 +64,17 @@ class OrganizationSettingsForm(LimitsForm, forms.ModelForm[Organization]):
     class Meta:
         model = Organization
         fields = (
-            "name", "kind", "country", "time_zone", "allowed_jurisdictions", "rpm_limit",
-            "tpm_limit", "concurrency_limit",
+            "name", "kind", "country", "time_zone", "allowed_jurisdictions", "classification",
+            "rpm_limit", "tpm_limit", "concurrency_limit",
         )  # fmt: skip
         labels = {"kind": _("Kind of organization")}
         help_texts = {
             "country": _("Where it is registered."),
             "time_zone": _("Months of invoices follow it."),
+            "classification": _(
+                "All of it is at least so confidential: models that are not cleared for it are"
+                " refused. Projects, and requests, can say that theirs is more so."
+            ),
         }
         widgets = {
             "name": forms.TextInput(attrs={"autocomplete": "organization"}),
@@ -77,6 +86,11 @@ class OrganizationSettingsForm(LimitsForm, forms.ModelForm[Organization]):
         field = self.fields["allowed_jurisdictions"]
         assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101 - declared above
         field.choices = jurisdictions(also=self.instance.allowed_jurisdictions)
+        keep_classification(self)
+
+    def clean_classification(self) -> str:
+        """Keep what is there where nothing was chosen."""
+        return classification_of(self)
 
     @property
     def time_zones(self) -> list[str]:

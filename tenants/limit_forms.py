@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from common.ids import uuid7
-from tenants.models import Organization, Project
+from tenants.models import Classification, Organization, Project
 
 MOST_RANGES = 50
 #: What the column holds.
@@ -110,6 +110,17 @@ def read_ranges(lines: list[str]) -> tuple[list[str], list[str]]:
     return list(dict.fromkeys(found)), wrong
 
 
+def keep_classification(form: forms.ModelForm[Any]) -> None:
+    """Let a form that leaves the classification out keep it as it is."""
+    form.fields["classification"].required = False
+
+
+def classification_of(form: forms.ModelForm[Any]) -> str:
+    """Return what was chosen, else what is there."""
+    kept: str = form.initial.get("classification") or Classification.PUBLIC
+    return form.cleaned_data["classification"] or kept
+
+
 class ProjectForm(LimitsForm, forms.ModelForm[Project]):
     """A project: its name and its limits; ``project_id`` makes two clicks one."""
 
@@ -117,10 +128,23 @@ class ProjectForm(LimitsForm, forms.ModelForm[Project]):
 
     class Meta:
         model = Project
-        fields = ("name", "rpm_limit", "tpm_limit", "concurrency_limit")
-        help_texts = {"name": gettext_lazy("A team, a product, a department.")}
+        fields = ("name", "classification", "rpm_limit", "tpm_limit", "concurrency_limit")
+        help_texts = {
+            "name": gettext_lazy("A team, a product, a department."),
+            "classification": gettext_lazy(
+                "Models that are not cleared for it are refused. The organization's holds too."
+            ),
+        }
 
-    field_order = ("name", "rpm_limit", "tpm_limit", "concurrency_limit")
+    field_order = ("name", "classification", "rpm_limit", "tpm_limit", "concurrency_limit")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        keep_classification(self)
+
+    def clean_classification(self) -> str:
+        """Keep what is there where nothing was chosen."""
+        return classification_of(self)
 
 
 class OrganizationLimitsForm(LimitsForm, forms.ModelForm[Organization]):

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from common.api import NewestFirstPagination
 from tenants.limit_forms import MOST_PER_MINUTE, NoRange, read_range
-from tenants.models import Organization, Permission, Project, User
+from tenants.models import Classification, Organization, Permission, Project, User
 from tenants.organization_api import OrganizationView, key_of
 from tenants.scope import scope
 from tenants.services import organizations, projects
@@ -48,6 +48,7 @@ class ProjectIn(LimitsIn):
     """A project to be made."""
 
     name = serializers.CharField(max_length=100)
+    classification = serializers.ChoiceField(Classification.choices, required=False)
 
 
 class ProjectOut(serializers.ModelSerializer[Project]):
@@ -55,7 +56,7 @@ class ProjectOut(serializers.ModelSerializer[Project]):
 
     class Meta:
         model = Project
-        fields = ("id", "name", "slug", *LIMITS, "created_at")
+        fields = ("id", "name", "slug", "classification", *LIMITS, "created_at")
 
 
 class LimitsOut(serializers.ModelSerializer[Organization]):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from tenants import api, projects_api, webhooks_api
+from tenants import api, policy_api, projects_api, webhooks_api
 from tenants.views import (
     api_keys,
     audit,
@@ -98,6 +98,7 @@ api_urlpatterns = [
         "organizations/<slug:org>/projects/<uuid:project_id>", projects_api.ProjectDetail.as_view()
     ),
     path("organizations/<slug:org>/limits", projects_api.OrganizationLimits.as_view()),
+    path("organizations/<slug:org>/policy", policy_api.OrganizationPolicy.as_view()),
     path("organizations/<slug:org>/members", api.MemberList.as_view()),
     path("organizations/<slug:org>/audit", api.AuditLog.as_view()),
 ]

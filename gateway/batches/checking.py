@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from common.database import atomic, service
 from files import blobs
-from gateway import offers
+from gateway import offers, policy
 from gateway.batches import standing
 from gateway.batches.core import for_batches
 from gateway.batches.endpoints import ENDPOINTS
@@ -20,6 +20,7 @@ from gateway.keys import Caller
 from gateway.models import Batch, BatchLine, BatchStatus
 from marketplace import queries
 from marketplace.queries import OfferSnapshot
+from tenants.models.classification import strictest
 from tenants.scope import scope
 from tenants.services import audit
 
@@ -93,9 +94,10 @@ def _why_not(
     if offer is None or not offers.is_named(caller, offer):
         words = f"The model '{model[:100]}' does not exist or this key may not use it."
         return "model_not_found", words
-    if not offers.is_within(caller, offer):
-        words = f"The model '{model}' is computed in {offer.jurisdiction}, which policy forbids."
-        return "jurisdiction_not_allowed", words
+    try:
+        policy.check(caller, offer, strictest(*caller.classifications))
+    except GatewayError as refusal:
+        return refusal.code, refusal.message
     if offer.kind not in kinds:
         return "model_not_supported", f"The model '{model}' is not for this endpoint."
     try:

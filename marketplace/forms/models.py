@@ -97,7 +97,7 @@ class CardForm(forms.ModelForm[AIModel]):
             "capabilities",
             _("Capabilities"),
             _("What requests may ask of it. The limits are part of what is reserved beforehand."),
-            ("context_window", "max_output", "features", "modalities", "languages"),
+            ("context_window", "max_output", "features", "modalities", "languages", "clearance"),
         ),
         Section(
             "terms",
@@ -121,6 +121,7 @@ class CardForm(forms.ModelForm[AIModel]):
             "features",
             "modalities",
             "languages",
+            "clearance",
             "licence",
             "licence_url",
             "origin",
@@ -135,6 +136,7 @@ class CardForm(forms.ModelForm[AIModel]):
             "card": _("A blank line begins a paragraph, “## ” a heading, “- ” an item of a list."),
             "family": _("Models that belong together, such as versions of different sizes."),
             "licence": _("Its name, such as Apache-2.0. Without one the model is not published."),
+            "clearance": _("More confidential data is refused before the model gets anything."),
             **counting.HELP,
         }
 
@@ -142,7 +144,7 @@ class CardForm(forms.ModelForm[AIModel]):
         super().__init__(*args, **kwargs)
         # A draft may wait for its licence; the checklist asks for it before customers see it.
         self.fields["licence"].required = False
-        for name in counting.NAMES:
+        for name in ("clearance", *counting.NAMES):
             self.fields[name].required = False
         kind = self.fields["kind"]
         assert isinstance(kind, forms.ChoiceField)  # noqa: S101 - a choice in the model
@@ -171,6 +173,7 @@ class CardForm(forms.ModelForm[AIModel]):
             self.add_error("max_output", _("A chat model answers with at least one token."))
         if longest is not None and window is not None and longest > window:
             self.add_error("max_output", _("An answer cannot be longer than the context window."))
+        cleaned["clearance"] = cleaned.get("clearance") or self.instance.clearance
         counting.complete(self, cleaned)
         return cleaned
 

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from common.models import LockingQuerySet, TimeStamped
 from marketplace.media import FIXED, PATCHES, TILES, UNRULED, USUAL_MOST, MediaRule
+from tenants.models import Classification
 
 
 class Kind(models.TextChoices):
@@ -87,6 +88,13 @@ class AIModel(TimeStamped):
     licence = models.CharField(_("licence"), max_length=100)
     licence_url = models.URLField(_("address of the licence"), blank=True)
     origin = models.CharField(_("country of origin"), max_length=100, blank=True)
+    #: The most confidential data that it may be given.
+    clearance = models.CharField(
+        _("cleared for data up to"),
+        max_length=12,
+        choices=Classification,
+        default=Classification.INTERNAL,
+    )
     status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT)
     published_at = models.DateTimeField(null=True, blank=True)
     retires_at = models.DateTimeField(null=True, blank=True)

@@ -2,6 +2,7 @@
 
 from tenants.models.api_key import ApiKey
 from tenants.models.audit import AuditEntry
+from tenants.models.classification import Classification
 from tenants.models.membership import GRANTS, Invitation, Membership, Permission, Role
 from tenants.models.organization import Organization, Project, Region
 from tenants.models.user import User
@@ -16,6 +17,7 @@ __all__ = [
     "GRANTS",
     "ApiKey",
     "AuditEntry",
+    "Classification",
     "Invitation",
     "Membership",
     "Organization",

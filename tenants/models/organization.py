@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from django_countries.fields import CountryField
 
 from common.models import LockingQuerySet, TimeStamped
+from tenants.models.classification import Classification
 
 
 class Region(models.Model):
@@ -34,11 +35,25 @@ class Limited(models.Model):
         abstract = True
 
 
+class Classified(models.Model):
+    """Something whose data is at least so confidential; a request may say that its own is more so."""
+
+    classification = models.CharField(
+        _("classification of its data"),
+        max_length=12,
+        choices=Classification,
+        default=Classification.PUBLIC,
+    )
+
+    class Meta:
+        abstract = True
+
+
 class OrganizationQuerySet(LockingQuerySet["Organization"]):
     """Organizations."""
 
 
-class Organization(Limited, TimeStamped):
+class Organization(Limited, Classified, TimeStamped):
     """A customer: everything they own hangs below this row."""
 
     class Kind(models.TextChoices):
@@ -78,7 +93,7 @@ class ProjectQuerySet(LockingQuerySet["Project"]):
     """Projects."""
 
 
-class Project(Limited, TimeStamped):
+class Project(Limited, Classified, TimeStamped):
     """A part of an organization's work that keys and usage are filed under."""
 
     organization = models.ForeignKey(

@@ -21,7 +21,7 @@ def create(
     by: User,
     through: ApiKey | None = None,
     project_id: UUID | None = None,
-    **limits: int | None,
+    **facts: Any,
 ) -> Project:
     """Make a project; ``project_id`` makes two clicks one: the second returns the first one's."""
     key = project_id or uuid7()
@@ -32,7 +32,7 @@ def create(
     try:
         with atomic():
             project = Project.objects.create(
-                id=key, organization=organization, name=name, slug=slug, **limits
+                id=key, organization=organization, name=name, slug=slug, **facts
             )
     except IntegrityError as error:
         raise Conflict from error
@@ -41,7 +41,7 @@ def create(
         actor=through or by,
         action="project.created",
         target=project,
-        after={"name": name, **{kind: limit for kind, limit in limits.items() if limit}},
+        after={"name": name, **{field: value for field, value in facts.items() if value}},
     )
     return project
 
