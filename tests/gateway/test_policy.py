@@ -9,7 +9,7 @@ from common.database import service
 from marketplace.models import AIModel
 from tenants.models import Classification, Organization, Project
 from tenants.models.classification import cleared_for, is_cleared, strictest
-from tests.gateway.support import hello, refused
+from tests.gateway.conftest import hello, recorded
 
 LEVELS = st.sampled_from(Classification.values)
 
@@ -20,6 +20,13 @@ def test_what_is_cleared_for_the_strictest_is_cleared_for_all(levels, clearance)
 
     assert cleared == all(is_cleared(clearance, level) for level in levels)
     assert cleared == (clearance in cleared_for(strictest(*levels)))
+
+
+def refused(client, kind, **facts):
+    """Return the error of a call."""
+    with pytest.raises(kind) as caught:
+        client.chat.completions.create(**facts)
+    return caught.value
 
 
 def classify(organization="public", project="public", model="internal"):
@@ -81,11 +88,11 @@ def test_a_level_that_is_none_is_named(gateway, make_key, pay, model):
 def test_the_receipt_says_how_confidential_the_data_was(gateway, make_key, pay, model):
     pay("10")
     classify(project="internal", model="confidential")
-    key = make_key()
+    client = gateway.client(make_key())
 
-    answer = gateway.client(key).chat.completions.with_raw_response.create(
+    client.chat.completions.create(
         model=model, extra_headers={"x-tessera-classification": "Confidential"}, **hello()
     )
 
-    receipt = gateway.receipt(key, answer.headers["x-request-id"])
-    assert receipt["classification"] == "confidential"
+    (event,) = recorded()
+    assert event.policy["classification"] == "confidential"
