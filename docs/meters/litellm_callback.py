@@ -41,11 +41,35 @@ class Spool(CustomLogger):  # type: ignore[misc]
 proxy = Spool()
 
 
+def _apart(total: int, **kinds: int | None) -> dict[str, int]:
+    """Return what of a total is of each kind, and the rest; kinds may overlap, parts may not."""
+    parts, left = {}, total
+    for kind, count in kinds.items():
+        taken = min(count or 0, left)
+        left -= taken
+        if taken:
+            parts[kind] = taken
+    return {"rest": left, **parts}
+
+
 def read(payload: Payload) -> Event:
     """Return the event of one standard payload."""
     usage = (payload.get("response") or {}).get("usage") or {}
-    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
-    reasoning = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0
+    sent = usage.get("prompt_tokens_details") or {}
+    made = usage.get("completion_tokens_details") or {}
+    # Providers count what was cached within the prompt, and reasoning within the answer.
+    read = _apart(
+        payload["prompt_tokens"],
+        cached_input=sent.get("cached_tokens"),
+        cache_write=sent.get("cache_creation_tokens") or usage.get("cache_creation_input_tokens"),
+        audio_input=sent.get("audio_tokens"),
+        image_input=sent.get("image_tokens"),
+    )
+    answered = _apart(
+        payload["completion_tokens"],
+        reasoning=made.get("reasoning_tokens"),
+        audio_output=made.get("audio_tokens"),
+    )
     started, ended, first = (
         payload.get(name) for name in ("startTime", "endTime", "completionStartTime")
     )
@@ -56,13 +80,7 @@ def read(payload: Payload) -> Event:
         time=datetime.fromtimestamp(payload["endTime"], UTC).isoformat(),
         subject=who.get("user_api_key_team_alias") or who.get("user_api_key_alias"),
         model=payload.get("model_group") or payload["model"],
-        tokens={
-            # Providers count what was cached within the prompt, and reasoning within the answer.
-            "input": payload["prompt_tokens"] - cached,
-            "cached_input": cached,
-            "output": payload["completion_tokens"] - reasoning,
-            "reasoning": reasoning,
-        },
+        tokens={"input": read.pop("rest"), **read, "output": answered.pop("rest"), **answered},
         streamed=bool(payload.get("stream")),
         ttft_ms=_milliseconds(started, first),
         latency_ms=_milliseconds(started, ended),

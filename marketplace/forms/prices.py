@@ -42,7 +42,7 @@ class PriceForm(forms.Form):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.present = present
+        self.present = {part: present[part] for part in TokenPart.values if part in present}
         for part in TokenPart:
             is_needed = part == TokenPart.INPUT
             self.fields[part.value] = fields.per_million(
@@ -51,8 +51,9 @@ class PriceForm(forms.Form):
             self.fields[BATCH.format(part.value)] = fields.per_million(
                 _("%(part)s in batches") % {"part": part.label}, required=False
             )
-        own = {part: amount for part, amount in (batch or {}).items() if self._is_own(part, amount)}
-        for name, amount in [*present.items(), *((BATCH.format(it), own[it]) for it in own)]:
+        paid = batch or {}
+        own = {it: paid[it] for it in TokenPart.values if it in paid and self._is_own(it, paid[it])}
+        for name, amount in [*self.present.items(), *((BATCH.format(it), own[it]) for it in own)]:
             self.fields[name].initial = format(amount.normalize(), "f")
         self.order_fields([*TokenPart.values, "effective_from"])
 

@@ -48,8 +48,8 @@ def test_what_is_not_known_is_named_and_changes_nothing(alice_client, field, val
         assert Organization.objects.get(slug="acme").classification == "public"
 
 
-def test_a_developer_reads_it_and_changes_nothing(bob_client):
-    assert bob_client.get(POLICY).status_code == 200
+def test_a_developer_neither_reads_nor_changes_it(bob_client):
+    assert bob_client.get(POLICY).status_code == 403
     assert change(bob_client, classification="internal").status_code == 403
 
 
