@@ -19,6 +19,10 @@ MESSAGES = [
     {"role": "user", "content": "My invoice is higher than last month. " * 6 + "Why is that?"},
 ]
 ANSWER = 32
+#: A long prompt, and a long stream: so many tokens, each a chunk of its own.
+LONG_KIB, CHUNKS, CHUNK_MS = 32, 100, 2
+#: A stream that nobody reads has some 200 KB, several times what may wait for a slow client.
+UNREAD_TOKENS, UNREAD_SECONDS = 1000, 8.0
 #: By then the recorder has written what it waited with.
 SETTLE = 1.0
 #: So long nothing is called, to see what waiting costs.
@@ -36,6 +40,8 @@ class Options(msgspec.Struct):
     callers: int
     customers: int
     streams: int
+    #: Calls between the two readings of the memory that must not grow.
+    endurance: int = 10_000
 
 
 class Cost(msgspec.Struct):
@@ -72,6 +78,12 @@ class Memory(msgspec.Struct):
     streams: int
     with_streams_mib: float
     kib_per_stream: float
+    #: While the same number of clients read nothing of their streams.
+    unread_mib: float
+    calls: int
+    #: What is resident after so many calls, and was before.
+    after_calls_mib: float
+    before_calls_mib: float
 
 
 class Books(msgspec.Struct):
@@ -126,9 +138,12 @@ class Bench:
         finally:
             connection.close()
 
-    def plan(self, *, streamed: bool, through: bool, **facts: Any) -> Plan:
+    def plan(self, *, streamed: bool, through: bool, long: bool = False, **facts: Any) -> Plan:
         """Return a plan for the engine or for the gateway."""
         body: dict[str, Any] = {"model": self.model, "messages": MESSAGES, "max_tokens": 1000}
+        if long:
+            said = MESSAGES[1]["content"] * (LONG_KIB * 1024 // len(MESSAGES[1]["content"]))
+            body["messages"] = [{"role": "user", "content": said}]
         if streamed:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         env = self.stack.env
@@ -182,33 +197,61 @@ class Bench:
             machine.cpu_ms(self.engine.pid or 0),
         ]
 
+    def chunks(self) -> Compared:
+        """Compare streams of :data:`CHUNKS` chunks that come one by one."""
+        self.order(fixed=CHUNKS, delay_token_ms=CHUNK_MS)
+        found = self.compare(f"{CHUNKS} chunks", streamed=True, callers=self.options.callers)
+        self.order(fixed=ANSWER)
+        return found
+
     def memory(self) -> Memory:
-        """Read the gateway's memory while all streams are open."""
+        """Read the gateway's memory after many calls, with many streams, and with slow readers."""
         say("memory …")
-        streams = self.options.streams
-        idle = machine.memory_kib(self.gateway.pid or 0)
+        streams, calls = self.options.streams, self.options.endurance
+        before = self._mib()
+        callers, hour = self.options.callers, 3600.0
+        self.load(
+            self.plan(streamed=False, through=True, seconds=hour, callers=callers, most_calls=calls)
+        )
+        idle = self._mib()
         self.order(fixed=ANSWER, delay_token_ms=PACE_MS)
+        open_now = self._mib_with_streams(ANSWER * PACE_MS / 1000)
+        self.order(fixed=UNREAD_TOKENS)
+        unread = self._mib_with_streams(UNREAD_SECONDS, reads_after=UNREAD_SECONDS)
+        self.order(fixed=ANSWER)
+        each = round((open_now - idle) * 1024 / max(1, streams), 1)
+        return Memory(idle, streams, open_now, each, unread, calls, idle, before)
+
+    def _mib(self) -> float:
+        return round(machine.memory_kib(self.gateway.pid or 0) / 1024, 1)
+
+    def _mib_with_streams(self, seconds: float, **facts: Any) -> float:
+        """Return the memory while all streams are open, which they are for so long."""
+        streams = self.options.streams
         plan = self.plan(
-            streamed=True, through=True, seconds=30.0, callers=streams, most_calls=streams
+            streamed=True, through=True, seconds=30.0, callers=streams, most_calls=streams, **facts
         )
         with self.stack.aside("benchmarks.load", plan) as output:
-            launch.wait_until(lambda: self.running() >= streams, seconds=ANSWER * PACE_MS / 1000)
-            open_now = machine.memory_kib(self.gateway.pid or 0)
+            launch.wait_until(lambda: self.running() >= streams, seconds=seconds)
+            found = self._mib()
             seen = msgspec.json.decode(output(), type=Seen)
         self.good += seen.good
         self.told += seen.tokens
-        self.order(fixed=ANSWER)
-        each = (open_now - idle) / max(1, streams)
-        return Memory(round(idle / 1024, 1), streams, round(open_now / 1024, 1), round(each, 1))
+        return found
 
     def books(self) -> Books:
         """Stop the gateway, which gives everything back, and look whether the books agree."""
         say("books …")
-        self.gateway.ask_to_stop()
-        while not self.gateway.has_stopped():
-            time.sleep(0.05)
+        self.stack.end(self.gateway)
         facts = self.stack.ask("benchmarks.books")
         return Books(self.good, self.told, facts, problems(self.good, self.told, facts))
+
+    def committed(self) -> Compared:
+        """Compare with a gateway whose answers wait for PostgreSQL; the other one has ended."""
+        self.gateway = self.stack.gateway(METERING_DURABILITY="commit")
+        self.load(self.plan(streamed=False, through=True, seconds=0.5, callers=4))
+        rate = self.options.per_second
+        return self.compare("commit durability", streamed=False, per_second=rate)
 
 
 def problems(good: int, told: int, facts: dict[str, float]) -> list[str]:

@@ -13,7 +13,17 @@ from pathlib import Path
 import msgspec
 
 from benchmarks import machine
-from benchmarks.calls import Bench, Books, Compared, Cost, Memory, Options, say
+from benchmarks.calls import (
+    CHUNKS,
+    LONG_KIB,
+    Bench,
+    Books,
+    Compared,
+    Cost,
+    Memory,
+    Options,
+    say,
+)
 from benchmarks.machine import Machine
 from benchmarks.stack import Stack
 
@@ -30,8 +40,11 @@ class Report(msgspec.Struct):
     moderate_streamed: Compared
     full: Compared
     full_streamed: Compared
+    long: Compared
+    chunks: Compared
     memory: Memory
     books: Books
+    committed: Compared
 
 
 def measure(options: Options) -> Report:
@@ -51,8 +64,11 @@ def measure(options: Options) -> Report:
             moderate_streamed=bench.compare("streams", streamed=True, per_second=rate),
             full=bench.compare("whole answers, flat out", streamed=False, callers=callers),
             full_streamed=bench.compare("streams, flat out", streamed=True, callers=callers),
+            long=bench.compare("long prompts", streamed=False, callers=callers, long=True),
+            chunks=bench.chunks(),
             memory=bench.memory(),
             books=bench.books(),
+            committed=bench.committed(),
         )
 
 
@@ -72,6 +88,8 @@ def _latencies(report: Report) -> list[str]:
     rows = [
         (f"whole answers {rate}, p50", report.moderate, "latency_ms", "p50"),
         (f"whole answers {rate}, p99", report.moderate, "latency_ms", "p99"),
+        ("the same, commit durability, p50", report.committed, "latency_ms", "p50"),
+        ("the same, commit durability, p99", report.committed, "latency_ms", "p99"),
         (f"streams {rate}, first byte p50", report.moderate_streamed, "first_ms", "p50"),
         (f"streams {rate}, first byte p99", report.moderate_streamed, "first_ms", "p99"),
     ]
@@ -103,6 +121,9 @@ def _costs(report: Report) -> list[str]:
         (f"streams {rate}", report.moderate_streamed.cost),
         (f"whole answers, {callers}", report.full.cost),
         (f"streams, {callers}", report.full_streamed.cost),
+        (f"prompts of {LONG_KIB} KiB, {callers}", report.long.cost),
+        (f"streams of {CHUNKS} chunks, {callers}", report.chunks.cost),
+        (f"commit durability {rate}", report.committed.cost),
         ("a second without calls", report.idle),
     ]
     head = _columns("processor ms a call", "gateway", "postgres", "valkey", "engine")
@@ -110,9 +131,14 @@ def _costs(report: Report) -> list[str]:
 
 
 def _memory(found: Memory) -> list[str]:
-    head = _columns("memory of the gateway, MiB", "idle", "streaming", "KiB each")
-    name = f"{found.streams} open streams"
-    return [head, _columns(name, found.idle_mib, found.with_streams_mib, found.kib_per_stream)]
+    head = _columns("memory of the gateway, MiB", "before", "then", "KiB each")
+    many = f"{found.streams} open streams"
+    return [
+        head,
+        _columns(f"{found.calls} calls", found.before_calls_mib, found.after_calls_mib),
+        _columns(many, found.idle_mib, found.with_streams_mib, found.kib_per_stream),
+        _columns(f"{many} that nobody reads", found.idle_mib, found.unread_mib),
+    ]
 
 
 def _books(books: Books) -> list[str]:
@@ -127,10 +153,11 @@ def arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--seconds", type=float, default=4, help="of each load")
     add("--rounds", type=int, default=3, help="of each comparison, in turn")
-    add("--rate", type=float, default=50, help="calls a second at moderate load")
+    add("--rate", type=float, default=200, help="calls a second at moderate load")
     add("--callers", type=int, default=32, help="at once, flat out")
     add("--customers", type=int, default=8)
     add("--streams", type=int, default=500, help="open while memory is read")
+    add("--endurance", type=int, default=100_000, help="calls after which memory is read")
     add("--json", type=Path, help="file for all numbers; '-' prints them instead of the table")
     return parser.parse_args()
 
@@ -139,8 +166,9 @@ def main() -> None:
     """Measure and tell."""
     asked = arguments()
     options = Options(
-        asked.seconds, asked.rounds, asked.rate, asked.callers, asked.customers, asked.streams
-    )
+        asked.seconds, asked.rounds, asked.rate, asked.callers, asked.customers, asked.streams,
+        asked.endurance,
+    )  # fmt: skip
     report = measure(options)
     found = msgspec.json.format(msgspec.json.encode(report)) + b"\n"
     if asked.json == Path("-"):

@@ -41,6 +41,8 @@ class Plan(msgspec.Struct):
     per_second: float = 0
     #: The end comes after so many calls, however much time is left.
     most_calls: int = 10_000_000
+    #: After the first part of its answer a caller reads nothing for so many seconds.
+    reads_after: float = 0
 
 
 class Spread(msgspec.Struct):
@@ -70,9 +72,10 @@ class Seen(msgspec.Struct):
 class Connection(asyncio.Protocol):
     """A kept-alive connection with one call at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, reads_after: float = 0) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self._done: asyncio.Future[None] | None = None
+        self._reads_after = reads_after
 
     async def call(self, request: bytes) -> None:
         """Send the request and wait for the whole answer."""
@@ -91,6 +94,10 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """Note when the first part came, and keep the last ones: usage stands there."""
+        if self._reads_after and not self.first_at:
+            self._transport.pause_reading()
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._reads_after, self._transport.resume_reading)
         self.first_at = self.first_at or time.perf_counter()
         self.tail = (self.tail + body)[-2000:]
 
@@ -199,7 +206,9 @@ class Load:
     async def _connect(self) -> Connection:
         loop = asyncio.get_running_loop()
         host = str(ipaddress.IPv4Address("127.0.0.1"))
-        _transport, connection = await loop.create_connection(Connection, host, self.plan.port)
+        _transport, connection = await loop.create_connection(
+            lambda: Connection(self.plan.reads_after), host, self.plan.port
+        )
         return connection
 
 

@@ -210,6 +210,8 @@ def litellm(stack: Stack, program: str, engine: int, model: str) -> tuple[Child,
     path.write_bytes(msgspec.json.encode(given))
     command = [program, "--config", str(path), "--port", str(port), "--host", "127.0.0.1"]
     quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR", "NO_DOCS": "True"}
+    # Without a key of its own it refuses to start, unless it is told that nobody else calls it.
+    quiet["LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY"] = "true"
     child = stack.start(
         Program("litellm", [*command, "--telemetry", "False"], quiet),
         lambda: processes.listens(port),

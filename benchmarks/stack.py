@@ -9,8 +9,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -76,10 +78,18 @@ class Stack:
         self._supervisor.wait(is_ready, seconds=seconds)
         return child
 
-    def gateway(self) -> Child:
-        """Start the gateway as production runs it."""
-        port = self.env.gateway_port
-        return self.start(processes.gateway(self.env), lambda: processes.listens(port))
+    def gateway(self, **variables: str) -> Child:
+        """Start the gateway as production runs it, with these variables."""
+        port, program = self.env.gateway_port, processes.gateway(self.env)
+        program = replace(program, variables={**program.variables, **variables})
+        return self.start(program, lambda: processes.listens(port))
+
+    def end(self, child: Child) -> None:
+        """End one program for good; it is not started again."""
+        self._supervisor.children.remove(child)
+        child.ask_to_stop()
+        while not child.has_stopped():
+            time.sleep(0.05)
 
     def engine(self) -> Child:
         """Start the demo engine."""

@@ -173,7 +173,9 @@ class Connection(asyncio.Protocol):
             self._begin(found)
         elif len(self._behind) < MOST_PIPELINED:
             self._behind.append(found)
-            self.pause_reading()
+            # One may wait: a quick client asks again before we have tidied up behind its answer.
+            if len(self._behind) > 1:
+                self.pause_reading()
         else:
             self._transport.abort()
 
