@@ -153,8 +153,10 @@ class BooksAway(Unavailable):
 
     code = "books_unavailable"
 
-    def __init__(self) -> None:
-        super().__init__("The books cannot be reached. Try again in a minute.")
+    def __init__(
+        self, message: str = "The books cannot be reached. Try again in a minute."
+    ) -> None:
+        super().__init__(message)
 
 
 class CreditUnclear(Unavailable):

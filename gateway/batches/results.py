@@ -36,8 +36,8 @@ class FileGone(GatewayError):
 
     code = "input_file_deleted"
 
-    def __init__(self) -> None:
-        super().__init__("The input file was deleted while the batch ran.")
+    def __init__(self, message: str = "The input file was deleted while the batch ran.") -> None:
+        super().__init__(message)
 
 
 def write(batch: Batch, lease: UUID) -> None:

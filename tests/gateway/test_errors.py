@@ -9,6 +9,10 @@ import pytest
 from django.utils import timezone
 
 from common.database import service
+from gateway import errors
+from gateway.batches.results import FileGone
+from gateway.dialects.messages import answer as messages
+from gateway.dialects.responses import answer as responses
 from tenants import keys
 from tenants.models import ApiKey, Organization
 from tests.gateway.conftest import events, hello, remaining
@@ -236,6 +240,12 @@ def test_wrong_paths_and_methods_are_told_apart(gateway, key, method, path, stat
 
     assert reply.status_code == status
     assert reply.headers["x-request-id"].startswith("req_")
+
+
+@pytest.mark.parametrize("tell", [errors.envelope, messages.envelope, responses.envelope])
+@pytest.mark.parametrize("error", [errors.BooksAway(), FileGone(), errors.NotFound("Nothing.")])
+def test_every_refusal_can_be_told_in_every_shape(tell, error):
+    assert error.message in tell(error, "req_1").decode()
 
 
 def test_an_engine_that_cannot_be_reached_is_503(gateway, key, pay, make_offer):
