@@ -7,6 +7,7 @@ from billing.views import (
     automatic,
     budgets,
     bundles,
+    contracts,
     corrections,
     credit_notes,
     disputes,
@@ -103,6 +104,7 @@ urlpatterns = [
         budgets.budget_close,
         name="budget-close",
     ),
+    path("o/<slug:org>/billing/contract/", contracts.contract, name="contract"),
     path("o/<slug:org>/billing/ledger/", ledger.ledger, name="ledger"),
     path("o/<slug:org>/billing/settings/", settings.settings, name="settings"),
     path(".well-known/receipt-keys.json", seals.keys, name="receipt-keys"),
@@ -151,6 +153,14 @@ api_urlpatterns = [
 ]
 
 staff_urlpatterns = [
+    path("customers/<slug:slug>/contracts/", contracts.contract_list, name="contract-list"),
+    path("customers/<slug:slug>/contracts/new/", contracts.contract_draft, name="contract-draft"),
+    path(
+        "customers/<slug:slug>/contracts/<uuid:contract_id>/",
+        contracts.contract_step,
+        name="contract-step",
+    ),
+    path("customers/<slug:slug>/orders/", contracts.order_add, name="order-add"),
     path("issuer/", staff.issuer, name="issuer"),
     path("dunning/", staff_dunning.queue, name="dunning"),
     path("bank/", staff_bank.desk, name="bank"),

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models.invoices import Invoice
 from common.models import AppendOnly, LockingQuerySet, TimeStamped
+from common.money import Money
 from marketplace.models import PriceBook
 from tenants.models import Organization, Project, User
 
@@ -187,6 +188,16 @@ class Contract(Terms, TimeStamped):
     def is_draft(self) -> bool:
         """Whether it can still be changed."""
         return self.status == self.Status.DRAFT
+
+    @property
+    def committed(self) -> Money:
+        """What usage of a month comes to at least."""
+        return Money(self.commitment, self.currency)
+
+    @property
+    def limit(self) -> Money:
+        """What may be owed at once."""
+        return Money(self.credit_limit, self.currency)
 
     @property
     def is_postpaid(self) -> bool:

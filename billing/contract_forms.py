@@ -1,0 +1,55 @@
+"""What staff types about contracts and purchase orders."""
+
+from typing import Any
+
+from django import forms
+from django.forms.models import construct_instance
+from django.utils.translation import gettext_lazy as _
+
+from billing.models import Contract
+from marketplace.forms.fields import Amount
+from marketplace.models import PriceBook
+
+DAY = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+FIELDS = (
+    "number", "starts_on", "ends_on", "time_zone", "price_book", "commitment", "overage",
+    "credit_limit", "net_days", "grace_days", "late_days", "tax_treatment", "recipients",
+)  # fmt: skip
+
+
+class ContractForm(forms.ModelForm[Contract]):
+    """The terms of one customer; the service says which of them go together."""
+
+    commitment = Amount(label=_("Commitment a month"), min_value=0, max_digits=20, decimal_places=2)
+    credit_limit = Amount(label=_("Credit limit"), min_value=0, max_digits=20, decimal_places=2)
+
+    class Meta:
+        model = Contract
+        fields = FIELDS
+        widgets = {"starts_on": DAY, "ends_on": DAY}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        organization = self.instance.organization
+        books = PriceBook.objects.filter(currency=organization.currency, customer_group=None)
+        own = books.filter(organization=organization) | books.filter(organization=None)
+        self.fields["price_book"].queryset = own  # type: ignore[attr-defined]
+
+    def _post_clean(self) -> None:
+        """Fill the instance only: the service validates, and a clash is its to tell."""
+        self.instance = construct_instance(self, self.instance, self._meta.fields)
+
+    def facts(self) -> dict[str, Any]:
+        """Return the terms by name."""
+        return {name: self.cleaned_data[name] for name in FIELDS}
+
+
+class OrderForm(forms.Form):
+    """A purchase order of the customer's."""
+
+    number = forms.CharField(label=_("Number"), max_length=60)
+    amount = Amount(label=_("Amount, without tax"), max_digits=20, decimal_places=2)
+    starts_on = forms.DateField(label=_("First day"), widget=DAY)
+    lapses_on = forms.DateField(
+        label=_("Lapses on"), widget=DAY, help_text=_("The end of their fiscal year.")
+    )

@@ -1,0 +1,122 @@
+"""Contracts: the customer reads theirs, staff draft and sign them."""
+
+import uuid
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from billing import agreements
+from billing.contract_forms import ContractForm, OrderForm
+from billing.models import Contract
+from billing.services import contracts
+from common.errors import DomainError
+from common.money import Money
+from marketplace.views.staff_models import show_refusal
+from tenants.access import StaffRequest, TenantRequest, requires, staff_required
+from tenants.models import Organization, Permission
+
+SECTION = "staff-customers"
+
+
+@require_safe
+@requires(Permission.BILLING_READ)
+def contract(request: TenantRequest) -> HttpResponse:
+    """Show what was agreed, what may be owed, and what is left of purchase orders."""
+    organization = request.organization
+    now = timezone.now()
+    context = {
+        "contract": agreements.in_force(organization, now),
+        "owed": Money(agreements.owed(organization, organization.currency), organization.currency),
+        "orders": agreements.purchase_orders(organization, now.date()),
+        "nav_section": "contract",
+    }
+    return render(request, "billing/contract.html", context)
+
+
+@require_safe
+@staff_required
+def contract_list(request: StaffRequest, slug: str) -> HttpResponse:
+    """List a customer's contracts and purchase orders."""
+    organization = get_object_or_404(Organization, slug=slug)
+    return _listed(request, organization, OrderForm())
+
+
+def _listed(
+    request: StaffRequest, organization: Organization, form: OrderForm, status: int = 200
+) -> HttpResponse:
+    now = timezone.now()
+    context = {
+        "organization": organization,
+        "contracts": agreements.of(organization),
+        "present": agreements.in_force(organization, now),
+        "orders": agreements.purchase_orders(organization, now.date()),
+        "form": form,
+        "nav_section": SECTION,
+    }
+    return render(request, "staff/contract_list.html", context, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_required
+def contract_draft(request: StaffRequest, slug: str) -> HttpResponse:
+    """Write down a contract; it says nothing until it is signed."""
+    organization = get_object_or_404(Organization, slug=slug)
+    blank = Contract(
+        organization=organization,
+        currency=organization.currency,
+        time_zone=organization.time_zone,
+        starts_on=timezone.now().date(),
+    )
+    form = ContractForm(request.POST if request.method == "POST" else None, instance=blank)
+    if form.is_bound and form.is_valid():
+        facts = form.facts() | {"currency": organization.currency}
+        try:
+            contracts.draft(organization, by=request.user, facts=facts)
+        except DomainError as refusal:
+            show_refusal(form, refusal)
+        else:
+            messages.success(request, _("The contract is drafted. It holds once it is signed."))
+            return redirect("staff:contract-list", slug=slug)
+    context = {"form": form, "organization": organization, "nav_section": SECTION}
+    status = 422 if form.is_bound else 200
+    return render(request, "staff/contract_form.html", context, status=status)
+
+
+@require_POST
+@staff_required
+def contract_step(request: StaffRequest, slug: str, contract_id: uuid.UUID) -> HttpResponse:
+    """Sign a draft, or throw it away."""
+    found = get_object_or_404(Contract, organization__slug=slug, pk=contract_id)
+    try:
+        if "discard" in request.POST:
+            contracts.discard(found)
+            messages.success(request, _("The draft is gone."))
+        else:
+            contracts.sign(found, by=request.user)
+            messages.success(
+                request, _("The contract is signed; it changes in nothing but its end.")
+            )
+    except DomainError as refusal:
+        messages.error(request, str(refusal.detail))
+    return redirect("staff:contract-list", slug=slug)
+
+
+@require_POST
+@staff_required
+def order_add(request: StaffRequest, slug: str) -> HttpResponse:
+    """Note a purchase order."""
+    organization = get_object_or_404(Organization, slug=slug)
+    form = OrderForm(request.POST)
+    if form.is_valid():
+        try:
+            contracts.add_order(organization, by=request.user, **form.cleaned_data)
+        except DomainError as refusal:
+            show_refusal(form, refusal)
+        else:
+            messages.success(request, _("The purchase order is noted."))
+            return redirect("staff:contract-list", slug=slug)
+    return _listed(request, organization, form, status=422)
