@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.contrib.postgres.forms import SimpleArrayField
 from django.forms.models import construct_instance
 from django.utils.translation import gettext_lazy as _
 
@@ -22,6 +23,15 @@ class ContractForm(forms.ModelForm[Contract]):
 
     commitment = Amount(label=_("Commitment a month"), min_value=0, max_digits=20, decimal_places=2)
     credit_limit = Amount(label=_("Credit limit"), min_value=0, max_digits=20, decimal_places=2)
+
+    recipients = SimpleArrayField(
+        forms.EmailField(),
+        delimiter="\n",
+        label=_("invoices go to"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("One address a line. Empty: the customer's billing addresses."),
+    )
 
     class Meta:
         model = Contract
