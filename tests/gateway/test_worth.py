@@ -5,6 +5,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.ids import uuid7
 from gateway.worth import Media, Rates
 from metering.models import ANSWER_PARTS, PROMPT_PARTS, TOKEN_PARTS
 
@@ -14,12 +15,12 @@ PRICES = st.fixed_dictionaries({part: st.integers(0, 50).map(Decimal) for part i
 
 @given(prices=PRICES, counts=st.fixed_dictionaries(dict.fromkeys(TOKEN_PARTS, COUNTS)))
 def test_no_split_of_the_tokens_costs_more_than_was_reserved(prices, counts):
-    rates = Rates(prices, {}, prices)
+    rates = Rates(prices, dict.fromkeys(TOKEN_PARTS, uuid7()), prices)
     prompt = sum(counts[part] for part in PROMPT_PARTS)
     answer = sum(counts[part] for part in ANSWER_PARTS)
     media = Media(counts["image_input"], counts["audio_input"], speaks=True)
 
-    worst, real = rates.worst(prompt, answer, media), rates.need(counts)
+    worst, real = rates.worst(prompt, answer, media), rates.price(counts).need
 
     assert worst.money >= real.money
     assert worst.tokens >= real.tokens
