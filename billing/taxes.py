@@ -10,7 +10,7 @@ EUROPEAN_UNION = frozenset(
         "IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK",
     }
 )  # fmt: skip
-STANDARD, REVERSE_CHARGE, EXEMPT = "S", "AE", "E"
+STANDARD, ZERO_RATED, REVERSE_CHARGE, EXEMPT = "S", "Z", "AE", "E"
 REVERSE_CHARGE_WORDS = "Reverse charge"
 EXEMPT_WORDS = "Exempt from VAT"
 #: What an electronic invoice says beside the words (VATEX code list).
@@ -49,4 +49,5 @@ def tax_of(
         return Tax(REVERSE_CHARGE, Decimal(0), reason or REVERSE_CHARGE_WORDS)
     if treatment == "exempt":
         return Tax(EXEMPT, Decimal(0), reason or EXEMPT_WORDS)
-    return Tax(STANDARD, rates.reduced if treatment == "reduced" else rates.standard)
+    rate = rates.reduced if treatment == "reduced" else rates.standard
+    return Tax(STANDARD if rate else ZERO_RATED, rate)

