@@ -109,7 +109,7 @@ def test_both_files_say_the_same():
 
 
 def test_a_credit_note_keeps_the_rules_and_names_its_invoice():
-    invoice, lines = paper()
+    invoice, _lines = paper()
     note = CreditNote(
         invoice=invoice,
         number="TES-CN2026-000001",
