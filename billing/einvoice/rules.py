@@ -14,7 +14,8 @@ from common.money import minor_digits, round_to_minor
 
 #: A number for what has none yet.
 PENDING = "PENDING-1"
-DECIMALS, TWO = "BR-DEC-", 2
+#: Rules that count or compare with two decimals; the sums themselves are checked here exactly.
+DECIMALS, TWO = ("BR-DEC-", "BR-S-08"), 2
 _known_good: set[tuple[object, ...]] = set()
 
 
