@@ -15,7 +15,7 @@ from billing.models import (
     Invoice,
     InvoiceLine,
 )
-from billing.services import credit_notes, ledger
+from billing.services import credit_notes, ledger, receiving
 from billing.services.ledger import Posting
 from common import jobs
 from common.database import atomic
@@ -67,6 +67,8 @@ def _check(
         credit_notes.check(invoice, amount=amount, line=line)
     elif invoice.status != Invoice.Status.OPEN:
         raise Conflict(_("Only an open invoice can be cancelled or written off."))
+    elif kind == Correction.Kind.VOID and credit_notes.paid(invoice):
+        raise Conflict(_("A part of this invoice is paid: credit what is still asked for instead."))
     elif amount is not None or line is not None:
         words = _("Cancelling and writing off concern the whole invoice.")
         raise DomainError(words, field_errors={"amount": [words]})
@@ -109,7 +111,7 @@ def _carry_out(correction: Correction, invoice: Invoice, by: User) -> None:
 
 def _write_off(invoice: Invoice) -> None:
     """Give up what the invoice still asks for: a loss of ours, the claim itself stays written."""
-    due = credit_notes.remainder(invoice).total
+    due = receiving.due(invoice).amount
     ledger.book(
         invoice.organization,
         key=f"write-off:{invoice.pk}",

@@ -8,9 +8,17 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.crediting import ZERO, Left, spread, tax_on
-from billing.models import AccountKind, CreditNote, CreditNoteLine, Invoice, InvoiceLine
+from billing.models import (
+    AccountKind,
+    CreditNote,
+    CreditNoteLine,
+    IncomingPayment,
+    Invoice,
+    InvoiceLine,
+)
 from billing.services import ledger, numbering
 from billing.services.ledger import Posting
+from common import jobs
 from common.database import atomic
 from common.errors import Conflict, DomainError
 from common.money import round_to_minor
@@ -52,6 +60,12 @@ def remainder(invoice: Invoice) -> Remainder:
     return Remainder(credited, invoice.net - credited, invoice.tax - (sums["tax"] or ZERO), lines)
 
 
+def paid(invoice: Invoice) -> Decimal:
+    """Return what has come in for the invoice."""
+    payments = IncomingPayment.objects.filter(invoice=invoice)
+    return payments.aggregate(sum=Sum("amount"))["sum"] or ZERO
+
+
 @atomic()
 def issue(
     invoice: Invoice,
@@ -77,10 +91,8 @@ def issue(
     note = _write(invoice, left, shares, key=key, reason=reason, words=words)
     if invoice.kind == Invoice.Kind.USAGE:
         _book(note)
-    if note.total == left.total and invoice.status == Invoice.Status.OPEN:
-        # Nothing is asked for any more.
-        invoice.status = Invoice.Status.VOID
-        invoice.save(update_fields=["status", "updated_at"])
+    if invoice.status == Invoice.Status.OPEN:
+        _close(invoice, asked=left.total - note.total, paid=paid(invoice))
     audit.record(
         organization=invoice.organization,
         actor=by,
@@ -95,6 +107,17 @@ def issue(
         },
     )
     return note
+
+
+def _close(invoice: Invoice, *, asked: Decimal, paid: Decimal) -> None:
+    """Close an invoice that asks for nothing any more: it was paid as far as it was not void."""
+    if asked > paid:
+        return
+    invoice.status = Invoice.Status.PAID if paid else Invoice.Status.VOID
+    invoice.paid_at = timezone.now() if paid else None
+    invoice.save(update_fields=["status", "paid_at", "updated_at"])
+    # What was taken away for it comes back at once.
+    jobs.enqueue("billing.dun")
 
 
 def check(

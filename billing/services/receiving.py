@@ -3,7 +3,6 @@
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -27,9 +26,8 @@ class MoreThanDue(DomainError):
 
 def due(invoice: Invoice) -> Money:
     """Return what the invoice still asks for: its total less credit notes and payments."""
-    payments = IncomingPayment.objects.filter(invoice=invoice)
-    paid = payments.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
-    return Money(credit_notes.remainder(invoice).total - paid, invoice.currency)
+    left = credit_notes.remainder(invoice).total - credit_notes.paid(invoice)
+    return Money(left, invoice.currency)
 
 
 @atomic()

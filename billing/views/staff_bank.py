@@ -87,10 +87,13 @@ def settle(request: StaffRequest, line_id: uuid.UUID) -> HttpResponse:
     return redirect("staff:bank")
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @staff_required
 def propose(request: StaffRequest) -> HttpResponse:
     """Enter a payment; somebody else approves it."""
+    if request.method != "POST":
+        # Whoever comes back to the address of a form that was refused.
+        return redirect("staff:bank")
     form = PaymentForm(request.POST)
     if not form.is_valid():
         return _page(request, payment_form=form)

@@ -7,8 +7,8 @@ import pytest
 from django.core import mail
 from django.db import Error, connections
 
-from billing.models import Correction, CreditNote, Dispute, Invoice
-from billing.services import corrections, disputes
+from billing.models import Correction, CreditNote, Dispute, IncomingPayment, Invoice
+from billing.services import corrections, disputes, receiving
 from common.database import service
 from common.errors import Conflict, DomainError, Forbidden
 from tenants.models import AuditEntry
@@ -197,6 +197,42 @@ def test_a_written_off_invoice_is_a_loss_of_ours(invoice, sam, kim, books):
     found = books()
     assert found["adjustments"] == invoice.total
     assert "receivable" not in found
+
+
+@pytest.fixture
+def half_paid(invoice):
+    """Ten of the 18.01 have come in."""
+    with service():
+        receiving.receive(
+            invoice, Decimal(10), source=IncomingPayment.Source.MANUAL, key="ten", by=None
+        )
+    return invoice
+
+
+def test_only_what_is_not_paid_is_written_off(half_paid, sam, kim, books):
+    approve(propose(half_paid, sam, WRITE_OFF), kim)
+
+    found = books()
+    assert found["adjustments"] == half_paid.total - 10
+    assert "receivable" not in found
+
+
+def test_what_is_paid_in_part_is_not_cancelled(half_paid, sam):
+    with pytest.raises(Conflict, match="is paid"):
+        propose(half_paid, sam, VOID)
+
+
+def test_an_invoice_whose_rest_is_credited_is_paid(invoice, sam, kim, books):
+    with service():
+        receiving.receive(
+            invoice, Decimal("12.01"), source=IncomingPayment.Source.MANUAL, key="most", by=None
+        )
+
+    approve(propose(invoice, sam, amount=Decimal("5.00")), kim)
+
+    with service():
+        assert Invoice.objects.get().status == "paid"
+    assert "receivable" not in books()
 
 
 def test_what_is_written_off_is_not_credited_as_well(invoice, sam, kim):
