@@ -15,7 +15,11 @@ from common.money import minor_digits, round_to_minor
 #: A number for what has none yet.
 PENDING = "PENDING-1"
 #: Rules that count or compare with two decimals; the sums themselves are checked here exactly.
-DECIMALS, TWO = ("BR-DEC-", "BR-S-08"), 2
+DECIMALS = (
+    "BR-DEC-", "BR-S-08", "BR-CO-10", "BR-CO-13", "BR-CO-14", "BR-CO-15", "BR-CO-16", "BR-CO-17",
+    "UBL-DT-01",
+)  # fmt: skip
+TWO = 2
 _known_good: set[tuple[object, ...]] = set()
 
 
