@@ -17,6 +17,7 @@ import structlog
 from django.db import connections
 from django.utils import timezone
 from psycopg import AsyncConnection
+from psycopg.errors import SerializationFailure
 
 from billing import funds
 from billing.free_credit import FreeCredit
@@ -193,7 +194,11 @@ def _record(batch: Sequence[Settled], known: _Known) -> list[str]:
     """Record the batch and return the status of each event."""
     if not batch:
         return []
-    recorded = asyncio.run(_written(batch, FreeCredit(known.offers)))
+    try:
+        recorded = asyncio.run(_written(batch, FreeCredit(known.offers)))
+    except SerializationFailure:
+        # The hour in which it began was closed meanwhile; by now it is another.
+        recorded = asyncio.run(_written(batch, FreeCredit(known.offers)))
     statuses = ["duplicate"] * len(batch)
     for status, places in (("accepted", recorded.new), ("conflict", recorded.wrong)):
         for place in places:

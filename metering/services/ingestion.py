@@ -102,15 +102,25 @@ INSERT_EVENTS = f"""
 INSERT INTO metering_usageevent ({", ".join(COLUMNS)}, recorded_at)
 {SELECT_EVENTS}
 """
-INSERT_CONFLICTS = """
+#: So many bodies are kept of one event; a meter that tells another each time fills no disk.
+MOST_CONFLICTS = 20
+INSERT_CONFLICTS = f"""
 INSERT INTO metering_usageconflict (
     id, organization_id, source, event_id, body, body_hash, recorded_at)
 SELECT id, organization_id, source, event_id, body, body_hash, now()
-FROM unnest(
-    %(id)s, %(body)s, %(organization_id)s, %(source)s, %(event_id)s, %(body_hash)s
-) AS new(id, body, organization_id, source, event_id, body_hash)
+FROM (
+    SELECT *, row_number() OVER (PARTITION BY organization_id, source, event_id) AS place
+    FROM unnest(
+        %(id)s, %(body)s, %(organization_id)s, %(source)s, %(event_id)s, %(body_hash)s
+    ) AS told(id, body, organization_id, source, event_id, body_hash)
+) AS new
+WHERE new.place + (
+    SELECT count(*) FROM metering_usageconflict AS kept
+    WHERE kept.organization_id = new.organization_id
+        AND kept.source = new.source AND kept.event_id = new.event_id
+) <= {MOST_CONFLICTS}
 ON CONFLICT DO NOTHING
-"""
+"""  # noqa: S608 - the number is this module's own
 
 
 async def record(conn: AsyncConnection[Any], events: Sequence[Event]) -> Intake:

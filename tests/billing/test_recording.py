@@ -9,6 +9,7 @@ from billing import funds
 from billing.models import PricedBucket, RatedUsage, SpendBucket
 from common.database import service
 from metering.models import UsageBucket, UsageConflict, UsageEvent, UsageEventKey
+from metering.services.ingestion import MOST_CONFLICTS
 from tenants.scope import scope
 
 
@@ -109,6 +110,19 @@ async def test_the_same_id_with_another_body_is_refused_and_kept(
     with scope(acme):
         assert UsageConflict.objects.get().body["parts"] == {"output": 9}
         assert UsageEvent.objects.get().output_tokens == 20
+
+
+async def test_of_one_event_not_endless_bodies_are_kept(conn, acme, give, take, settled):
+    give("10")
+    leases = await take(conn, "5")
+    others = [settled("r1", "1", leases, parts={"output": tokens}) for tokens in range(60)]
+
+    for at in range(0, 60, 15):
+        answer = await funds.record(conn, process_id="p1", batch=others[at : at + 15])
+        assert answer.conflicts == {"r1"}
+
+    with scope(acme):
+        assert UsageConflict.objects.count() == MOST_CONFLICTS
 
 
 async def test_tokens_recognize_the_revenue_that_was_paid_for_them(
