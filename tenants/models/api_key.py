@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from common.models import LockingQuerySet, TimeStamped
+from tenants.models.membership import Membership
 from tenants.models.organization import Limited, Organization, Project
 
 
@@ -22,6 +23,13 @@ class ApiKeyQuerySet(LockingQuerySet["ApiKey"]):
     def closed(self) -> "ApiKeyQuerySet":
         """Those that never open it again."""
         return self.filter(models.Q(expires_at__lte=Now()) | models.Q(revoked_at__isnull=False))
+
+    def with_makers(self) -> "ApiKeyQuerySet":
+        """Each with who made it, and whether that person has left since (``maker_left``)."""
+        makers = Membership.objects.filter(
+            organization=models.OuterRef("organization"), user=models.OuterRef("created_by")
+        )
+        return self.select_related("created_by").annotate(maker_left=~models.Exists(makers))
 
 
 class ApiKey(Limited, TimeStamped):

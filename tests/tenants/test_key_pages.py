@@ -11,7 +11,7 @@ from common.database import service
 from common.ids import uuid7
 from marketplace import demo
 from metering.models import UsageBucket
-from tenants.models import ApiKey, AuditEntry, Organization, Project
+from tenants.models import ApiKey, AuditEntry, Membership, Organization, Project
 from tenants.scope import scope
 from tenants.services import api_keys
 
@@ -204,6 +204,17 @@ def test_a_key_made_through_a_key_names_that_key(acme, alice, client):
     with scope(acme):
         entry = AuditEntry.objects.get(action="api_key.created", after__name="ci")
     assert (entry.actor_kind, entry.actor_label) == ("key", str(robot.api_key))
+
+
+def test_the_list_marks_keys_whose_maker_has_left(acme, bob, alice_client):
+    with scope(acme):
+        api_keys.create(acme, name="bobs", by=bob)
+    assert "Has left" not in alice_client.get(LIST).content.decode()
+
+    with scope(acme):
+        Membership.objects.get(user=bob).delete()
+
+    assert "Has left" in alice_client.get(LIST).content.decode()
 
 
 def test_the_list_asks_the_database_as_often_for_ten_keys_as_for_one(
