@@ -13,13 +13,14 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 django.setup()
 
 from common.database import current_connection, service  # noqa: E402
+from metering.models import TOKEN_PARTS  # noqa: E402
 
-FACTS = """
+FACTS = f"""
 SELECT
     (SELECT count(*) FROM metering_usageevent) AS events,
     (SELECT count(*) FROM billing_ratedusage) AS rated,
     (SELECT coalesce(sum(requests), 0) FROM metering_usagebucket) AS in_buckets,
-    (SELECT coalesce(sum(input_tokens + cached_input_tokens + output_tokens + reasoning_tokens), 0)
+    (SELECT coalesce(sum({" + ".join(f"{part}_tokens" for part in TOKEN_PARTS)}), 0)
         FROM metering_usageevent) AS tokens,
     (SELECT count(*) FROM metering_usageevent WHERE (policy->>'estimated')::boolean) AS estimated,
     (SELECT coalesce(sum(amount), 0) FROM billing_ledgerentry) AS ledger_sum,
@@ -33,7 +34,7 @@ SELECT
         + (SELECT coalesce(sum(e.amount), 0) FROM billing_ledgerentry e
             JOIN billing_ledgeraccount a ON a.id = e.account_id
             WHERE a.kind = 'customer_prepaid') AS prepaid_difference
-"""
+"""  # noqa: S608 - the names are the house's own
 # Each grant: what was granted is what is left and what the receipts say it paid.
 GRANTS = """
 SELECT coalesce(sum(abs(g.granted - g.remaining - coalesce(used.quantity, 0))), 0)

@@ -52,11 +52,11 @@ PRICES = {
 }
 POLICY = {"jurisdiction": "EU", "allowed_jurisdictions": [], "estimated": False}
 PROCESS = "bench"
-BARE_TABLE = """
+BARE_TABLE = f"""
 CREATE TABLE bench_bare (
     id uuid, organization_id uuid, project_id uuid, api_key_id uuid, source text, event_id text,
-    offer_id uuid, offer_name text, region text, input_tokens bigint, cached_input_tokens bigint,
-    output_tokens bigint, reasoning_tokens bigint, price_ids jsonb, policy jsonb, outcome text,
+    offer_id uuid, offer_name text, region text,
+    {", ".join(f"{part} bigint" for part in ingestion.PARTS)}, price_ids jsonb, policy jsonb, outcome text,
     streamed boolean, ttft_ms integer, latency_ms integer, occurred_at timestamptz,
     recorded_at timestamptz)
 """

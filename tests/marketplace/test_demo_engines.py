@@ -6,6 +6,7 @@ from common.database import service
 from marketplace import demo, queries
 from marketplace.models import AIModel, Bundle, Kind, Upstream
 from marketplace.served import read
+from metering.models import PROMPT_PARTS, TOKEN_PARTS
 
 LISTED = [
     {"id": "meta-llama/Llama-3.1-8B-Instruct", "object": "model", "max_model_len": 4096},
@@ -41,8 +42,9 @@ def test_the_models_an_engine_lists_are_sold_under_their_names(db):
     assert (qwen.kind, qwen.context_window, qwen.max_output) == (Kind.CHAT, 8192, 2048)
     assert (vectors.kind, vectors.max_output) == (Kind.EMBEDDING, 0)
     assert routed(qwen) == [("http://engine.example/v1", "sesame", "qwen2.5:0.5b")]
-    assert set(qwen.prices) == {"input", "cached_input", "output", "reasoning"}
-    assert set(vectors.prices) == {"input", "cached_input"}
+    # What has no price of its own costs what it follows does.
+    assert set(qwen.prices) == {*TOKEN_PARTS}
+    assert set(vectors.prices) == {*PROMPT_PARTS}
     with service():
         assert AIModel.objects.get(slug="qwen2-5-0-5b").card.startswith("Found on the engine")
         assert Bundle.objects.get(slug="tokens-10m").summary == "A fixed quantity for all models."

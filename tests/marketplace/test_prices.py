@@ -86,8 +86,12 @@ def test_the_snapshot_holds_what_the_gateway_needs(catalogue):
     assert {part: price.unit_amount for part, price in mini.prices.items()} == {
         "input": Decimal("0.00000015"),
         "cached_input": Decimal("0.00000004"),
+        "cache_write": Decimal("0.00000015"),
+        "image_input": Decimal("0.00000015"),
+        "audio_input": Decimal("0.00000015"),
         "output": Decimal("0.0000006"),
         "reasoning": Decimal("0.0000006"),
+        "audio_output": Decimal("0.0000006"),
     }
     assert mini.weights["output"] == Decimal(3)
     assert [route.upstream_model for route in mini.routes] == ["atlas-mini"]

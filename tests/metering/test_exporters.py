@@ -168,7 +168,7 @@ def test_vllm_sends_what_a_crash_left_behind_once(acme, run, engine, tmp_path):
     pending = {
         "specversion": "1.0",
         "type": "tessera.usage.v1",
-        "source": known.source,
+        "source": known.source.removeprefix("own:"),
         "id": known.event_id,
         "time": known.occurred_at.isoformat(),
         "data": body,
