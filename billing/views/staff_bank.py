@@ -93,7 +93,7 @@ def propose(request: StaffRequest) -> HttpResponse:
     """Enter a payment; somebody else approves it."""
     if request.method != "POST":
         # Whoever comes back to the address of a form that was refused.
-        return redirect("staff:bank")
+        return _page(request)
     form = PaymentForm(request.POST)
     if not form.is_valid():
         return _page(request, payment_form=form)

