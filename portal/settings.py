@@ -148,8 +148,9 @@ TEMPLATES: list[dict[str, Any]] = [
 def _database(role: Database) -> dict[str, Any]:
     return {
         **role.settings(),
-        "CONN_MAX_AGE": 60,
-        "CONN_HEALTH_CHECKS": True,
+        # Under ASGI each request runs in a thread of its own: a connection kept for the next one
+        # is never found again, and one reader after another would take all that the server has.
+        "CONN_MAX_AGE": 0,
         "DISABLE_SERVER_SIDE_CURSORS": True,
     }
 
