@@ -148,8 +148,13 @@ class ProjectForm(LimitsForm, forms.ModelForm[Project]):
 
 
 class OrganizationLimitsForm(LimitsForm, forms.ModelForm[Organization]):
-    """The limits of everything an organization calls."""
+    """The limits of everything an organization calls, and what it cannot lift itself."""
+
+    restricted_rpm = LimitField(
+        label=gettext_lazy("Requests per minute, at most"),
+        help_text=gettext_lazy("The customer cannot lift this one. Overdue invoices set it to 10."),
+    )
 
     class Meta:
         model = Organization
-        fields = ("rpm_limit", "tpm_limit", "concurrency_limit")
+        fields = ("rpm_limit", "tpm_limit", "concurrency_limit", "restricted_rpm")

@@ -114,9 +114,10 @@ def _carry_out(step: DunningStep) -> None:
         # Another invoice took it away before: what was there then is what comes back.
         step.before = known.before
     elif step.act == Act.RESTRICT:
-        step.before = {"rpm_limit": organization.rpm_limit}
-        limit = min(FEW, organization.rpm_limit or FEW)
-        organizations.change(organization, by=None, rpm_limit=limit)
+        # Not their own limit, which they may change: a debtor would lift it.
+        step.before = {"restricted_rpm": organization.restricted_rpm}
+        limit = min(FEW, organization.restricted_rpm or FEW)
+        organizations.change(organization, by=None, restricted_rpm=limit)
     else:
         step.before = {"status": organization.status}
         organizations.suspend(organization, reason=_reason(step), by=None)
@@ -142,10 +143,10 @@ def _undo(step_id: UUID) -> None:
 
 def _give_back(step: DunningStep, organization: Organization) -> None:
     if step.act == Act.RESTRICT:
-        limit = step.before["rpm_limit"]
-        # Somebody set another limit meanwhile: it is theirs.
-        if organization.rpm_limit == min(FEW, limit or FEW):
-            organizations.change(organization, by=None, rpm_limit=limit)
+        limit = step.before.get("restricted_rpm")
+        # Staff set another limit meanwhile: it is theirs.
+        if organization.restricted_rpm == min(FEW, limit or FEW):
+            organizations.change(organization, by=None, restricted_rpm=limit)
     elif step.before["status"] == Organization.Status.ACTIVE:
         reason = f"Invoice {step.invoice.number} is settled"
         organizations.reactivate(organization, reason=reason, by=None)

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 from django.core import mail
-from django.db import connections
+from django.db import ProgrammingError, connections
 from django.utils import timezone
 
 from billing import overdue
@@ -16,6 +16,7 @@ from billing.services import dunning, invoicing, receiving
 from common.database import service
 from common.errors import DomainError
 from tenants.models import Organization
+from tenants.scope import scope
 from tenants.services import organizations
 
 
@@ -63,7 +64,7 @@ def acts():
 def stands():
     with service():
         acme = Organization.objects.get(slug="acme")
-    return acme.status, acme.rpm_limit
+    return acme.status, acme.restricted_rpm
 
 
 def pay(invoice, amount=100):
@@ -106,9 +107,9 @@ def test_the_reminder_says_what_to_pay_and_how(owe):
     assert invoice.payment_reference in mail.outbox[0].body
 
 
-def test_a_payment_undoes_what_was_taken_away(acme, alice, owe):
+def test_a_payment_undoes_what_was_taken_away(acme, sam, owe):
     with service():
-        organizations.change(acme, by=alice, rpm_limit=600)
+        organizations.change(acme, by=sam, restricted_rpm=600)
     invoice = owe(30)
     dunning.sweep()
     assert stands() == ("suspended", 10)
@@ -154,11 +155,31 @@ def test_a_limit_that_staff_set_meanwhile_is_theirs(acme, sam, owe):
     invoice = owe(20)
     dunning.sweep()
     with service():
-        organizations.change(acme, by=sam, rpm_limit=42)
+        organizations.change(acme, by=sam, restricted_rpm=42)
 
     pay(invoice)
 
     assert stands() == ("active", 42)
+
+
+def test_a_debtor_cannot_lift_the_restriction(acme, alice_client, owe):
+    owe(20)
+    dunning.sweep()
+    page = "/o/acme/settings/"
+    facts = {"name": "Acme", "kind": "startup", "country": "FR", "time_zone": "UTC"}
+
+    assert "per minute at most: 10." in alice_client.get(page).content.decode()
+    saved = alice_client.post(page, {**facts, "rpm_limit": "600", "restricted_rpm": "600"})
+
+    assert saved.status_code == 302
+    assert stands() == ("active", 10)
+    with service():
+        assert Organization.objects.get(slug="acme").rpm_limit == 600
+
+
+def test_the_app_role_has_no_hand_on_the_restriction(acme):
+    with pytest.raises(ProgrammingError, match="permission denied"), scope(acme):
+        Organization.objects.update(restricted_rpm=None)
 
 
 def test_a_disputed_invoice_is_left_alone(acme, alice, owe):

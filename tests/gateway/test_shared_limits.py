@@ -33,10 +33,16 @@ def test_the_keys_of_a_project_share_its_limit(gateway, make_key, pay, model, pr
     assert beside.chat.completions.create(model=model, **hello()).usage.completion_tokens == 5
 
 
-def test_the_projects_of_an_organization_share_its_limit(gateway, make_key, pay, model, project):
+@pytest.mark.parametrize(
+    "limits",
+    [{"rpm_limit": 1}, {"restricted_rpm": 1}, {"rpm_limit": 600, "restricted_rpm": 1}],
+)
+def test_the_projects_of_an_organization_share_its_limit(
+    gateway, make_key, pay, model, project, limits
+):
     pay("10")
     with service():
-        Organization.objects.update(rpm_limit=1)
+        Organization.objects.update(**limits)
     first, second = gateway.client(make_key()), gateway.client(make_key(project=project))
 
     first.chat.completions.create(model=model, **hello())
