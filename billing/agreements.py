@@ -7,13 +7,14 @@ from decimal import Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
 from billing import periods, taxes
 from billing.models import Contract, ContractTax, LedgerEntry, PurchaseOrder
 from billing.models.ledger import AccountKind
 from billing.taxes import Tax
 from common.money import Money
+from marketplace import ports
 from tenants.models import Organization
 
 ZERO = Decimal(0)
@@ -39,6 +40,27 @@ def price_book(organization: Organization, at: datetime) -> UUID | None:
     """Return the price book that it names."""
     contract = in_force(organization, at)
     return contract.price_book_id if contract else None
+
+
+def naming(book: UUID, at: datetime) -> list[ports.NamingContract]:
+    """Return the contracts that name a price book and are not over at the instant."""
+    lasting = Q(effective_until=None) | Q(effective_until__gt=at)
+    found = Contract.objects.filter(lasting, price_book=book).select_related("organization")
+    return [
+        ports.NamingContract(
+            it.organization,
+            it.number,
+            it.is_draft,
+            it.effective_from is not None and it.effective_from <= at,
+        )
+        for it in found.order_by("organization__name", "starts_on")
+    ]
+
+
+def customers_of_books(at: datetime) -> dict[UUID, int]:
+    """Return by price book how many contracts that hold at the instant name it."""
+    held = Contract.objects.at(at).exclude(price_book=None).order_by()
+    return dict(held.values_list("price_book").annotate(Count("pk")))
 
 
 def of(organization: Organization) -> QuerySet[Contract]:

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
+
 from billing import agreements, queries, standings
 from billing.models import Invoice
 from billing.rating.definition import InvalidPrice, parse
@@ -51,6 +53,14 @@ class Invoices:
 
 class Contracts:
     """What was agreed with customers."""
+
+    def naming(self, book: UUID) -> Sequence[marketplace_ports.NamingContract]:
+        """Return the contracts that name the book and are not over, drafts among them."""
+        return agreements.naming(book, timezone.now())
+
+    def customers(self) -> Mapping[UUID, int]:
+        """Return by price book how many customers a contract that holds now lets pay by it."""
+        return agreements.customers_of_books(timezone.now())
 
     def price_book(self, organization: Organization, at: datetime) -> UUID | None:
         """Return the price book that the organization's contract names at the instant."""

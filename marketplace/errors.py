@@ -170,3 +170,33 @@ class DefaultBookNeeded(Conflict):
 
     code = "price_book_is_default"
     detail = _("Without this price nobody could call the offer. Change it, or retire the model.")
+
+
+class BookForEverybody(Conflict):
+    """The list that everybody pays by would be given to somebody, or taken out of use."""
+
+    code = "price_book_is_for_everybody"
+    detail = _("This is the list for everybody. Open another book for some of them.")
+
+
+class BookNamed(Conflict):
+    """A book that contracts name would become somebody else's."""
+
+    code = "price_book_named_by_contract"
+    detail = _("A contract names this book, so it stays for those whose contract does.")
+
+
+class AdjustmentInvalid(DomainError):
+    """A change by a percentage would do nothing, or leave prices that cannot be."""
+
+    code = "price_adjustment_not_valid"
+    status = 422
+    detail = _("This change leaves a price that cannot be.")
+
+
+class PriceFileInvalid(DomainError):
+    """Lines of a price file are wrong; nothing of it was taken."""
+
+    code = "price_file_not_valid"
+    status = 422
+    detail = _("The file is not imported: some of its lines are wrong.")

@@ -3,7 +3,8 @@
 Each of them puts its answer here once, when Django has loaded the apps (``AppConfig.ready()``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -32,8 +33,24 @@ class Tax(Protocol):
         """Return the share of a net price that is added to it: ``0.2`` for twenty per cent."""
 
 
+@dataclass(frozen=True, slots=True)
+class NamingContract:
+    """A contract that names a price book."""
+
+    organization: Organization
+    number: str
+    is_draft: bool
+    holds: bool
+
+
 class Contracts(Protocol):
     """What was agreed with customers."""
+
+    def naming(self, book: UUID) -> Sequence[NamingContract]:
+        """Return the contracts that name the book and are not over, drafts among them."""
+
+    def customers(self) -> Mapping[UUID, int]:
+        """Return by price book how many customers a contract that holds now lets pay by it."""
 
     def price_book(self, organization: Organization, at: datetime) -> UUID | None:
         """Return the price book that the organization's contract names at the instant."""

@@ -4,11 +4,13 @@ from django.urls import path
 
 from marketplace.views import (
     catalogue,
+    staff_books,
     staff_bundles,
     staff_models,
     staff_offers,
     staff_prices,
     staff_servers,
+    staff_versions,
 )
 
 app_name = "marketplace"
@@ -46,4 +48,42 @@ staff_urlpatterns = [
     path("bundles/<uuid:bundle_id>/sale/", staff_bundles.bundle_sale, name="bundle-sale"),
     path("prices/", staff_prices.price_list, name="price-list"),
     path("prices/<uuid:offer_id>/", staff_prices.price_change, name="price-change"),
+    path("books/", staff_books.book_list, name="book-list"),
+    path("books/new/", staff_books.book_create, name="book-create"),
+    path("books/<uuid:book_id>/", staff_books.book_detail, name="book-detail"),
+    path("books/<uuid:book_id>/draft/", staff_books.book_draft, name="book-draft"),
+    path("books/<uuid:book_id>/audience/", staff_books.book_audience, name="book-audience"),
+    path("books/<uuid:book_id>/retire/", staff_books.book_retire, name="book-retire"),
+    path("groups/", staff_books.group_list, name="group-list"),
+    path("groups/<uuid:group_id>/", staff_books.group_detail, name="group-detail"),
+    path("groups/<uuid:group_id>/leave/", staff_books.group_leave, name="group-leave"),
+    path("versions/<uuid:version_id>/", staff_versions.version_detail, name="version-detail"),
+    path("versions/<uuid:version_id>/price/", staff_versions.version_price, name="version-price"),
+    path(
+        "versions/<uuid:version_id>/take-out/",
+        staff_versions.version_take_out,
+        name="version-take-out",
+    ),
+    path(
+        "versions/<uuid:version_id>/adjust/", staff_versions.version_adjust, name="version-adjust"
+    ),
+    path(
+        "versions/<uuid:version_id>/publish/",
+        staff_versions.version_publish,
+        name="version-publish",
+    ),
+    path(
+        "versions/<uuid:version_id>/withdraw/",
+        staff_versions.version_withdraw,
+        name="version-withdraw",
+    ),
+    path(
+        "versions/<uuid:version_id>/discard/",
+        staff_versions.version_discard,
+        name="version-discard",
+    ),
+    path("versions/<uuid:version_id>/prices.csv", staff_versions.version_csv, name="version-csv"),
+    path(
+        "versions/<uuid:version_id>/import/", staff_versions.version_import, name="version-import"
+    ),
 ]

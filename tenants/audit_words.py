@@ -15,11 +15,17 @@ from django_stubs_ext import StrOrPromise
 from common.templatetags import formats
 from tenants.models import AuditEntry
 
-#: Our own acts; those of other apps read as their code does: ``order.placed`` is “Order placed”.
+#: Our own acts, and those whose code says too little; the others read as their code does:
+#: ``order.placed`` is “Order placed”.
 ACTIONS: dict[str, StrOrPromise] = {
     "api_key.changed": _("API key changed"),
     "api_key.created": _("API key made"),
     "api_key.revoked": _("API key revoked"),
+    "customer_group.changed": _("Customer group changed"),
+    "customer_group.opened": _("Customer group made"),
+    "draft_price.changed": _("Price of a draft changed"),
+    "draft_prices.adjusted": _("Prices of a draft changed by a percentage"),
+    "draft_prices.imported": _("Prices of a draft imported"),
     "invitation.resent": _("Invitation sent again"),
     "invitation.revoked": _("Invitation revoked"),
     "member.invited": _("Member invited"),
@@ -29,6 +35,14 @@ ACTIONS: dict[str, StrOrPromise] = {
     "member.role_changed": _("Role changed"),
     "organization.changed": _("Settings changed"),
     "organization.founded": _("Organization founded"),
+    "price_book.assigned": _("Price book given to others"),
+    "price_book.opened": _("Price book opened"),
+    "price_book.retired": _("Price book retired"),
+    "price_version.discarded": _("Draft of a price book discarded"),
+    "price_version.drafted": _("Version of a price book drafted"),
+    "price_version.published": _("Version of a price book published"),
+    "price_version.withdrawn": _("Version of a price book withdrawn"),
+    "prices.retired": _("Prices of a model retired"),
     "project.changed": _("Project changed"),
     "project.created": _("Project made"),
 }

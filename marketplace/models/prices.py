@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import ROUND_DOWN, ROUND_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_UP, ROUND_UP, Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import models
@@ -220,6 +220,7 @@ AMOUNTS = frozenset(
     {"unit_amount", "flat_amount", "package_amount", "minimum_amount", "maximum_amount"}
 )
 TWELFTH_DECIMAL = Decimal("1e-12")
+HALF = Decimal("0.5")
 
 
 def halved(definition: dict[str, Any]) -> dict[str, Any]:
@@ -229,16 +230,28 @@ def halved(definition: dict[str, Any]) -> dict[str, Any]:
     """
     if "batch_multiplier" in definition:
         return definition
-    return {name: _halved(name, value) for name, value in definition.items()}
+    return _scaled(definition, HALF, ROUND_DOWN)
 
 
-def _halved(name: str, value: Any) -> Any:
+def scaled(definition: dict[str, Any], factor: Decimal) -> dict[str, Any]:
+    """Return the definition with its amounts times the factor, half up to twelve decimals."""
+    return _scaled(definition, factor, ROUND_HALF_UP)
+
+
+def _scaled(definition: dict[str, Any], factor: Decimal, rounding: str) -> dict[str, Any]:
+    return {
+        name: _times(name, value, factor, rounding) if value is not None else None
+        for name, value in definition.items()
+    }
+
+
+def _times(name: str, value: Any, factor: Decimal, rounding: str) -> Any:
     if name == "tiers":
-        return [halved(tier) for tier in value]
-    if name not in AMOUNTS or value is None:
+        return [_scaled(tier, factor, rounding) for tier in value]
+    if name not in AMOUNTS:
         return value
-    half = (Decimal(value) / 2).quantize(TWELFTH_DECIMAL, ROUND_DOWN)
-    return format(half.normalize(), "f")
+    found = (Decimal(value) * factor).quantize(TWELFTH_DECIMAL, rounding)
+    return format(found.normalize(), "f")
 
 
 def dearest_per_token(definition: dict[str, Any]) -> Decimal:

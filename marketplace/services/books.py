@@ -80,7 +80,15 @@ def draft(book: PriceBook, *, by: User | None, note: str = "") -> PriceBookVersi
     """Begin a new version of a book, without prices; what it leaves out stays as it is."""
     book = PriceBook.objects.locked(book.pk)
     last: int | None = book.versions.aggregate(last=Max("number"))["last"]
-    return PriceBookVersion.objects.create(book=book, number=(last or 0) + 1, note=note)
+    version = PriceBookVersion.objects.create(book=book, number=(last or 0) + 1, note=note)
+    audit.record(
+        organization=None,
+        actor=by,
+        action="price_version.drafted",
+        target=version,
+        after={"book": book.code, "number": version.number, "note": note},
+    )
+    return version
 
 
 @atomic()
@@ -90,7 +98,7 @@ def put(
     prices: Mapping[tuple[str, str], Mapping[str, Any]],
 ) -> None:
     """Let a draft say of an offer just this, by part and service tier; nothing takes it out."""
-    version = _open(version)
+    version = open_draft(version)
     for (part, tier), definition in prices.items():
         definitions.check(part, tier, definition)
     DraftPrice.objects.filter(version=version, offer=offer).delete()
@@ -107,9 +115,17 @@ def put(
 
 
 @atomic()
-def discard(version: PriceBookVersion) -> None:
+def discard(version: PriceBookVersion, *, by: User | None) -> None:
     """Throw a draft away."""
-    _open(version).delete()
+    version = open_draft(version)
+    audit.record(
+        organization=None,
+        actor=by,
+        action="price_version.discarded",
+        target=version,
+        before={"book": version.book.code, "number": version.number, "note": version.note},
+    )
+    version.delete()
 
 
 @atomic()
@@ -121,7 +137,7 @@ def publish(
     From here on neither the version nor its prices change.
     """
     book = PriceBook.objects.locked(version.book_id)
-    version = _open(version)
+    version = open_draft(version)
     now = timezone.now()
     begins = effective_from or now
     if begins < now:
@@ -265,7 +281,8 @@ def join(organization: Organization, group: CustomerGroup | None, *, by: User | 
     )
 
 
-def _open(version: PriceBookVersion) -> PriceBookVersion:
+def open_draft(version: PriceBookVersion) -> PriceBookVersion:
+    """Return the version, locked; refuse one that is no draft any more."""
     version = PriceBookVersion.objects.locked(version.pk)
     if not version.is_draft:
         raise VersionNotDraft
