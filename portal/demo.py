@@ -18,6 +18,7 @@ from billing.services import credits, issuers
 from common.database import service
 from compute import demo as clusters
 from marketplace import demo as catalogue
+from marketplace import demo_books
 from portal import reachability
 from portal.environment import Environment
 from tenants.models import Membership, Organization, Role, User
@@ -125,6 +126,7 @@ def seed() -> dict[str, Any]:
         Membership.objects.get_or_create(
             organization=startup, user=developer, defaults={"role": Role.DEVELOPER}
         )
+    demo_books.seed(ministry, by=staff)
     facts = {
         "base_url": f"{settings.PUBLIC_URL}/v1",
         "password": password,

@@ -269,6 +269,7 @@ def test_a_book_that_contracts_name_is_nobody_elses(sign_with, acme, charlie):
 @pytest.fixture
 def sign_with(acme, alice):
     """Draft a contract of Acme's that names a book."""
+
     def sign_with(book):
         facts = {
             "number": "C-1",

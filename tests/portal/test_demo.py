@@ -7,6 +7,7 @@ from decimal import Decimal
 from billing.queries import balances
 from common.database import service
 from common.money import Money
+from marketplace.models import PriceBookVersion
 from portal import demo
 from tenants import keys
 from tenants.models import ApiKey, Organization, User
@@ -22,6 +23,7 @@ def test_the_demo_is_seeded_once_and_its_secrets_are_closed(db, settings, tmp_pa
     assert stat.S_IMODE(demo.path().stat().st_mode) == 0o600
     with service():
         assert Organization.objects.count() == 2
+        assert [it.status for it in PriceBookVersion.objects.all()] == ["draft", "published"]
         for facts in first["organizations"].values():
             assert ApiKey.objects.usable().filter(digest=keys.digest(facts["api_key"])).exists()
     staff = User.objects.get(email=first["staff"]["email"])
