@@ -10,6 +10,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Sum
+from django.utils import timezone
 
 from billing.models import CreditGrant, Invoice, LedgerEntry, Order, RatedUsage, SpendBucket
 from common.money import Money
@@ -75,6 +76,13 @@ def grants(organization: Organization) -> QuerySet[CreditGrant, CreditGrant]:
     """Return the usable grants in the order they burn."""
     usable = CreditGrant.objects.prepaid().usable().in_burn_order()
     return usable.filter(organization=organization).select_related("token_class", "wallet")
+
+
+def coming(organization: Organization) -> QuerySet[CreditGrant, CreditGrant]:
+    """Return the grants that cannot be used yet, the first to begin first."""
+    later = CreditGrant.objects.prepaid().filter(effective_from__gt=timezone.now(), voided_at=None)
+    found = later.filter(organization=organization).order_by("effective_from", "id")
+    return found.select_related("token_class", "wallet")
 
 
 def has_credit(organization: Organization) -> bool:

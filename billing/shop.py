@@ -96,6 +96,11 @@ class Allotment:
         return Money(self.grant.remaining, self.currency)
 
     @property
+    def is_coming(self) -> bool:
+        """Whether it cannot be used yet."""
+        return self.grant.effective_from > timezone.now()
+
+    @property
     def ends_soon(self) -> bool:
         """Whether it expires within the month."""
         return self.grant.expires_at is not None and self.grant.expires_at < timezone.now() + SOON
@@ -116,8 +121,8 @@ class Credit:
 
 
 def credit(organization: Organization) -> Credit:
-    """Return the balance, and the usable grants in burn order."""
-    grants = queries.grants(organization)
+    """Return the balance, and the grants: the usable ones in burn order, then those to come."""
+    grants = [*queries.grants(organization), *queries.coming(organization)]
     allotments = [Allotment(grant, grant.wallet.currency) for grant in grants]
     return Credit(queries.balance(organization), allotments)
 

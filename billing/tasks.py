@@ -13,6 +13,7 @@ from billing.services import (
     leases,
     limits,
     orders,
+    recurring,
     sealing,
     top_ups,
     verifying,
@@ -36,6 +37,12 @@ def close_periods() -> None:
 def expire_grants() -> None:
     """Book what is left of credit that is over."""
     credits.expire_due()
+
+
+@shared_task(name="billing.grant_recurring")
+def grant_recurring() -> None:
+    """Grant the months that begin, and keep of the last ones what was agreed."""
+    recurring.sweep()
 
 
 @shared_task(name="billing.sync_limits")

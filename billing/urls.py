@@ -18,6 +18,7 @@ from billing.views import (
     settings,
     staff,
     staff_bank,
+    staff_credit,
     staff_dunning,
     staff_vouchers,
     vouchers,
@@ -161,6 +162,20 @@ staff_urlpatterns = [
         name="contract-step",
     ),
     path("customers/<slug:slug>/orders/", contracts.order_add, name="order-add"),
+    path("customers/<slug:slug>/monthly/", staff_credit.recurring_list, name="recurring-list"),
+    path(
+        "customers/<slug:slug>/monthly/new/", staff_credit.recurring_begin, name="recurring-begin"
+    ),
+    path(
+        "customers/<slug:slug>/monthly/<uuid:recurring_id>/end/",
+        staff_credit.recurring_end,
+        name="recurring-end",
+    ),
+    path(
+        "customers/<slug:slug>/credit/<uuid:grant_id>/void/",
+        staff_credit.credit_void,
+        name="credit-void",
+    ),
     path("issuer/", staff.issuer, name="issuer"),
     path("dunning/", staff_dunning.queue, name="dunning"),
     path("bank/", staff_bank.desk, name="bank"),

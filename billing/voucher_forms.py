@@ -1,24 +1,16 @@
 """What people may type about vouchers."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from billing.models import CreditGrant
-from marketplace.forms import fields
-from marketplace.models import TokenClass
+from billing.credit_forms import CreditTermsForm, in_reach
 from marketplace.queries import DEFAULT_CURRENCY
 
-#: More than anybody gives away at once: keeps a slip of the finger out of the books.
-MOST_MONEY = Decimal(100_000)
-MOST_TOKENS = Decimal(10) ** 12
 MOST_CODES = 1000
 MOST_USES = 100_000
-FURTHEST = timedelta(days=5 * 366)
 
 
 class RedeemForm(forms.Form):
@@ -34,31 +26,11 @@ class RedeemForm(forms.Form):
     )
 
 
-class CampaignForm(forms.Form):
+class CampaignForm(CreditTermsForm):
     """A new campaign and how many vouchers it has."""
 
     name = forms.CharField(
         label=_("Name"), max_length=100, help_text=_("Customers read it in their audit log.")
-    )
-    unit = forms.ChoiceField(
-        label=_("What each voucher grants"),
-        choices=CreditGrant.Unit.choices,
-        initial=CreditGrant.Unit.MONEY,
-        widget=forms.RadioSelect,
-    )
-    quantity = fields.Amount(
-        label=_("How much"),
-        min_value=Decimal("0.01"),
-        max_value=MOST_TOKENS,
-        decimal_places=2,
-        help_text=_("Money in %(currency)s, or a number of tokens.")
-        % {"currency": DEFAULT_CURRENCY},
-    )
-    token_class = forms.ModelChoiceField(
-        label=_("Token class"),
-        queryset=TokenClass.objects.all(),
-        required=False,
-        help_text=_("Only for tokens: the models they can be used for."),
     )
     validity_days = forms.IntegerField(
         label=_("Credit is valid for, in days"), min_value=1, max_value=3660, initial=90
@@ -83,32 +55,13 @@ class CampaignForm(forms.Form):
         required=False,
         initial=True,
     )
+    field_order = ("name", "unit", "quantity", "token_class")
 
     def clean_last_day(self) -> date:
-        """Refuse days that are over, and years that nobody means."""
-        last: date = self.cleaned_data["last_day"]
-        today = timezone.now().date()
-        if last < today:
-            raise forms.ValidationError(_("This day is over. Choose today or a later one."))
-        if last > today + FURTHEST:
-            raise forms.ValidationError(_("This is more than five years away. Check the year."))
-        return last
-
-    def clean(self) -> dict[str, Any]:
-        """Refuse tokens without a class, a class without tokens, parts of a token, and too much."""
-        facts = super().clean() or {}
-        quantity, token_class = facts.get("quantity"), facts.get("token_class")
-        if facts.get("unit") == CreditGrant.Unit.TOKENS:
-            if token_class is None and "token_class" not in self.errors:
-                self.add_error("token_class", _("Tokens are of a class of models: choose one."))
-            if quantity is not None and quantity % 1:
-                self.add_error("quantity", _("A number of tokens is whole."))
-        elif facts.get("unit") == CreditGrant.Unit.MONEY:
-            if token_class is not None:
-                self.add_error("token_class", _("Money is for every model: leave this empty."))
-            if quantity is not None and quantity > MOST_MONEY:
-                self.add_error("quantity", _("At most 100 000 at once."))
-        return facts
+        """Refuse days out of reach."""
+        day: date = self.cleaned_data["last_day"]
+        in_reach(day)
+        return day
 
     def facts(self) -> dict[str, Any]:
         """Return what a campaign is issued with."""

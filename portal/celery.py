@@ -24,6 +24,10 @@ app.conf.beat_schedule = {
     "top up": {"task": "billing.top_up", "schedule": timedelta(seconds=30)},
     "watch balances": {"task": "billing.watch_balances", "schedule": timedelta(minutes=1)},
     "dun overdue invoices": {"task": "billing.dun", "schedule": HOURLY},
+    "grant credit of the month": {
+        "task": "billing.grant_recurring",
+        "schedule": timedelta(minutes=1),
+    },
     "expire grants": {"task": "billing.expire_grants", "schedule": timedelta(minutes=5)},
     "reconcile payments": {
         "task": "billing.reconcile_payments",

@@ -114,7 +114,7 @@ def portrait(organization: Organization) -> Portrait:
         organization=organization,
         profile=BillingProfile.objects.filter(organization=organization).first(),
         balance=billing.balance(organization),
-        grants=list(billing.grants(organization)[:SHOWN]),
+        grants=[*billing.grants(organization)[:SHOWN], *billing.coming(organization)[:SHOWN]],
         usage=sorted(usage, key=lambda it: it.worth.amount, reverse=True),
         total=sum((it.usage for it in usage), Usage()),
         worth=sum((it.worth for it in usage), nothing),

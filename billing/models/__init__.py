@@ -28,6 +28,7 @@ from billing.models.payments import (
 )
 from billing.models.profiles import BillingProfile, Issuer, Split, TaxTreatment, VatState
 from billing.models.rated import PricedBucket, RatedUsage, SpendBucket, SpendDay
+from billing.models.recurring import RecurringGrant, RecurringInstance
 from billing.models.seals import (
     ClosedHour,
     OrganizationSeal,
@@ -82,6 +83,8 @@ __all__ = [
     "PurchaseOrder",
     "PurchaseOrderUse",
     "RatedUsage",
+    "RecurringGrant",
+    "RecurringInstance",
     "Seal",
     "SealCheck",
     "SealedLeaves",

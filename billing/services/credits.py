@@ -26,6 +26,7 @@ def grant(
     quantity: Decimal,
     source_key: str,
     kind: str = CreditGrant.Kind.PURCHASED,
+    effective_from: datetime | None = None,
     expires_at: datetime | None = None,
     token_class: TokenClass | None = None,
     cost_basis: Decimal = ZERO,
@@ -54,6 +55,7 @@ def grant(
         granted=exact(quantity),
         remaining=exact(quantity),
         priority=priority,
+        effective_from=effective_from or timezone.now(),
         expires_at=expires_at,
         source_key=source_key,
         cost_basis=exact(cost_basis),
@@ -98,7 +100,9 @@ def _opening(given: CreditGrant, currency: str) -> list[Posting]:
 
 
 @atomic()
-def void(given: CreditGrant, *, by: User | ApiKey | None, refunded: bool = False) -> Decimal:
+def void(
+    given: CreditGrant, *, by: User | ApiKey | None, refunded: bool = False, reason: str = ""
+) -> Decimal:
     """End a grant now; answers the money paid for what was taken off it.
 
     What admitted requests hold stays theirs; what they give back is taken off by the sweep. With
@@ -114,6 +118,7 @@ def void(given: CreditGrant, *, by: User | ApiKey | None, refunded: bool = False
             action="credit.voided",
             target=given,
             before={"remaining": str(given.remaining)},
+            after={"reason": reason} if reason else None,
         )
     to = AccountKind.PAYMENTS_CLEARING if refunded else AccountKind.ADJUSTMENTS
     return _take_off(given, kind="void", to=to)
@@ -133,15 +138,28 @@ def expire(given: CreditGrant) -> Decimal:
     return _take_off(given, kind="expiry", to=AccountKind.BREAKAGE)
 
 
-def _take_off(given: CreditGrant, *, kind: str, to: AccountKind) -> Decimal:
-    """Reduce a locked grant to what is leased; repeating it takes nothing more."""
-    free = given.remaining - given.leased
-    if not free:
+@atomic()
+def trim(given: CreditGrant, *, keep: Decimal) -> Decimal:
+    """Let what nobody holds expire beyond what is kept; answers the money paid for it.
+
+    Repeating it takes nothing more.
+    """
+    given = CreditGrant.objects.locked(given.pk)
+    if given.voided_at is not None:
         return ZERO
-    paid = _earned(given, given.leased) - _earned(given, given.remaining)
+    return _take_off(given, kind="expiry", to=AccountKind.BREAKAGE, keep=keep)
+
+
+def _take_off(given: CreditGrant, *, kind: str, to: AccountKind, keep: Decimal = ZERO) -> Decimal:
+    """Reduce a locked grant to what is leased or kept; repeating it takes nothing more."""
+    stays = max(given.leased, keep)
+    free = given.remaining - stays
+    if free <= 0:
+        return ZERO
+    paid = _earned(given, stays) - _earned(given, given.remaining)
     # The rest that is left names the booking: each amount is taken off once.
     key = f"{kind}:{given.pk}:{given.remaining.normalize():f}"
-    given.remaining = given.leased
+    given.remaining = stays
     given.save(update_fields=["remaining", "updated_at"])
     postings = _closing(given, free=free, paid=paid, to=to)
     ledger.book(given.organization, key=key, kind=kind, postings=postings)

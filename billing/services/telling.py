@@ -71,6 +71,7 @@ def _grant(given: CreditGrant) -> dict[str, Any]:
         "unit": given.unit,
         "granted": plain(given.granted),
         "remaining": plain(given.remaining),
+        "effective_from": given.effective_from.isoformat(),
         "expires_at": given.expires_at.isoformat() if given.expires_at else None,
     }
 

@@ -150,7 +150,9 @@ def tell_expiring() -> int:
     """Tell, once each, of credit that will expire with something left; return how many."""
     now = timezone.now()
     with service():
-        soon = CreditGrant.objects.prepaid().usable().filter(expires_at__lte=now + SOON)
+        # What comes every month ends every month: that is no news.
+        single = CreditGrant.objects.prepaid().usable().filter(instance=None)
+        soon = single.filter(expires_at__lte=now + SOON)
         # What was never valid for longer would be told the moment it is granted.
         due = [it for it in soon if it.expires_at and it.expires_at - it.created_at > SOON]
         return sum(_tell_expiring(given) for given in due)

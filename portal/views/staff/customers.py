@@ -9,10 +9,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from billing.credit_forms import CreditForm
 from billing.models import CreditGrant
 from billing.services import credits
 from portal import customers
-from portal.staff_forms import CreditForm, StatusForm
+from portal.staff_forms import StatusForm
 from tenants.access import StaffRequest, staff_required
 from tenants.limit_forms import OrganizationLimitsForm
 from tenants.models import Organization
@@ -59,19 +60,10 @@ def credit_grant(request: StaffRequest, slug: str) -> HttpResponse:
     organization = get_object_or_404(Organization, slug=slug)
     form = CreditForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        facts = form.cleaned_data
         credits.grant(
-            organization,
-            unit=facts["unit"],
-            quantity=facts["quantity"],
-            source_key=f"promotion:{facts['operation']}",
-            kind=CreditGrant.Kind.PROMOTIONAL,
-            expires_at=form.expires_at(),
-            token_class=facts["token_class"],
-            reason=facts["reason"],
-            by=request.user,
+            organization, kind=CreditGrant.Kind.PROMOTIONAL, by=request.user, **form.facts()
         )
-        messages.success(request, _("The credit is granted and can be used at once."))
+        messages.success(request, _("The credit is granted."))
         return redirect("staff:customer-detail", slug=slug)
     context = {"form": form, "organization": organization, "nav_section": SECTION}
     return render(request, "staff/credit_grant.html", context, status=422 if form.is_bound else 200)
