@@ -165,7 +165,7 @@ class RecurringForm(_ForACustomer):
         label=_("First month"), help_text=_("The present month is granted at once, whole.")
     )
     last_month = _month(
-        label=_("Last month"), required=False, help_text=_("Empty: until you end it.")
+        label=_("Last month granted"), required=False, help_text=_("Empty: until you end it.")
     )
     rollover = fields.Amount(
         label=_("Kept for the month after, at most"),

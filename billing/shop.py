@@ -96,11 +96,6 @@ class Allotment:
         return Money(self.grant.remaining, self.currency)
 
     @property
-    def is_coming(self) -> bool:
-        """Whether it cannot be used yet."""
-        return self.grant.effective_from > timezone.now()
-
-    @property
     def ends_soon(self) -> bool:
         """Whether it expires within the month."""
         return self.grant.expires_at is not None and self.grant.expires_at < timezone.now() + SOON

@@ -113,6 +113,11 @@ class CreditGrant(TimeStamped):
             return f"{round_to_minor(self.granted, currency):f} {currency}"
         return f"{self.granted.normalize():f} {self.unit}"
 
+    @property
+    def is_coming(self) -> bool:
+        """Whether it cannot be used yet."""
+        return self.effective_from > timezone.now()
+
 
 class Lease(Row):
     """What one gateway process holds of one grant; reclaimed when the process is dead."""
