@@ -11,7 +11,7 @@ from tenants import rls
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0017_contracts_stay_with_their_customer"),
+        ("billing", "0018_restrictions_are_not_the_customers"),
         ("marketplace", "0009_models_are_cleared_for_data"),
         ("tenants", "0005_data_is_classified"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
