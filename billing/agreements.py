@@ -9,10 +9,19 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Q, QuerySet, Sum
 
-from billing import periods, taxes
-from billing.models import Contract, ContractTax, LedgerEntry, PurchaseOrder
+from billing import periods
+from billing.models import (
+    BillingProfile,
+    Contract,
+    ContractTax,
+    Issuer,
+    LedgerEntry,
+    PurchaseOrder,
+    TaxTreatment,
+    VatState,
+)
 from billing.models.ledger import AccountKind
-from billing.taxes import Tax
+from billing.taxes import Rates, Tax, tax_of
 from common.money import Money
 from marketplace import ports
 from tenants.models import Organization
@@ -109,14 +118,27 @@ def grace(contract: Contract | None) -> timedelta:
     return timedelta(days=contract.grace_days if contract else 0)
 
 
-def tax(contract: Contract | None, standard: Decimal) -> Tax:
-    """Return the tax that the contract says documents carry; without one, the standard rate."""
-    treatment = contract.tax_treatment if contract else ContractTax.STANDARD
-    if treatment == ContractTax.REVERSE_CHARGE:
-        return Tax(taxes.REVERSE_CHARGE, ZERO, taxes.REVERSE_CHARGE_WORDS)
-    if treatment == ContractTax.EXEMPT:
-        return Tax(taxes.EXEMPT, ZERO, taxes.EXEMPT_WORDS)
-    return Tax(taxes.STANDARD, standard)
+def issuer_of(organization: Organization) -> Issuer:
+    """Return the legal entity that invoices the customer: the one staff chose, or the default."""
+    chosen = BillingProfile.objects.filter(organization=organization).values("issuer")
+    found = Issuer.objects.filter(pk__in=chosen).first()
+    return found or Issuer.objects.get(is_default=True)
+
+
+def tax(organization: Organization, contract: Contract | None, issuer: Issuer) -> Tax:
+    """Return the tax that documents carry: as the contract says, as staff decided, or by countries."""
+    profile = BillingProfile.objects.filter(organization=organization).first()
+    treatment: str = profile.tax_treatment if profile else TaxTreatment.AUTOMATIC
+    if contract and contract.tax_treatment != ContractTax.AUTOMATIC:
+        treatment = contract.tax_treatment
+    return tax_of(
+        treatment,
+        seller=str(issuer.country),
+        buyer=str(profile.country if profile else organization.country),
+        is_verified=bool(profile and profile.vat_state == VatState.VERIFIED),
+        rates=Rates(issuer.vat_rate, issuer.reduced_rate),
+        reason=profile.tax_reason if profile else "",
+    )
 
 
 def owed(organization: Organization, currency: str) -> Decimal:

@@ -10,10 +10,10 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django_countries import countries
 
-from billing import periods
+from billing import agreements, periods
 from billing.drafts import DraftLine
 from billing.models import CreditNote, Invoice, InvoiceLine
-from billing.services import invoicing
+from billing.services import invoicing, papers
 from billing.wording import in_words
 from common.errors import NotFound
 from common.money import Money
@@ -114,8 +114,8 @@ def _of_draft(organization: Organization, period: periods.Period) -> Document:
         reference=period.label,
         invoice=None,
         period=period,
-        seller=party(invoicing.default_issuer().snapshot()),
-        buyer=party(invoicing.buyer_of(organization)),
+        seller=party(agreements.issuer_of(organization).snapshot()),
+        buyer=party(papers.buyer_of(organization)),
         lines=_lines(draft.lines, organization.currency),
         net=money(draft.net),
         rounding=money(draft.rounding),

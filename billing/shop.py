@@ -8,8 +8,8 @@ from decimal import Decimal
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from billing import queries
-from billing.models import CreditGrant, Invoice, Issuer, Order
+from billing import agreements, queries
+from billing.models import CreditGrant, Invoice, Order
 from common.errors import NotFound
 from common.money import Money, round_to_minor
 from marketplace.models import Bundle
@@ -41,11 +41,12 @@ class PricedBundle:
         return (self.net * (1_000_000 / self.bundle.grant_quantity)).rounded()
 
 
-def bundles(currency: str) -> list[PricedBundle]:
-    """Return the bundles sold in this currency, the cheapest first."""
-    rate = Issuer.objects.get(is_default=True).vat_rate
+def bundles(organization: Organization) -> list[PricedBundle]:
+    """Return the bundles sold to the organization, the cheapest first, with its tax."""
+    contract = agreements.in_force(organization, timezone.now())
+    rate = agreements.tax(organization, contract, agreements.issuer_of(organization)).rate
     found = (
-        Bundle.objects.filter(is_active=True, currency=currency)
+        Bundle.objects.filter(is_active=True, currency=organization.currency)
         .select_related("token_class")
         .prefetch_related("token_class__weights")
     )

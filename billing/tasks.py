@@ -33,6 +33,18 @@ def close_periods() -> None:
     invoicing.close_periods()
 
 
+@shared_task(name="billing.invoice_orders")
+def invoice_orders() -> None:
+    """Write the invoices of paid orders that have none yet."""
+    invoicing.invoice_orders()
+
+
+@shared_task(name="billing.write_held")
+def write_held() -> None:
+    """Write the invoices that no longer wait for a person."""
+    invoicing.write_held()
+
+
 @shared_task(name="billing.expire_grants")
 def expire_grants() -> None:
     """Book what is left of credit that is over."""

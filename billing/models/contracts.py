@@ -26,7 +26,9 @@ class Overage(models.TextChoices):
 class ContractTax(models.TextChoices):
     """How documents are taxed."""
 
+    AUTOMATIC = "automatic", _("By the billing details")
     STANDARD = "standard", _("Standard rate")
+    REDUCED = "reduced", _("Reduced rate")
     REVERSE_CHARGE = "reverse_charge", _("Reverse charge: the customer owes the tax")
     EXEMPT = "exempt", _("Exempt")
 
@@ -76,7 +78,7 @@ class Terms(models.Model):
         help_text=_("Older usage waits for a person's decision."),
     )
     tax_treatment = models.CharField(
-        _("tax"), max_length=15, choices=ContractTax, default=ContractTax.STANDARD
+        _("tax"), max_length=15, choices=ContractTax, default=ContractTax.AUTOMATIC
     )
 
     class Meta:

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models.credit_notes import CreditNote
 from billing.models.invoices import Invoice, InvoiceLine
+from billing.models.orders import Order
 from common.models import LockingQuerySet, TimeStamped
 from common.money import Money
 from tenants.models import Organization
@@ -161,19 +162,27 @@ class InvoiceHoldQuerySet(LockingQuerySet["InvoiceHold"]):
         """Those that wait for a person."""
         return self.filter(status=InvoiceHold.Status.WAITING)
 
+    def released(self) -> "InvoiceHoldQuerySet":
+        """Those that a person let go as they are."""
+        return self.filter(status=InvoiceHold.Status.RELEASED)
+
 
 class InvoiceHold(TimeStamped):
-    """A month whose invoice looks wrong: it is not numbered until one of the staff lets it go."""
+    """A month or a purchase whose invoice looks wrong: it is not numbered until a person decides."""
 
     class Status(models.TextChoices):
         WAITING = "waiting", _("Waits for a person")
         RELEASED = "released", _("Released")
+        AGAIN = "again", _("Checked again")
 
     organization = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="invoice_holds"
     )
-    period_start = models.DateTimeField()
-    period_end = models.DateTimeField()
+    period_start = models.DateTimeField(null=True)
+    period_end = models.DateTimeField(null=True)
+    order = models.ForeignKey(
+        Order, on_delete=models.PROTECT, related_name="invoice_holds", null=True
+    )
     status = models.CharField(max_length=10, choices=Status, default=Status.WAITING)
     #: What looks wrong: {"code", "words"}, in the order of the checks.
     findings = models.JSONField()
@@ -191,7 +200,17 @@ class InvoiceHold(TimeStamped):
         ordering = ("-created_at", "-id")
         constraints = (
             models.UniqueConstraint(
-                fields=("organization", "period_start"), name="month_held_once"
+                fields=("organization", "period_start"),
+                condition=models.Q(status="waiting"),
+                name="month_held_once",
+            ),
+            models.UniqueConstraint(
+                fields=("order",), condition=models.Q(status="waiting"), name="order_held_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(order=None, period_start__isnull=False)
+                | models.Q(order__isnull=False, period_start=None),
+                name="hold_is_of_a_month_or_an_order",
             ),
             models.CheckConstraint(
                 condition=~models.Q(status="released") | models.Q(decided_by__isnull=False),
@@ -200,7 +219,7 @@ class InvoiceHold(TimeStamped):
         )
 
     def __str__(self) -> str:
-        return f"{self.period_start:%Y-%m}"
+        return f"{self.period_start:%Y-%m}" if self.period_start else f"{self.order_id}"
 
     @property
     def gross(self) -> Money:

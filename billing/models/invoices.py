@@ -171,6 +171,14 @@ class InvoiceLine(AppendOnly):
     def __str__(self) -> str:
         return self.description
 
+    @property
+    def usage_key(self) -> tuple[object, ...]:
+        """Whose usage it is of what, at which price, tier and weight, and in which month."""
+        return (
+            self.used_by, self.section, self.offer_name, self.part, self.price_id, self.tier,
+            self.unit_amount, self.corrects,
+        )  # fmt: skip
+
 
 def _as_digits(text: str) -> str:
     """Return the text with its letters as ISO 7064 counts them: A is 10, Z is 35."""

@@ -5,6 +5,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from billing.models.profiles import Issuer
 from common.models import LockingQuerySet, TimeStamped
 from common.money import Money
 from marketplace.models import Bundle, TokenClass
@@ -17,6 +18,11 @@ class OrderQuerySet(LockingQuerySet["Order"]):
     def pending(self) -> "OrderQuerySet":
         """Those that wait for money."""
         return self.filter(status=Order.Status.PENDING)
+
+    def uninvoiced(self) -> "OrderQuerySet":
+        """Those that were paid and whose invoice is still to be written, unless a person has it."""
+        held = models.Q(invoice_holds__status="waiting")
+        return self.filter(paid_at__isnull=False, invoice=None).exclude(held)
 
 
 class Order(TimeStamped):
@@ -36,7 +42,11 @@ class Order(TimeStamped):
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
     currency = models.CharField(max_length=3)
     net = models.DecimalField(max_digits=30, decimal_places=12)
+    #: Who invoices it; empty is the default legal entity.
+    issuer = models.ForeignKey(Issuer, on_delete=models.PROTECT, related_name="+", null=True)
     tax_rate = models.DecimalField(max_digits=6, decimal_places=4)
+    tax_category = models.CharField(max_length=2, default="S")
+    tax_reason = models.CharField(max_length=200, blank=True)
     tax = models.DecimalField(max_digits=30, decimal_places=12)
     total = models.DecimalField(max_digits=30, decimal_places=12)
     grant_unit = models.CharField(max_length=6)

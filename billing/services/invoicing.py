@@ -1,10 +1,12 @@
 """Invoices: drafts computed from usage, numbers given once, documents that never change."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -16,12 +18,9 @@ from django.utils.translation import gettext as _
 from billing import agreements, periodic, periods
 from billing.drafts import Draft, DraftLine, corrections, usage_draft
 from billing.models import (
-    AccountKind,
-    BillingProfile,
     Contract,
     Invoice,
     InvoiceLine,
-    InvoiceSequence,
     Issuer,
     Order,
     PricedBucket,
@@ -29,8 +28,8 @@ from billing.models import (
     SpendBucket,
 )
 from billing.rating.proration import true_up
-from billing.services import late_usage, ledger, limits, purchase_orders, telling, true_ups
-from billing.services.ledger import Posting
+from billing.services import holding, late_usage, limits, papers, true_ups
+from common import jobs
 from common.database import atomic, service
 from common.errors import Conflict
 from common.money import round_to_minor
@@ -38,7 +37,6 @@ from marketplace.models import Price
 from metering.models import UsageEvent
 from metering.queries import dropped_until
 from tenants.models import Organization
-from tenants.services import audit
 
 #: Usage that was being recorded while an invoice was made is looked for again this long after.
 OVERLAP = timedelta(days=1)
@@ -49,20 +47,6 @@ log = structlog.get_logger(__name__)
 def default_issuer() -> Issuer:
     """Return the operator's legal entity that invoices."""
     return Issuer.objects.get(is_default=True)
-
-
-def buyer_of(organization: Organization) -> dict[str, Any]:
-    """Return the buyer as the billing details name them now, or by the organization's name."""
-    profile = BillingProfile.objects.filter(organization=organization).first()
-    if profile is not None:
-        return profile.snapshot()
-    return {
-        "legal_name": organization.name,
-        "address": "",
-        "country": str(organization.country),
-        "vat_id": "",
-        "vat_state": "none",
-    }
 
 
 def draft(organization: Organization, period: periods.Period) -> Draft:
@@ -123,7 +107,7 @@ def _drafted(
 ) -> Draft:
     prices = {str(price.pk): price for price in Price.objects.filter(pk__in={k[2] for k in sums})}
     contract = _contract(organization, period)
-    tax = agreements.tax(contract, default_issuer().vat_rate)
+    tax = agreements.tax(organization, contract, agreements.issuer_of(organization))
     drafted = usage_draft(
         [periodic.used(prices[key[2]], key, tokens) for key, tokens in sums.items()],
         uncovered=_sum(settled, "uncovered"),
@@ -180,14 +164,15 @@ def late(organization: Organization, period: periods.Period) -> tuple[DraftLine,
     """
     events = UsageEvent.objects.filter(organization=organization, occurred_at__lt=period.start)
     invoices = Invoice.objects.filter(organization=organization, kind=Invoice.Kind.USAGE)
-    if last := invoices.order_by("-issued_at").first():
+    # The last month, not the last document: a month that was held is written after later ones.
+    if last := invoices.order_by("-period_start").first():
         events = events.filter(recorded_at__gt=last.issued_at - OVERLAP)
     month = TruncMonth("occurred_at", tzinfo=ZoneInfo(organization.time_zone))
     starts = events.order_by().values_list(month, flat=True).distinct()
     lines: list[DraftLine] = []
     gone = dropped_until()
     accepted = late_usage.accepted(organization)
-    for start in sorted({*starts, *accepted}):
+    for start in sorted({*starts, *accepted} - holding.kept_back(organization)):
         earlier = periods.containing(start, organization.time_zone)
         if gone and earlier.start < gone:
             # What else was used in that month is no longer there to be rated with it.
@@ -208,11 +193,23 @@ def late(organization: Organization, period: periods.Period) -> tuple[DraftLine,
 
 
 @atomic()
-def invoice_purchase(order: Order) -> Invoice:
-    """Write the paid invoice of an order, in the transaction that grants what it bought."""
+def invoice_purchase(order: Order) -> None:
+    """Write the paid invoice of an order, in the transaction that grants what it bought.
+
+    An electronic one is written by a worker a moment later, which holds it against the rules
+    first: what was paid for is granted whatever its document looks like.
+    """
+    paper = _purchase(order)
+    if paper.invoice.seller["is_electronic"]:
+        jobs.enqueue("billing.invoice_orders")
+        return
+    papers.keep(paper)
+
+
+def _purchase(order: Order) -> papers.Paper:
     net = order.net
     line = DraftLine("bundle", order.bundle_name, Decimal(1), net, net, net)
-    return _write(
+    return papers.draw_up(
         order.organization,
         kind=Invoice.Kind.PURCHASE,
         lines=[line],
@@ -221,18 +218,46 @@ def invoice_purchase(order: Order) -> Invoice:
             "net": net,
             "exact_net": net,
             "tax_rate": order.tax_rate,
+            "tax_category": order.tax_category,
+            "tax_reason": order.tax_reason,
             "tax": order.tax,
             "total": order.total,
         },
         is_paid=True,
+        issuer=order.issuer,
         order=order,
     )
 
 
+def invoice_orders() -> int:
+    """Write the invoices of paid orders that have none yet; return how many there were."""
+    with service():
+        waiting = list(Order.objects.uninvoiced().values_list("pk", flat=True))
+    writes = (partial(_invoice_order, order_id) for order_id in waiting)
+    return sum(_tried(partial(holding.looked_at, write)) for write in writes)
+
+
+def _invoice_order(order_id: UUID) -> Invoice | None:
+    """Write the invoice of a paid order, once, unless it is held."""
+    with service():
+        order = Order.objects.locked(order_id)
+        if present := Invoice.objects.filter(order=order).first():
+            return present
+        paper = _purchase(order)
+        return papers.keep(paper) if holding.let_through(paper) else None
+
+
 def finalize(organization: Organization, period: periods.Period) -> Invoice | None:
-    """Close a month that has ended: number and keep its invoice, once; none without usage."""
+    """Close a month that has ended: number and keep its invoice, once; none without usage.
+
+    None either while it waits for a person, because something about it looks wrong.
+    """
     if period.end > timezone.now():
         raise Conflict(_("This month has not ended; its invoice is still a draft."))
+    return holding.looked_at(partial(_finalize, organization, period))
+
+
+def _finalize(organization: Organization, period: periods.Period) -> Invoice | None:
     with service():
         organization = Organization.objects.locked(organization.pk)
         present = Invoice.objects.filter(
@@ -243,12 +268,14 @@ def finalize(organization: Organization, period: periods.Period) -> Invoice | No
         contract = _contract(organization, period)
         if timezone.now() < period.end + agreements.grace(contract):
             raise Conflict(_("The contract keeps this month's draft open for late usage."))
+        if holding.is_waiting(organization, period) or _is_told(organization, period):
+            return None
         month = rerated(organization, period)
         computed = replace(month, lines=month.lines + late(organization, period))
-        true_ups.book(organization, period, month)
         if not computed.lines:
+            true_ups.book(organization, period, month)
             return None
-        invoice = _write(
+        paper = papers.draw_up(
             organization,
             kind=Invoice.Kind.USAGE,
             lines=computed.lines,
@@ -267,110 +294,48 @@ def finalize(organization: Organization, period: periods.Period) -> Invoice | No
             period_start=period.start,
             period_end=period.end,
         )
+        if not holding.let_through(paper):
+            return None
+        true_ups.book(organization, period, month)
+        invoice = papers.keep(paper)
         limits.sync(organization)
         return invoice
 
 
-def _write(
-    organization: Organization,
-    *,
-    kind: Invoice.Kind,
-    lines: Sequence[DraftLine],
-    totals: dict[str, Any],
-    is_paid: bool,
-    **facts: Any,
-) -> Invoice:
-    issuer = default_issuer()
-    now = timezone.now()
-    contract = facts.get("contract")
-    orders = purchase_orders.for_invoice(organization, totals["net"], now)
-    invoice = Invoice.objects.create(
-        organization=organization,
-        issuer=issuer,
-        kind=kind,
-        status=Invoice.Status.PAID if is_paid else Invoice.Status.OPEN,
-        number=_next_number(issuer, str(now.year)),
-        seller=issuer.snapshot(),
-        buyer=buyer_of(organization),
-        purchase_order=purchase_orders.number(organization, orders),
-        issued_at=now,
-        due_at=now if is_paid else now + agreements.term(contract),
-        paid_at=now if is_paid else None,
-        **totals,
-        **facts,
-    )
-    InvoiceLine.objects.bulk_create(
-        InvoiceLine(
-            organization=organization,
-            invoice=invoice,
-            position=position,
-            kind=line.kind,
-            description=line.description,
-            quantity=line.quantity,
-            unit_amount=line.unit_amount,
-            offer_name=line.offer_name,
-            part=line.part,
-            price_id=line.price_id,
-            tier=line.tier,
-            corrects=line.corrects,
-            exact_amount=line.exact_amount,
-            amount=line.amount,
-        )
-        for position, line in enumerate(lines, start=1)
-    )
-    purchase_orders.take(invoice, orders)
-    _book(invoice)
-    audit.record(
-        organization=organization,
-        actor=None,
-        action="invoice.finalized",
-        target=invoice,
-        after={"number": invoice.number, "total": invoice.total, "currency": invoice.currency},
-    )
-    telling.invoice_finalized(invoice)
-    return invoice
-
-
-def _book(invoice: Invoice) -> None:
-    """Book what the document adds to the exact ledger: its tax, and what rounding its lines made."""
-    is_purchase = invoice.kind == Invoice.Kind.PURCHASE
-    owed = AccountKind.PAYMENTS_CLEARING if is_purchase else AccountKind.RECEIVABLE
-    rounding = invoice.net - invoice.exact_net
-    postings = [
-        Posting(owed, invoice.currency, invoice.tax + rounding),
-        Posting(AccountKind.TAX, invoice.currency, -invoice.tax),
-        Posting(AccountKind.REVENUE, invoice.currency, -rounding),
-    ]
-    if any(posting.amount for posting in postings):
-        ledger.book(
-            invoice.organization, key=f"invoice:{invoice.pk}", kind="invoice", postings=postings
-        )
-
-
-def _next_number(issuer: Issuer, series: str) -> str:
-    found, _made = InvoiceSequence.objects.get_or_create(issuer=issuer, series=series)
-    sequence = InvoiceSequence.objects.locked(found.pk)
-    sequence.last_number += 1
-    sequence.save(update_fields=["last_number", "updated_at"])
-    return f"{issuer.code.upper()}-{series}-{sequence.last_number:06}"
+def _is_told(organization: Organization, period: periods.Period) -> bool:
+    """Whether a later invoice has told of the month already: the rest of it is late usage."""
+    lines = InvoiceLine.objects.filter(organization=organization, corrects=period.start)
+    return lines.exists()
 
 
 def close_periods() -> int:
     """Finalize every organization's last month; return how many invoices stand for it."""
     with service():
         organizations = list(Organization.objects.all())
-    closed = 0
+    closed = write_held()
     for organization in organizations:
         current = periods.containing(timezone.now(), organization.time_zone)
         last = periods.before(current, organization.time_zone)
-        if _is_open(organization, last):
-            continue
-        try:
-            closed += finalize(organization, last) is not None
-        except Exception:
-            # One customer's trouble is no reason to leave the others without their invoice.
-            log.exception("invoice_not_finalized", organization=organization.slug)
+        if not _is_open(organization, last):
+            closed += _tried(partial(finalize, organization, last))
     return closed
+
+
+def write_held() -> int:
+    """Write the invoices that no longer wait for a person; return how many there were."""
+    with service():
+        months = holding.let_go()
+    written = sum(_tried(partial(finalize, it.organization, it.period)) for it in months)
+    return written + invoice_orders()
+
+
+def _tried(write: Callable[[], Invoice | None]) -> bool:
+    """Whether it was written; one customer's trouble leaves the others their invoice."""
+    try:
+        return write() is not None
+    except Exception:
+        log.exception("invoice_not_finalized")
+        return False
 
 
 def _is_open(organization: Organization, period: periods.Period) -> bool:

@@ -13,6 +13,7 @@ from django.db import DatabaseError, IntegrityError
 from django.urls import reverse
 from django.utils import timezone
 
+from billing import agreements
 from billing.errors import OrganizationSuspended
 from billing.models import AccountKind, CreditGrant, Order, StripeEvent, TopUpRule
 from billing.payments.errors import PaymentMismatch
@@ -65,7 +66,7 @@ def _place(organization: Organization, bundle: Bundle, *, by: User, operation_ke
                     operation_key=operation_key,
                     bundle=bundle,
                     placed_by=by,
-                    **terms(bundle),
+                    **terms(organization, bundle),
                 )
         except IntegrityError:
             # The second click of two: the first one's order is this operation's.
@@ -80,15 +81,21 @@ def _place(organization: Organization, bundle: Bundle, *, by: User, operation_ke
         return order
 
 
-def terms(bundle: Bundle) -> dict[str, object]:
-    rate = invoicing.default_issuer().vat_rate
+def terms(organization: Organization, bundle: Bundle) -> dict[str, object]:
+    """Return what an order of the bundle is placed on now: who invoices, the price, what it grants."""
+    issuer = agreements.issuer_of(organization)
+    contract = agreements.in_force(organization, timezone.now())
+    due = agreements.tax(organization, contract, issuer)
     net = round_to_minor(bundle.net_amount, bundle.currency)
-    tax = round_to_minor(net * rate, bundle.currency)
+    tax = round_to_minor(net * due.rate, bundle.currency)
     return {
+        "issuer": issuer,
+        "tax_category": due.category,
+        "tax_reason": due.reason,
         "bundle_name": bundle.name,
         "currency": bundle.currency,
         "net": net,
-        "tax_rate": rate,
+        "tax_rate": due.rate,
         "tax": tax,
         "total": net + tax,
         "grant_unit": bundle.grant_unit,

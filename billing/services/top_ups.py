@@ -81,7 +81,7 @@ def _place(rule_id: Any) -> Order | None:
         automatic = Order.objects.filter(organization=organization, is_automatic=True)
         if method is None or automatic.pending().exists() or _is_stopped(rule):
             return None
-        terms: dict[str, Any] = orders.terms(rule.bundle)
+        terms: dict[str, Any] = orders.terms(organization, rule.bundle)
         if _is_capped(rule, terms["total"]):
             return None
         order = Order.objects.create(

@@ -55,7 +55,7 @@ def _bundles_page(
     status: int = 200,
 ) -> HttpResponse:
     context = {
-        "bundles": shop.bundles(request.organization.currency),
+        "bundles": shop.bundles(request.organization),
         "left": left,
         "form": form,
         "may_buy": request.membership.can(Permission.BILLING_MANAGE) and not _is_suspended(request),

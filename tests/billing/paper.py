@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from billing.drafts import DraftLine
 from billing.models import Invoice
-from billing.services import invoicing, ledger
+from billing.services import ledger, papers
 from billing.services.ledger import AccountKind, Posting
 from common.database import service
 from common.money import round_to_minor
@@ -39,7 +39,7 @@ def invoice_of(organization, *amounts, currency="EUR", period_start=JANUARY, rat
                 Posting(AccountKind.REVENUE, currency, -net),
             ],
         )
-        return invoicing._write(
+        paper = papers.draw_up(
             organization,
             kind=Invoice.Kind.USAGE,
             lines=lines,
@@ -55,3 +55,4 @@ def invoice_of(organization, *amounts, currency="EUR", period_start=JANUARY, rat
             period_start=period_start,
             period_end=FEBRUARY,
         )
+        return papers.keep(paper)
