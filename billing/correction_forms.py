@@ -117,3 +117,14 @@ class AnswerForm(forms.Form):
     answer = forms.CharField(
         label=_("Reason"), max_length=1000, widget=forms.Textarea(attrs={"rows": 3})
     )
+
+
+class ReleaseForm(forms.Form):
+    """Why an invoice goes out in spite of what was found."""
+
+    words = forms.CharField(
+        label=_("Reason"),
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("Kept in the audit log."),
+    )

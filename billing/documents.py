@@ -89,7 +89,8 @@ class Document:
     def words(self) -> str:
         """The total in words, where the seller's law asks for it."""
         language = self.seller.get("words_language", "")
-        return in_words(self.total, language) if language and self.written else ""
+        has_words = language and self.written and self.total.amount >= 0
+        return in_words(self.total, language) if has_words else ""
 
     @property
     def file_name(self) -> str:
@@ -105,10 +106,11 @@ def named(organization: Organization, reference: str) -> Document:
         return _of_invoice(organization, reference)
     if period.start > timezone.now():
         raise NotFound
-    return _of_draft(organization, period)
+    return of_draft(organization, period)
 
 
-def _of_draft(organization: Organization, period: periods.Period) -> Document:
+def of_draft(organization: Organization, period: periods.Period) -> Document:
+    """Return a month as it would be invoiced now."""
     draft, money = invoicing.draft(organization, period), _in(organization.currency)
     return Document(
         reference=period.label,

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -11,7 +10,7 @@ from django.core.validators import validate_email
 from django.utils.translation import gettext_lazy as _
 from stdnum.eu import vat
 
-from billing.models import AccountKind, BillingProfile, Invoice, Issuer
+from billing.models import AccountKind, BillingProfile, Invoice
 from billing.shop import OVERDUE
 
 MOST_EMAILS = 10
@@ -86,10 +85,14 @@ class BillingProfileForm(forms.ModelForm[BillingProfile]):
             "country",
             "vat_id",
             "purchase_order",
+            "buyer_reference",
         )
         help_texts = {
             "vat_id": _("With its country letters, like FR40303265045."),
             "purchase_order": _("Printed on every invoice from now on."),
+            "buyer_reference": _(
+                "What your accounting finds an invoice by: a service code, a routing id."
+            ),
         }
         widgets = {
             name: forms.TextInput(attrs={"autocomplete": words})
@@ -101,6 +104,7 @@ class BillingProfileForm(forms.ModelForm[BillingProfile]):
                 "city": "address-level2",
                 "vat_id": "off",
                 "purchase_order": "off",
+                "buyer_reference": "off",
             }.items()
         }
 
@@ -127,30 +131,3 @@ class BillingProfileForm(forms.ModelForm[BillingProfile]):
         for address in addresses:
             validate_email(address)
         return addresses
-
-
-class IssuerForm(forms.ModelForm[Issuer]):
-    """The operator's legal entity, as documents name it."""
-
-    vat_percent = forms.DecimalField(
-        label=_("VAT rate, in per cent"),
-        min_value=0,
-        max_value=Decimal("99.99"),
-        max_digits=4,
-        decimal_places=2,
-    )
-
-    class Meta:
-        model = Issuer
-        fields = ("legal_name", "address", "country", "vat_id")
-        widgets = {"address": forms.Textarea(attrs={"rows": 3})}
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.initial["vat_percent"] = (self.instance.vat_rate * 100).normalize()
-
-    def facts(self) -> dict[str, Any]:
-        """Return the fields of the issuer; its rate is a share of one."""
-        facts = dict(self.cleaned_data)
-        facts["vat_rate"] = facts.pop("vat_percent") / 100
-        return facts

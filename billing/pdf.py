@@ -6,11 +6,14 @@ from typing import Any
 
 from django.contrib.staticfiles import finders
 from django.template.loader import render_to_string
+from django.utils.translation import get_language
 from weasyprint import CSS, HTML
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher, URLFetcherResponse
 
+from billing import electronic
 from billing.documents import Document
+from billing.einvoice import xml
 
 STYLE = Path(__file__).with_name("invoice.css")
 #: ``font:inter/inter-latin-wght-normal`` in the style sheet.
@@ -42,7 +45,10 @@ class Fonts(Nothing):
 
 
 def invoice(document: Document) -> bytes:
-    """Return the invoice, or a draft marked as such, as a tagged PDF with its fonts inside."""
+    """Return the invoice, or a draft marked as such, as a tagged PDF with its fonts inside.
+
+    Where the seller writes electronic invoices, Factur-X stands in it and says the same.
+    """
     fonts = FontConfiguration()
     sheet = CSS(string=STYLE.read_text("utf-8"), url_fetcher=Fonts(), font_config=fonts)
     html = render_to_string("billing/invoice_pdf.html", {"document": document})
@@ -51,4 +57,13 @@ def invoice(document: Document) -> bytes:
     )
     if made is None:
         raise RuntimeError("no document was made")
-    return made
+    facts = electronic.facts_of(document)
+    if facts is None:
+        return made
+    return xml.embed(
+        made,
+        facts,
+        title=document.title,
+        author=document.seller["legal_name"],
+        language=get_language() or "en",
+    )

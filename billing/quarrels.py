@@ -1,7 +1,12 @@
-"""Disputes, corrections and held months, as the pages and the API read them."""
+"""Disputes, corrections and held invoices, as the pages and the API read them."""
+
+from dataclasses import dataclass
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 
+from billing import bounds
+from billing.einvoice import hints
 from billing.models import Correction, CreditNote, Dispute, Invoice, InvoiceHold
 from billing.models.corrections import CorrectionQuerySet, DisputeQuerySet, InvoiceHoldQuerySet
 from tenants.models import Organization
@@ -52,5 +57,26 @@ def corrections() -> CorrectionQuerySet:
 
 
 def holds() -> InvoiceHoldQuerySet:
-    """Return everybody's held months, newest first."""
-    return InvoiceHold.objects.select_related("organization", "decided_by")
+    """Return everybody's held invoices, newest first."""
+    return InvoiceHold.objects.select_related("organization", "order", "decided_by")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Why an invoice is held: for people, and the rule's own words where there is one."""
+
+    code: str
+    words: str
+    rule: str = ""
+
+
+def findings(hold: InvoiceHold) -> list[Finding]:
+    """Return what was found, in the reader's language."""
+    return [_finding(found["code"], found["words"]) for found in hold.findings]
+
+
+def _finding(code: str, words: str) -> Finding:
+    if code in bounds.WORDS:
+        return Finding(code, gettext(bounds.WORDS[code]))
+    hint = hints.plain(code)
+    return Finding(code, gettext(hint), words) if hint else Finding(code, words)

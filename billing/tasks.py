@@ -4,7 +4,7 @@ import uuid
 
 from celery import shared_task
 
-from billing import balance_mails, mails
+from billing import balance_mails, document_mails, mails
 from billing.services import (
     budgeting,
     credits,
@@ -155,3 +155,16 @@ def dun() -> None:
 def send_reminder(organization_id: str, invoice_id: str) -> None:
     """Remind those who pay of an invoice."""
     balance_mails.reminder(uuid.UUID(organization_id), uuid.UUID(invoice_id))
+
+
+@shared_task(name="billing.mail_documents")
+def mail_documents() -> None:
+    """Send out the invoices and credit notes that wait; each by a task of its own."""
+    for organization_id, kind, document_id in document_mails.unsent():
+        mail_document.delay(str(organization_id), kind, str(document_id))
+
+
+@shared_task(name="billing.mail_document")
+def mail_document(organization_id: str, kind: str, document_id: str) -> None:
+    """Send one of them; one in trouble is tried again with a later round."""
+    document_mails.document(uuid.UUID(organization_id), kind, uuid.UUID(document_id))

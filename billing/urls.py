@@ -11,6 +11,7 @@ from billing.views import (
     corrections,
     credit_notes,
     disputes,
+    holds,
     invoice_lines,
     invoices,
     ledger,
@@ -66,6 +67,11 @@ urlpatterns = [
         invoices.invoice_pdf,
         name="invoice-pdf",
     ),
+    path(
+        "o/<slug:org>/billing/invoices/<slug:number>/as/<slug:form>/",
+        invoices.invoice_file,
+        name="invoice-file",
+    ),
     path("o/<slug:org>/billing/disputes/", disputes.dispute_list, name="dispute-list"),
     path(
         "o/<slug:org>/billing/disputes/<uuid:dispute_id>/",
@@ -91,6 +97,11 @@ urlpatterns = [
         "o/<slug:org>/billing/credit-notes/<slug:number>/pdf/",
         credit_notes.credit_note_pdf,
         name="credit-note-pdf",
+    ),
+    path(
+        "o/<slug:org>/billing/credit-notes/<slug:number>/as/<slug:form>/",
+        credit_notes.credit_note_file,
+        name="credit-note-file",
     ),
     path(
         "o/<slug:org>/billing/invoices/<slug:number>/lines/<int:position>/",
@@ -176,7 +187,10 @@ staff_urlpatterns = [
         staff_credit.credit_void,
         name="credit-void",
     ),
-    path("issuer/", staff.issuer, name="issuer"),
+    path("customers/<slug:slug>/terms/", staff.terms, name="customer-terms"),
+    path("issuers/", staff.issuer_list, name="issuer-list"),
+    path("issuers/new/", staff.issuer_create, name="issuer-create"),
+    path("issuers/<slug:code>/", staff.issuer, name="issuer"),
     path("dunning/", staff_dunning.queue, name="dunning"),
     path("bank/", staff_bank.desk, name="bank"),
     path("bank/lines/<uuid:line_id>/assign/", staff_bank.assign, name="bank-assign"),
@@ -186,6 +200,8 @@ staff_urlpatterns = [
     path("vouchers/", staff_vouchers.campaign_list, name="campaign-list"),
     path("vouchers/new/", staff_vouchers.campaign_create, name="campaign-create"),
     path("vouchers/<uuid:campaign_id>/end/", staff_vouchers.campaign_end, name="campaign-end"),
+    path("holds/<uuid:hold_id>/", holds.hold, name="invoice-hold"),
+    path("holds/<uuid:hold_id>/check/", holds.check, name="invoice-hold-check"),
     path("corrections/", corrections.desk, name="correction-desk"),
     path(
         "corrections/<uuid:correction_id>/approve/", corrections.approve, name="correction-approve"

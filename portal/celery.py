@@ -34,6 +34,7 @@ app.conf.beat_schedule = {
         "schedule": timedelta(minutes=5),
     },
     "invoice paid orders": {"task": "billing.invoice_orders", "schedule": timedelta(minutes=1)},
+    "mail documents": {"task": "billing.mail_documents", "schedule": timedelta(minutes=1)},
     "close periods": {"task": "billing.close_periods", "schedule": HOURLY},
     "seal receipts": {"task": "billing.seal_receipts", "schedule": timedelta(minutes=1)},
     "verify seals": {"task": "billing.verify_seals", "schedule": DAILY},

@@ -14,7 +14,7 @@ from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.conf import settings
 
 from billing.models import CreditGrant
-from billing.services import credits, issuers
+from billing.services import credits, invoicing, issuers
 from common.database import service
 from compute import demo as clusters
 from marketplace import demo as catalogue
@@ -101,7 +101,7 @@ def _issuer(staff: User) -> None:
         "address": "1 rue de l'Exemple\n75001 Paris",
     }
     with service():
-        issuers.change(facts, by=staff)
+        issuers.change(invoicing.default_issuer(), facts, by=staff)
 
 
 def seed() -> dict[str, Any]:

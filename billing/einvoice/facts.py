@@ -29,7 +29,9 @@ UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 def of_invoice(invoice: Invoice, lines: Iterable[InvoiceLine], *, time_zone: str = "UTC") -> Facts:
     """Return the dictionary of an invoice, numbered or about to be."""
-    paid = invoice.total if invoice.status == Invoice.Status.PAID else Decimal(0)
+    # As it was issued: what was paid since changes nothing of the document.
+    was_paid = invoice.paid_at is not None and invoice.paid_at <= invoice.issued_at
+    paid = invoice.total if was_paid else Decimal(0)
     facts = _common(invoice, INVOICE) | {
         "BT-9": invoice.due_at.date(),
         "BT-72": invoice.issued_at.date(),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from billing.models import BillingProfile, VatState
+from billing.models import BillingProfile, Issuer, VatState
 from common.database import atomic
 from tenants.models import Organization, User
 from tenants.services import audit
@@ -43,3 +43,33 @@ def update(organization: Organization, *, by: User, facts: Mapping[str, Any]) ->
         after={name: facts[name] for name in changed},
     )
     return profile
+
+
+@atomic()
+def decide(organization: Organization, *, by: User, facts: Mapping[str, Any]) -> BillingProfile:
+    """Set what staff decide: the tax, who invoices, and that a VAT number is confirmed."""
+    profile = of(organization)
+    changes = {name: value for name, value in facts.items() if name != "is_verified"}
+    if profile.vat_id:
+        is_verified = facts["is_verified"]
+        changes["vat_state"] = VatState.VERIFIED if is_verified else VatState.UNVERIFIED
+    before = {name: getattr(profile, name) for name in changes}
+    changed = [name for name in changes if before[name] != changes[name]]
+    if not changed:
+        return profile
+    for name in changed:
+        setattr(profile, name, changes[name])
+    profile.save()
+    audit.record(
+        organization=organization,
+        actor=by,
+        action="billing_profile.decided",
+        target=profile,
+        before={name: _told(before[name]) for name in changed},
+        after={name: _told(changes[name]) for name in changed},
+    )
+    return profile
+
+
+def _told(value: Any) -> Any:
+    return value.code if isinstance(value, Issuer) else value

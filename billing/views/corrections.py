@@ -25,6 +25,7 @@ def desk(request: StaffRequest) -> HttpResponse:
     """Show what waits for a decision, and what was decided last."""
     context = {
         "disputes": quarrels.every_dispute().waiting().order_by("created_at"),
+        "holds": quarrels.holds().waiting().order_by("created_at"),
         "proposed": quarrels.corrections().waiting().order_by("created_at"),
         "decided": quarrels.corrections().exclude(status=Correction.Status.PROPOSED)[:20],
         "nav_section": SECTION,

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from billing import documents, exports, pdf, periods, quarrels, shop
+from billing import documents, downloads, exports, pdf, periods, quarrels, shop
 from billing.forms import InvoiceFilter
 from billing.models import Invoice
 from billing.services import invoicing
@@ -73,6 +73,7 @@ def invoice_detail(request: TenantRequest, number: str) -> HttpResponse:
     can_manage = request.membership.can(Permission.BILLING_MANAGE)
     context = {
         "document": document,
+        "forms": downloads.offered(document),
         "credit_notes": quarrels.credit_notes(organization).filter(invoice=found) if found else (),
         "usage_lines": found.lines.filter(kind="usage") if found else (),
         "disputes": quarrels.disputes(organization).filter(invoice=found) if found else (),
@@ -92,4 +93,20 @@ def invoice_pdf(request: TenantRequest, number: str) -> HttpResponse:
         pdf.invoice(document),
         content_type="application/pdf",
         headers={"Content-Disposition": f'attachment; filename="{document.file_name}"'},
+    )
+
+
+@require_safe
+@requires(Permission.BILLING_READ)
+def invoice_file(request: TenantRequest, number: str, form: str) -> HttpResponse:
+    """Download the same in another form: UBL, Factur-X, a workbook or CSV."""
+    return file_answer(downloads.file(documents.named(request.organization, number), form))
+
+
+def file_answer(file: downloads.File) -> HttpResponse:
+    """Answer with a file to be saved."""
+    return HttpResponse(
+        file.content,
+        content_type=file.content_type,
+        headers={"Content-Disposition": f'attachment; filename="{file.name}"'},
     )
