@@ -1,6 +1,9 @@
 """Why billing refuses."""
 
+from collections.abc import Sequence
+
 from django.utils.translation import gettext_lazy as _
+from django_stubs_ext import StrOrPromise
 
 from billing.rating.definition import InvalidPrice
 from common.errors import Conflict, DomainError, Forbidden
@@ -89,3 +92,14 @@ class OrderTaken(Conflict):
 
     code = "purchase_order_taken"
     detail = _("There is a purchase order with this number.")
+
+
+class DocumentBreaksRules(DomainError):
+    """A document would break the rules of EN 16931; it gets no number."""
+
+    code = "document_breaks_rules"
+    status = 409
+
+    def __init__(self, reasons: Sequence[StrOrPromise]) -> None:
+        words = _("It would break the rules for electronic invoices, and nothing was written.")
+        super().__init__(" ".join([str(words), *(str(reason) for reason in reasons)]))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import partial
 
 from django.db import IntegrityError
 from django.utils import timezone
@@ -15,7 +16,7 @@ from billing.models import (
     Invoice,
     InvoiceLine,
 )
-from billing.services import credit_notes, ledger, receiving
+from billing.services import credit_notes, holding, ledger, receiving
 from billing.services.ledger import Posting
 from common import jobs
 from common.database import atomic
@@ -74,9 +75,13 @@ def _check(
         raise DomainError(words, field_errors={"amount": [words]})
 
 
-@atomic()
 def approve(correction: Correction, *, by: User) -> Correction:
     """Carry out what somebody else proposed, with its documents and bookings, once."""
+    return holding.looked_at(partial(_approve, correction, by))
+
+
+@atomic()
+def _approve(correction: Correction, by: User) -> Correction:
     invoice = Invoice.objects.locked(correction.invoice_id)
     correction = _locked_proposed(correction)
     if correction.proposed_by_id == by.pk:

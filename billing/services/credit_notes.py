@@ -8,6 +8,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.crediting import ZERO, Left, spread, tax_on
+from billing.einvoice import facts, hints, rules
+from billing.einvoice.sheets import Failure
+from billing.errors import DocumentBreaksRules
 from billing.models import (
     AccountKind,
     CreditNote,
@@ -80,7 +83,8 @@ def issue(
     """Take back a net amount, or all that is left; the same ``key`` gives the first note again.
 
     Of one line, or spread over all of them. What stands on the receivable account goes down by as
-    much as the note says; of a purchase, the refund books that itself.
+    much as the note says; of a purchase, the refund books that itself. An electronic one asks
+    whoever opened the transaction to look at the rules first (``holding.looked_at``).
     """
     invoice = Invoice.objects.locked(invoice.pk)
     present = CreditNote.objects.filter(organization=invoice.organization_id, operation_key=key)
@@ -169,15 +173,13 @@ def _write(
         is_all=net == left.net,
         currency=invoice.currency,
     )
-    [number] = numbering.take(invoice.issuer, f"{SERIES}{now.year}")
     copied = (
         "organization_id", "issuer_id", "currency", "seller", "buyer", "purchase_order",
         "buyer_reference", "tax_rate", "tax_category", "tax_reason",
     )  # fmt: skip
-    note = CreditNote.objects.create(
+    note = CreditNote(
         invoice=invoice,
         operation_key=key,
-        number=number,
         reason=reason,
         words=words,
         net=net,
@@ -186,7 +188,7 @@ def _write(
         issued_at=now,
         **{name: getattr(invoice, name) for name in copied},
     )
-    CreditNoteLine.objects.bulk_create(
+    lines = [
         CreditNoteLine(
             organization_id=invoice.organization_id,
             credit_note=note,
@@ -196,8 +198,26 @@ def _write(
             amount=share.amount,
         )
         for position, share in enumerate(shares, start=1)
-    )
+    ]
+    _check_rules(note, lines)
+    [note.number] = numbering.take(invoice.issuer, f"{SERIES}{now.year}")
+    note.save(force_insert=True)
+    CreditNoteLine.objects.bulk_create(lines)
     return note
+
+
+def _check_rules(note: CreditNote, lines: list[CreditNoteLine]) -> None:
+    """Refuse a number to an electronic credit note that would break a rule."""
+    if not note.seller.get("is_electronic"):
+        return
+    broken = rules.broken(facts.of_credit_note(note, lines))
+    if broken:
+        raise DocumentBreaksRules([f"{it.code}: {_plain(it)}" for it in broken])
+
+
+def _plain(failure: Failure) -> str:
+    hint = hints.plain(failure.code)
+    return _(hint) if hint else failure.words
 
 
 def _book(note: CreditNote) -> None:

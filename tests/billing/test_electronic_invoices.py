@@ -14,8 +14,10 @@ from lxml import etree
 from pypdf import PdfReader
 
 from billing import document_mails
-from billing.models import CreditNote, Invoice, Issuer
-from billing.services import credit_notes, invoicing
+from billing.einvoice import facts
+from billing.errors import DocumentBreaksRules
+from billing.models import Correction, CreditNote, Invoice, Issuer
+from billing.services import corrections, invoicing
 from common.database import service
 from portal.celery import app
 from tenants.services import organizations
@@ -120,18 +122,19 @@ def test_a_seller_that_writes_none_offers_none(acme, alice_client):
     assert "UBL" not in page
 
 
-def credited(invoice):
-    """Take two euros of it back."""
+@pytest.fixture
+def credited(invoice, person):
+    """Two euros of it, taken back under four eyes."""
+    one, other = (person(f"{name}@operator.example", is_staff=True) for name in ("kim", "lou"))
     with service():
-        return credit_notes.issue(
-            invoice, key="k", reason=CreditNote.Reason.CORRECTION, words="Ours", by=None,
-            amount=Decimal(2),
-        )  # fmt: skip
+        proposed = corrections.propose(
+            invoice, kind=Correction.Kind.CREDIT, words="Ours", by=one, amount=Decimal(2)
+        )
+        return corrections.approve(proposed, by=other).credit_note
 
 
-def test_a_credit_note_is_electronic_too(invoice, alice_client):
-    note = credited(invoice)
-
+def test_a_credit_note_is_electronic_too(credited, alice_client):
+    note = credited
     ubl = alice_client.get(f"/o/acme/billing/credit-notes/{note.number}/as/ubl/").content
     paper = alice_client.get(f"/o/acme/billing/credit-notes/{note.number}/pdf/").content
 
@@ -156,6 +159,27 @@ async def test_each_issuer_numbers_in_its_own_series(acme, alice, profile, price
 
     assert {it.number for it in made.values()} == {"TUN-2026-000001", "TES-2026-000001"}
     assert (made[acme.pk].tax, made[zulu.pk].tax) == (Decimal("1.90"), Decimal("2.00"))
+
+
+def test_a_credit_note_that_breaks_the_rules_gets_no_number_and_stays_proposed(
+    invoice, person, monkeypatch
+):
+    one, other = (person(f"{name}@operator.example", is_staff=True) for name in ("kim", "lou"))
+    whole = facts.of_credit_note
+    monkeypatch.setattr(
+        facts, "of_credit_note", lambda note, lines: whole(note, lines) | {"BT-112": "1.00"}
+    )
+    with service():
+        proposed = corrections.propose(
+            invoice, kind=Correction.Kind.CREDIT, words="Ours", by=one, amount=Decimal(2)
+        )
+
+    with pytest.raises(DocumentBreaksRules, match="BR-CO-15: The sums do not agree"), service():
+        corrections.approve(proposed, by=other)
+
+    with service():
+        assert Correction.objects.get().status == "proposed"
+        assert not CreditNote.objects.exists()
 
 
 def sent():
@@ -187,12 +211,10 @@ def test_without_addresses_who_manages_billing_gets_it(acme, alice):
     assert [it.to for it in sent()] == [[alice.email]]
 
 
-def test_a_credit_note_is_mailed(invoice):
-    note = credited(invoice)
-
+def test_a_credit_note_is_mailed(credited):
     app.tasks["billing.mail_documents"].delay()
 
-    assert note.number in " ".join(it.subject for it in sent())
+    assert credited.number in " ".join(it.subject for it in sent())
 
 
 def test_two_workers_send_one_document_once(acme):
