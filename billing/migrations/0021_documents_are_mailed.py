@@ -9,6 +9,6 @@ UPDATE billing_creditnote SET mailed_at = issued_at WHERE mailed_at IS NULL;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0019_months_are_held_again")]
+    dependencies = [("billing", "0020_months_are_held_again")]
 
     operations = [migrations.RunSQL(SENT, migrations.RunSQL.noop)]

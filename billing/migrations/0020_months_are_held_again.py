@@ -16,7 +16,7 @@ ALTER TABLE billing_invoicehold DROP CONSTRAINT billing_invoicehold_order_id_sam
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0018_restrictions_are_not_the_customers"),
+        ("billing", "0019_recurring_grants"),
         ("tenants", "0005_data_is_classified"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
