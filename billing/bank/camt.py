@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from lxml import etree
 
+from billing.bank import lines
 from billing.bank.lines import Line, Statement, UnreadableStatement, clean
 
 #: Entities are not resolved and nothing is fetched: the file is a stranger's.
@@ -30,8 +31,8 @@ def read(data: bytes) -> Statement:
     }
     if len(accounts) != 1 or not (account := accounts.pop()):
         raise UnreadableStatement("it does not tell of exactly one account")
-    lines = [line for it in statements for entry in _all(it, "Ntry") for line in _lines(entry)]
-    return Statement(account, lines)
+    found = [line for it in statements for entry in _all(it, "Ntry") for line in _lines(entry)]
+    return Statement(account, found)
 
 
 def _lines(entry: etree._Element) -> Iterator[Line]:
@@ -83,20 +84,18 @@ def _line(
 
 
 def _amount(text: str) -> tuple[Decimal | None, str]:
-    try:
-        value = Decimal(text) if text.isascii() else Decimal("NaN")
-    except InvalidOperation:
-        return None, "its amount cannot be read"
-    if not value.is_finite() or value < 0:
+    value = lines.amount(text)
+    if value is None or value < 0:
         return None, "its amount cannot be read"
     return value, ""
 
 
 def _day(text: str) -> tuple[date | None, str]:
     try:
-        return date.fromisoformat(text), ""
+        day = date.fromisoformat(text)
     except ValueError:
         return None, "its day cannot be read"
+    return (day, "") if lines.is_of_our_time(day) else (None, "its day cannot be read")
 
 
 def _all(node: etree._Element, *names: str) -> Iterator[etree._Element]:

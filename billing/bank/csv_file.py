@@ -5,8 +5,9 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
+from billing.bank import lines
 from billing.bank.lines import Line, Statement, UnreadableStatement, clean
 
 #: What banks write over a column, in small letters.
@@ -20,7 +21,6 @@ HEADINGS = {
     "account": ("account", "iban", "compte", "konto"),
 }
 NEEDED = ("date", "amount", "text")
-_PLAIN = re.compile(r"[+-]?\d+(\.\d+)?")
 _DAYS = ("%Y-%m-%d", "%d/%m/%Y", "%d.%m.%Y")
 
 
@@ -37,10 +37,10 @@ def read(data: bytes, *, account: str, currency: str) -> Statement:
     rows = csv.DictReader(io.StringIO(text), delimiter=delimiter)
     try:
         columns = _columns(rows.fieldnames or [])
-        lines = [_line(_cells(row, columns), currency) for row in rows if any(row.values())]
+        found = [_line(_cells(row, columns), currency) for row in rows if any(row.values())]
     except csv.Error as error:
         raise UnreadableStatement(f"it cannot be read as CSV: {error}") from error
-    return Statement(account, lines)
+    return Statement(account, found)
 
 
 def _columns(names: Sequence[str]) -> dict[str, str]:
@@ -87,18 +87,14 @@ def _amount(text: str) -> Decimal | None:
     last = max(plain.rfind("."), plain.rfind(","))
     if last >= 0:
         plain = re.sub(r"[.,]", "", plain[:last]) + "." + plain[last + 1 :]
-    if not plain.isascii() or not _PLAIN.fullmatch(plain):
-        return None
-    try:
-        return Decimal(plain)
-    except InvalidOperation:
-        return None
+    return lines.amount(plain)
 
 
 def _day(text: str) -> date | None:
     for form in _DAYS:
         try:
-            return datetime.strptime(text.strip(), form).date()  # noqa: DTZ007 - a day has no zone
+            day = datetime.strptime(text.strip(), form).date()  # noqa: DTZ007 - a day has no zone
         except ValueError:
             continue
+        return day if lines.is_of_our_time(day) else None
     return None

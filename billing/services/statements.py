@@ -2,7 +2,10 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, time
+from uuid import UUID
 
 from django.db import IntegrityError
 from django.utils.translation import gettext_lazy as _
@@ -26,6 +29,15 @@ class NoStatement(DomainError):
     detail = _("This file is no statement that can be read.")
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An open invoice, and the words by which a payer names it."""
+
+    invoice_id: UUID
+    currency: str
+    words: tuple[str, ...]
+
+
 @atomic()
 def import_file(
     data: bytes, *, name: str, by: User, account: str = "", currency: str = "EUR"
@@ -42,11 +54,13 @@ def import_file(
             )
     except IntegrityError as error:
         raise Conflict(_("This very file was imported before.")) from error
+    asked = _asked()
     # Lines alike on one day are told apart by which one of them they are.
     seen: Counter[str] = Counter()
     for position, line in enumerate(read.lines):
         like = _likeness(read.account, line)
-        _take(statement, position, line, key=_digest(f"{like}|{seen[like]}"), by=by)
+        key = _digest(f"{like}|{seen[like]}")
+        _take(statement, position, line, key=key, asked=asked, by=by)
         seen[like] += 1
     audit.record(
         organization=None,
@@ -68,6 +82,8 @@ def _read(data: bytes, *, account: str, currency: str) -> Statement:
 
 
 def _likeness(account: str, line: Line) -> str:
+    # However somebody typed the account: a movement is taken once.
+    account = references.squeezed(account)
     if line.bank_id:
         return f"{account}|id|{line.bank_id}"
     said = (line.booked_on, line.amount, line.currency, line.remitter, line.text)
@@ -78,7 +94,23 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _take(statement: BankStatement, position: int, line: Line, *, key: str, by: User) -> None:
+def _asked() -> list[Asked]:
+    """Return the words by which payers name what is open: read once, not for every movement."""
+    return [
+        Asked(it.pk, it.currency, (it.payment_reference, references.squeezed(it.number)))
+        for it in Invoice.objects.filter(status=Invoice.Status.OPEN)
+    ]
+
+
+def _take(
+    statement: BankStatement,
+    position: int,
+    line: Line,
+    *,
+    key: str,
+    asked: Sequence[Asked],
+    by: User,
+) -> None:
     """Write a movement down once, and match it where it says what it pays."""
     row, is_new = BankLine.objects.get_or_create(
         key=key,
@@ -99,18 +131,20 @@ def _take(statement: BankStatement, position: int, line: Line, *, key: str, by: 
     if line.amount is not None and line.amount <= 0 and not line.problem:
         row.state = State.OUTGOING
     elif not line.problem:
-        _match(row, by)
+        _match(row, asked, by)
     row.save()
 
 
-def _match(row: BankLine, by: User) -> None:
+def _match(row: BankLine, asked: Sequence[Asked], by: User) -> None:
     """Pay the one open invoice that the movement names; anything else waits for a person."""
     said = references.squeezed(f"{row.text}")
-    named = [
-        it
-        for it in Invoice.objects.filter(status=Invoice.Status.OPEN, currency=row.currency)
-        if it.payment_reference in said or references.squeezed(it.number) in said
+    keys = [
+        it.invoice_id
+        for it in asked
+        if it.currency == row.currency and any(word in said for word in it.words)
     ]
+    # A movement before this one may have paid it.
+    named = list(Invoice.objects.filter(status=Invoice.Status.OPEN, pk__in=keys)) if keys else []
     if len(named) != 1:
         row.words = "it names no open invoice" if not named else "it names several open invoices"
         return

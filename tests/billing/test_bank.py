@@ -141,6 +141,40 @@ def test_statements_that_overlap_pay_once(invoice, take):
         assert IncomingPayment.objects.count() == 1
 
 
+def test_a_movement_is_taken_once_however_its_account_is_typed(invoice, sam):
+    open_one = invoice()
+    movement = f"date;amount;text\n2026-11-20;60;{open_one.payment_reference}\n".encode()
+
+    with service():
+        statements.import_file(movement, name="a.csv", by=sam, account="FR76 3000 6000")
+        again = movement + b"2026-11-21;1;something else\n"
+        statements.import_file(again, name="b.csv", by=sam, account="fr7630006000")
+
+    assert status(open_one) == "open"
+    with service():
+        assert [it.amount for it in IncomingPayment.objects.all()] == [60]
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1999-12-31", "2100-01-01", "9999-12-31"])
+def test_a_movement_of_another_century_waits(invoice, take, day):
+    open_one = invoice()
+    text = open_one.payment_reference
+
+    (line,) = take(f"date;amount;text\n{day};60;{text}\n".encode())
+    (_line, same) = take(file_of(entry(text=text)).replace(b"2026-11-20", day.encode()))
+
+    assert {(it.state, it.words) for it in (line, same)} == {("waiting", "its day cannot be read")}
+
+
+@pytest.mark.parametrize(
+    "amount", ["1e400", "1E3", "1_000", "NaN", "-1", "9" * 19, "0.0000000000001", "\u0661\u0662"]
+)
+def test_an_amount_that_no_bank_writes_waits(take, amount):
+    (line,) = take(file_of(entry(amount=amount)))
+
+    assert (line.state, line.words) == ("waiting", "its amount cannot be read")
+
+
 def test_the_very_same_file_is_refused(invoice, take):
     take(file_of(entry()))
 
