@@ -22,9 +22,12 @@ from common.http import PATIENCE, Answer, Trouble, Unreachable, read, trouble
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 #: From the first byte sent to the last one read; one who drips longer is hung up on.
 LONGEST = 3 * PATIENCE
-#: Addresses of version 6 that carry one of version 4, which the check would not see.
+#: Where the public Internet of version 6 is; beside it are old disguises of version 4, sites' own
+#: addresses and translations that ``is_global`` takes for public.
+_WORLD = ipaddress.ip_network("2000::/3")
+#: Addresses within it that carry one of version 4, which the check would not see.
 _DISGUISES = tuple(
-    ipaddress.ip_network(it) for it in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")
+    ipaddress.ip_network(it) for it in ("2002::/16", "2001::/32")
 )
 
 
@@ -97,6 +100,8 @@ def _allowed(address: IPAddress, *, is_encrypted: bool) -> bool:
     if any(plain in network for network in settings.OUTSIDE_NETWORKS):
         return True
     is_public = plain.is_global and not plain.is_multicast
+    if plain.version == 6:
+        is_public = is_public and plain in _WORLD
     return is_encrypted and is_public and not any(plain in it for it in _DISGUISES)
 
 

@@ -134,7 +134,8 @@ def _put_off(row: WebhookDelivery, endpoint: WebhookEndpoint, *, is_gone: bool) 
     now = timezone.now()
     if row.attempts > len(PAUSES):
         row.state = WebhookDelivery.State.FAILED
-    else:
+    elif row.attempts:
+        # Asked for again while it was called, it has had no attempt: it stays due.
         row.next_attempt_at = now + PAUSES[row.attempts - 1]
     row.save(update_fields=["state", "next_attempt_at", "updated_at"])
     endpoint.failing_since = endpoint.failing_since or now

@@ -158,6 +158,19 @@ def test_what_fails_is_tried_again_later_under_the_same_id(endpoint, receiver, t
         assert list(statuses) == [500, 200]
 
 
+def test_what_is_asked_for_again_while_it_is_called_stays_due(endpoint, receiver, tell):
+    receiver.answers = [500]
+    tell()
+    make_due()
+    called = deliveries._claim(delivery().pk)
+    with service():
+        # As a replay leaves it whose own worker is yet to come.
+        WebhookDelivery.objects.update(attempts=0, next_attempt_at=timezone.now())
+    deliveries._write_down(called, None, "timeout", 15_000)
+
+    assert delivery().next_attempt_at <= timezone.now()
+
+
 def test_what_always_fails_is_given_up(endpoint, receiver, tell):
     receiver.answers = [500]
     tell()
@@ -273,7 +286,14 @@ PRIVATE = [
     "https://[fe80::1]/",
     "https://[::ffff:10.0.0.1]/",
     "https://[64:ff9b::a00:1]/",
+    "https://[64:ff9b:1::a00:1]/",
     "https://[2002:a00:1::]/",
+    "https://[::127.0.0.1]/",
+    "https://[::ffff:0:7f00:1]/",
+    "https://[fec0::1]/",
+    "https://[5f00::1]/",
+    "https://[ff02::1]/",
+    "https://[::]/",
     "https://224.0.0.1/",
     "http://8.8.8.8/",
 ]
@@ -302,6 +322,7 @@ def test_a_name_that_leads_to_a_private_address_is_not_called(monkeypatch, answe
 
 def test_a_public_address_may_be_called():
     assert not outside.refuses("https://93.184.216.34/hook")
+    assert not outside.refuses("https://[2606:2800:21f:cb07:6820:80da:af6b:8b2c]/hook")
     assert not outside.refuses("https://hooks.example/hook")
 
 
