@@ -80,6 +80,10 @@ def _add(organization: Organization, saved: SavedMethod) -> None:
             "expires": saved.expires,
         },
     )
+    if row.removed_at is not None:
+        # A list that was older than this one took it for removed.
+        row.removed_at = None
+        row.save(update_fields=["removed_at", "updated_at"])
     if is_new:
         audit.record(
             organization=organization,

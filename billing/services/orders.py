@@ -181,6 +181,8 @@ def _act(event: PaymentEvent, session: CheckoutSession) -> None:
         return
     if event.is_dispute:
         _tell(order, session, "order.disputed")
+    elif session.is_paid and not session.refunded and _is_another(order, session):
+        _tell(order, session, "order.paid_twice")
     elif session.refunded and not session.is_refunded:
         _tell(order, session, "order.partly_refunded")
 
@@ -213,7 +215,7 @@ def fulfil(session_id: str) -> Order | None:
 
 def _settle(order: Order, session: CheckoutSession) -> Order:
     """Move the locked order to where its session stands; what is behind it already stays."""
-    if order.status == Order.Status.REFUNDED:
+    if order.status == Order.Status.REFUNDED or _is_another(order, session):
         return order
     if session.is_refunded:
         return _refund(order)
@@ -229,6 +231,12 @@ def _settle(order: Order, session: CheckoutSession) -> Order:
         _move(order, Order.Status.EXPIRED)
         telling.order(order, PAYMENT_FAILED, reason="expired")
     return order
+
+
+def _is_another(order: Order, session: CheckoutSession) -> bool:
+    """Whether the order is paid, and not by this payment: what becomes of it concerns people."""
+    known, this = order.payment_reference, session.payment_reference
+    return order.status == Order.Status.PAID and bool(known and this) and known != this
 
 
 def _order_of(session: CheckoutSession) -> Order | None:

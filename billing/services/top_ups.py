@@ -32,6 +32,8 @@ BURST, BURST_WITHIN = 3, timedelta(minutes=10)
 PATIENCE = timedelta(hours=24)
 #: An order that was placed and not charged for so long lost its worker.
 LOST = timedelta(minutes=1)
+#: So long the provider knows a charge again by its key; later it might be charged a second time.
+KNOWN = timedelta(hours=23)
 
 
 @atomic()
@@ -60,7 +62,8 @@ def sweep() -> int:
     with service():
         due = list(TopUpRule.objects.ready().values_list("pk", flat=True))
         lost = Order.objects.pending().filter(is_automatic=True, failure="", payment_reference="")
-        unfinished = list(lost.filter(created_at__lt=timezone.now() - LOST))
+        now = timezone.now()
+        unfinished = list(lost.filter(created_at__lt=now - LOST, created_at__gt=now - KNOWN))
     placed = [order for rule in due if (order := _place(rule)) is not None]
     _give_up_unanswered()
     return sum(_charge(order) for order in [*unfinished, *placed])
@@ -194,8 +197,13 @@ def _charge(order: Order) -> bool:
 
 
 def _give_up_unanswered() -> None:
-    """Expire orders whose payer was asked for and did not come."""
+    """Expire orders whose payer did not come, and those that nobody may charge any more.
+
+    Was one of them charged after all, the provider's event still pays it.
+    """
+    now = timezone.now()
+    unanswered = ~Q(failure="") & Q(created_at__lt=now - PATIENCE)
+    lost = Q(failure="", payment_reference="", created_at__lte=now - KNOWN)
     with service():
-        asked = Order.objects.pending().filter(is_automatic=True).exclude(failure="")
-        for order in asked.filter(created_at__lt=timezone.now() - PATIENCE):
+        for order in Order.objects.pending().filter(unanswered | lost, is_automatic=True):
             orders.expire(order)

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from billing import queries
 from billing.models import CreditGrant, Order, PaymentMethod, TopUpRule
+from billing.payments.stripe.events import to_minor
 from billing.services import methods, orders, top_ups
 from common.database import service
 from marketplace import demo
@@ -256,6 +257,55 @@ def test_a_worker_that_died_after_charging_charges_no_second_time(stripe, acme, 
     assert len(stripe.client.v1.payment_intents.list().data) == 1
 
 
+def test_what_was_lost_for_a_day_is_not_charged_any_more(stripe, save, rule):
+    save()
+    made = rule()
+    top_ups._place(made.pk)
+    with service():
+        TopUpRule.objects.update(is_on=False)
+
+    pass_time(hours=24)
+
+    assert top_ups.sweep() == 0
+    assert states() == ["expired"]
+    assert stripe.client.v1.payment_intents.list().data == []
+
+
+def test_a_second_payment_of_an_order_is_told_and_its_refund_takes_nothing_away(
+    stripe, acme, save, rule, bundle
+):
+    method = save()
+    rule()
+    top_ups.sweep()
+    (order,) = automatic()
+    orders.reconcile()
+    with service():
+        customer = acme.provider_customer.customer_id
+    second = stripe.client.v1.payment_intents.create(
+        {
+            "amount": to_minor(order.gross),
+            "currency": "eur",
+            "customer": customer,
+            "payment_method": method.method_id,
+            "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+            "metadata": {"order": str(order.pk)},
+            "confirm": True,
+            "off_session": True,
+        }
+    )
+
+    orders.reconcile()
+    orders.reconcile()
+
+    assert states() == ["paid"]
+    with service():
+        assert AuditEntry.objects.filter(action="order.paid_twice").count() == 1
+    stripe.client.v1.refunds.create({"payment_intent": second.id})
+    orders.reconcile()
+    assert states() == ["paid"]
+    assert live(acme) == bundle.grant_quantity
+
+
 def test_while_stripe_is_away_nothing_is_lost(stripe, save, rule, settings):
     save()
     rule()
@@ -341,6 +391,18 @@ def test_a_forgotten_method_is_charged_no_more(stripe, alice_client, acme, save,
     assert top_ups.sweep() == 0
     with service():
         assert PaymentMethod.objects.get().removed_at is not None
+
+
+def test_a_method_that_an_older_list_took_for_removed_comes_back(acme, save):
+    save()
+    with service():
+        PaymentMethod.objects.update(removed_at=timezone.now(), is_default=False)
+
+    methods.sync(acme)
+
+    with service():
+        method = PaymentMethod.objects.get()
+    assert (method.removed_at, method.is_default) == (None, True)
 
 
 def test_the_page_saves_alert_and_rule(alice_client, acme, save, bundle):
