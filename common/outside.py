@@ -26,9 +26,7 @@ LONGEST = 3 * PATIENCE
 #: addresses and translations that ``is_global`` takes for public.
 _WORLD = ipaddress.ip_network("2000::/3")
 #: Addresses within it that carry one of version 4, which the check would not see.
-_DISGUISES = tuple(
-    ipaddress.ip_network(it) for it in ("2002::/16", "2001::/32")
-)
+_DISGUISES = tuple(ipaddress.ip_network(it) for it in ("2002::/16", "2001::/32"))
 
 
 class Forbidden(Unreachable):
