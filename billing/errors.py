@@ -103,3 +103,11 @@ class DocumentBreaksRules(DomainError):
     def __init__(self, reasons: Sequence[StrOrPromise]) -> None:
         words = _("It would break the rules for electronic invoices, and nothing was written.")
         super().__init__(" ".join([str(words), *(str(reason) for reason in reasons)]))
+
+
+class RehearsalInvalid(DomainError):
+    """A rehearsal of months that cannot be replayed."""
+
+    code = "rehearsal_not_valid"
+    status = 422
+    detail = _("These months cannot be rehearsed.")

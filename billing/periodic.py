@@ -1,12 +1,14 @@
 """What was used in a period, summed up from its events by price and by what a token counted."""
 
 from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal
 from functools import reduce
-from operator import add
+from operator import add, or_
 from typing import Any
 
-from django.db.models import Count, F, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 
@@ -68,6 +70,29 @@ def _weighed(events: QuerySet[Any], part: str, price: Price) -> Sums:
         counts = multiplier(definition, Circumstances(occurred_at, prompt, is_batch))
         found[offer, part, str(price.pk), counts] += tokens
     return dict(found)
+
+
+def requests(
+    events: QuerySet[UsageEvent], offer: str, part: str, tier: str
+) -> Iterator[tuple[datetime, int, int]]:
+    """Return when each request of a tier was made, how long its prompt was, what it used of the part."""
+    of_part = events.filter(offer_name=offer, **{f"{part}_tokens__gt": 0})
+    rows = of_part.annotate(price=_price_of(part), prompt=PROMPT).filter(
+        price__in=_ids(offer, tier)
+    )
+    yield from rows.values_list("occurred_at", "prompt", f"{part}_tokens").order_by().iterator()
+
+
+def request_count(events: QuerySet[UsageEvent], offer: str, tier: str) -> int:
+    """Return how many requests used anything of an offer at prices of a tier."""
+    ids = _ids(offer, tier)
+    at_tier = reduce(or_, (Q(**{f"price_ids__{part}__in": ids}) for part in TOKEN_PARTS))
+    return events.filter(at_tier, offer_name=offer).count()
+
+
+def _ids(offer: str, tier: str) -> list[str]:
+    found = Price.objects.filter(offer__name=offer, service_tier=tier).order_by()
+    return [str(pk) for pk in found.values_list("pk", flat=True)]
 
 
 def used(price: Price, key: Key, tokens: int) -> UsedTokens:

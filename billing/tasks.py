@@ -1,5 +1,6 @@
 """Doorbells of billing; the tables in ``portal.celery`` say when they ring."""
 
+import time
 import uuid
 
 from celery import shared_task
@@ -14,11 +15,15 @@ from billing.services import (
     limits,
     orders,
     recurring,
+    rehearsing,
     sealing,
     top_ups,
     verifying,
     watching,
 )
+
+#: Seconds that one task goes on with a rehearsal.
+LONGEST = 60
 
 
 @shared_task(name="billing.reconcile_payments")
@@ -168,3 +173,19 @@ def mail_documents() -> None:
 def mail_document(organization_id: str, kind: str, document_id: str) -> None:
     """Send one of them; one in trouble is tried again with a later round."""
     document_mails.document(uuid.UUID(organization_id), kind, uuid.UUID(document_id))
+
+
+@shared_task(name="billing.rehearse")
+def rehearse(rehearsal_id: str) -> None:
+    """Replay usage under a version of a price book, as far as one task may run."""
+    ends = time.monotonic() + LONGEST
+    while rehearsing.advance(uuid.UUID(rehearsal_id)):
+        if time.monotonic() > ends:
+            # The sweep rings again; nobody else's task waits for this one.
+            return
+
+
+@shared_task(name="billing.sweep_rehearsals")
+def sweep_rehearsals() -> None:
+    """Go on with rehearsals that were left behind."""
+    rehearsing.ring_again()

@@ -36,6 +36,10 @@ app.conf.beat_schedule = {
     "invoice paid orders": {"task": "billing.invoice_orders", "schedule": timedelta(minutes=1)},
     "mail documents": {"task": "billing.mail_documents", "schedule": timedelta(minutes=1)},
     "close periods": {"task": "billing.close_periods", "schedule": HOURLY},
+    "go on with rehearsals": {
+        "task": "billing.sweep_rehearsals",
+        "schedule": timedelta(minutes=1),
+    },
     "seal receipts": {"task": "billing.seal_receipts", "schedule": timedelta(minutes=1)},
     "verify seals": {"task": "billing.verify_seals", "schedule": DAILY},
     "watch compute jobs": {"task": "compute.sweep", "schedule": timedelta(seconds=5)},

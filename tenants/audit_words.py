@@ -41,6 +41,7 @@ ACTIONS: dict[str, StrOrPromise] = {
     "price_version.discarded": _("Draft of a price book discarded"),
     "price_version.drafted": _("Version of a price book drafted"),
     "price_version.published": _("Version of a price book published"),
+    "price_version.rehearsed": _("Version of a price book rehearsed"),
     "price_version.withdrawn": _("Version of a price book withdrawn"),
     "prices.retired": _("Prices of a model retired"),
     "project.changed": _("Project changed"),
