@@ -123,13 +123,11 @@ def _effect(rehearsal: Rehearsal, row: dict[str, Any]) -> Effect:
     return Effect(currency, row["tokens_sum"], row["old"], row["new"])
 
 
-def by_customer(rehearsal: Rehearsal) -> QuerySet[RehearsedUsage, Any]:
+def by_customer(rehearsal: Rehearsal) -> QuerySet[Any, Any]:
     """Return the sums of each customer, the most affected first."""
-    sums: QuerySet[RehearsedUsage, Any] = _rated(rehearsal).values("organization")
-    sums = sums.annotate(**_SUMS)
-    return sums.order_by(
-        Abs(_SUMS["new"] - _SUMS["old"]).desc(), _SUMS["old"].desc(), "organization"
-    )
+    sums: QuerySet[Any, Any] = _rated(rehearsal).values("organization")
+    sums = sums.annotate(**_SUMS, effect=Abs(_SUMS["new"] - _SUMS["old"]))
+    return sums.order_by("-effect", "-old", "organization")
 
 
 def customers(rehearsal: Rehearsal, rows: list[dict[str, Any]]) -> list[OfCustomer]:

@@ -178,3 +178,13 @@ def totp(secret):
     start = digest[-1] & 15
     number = struct.unpack(">I", digest[start : start + 4])[0] & 0x7FFFFFFF
     return f"{number % 10**6:06}"
+
+
+def rehearse(page, book, version):
+    """Have last month's usage replayed under a version of a price book, and wait for the result."""
+    page.goto("/staff/books/")
+    page.get_by_role("rowheader", name=book).get_by_role("link").click()
+    page.get_by_role("link", name=version).click()
+    page.get_by_role("link", name="Rehearse it").click()
+    page.get_by_role("button", name="Rehearse", exact=True).click()
+    expect(page.get_by_role("link", name="CSV")).to_be_visible(timeout=20_000)
