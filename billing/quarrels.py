@@ -7,7 +7,7 @@ from django.utils.translation import gettext
 
 from billing import bounds
 from billing.einvoice import hints
-from billing.models import Correction, CreditNote, Dispute, Invoice, InvoiceHold
+from billing.models import Correction, CreditNote, Dispute, Invoice, InvoiceHold, Refund
 from billing.models.corrections import CorrectionQuerySet, DisputeQuerySet, InvoiceHoldQuerySet
 from tenants.models import Organization
 
@@ -53,6 +53,13 @@ def corrections() -> CorrectionQuerySet:
     """Return everybody's corrections, newest first."""
     return Correction.objects.select_related(
         "organization", "invoice", "line", "dispute", "proposed_by", "decided_by", "credit_note"
+    )
+
+
+def refunds() -> QuerySet[Refund]:
+    """Return everybody's refunds of purchases, newest first."""
+    return Refund.objects.select_related(
+        "organization", "order", "credit_note", "proposed_by", "decided_by"
     )
 
 

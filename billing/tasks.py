@@ -6,6 +6,7 @@ import uuid
 from celery import shared_task
 
 from billing import balance_mails, document_mails, mails
+from billing.payments.errors import PaymentUnavailable
 from billing.services import (
     budgeting,
     credits,
@@ -15,6 +16,7 @@ from billing.services import (
     limits,
     orders,
     recurring,
+    refunds,
     rehearsing,
     sealing,
     top_ups,
@@ -28,8 +30,27 @@ LONGEST = 60
 
 @shared_task(name="billing.reconcile_payments")
 def reconcile_payments() -> None:
-    """Act on the provider's events that never reached us."""
+    """Act on the provider's events that never reached us, and send refunds that were not sent."""
     orders.reconcile()
+    refunds.sweep()
+    refunds.credit_returned()
+
+
+@shared_task(name="billing.credit_returned")
+def credit_returned() -> None:
+    """Write credit notes over payments that were given back at the provider."""
+    refunds.credit_returned()
+
+
+@shared_task(
+    name="billing.send_refund",
+    autoretry_for=(PaymentUnavailable,),
+    retry_backoff=True,
+    max_retries=8,
+)
+def send_refund(refund_id: str) -> None:
+    """Let the provider pay a refund back."""
+    refunds.send(uuid.UUID(refund_id))
 
 
 @shared_task(name="billing.close_periods")

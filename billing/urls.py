@@ -21,6 +21,7 @@ from billing.views import (
     staff_bank,
     staff_credit,
     staff_dunning,
+    staff_refunds,
     staff_rehearsals,
     staff_vouchers,
     vouchers,
@@ -219,6 +220,8 @@ staff_urlpatterns = [
     path("vouchers/<uuid:campaign_id>/end/", staff_vouchers.campaign_end, name="campaign-end"),
     path("holds/<uuid:hold_id>/", holds.hold, name="invoice-hold"),
     path("holds/<uuid:hold_id>/check/", holds.check, name="invoice-hold-check"),
+    path("orders/<uuid:order_id>/refund/", staff_refunds.propose, name="refund-propose"),
+    path("refunds/<uuid:refund_id>/", staff_refunds.decide, name="refund-decide"),
     path("corrections/", corrections.desk, name="correction-desk"),
     path(
         "corrections/<uuid:correction_id>/approve/", corrections.approve, name="correction-approve"

@@ -29,6 +29,7 @@ from billing.models.payments import (
 from billing.models.profiles import BillingProfile, Issuer, Split, TaxTreatment, VatState
 from billing.models.rated import PricedBucket, RatedUsage, SpendBucket, SpendDay
 from billing.models.recurring import RecurringGrant, RecurringInstance
+from billing.models.refunds import Refund
 from billing.models.rehearsals import Rehearsal, RehearsedUsage
 from billing.models.seals import (
     ClosedHour,
@@ -86,6 +87,7 @@ __all__ = [
     "RatedUsage",
     "RecurringGrant",
     "RecurringInstance",
+    "Refund",
     "Rehearsal",
     "RehearsedUsage",
     "Seal",

@@ -27,3 +27,16 @@ class PaymentMismatch(DomainError):
     code = "payment_mismatch"
     status = 409
     detail = _("The amount paid is not the order's. Nothing was granted; our staff was told.")
+
+
+class RefundRefused(DomainError):
+    """The provider will not pay a refund back."""
+
+    code = "refund_refused"
+    status = 409
+    detail = _("The payment provider refuses this refund.")
+
+    def __init__(self, why: str) -> None:
+        super().__init__()
+        #: In the provider's own word.
+        self.why = why

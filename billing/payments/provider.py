@@ -116,6 +116,12 @@ class PaymentProvider(Protocol):
         A declined charge is given up for good, so that it cannot be paid beside another one.
         """
 
+    def refund(self, payment_reference: str, amount: Money, *, refund_id: uuid.UUID) -> str:
+        """Pay so much of a payment back and return the refund's id; asked again, the same refund.
+
+        Raises ``RefundRefused`` for what will never be paid.
+        """
+
     def verified(self, body: bytes, signature: str) -> PaymentEvent:
         """Return the event in a delivery whose signature holds, or raise ``UntrustedDelivery``."""
 

@@ -15,11 +15,24 @@ from django.utils import timezone
 
 from billing import agreements
 from billing.errors import OrganizationSuspended
-from billing.models import AccountKind, CreditGrant, Order, StripeEvent, TopUpRule
+from billing.models import (
+    AccountKind,
+    CreditGrant,
+    Order,
+    StripeEvent,
+    TopUpRule,
+)
 from billing.payments.errors import PaymentMismatch
 from billing.payments.provider import CheckoutRequest, CheckoutSession, PaymentEvent
 from billing.payments.stripe.provider import provider
-from billing.services import credits, invoicing, ledger, methods, telling
+from billing.services import (
+    credits,
+    invoicing,
+    ledger,
+    methods,
+    refunds,
+    telling,
+)
 from billing.services.ledger import Posting
 from billing.webhook_types import PAYMENT_FAILED, PAYMENT_SUCCEEDED
 from common import jobs
@@ -183,7 +196,7 @@ def _act(event: PaymentEvent, session: CheckoutSession) -> None:
         _tell(order, session, "order.disputed")
     elif session.is_paid and not session.refunded and _is_another(order, session):
         _tell(order, session, "order.paid_twice")
-    elif session.refunded and not session.is_refunded:
+    elif not session.is_refunded and session.refunded.amount > sum(refunds.given_back(order)):
         _tell(order, session, "order.partly_refunded")
 
 
@@ -331,17 +344,21 @@ def _refund(order: Order) -> Order:
         return order
     given = CreditGrant.objects.get(organization=order.organization, source_key=f"order:{order.pk}")
     returned = credits.void(given, by=None, refunded=True)
-    # What was used of it is a loss of ours; the tax on all of it goes back too.
-    ledger.book(
-        order.organization,
-        key=f"refund:{order.pk}",
-        kind="refund",
-        postings=[
-            Posting(AccountKind.PAYMENTS_CLEARING, order.currency, returned - order.total),
-            Posting(AccountKind.TAX, order.currency, order.tax),
-            Posting(AccountKind.ADJUSTMENTS, order.currency, order.net - returned),
-        ],
-    )
+    ours_net, ours_tax = refunds.given_back(order)
+    net, tax = order.net - ours_net, order.tax - ours_tax
+    if net or tax:
+        # What was used of it is a loss of ours; the tax on all of it goes back too.
+        ledger.book(
+            order.organization,
+            key=f"refund:{order.pk}",
+            kind="refund",
+            postings=[
+                Posting(AccountKind.PAYMENTS_CLEARING, order.currency, returned - net - tax),
+                Posting(AccountKind.TAX, order.currency, tax),
+                Posting(AccountKind.ADJUSTMENTS, order.currency, net - returned),
+            ],
+        )
+    jobs.enqueue("billing.credit_returned")
     return order
 
 

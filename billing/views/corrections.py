@@ -27,6 +27,7 @@ def desk(request: StaffRequest) -> HttpResponse:
         "disputes": quarrels.every_dispute().waiting().order_by("created_at"),
         "holds": quarrels.holds().waiting().order_by("created_at"),
         "proposed": quarrels.corrections().waiting().order_by("created_at"),
+        "refunds": quarrels.refunds()[:50],
         "decided": quarrels.corrections().exclude(status=Correction.Status.PROPOSED)[:20],
         "nav_section": SECTION,
     }

@@ -10,7 +10,7 @@ import stripe
 from stripe.params import PaymentIntentCreateParams
 from stripe.params.checkout import SessionListParams
 
-from billing.payments.errors import PaymentUnavailable
+from billing.payments.errors import PaymentUnavailable, RefundRefused
 from billing.payments.provider import (
     Charge,
     CheckoutRequest,
@@ -20,6 +20,7 @@ from billing.payments.provider import (
 )
 from billing.payments.stripe import events, webhooks
 from billing.payments.stripe.client import client
+from common.money import Money
 
 T = TypeVar("T")
 #: Where a session leads to what was given back of its payment.
@@ -164,6 +165,28 @@ class StripeProvider:
             refunded=charge.amount * 0,
             failure=str(decline)[:60],
         )
+
+    def refund(self, payment_reference: str, amount: Money, *, refund_id: uuid.UUID) -> str:
+        """Pay back once: Stripe forgets idempotency keys after a day, so it is looked for first."""
+        refunds = client().v1.refunds
+        try:
+            page = refunds.list({"payment_intent": payment_reference, "limit": 100})
+            for found in page.auto_paging_iter():
+                if (found.to_dict().get("metadata") or {}).get("refund") == str(refund_id):
+                    return found.id
+            made = refunds.create(
+                {
+                    "payment_intent": payment_reference,
+                    "amount": events.to_minor(amount),
+                    "metadata": {"refund": str(refund_id)},
+                },
+                {"idempotency_key": f"refund-{refund_id}"},
+            )
+        except stripe.InvalidRequestError as error:
+            raise RefundRefused((error.code or "refused")[:200]) from error
+        except stripe.StripeError as error:
+            raise PaymentUnavailable from error
+        return made.id
 
     def verified(self, body: bytes, signature: str) -> PaymentEvent:
         """Return the event of a delivery whose signature holds."""
