@@ -159,7 +159,7 @@ def as_csv(rehearsal: Rehearsal) -> Iterator[str]:
     currency = rehearsal.version.book.currency
     lines = RehearsedUsage.objects.filter(rehearsal=rehearsal).select_related("organization")
     for it in lines.order_by(
-        "organization__slug", "offer_name", "token_part", "service_tier", "pk"
+        "organization__slug", "offer_name", "token_part", "service_tier", "reason"
     ):
         after = "" if it.after is None else _plain(it.after)
         difference = "" if it.after is None else _plain(it.after - it.before)
