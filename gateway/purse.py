@@ -41,9 +41,13 @@ from gateway.moves import Moves
 from gateway.recalls import NOTHING, Recalled
 from gateway.worth import NO_MEDIA, TOKENS, ZERO, Media, Need, Rates, Slice
 
-#: A lease is sized for so many requests like the present one, as traffic shows they come.
-MOST_AHEAD = 32
-#: Requests reserved within this many seconds count as the present traffic.
+#: A lease is sized for so many requests like the present one at most, as traffic shows they come:
+#: at a high rate its transaction would cost more than anything else done for a request.
+MOST_AHEAD = 512
+#: The same for so many seconds after others asked for what lay here, or the wallet had too little:
+#: who takes for many then takes what others need, and is asked for it at once.
+SCARCE_AHEAD, SCARCE_FOR = 32, 10.0
+#: Traffic is counted over this many seconds.
 RECENT = 1.0
 #: A purse that reserved nothing for so long is given back.
 IDLE = 3.0
@@ -142,7 +146,10 @@ class Purse:
         self.filling: asyncio.Future[Looked] | None = None
         #: What requests have reserved and not settled.
         self.outstanding: dict[int, Reservation] = {}
-        self._recent = 0
+        #: When there was last too little for all who want some.
+        self.scarce_at = -SCARCE_FOR
+        #: Requests since we began to count anew, and in the while before.
+        self._recent = self._earlier = 0
         self._counted_at = self.used_at
 
     def reserve(self, ask: Ask) -> Reservation | None:
@@ -199,16 +206,19 @@ class Purse:
         return taken
 
     def _count(self) -> None:
-        now = time.monotonic()
-        if now - self._counted_at > RECENT:
+        self.used_at = now = time.monotonic()
+        passed = now - self._counted_at
+        if passed > RECENT:
+            self._earlier = self._recent if passed < 2 * RECENT else 0
             self._recent, self._counted_at = 0, now
         self._recent += 1
-        self.used_at = now
 
     @property
     def ahead(self) -> int:
-        """Return for how many requests the next lease should last."""
-        return max(1, min(MOST_AHEAD, self._recent))
+        """Return for how many requests the next lease should last: those of about a second."""
+        is_scarce = time.monotonic() - self.scarce_at < SCARCE_FOR
+        most = SCARCE_AHEAD if is_scarce else MOST_AHEAD
+        return max(1, min(most, max(self._recent, self._earlier)))
 
     def settle(self, reservation: Reservation, need: Need) -> Split:
         """Return what each slice pays of the real worth; the rest is free again."""
@@ -240,8 +250,8 @@ class Purse:
     def take_all(self) -> list[LeasedGrant]:
         """Empty the purse of what is free."""
         # What is asked back is not taken again for many at once.
-        slices, self.slices, self._recent = self.slices, [], 0
-        self.emptied_at = time.monotonic()
+        slices, self.slices, self._recent, self._earlier = self.slices, [], 0, 0
+        self.emptied_at = self.scarce_at = time.monotonic()
         return [LeasedGrant(each.grant_id, each.unit, each.quantity, each.rank) for each in slices]
 
     def holds(self) -> Iterator[Slice]:
@@ -403,7 +413,10 @@ class Purses:
             _take_in(short, leased.budgets)
         # Judged at once: before anybody reads this, others may have asked for what came.
         lacking = [each for each in _lacking(purse, ask) if each in asked]
-        return Looked(time.monotonic(), lacking, leased.elsewhere)
+        now = time.monotonic()
+        if leased.elsewhere:
+            purse.scarce_at = now
+        return Looked(now, lacking, leased.elsewhere)
 
     @asynccontextmanager
     async def _moved(self) -> AsyncIterator[AsyncConnection[Any]]:

@@ -19,7 +19,7 @@ from billing.burning import burn_key
 from billing.models import Lease
 from common.database import service
 from common.ids import uuid7
-from gateway import recalls
+from gateway import purse, recalls
 from gateway.errors import CreditUnclear
 from gateway.purse import Ask, Purse, Purses, Reservation
 from gateway.recalls import CHANNEL, Recalled, Recalls
@@ -272,6 +272,33 @@ async def test_nothing_is_refused_while_the_money_is_there(process, pay, acme):
         assert [type(each) for each in reserved] == [Reservation] * 6
         for each in reserved:
             each.purse.settle(each, NOTHING)
+
+
+async def test_a_lease_lasts_for_the_traffic_of_a_second(purses, pay, acme, monkeypatch):
+    monkeypatch.setattr(purse, "RECENT", 60)
+    pay("100000")
+    key = (acme.pk, None, "EUR")
+
+    reserved = [await purses.reserve(key, ask(1)) for _number in range(300)]
+
+    # As many as came before each: 1, 1, 2, 4, 8 …
+    assert held() == 512
+    assert reserved[0].purse.ahead == 300
+
+
+async def test_what_was_asked_back_is_leased_anew_for_few(purses, pay, acme, monkeypatch):
+    monkeypatch.setattr(purse, "RECENT", 60)
+    monkeypatch.setattr(purse, "SCARCE_FOR", 60)
+    pay("100000")
+    key = (acme.pk, None, "EUR")
+    reserved = [await purses.reserve(key, ask(1)) for _number in range(300)]
+
+    await purses.give_back(acme.pk)
+
+    assert held() == 300
+    assert reserved[0].purse.ahead == 1
+    assert [await purses.reserve(key, ask(1)) for _number in range(300)]
+    assert reserved[0].purse.ahead == 32
 
 
 @asynccontextmanager
