@@ -6,7 +6,6 @@ is left. Whoever hands in the grants puts them in burn order (:func:`burn_key`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Context, Decimal
 from typing import Literal, Protocol
@@ -48,8 +47,7 @@ class Allocation(msgspec.Struct, frozen=True, array_like=True):
     amount: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(msgspec.Struct, frozen=True):
     """Who pays what, and what nobody pays: the amounts sum up to the worth, always."""
 
     allocations: tuple[Allocation, ...]

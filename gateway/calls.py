@@ -70,14 +70,14 @@ def refuse_forbidden(value: Any, depth: int = 0) -> None:
             refuse_forbidden(each, depth + 1)
     if not isinstance(value, dict):
         return
+    if not FORBIDDEN.isdisjoint(value):
+        name = next(name for name in value if name in FORBIDDEN)
+        raise InvalidRequest(
+            f"The parameter '{name}' is not accepted here.", param=name, code="unknown_parameter"
+        )
     for name, inner in value.items():
-        if name in FORBIDDEN:
-            raise InvalidRequest(
-                f"The parameter '{name}' is not accepted here.",
-                param=name,
-                code="unknown_parameter",
-            )
-        if name not in FREE:
+        # Nearly all are texts and numbers, and need no closer look.
+        if isinstance(inner, (dict, list)) and name not in FREE:
             refuse_forbidden(inner, depth + 1)
 
 
@@ -128,16 +128,13 @@ def generation(body: dict[str, Any], max_output: int) -> Call:
         )
     call = Call(body=body, model=text(body, "model"), stream=stream)
     call.wants_usage = flag(options or {}, "include_usage", "stream_options.")
-    call.choices = max(number(body, "n", 1, MOST_CHOICES) or 1, _best_of(body))
+    for name in ("n", "best_of"):
+        if (value := number(body, name, 1, MOST_CHOICES)) is not None:
+            call.choices = max(value, call.choices)
     for name in ("max_tokens", "max_completion_tokens"):
-        value = number(body, name, 1, max_output)
-        if value is not None:
+        if (value := number(body, name, 1, max_output)) is not None:
             call.cap, call.cap_name = min(value, call.cap or value), name
     return call
-
-
-def _best_of(body: dict[str, Any]) -> int:
-    return number(body, "best_of", 1, MOST_CHOICES) or 1
 
 
 def for_engine(call: Call, upstream_model: str, cap: int | None) -> bytes:

@@ -179,13 +179,25 @@ def _is_silent(event: bytes) -> bool:
 
 
 def _size(choice: _Choice) -> int:
-    size = _length(choice.text)
+    size = _length(choice.text) if choice.text is not None else 0
     for delta in (choice.delta, choice.message):
         if delta is not None:
-            size += _length(delta.content) + _length(delta.refusal)
-            size += _length(delta.reasoning_content or delta.reasoning)
-            size += _calls(delta.tool_calls) + _calls(delta.function_call)
-            size += _spoken(delta.audio)
+            size += _length(delta.content)
+            size += _beside(delta)
+    return size
+
+
+def _beside(delta: _Delta) -> int:
+    """Return the bytes of what is no plain text: nearly always there is none."""
+    size = 0
+    if delta.refusal is not None:
+        size += _length(delta.refusal)
+    if reasoning := delta.reasoning_content or delta.reasoning:
+        size += _length(reasoning)
+    if delta.tool_calls or delta.function_call:
+        size += _calls(delta.tool_calls) + _calls(delta.function_call)
+    if delta.audio is not None:
+        size += _spoken(delta.audio)
     return size
 
 
@@ -205,7 +217,7 @@ def _length(value: Any) -> int:
     if value is None or value == "":
         return 0
     if isinstance(value, str):
-        return len(value.encode("utf-8", "surrogatepass"))
+        return len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
     return len(msgspec.json.encode(value))
 
 

@@ -36,8 +36,10 @@ def _chat_prompt(body: dict[str, Any], offer: OfferSnapshot) -> Prompt:
     found = prompts.messages(
         body, offer.template_tokens_per_message, offer.template_tokens_base, offer.media
     )
+    if found.bound <= offer.context_window:
+        return found
     # What is longer than the model can read, the engine refuses.
-    return structs.replace(found, bound=min(found.bound, offer.context_window))
+    return structs.replace(found, bound=offer.context_window)
 
 
 def _plain_prompt(body: dict[str, Any], offer: OfferSnapshot) -> Prompt:

@@ -194,7 +194,7 @@ class Connection(asyncio.Protocol):
     def _begin(self, exchange: "WireExchange") -> None:
         self._answering = exchange
         self.deadline = float("inf")
-        task = self.host.loop.create_task(self.host.serve(exchange))
+        task = exchange.serving = self.host.loop.create_task(self.host.serve(exchange))
         self.host.tasks.add(task)
         task.add_done_callback(self._done)
 
@@ -308,7 +308,9 @@ class WireExchange(Exchange):
         self._is_discarding = False
         self._unsent = b""
         self._has_length = False
-        self._task: asyncio.Task[Any] | None = None
+        #: What answers it, and the same once it may be cancelled.
+        self.serving: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
 
     def feed(self, data: bytes) -> None:
         """Take a part of the body."""
@@ -363,8 +365,8 @@ class WireExchange(Exchange):
         return {"type": "http.request", "body": part, "more_body": not self.is_complete}
 
     def watch(self) -> None:
-        """Cancel the current task when the client goes away."""
-        self._task = asyncio.current_task()
+        """Cancel what answers when the client goes away."""
+        self._task = self.serving
         if self.gone and self._task is not None:
             self._task.cancel()
 

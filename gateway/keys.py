@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from billing.budgets import Terms
 from gateway.errors import InvalidKey, Refused
 from tenants import keys
+from tenants.models.classification import strictest
 
 #: So old may be what is remembered of a key: with the time a look-up takes, a revoked key is refused
 #: within five seconds.
@@ -63,7 +65,7 @@ WHERE k.digest = %s
 """
 
 
-class Caller(msgspec.Struct, frozen=True):
+class Caller(msgspec.Struct, frozen=True, dict=True):
     """A key with all that admission asks about its owner."""
 
     id: UUID
@@ -91,6 +93,11 @@ class Caller(msgspec.Struct, frozen=True):
     price_books: tuple[UUID, ...] = ()
     #: How confidential the organization's data is at least, and the project's.
     classifications: list[str] = []
+
+    @cached_property
+    def level(self) -> str:
+        """Return how confidential its data is when a request does not say more."""
+        return strictest(*self.classifications)
 
 
 def sent(headers: Mapping[bytes, bytes], *, by_api_key: bool = False) -> str:

@@ -8,9 +8,9 @@ Redis each process keeps small buckets of its own: slower for the caller, never 
 import time
 from collections import defaultdict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import redis.asyncio as redis
 from redis.exceptions import RedisError
 
@@ -127,8 +127,7 @@ RENEW_SCRIPT = Script(RENEW)
 SCRIPTS = (TAKE_SCRIPT, LOOK_SCRIPT, GIVE_SCRIPT, RENEW_SCRIPT)
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(msgspec.Struct, frozen=True):
     """One bucket: its name and its size; 0 means no limit of that kind."""
 
     name: str
@@ -157,8 +156,7 @@ def limits_of(caller: Caller) -> list[Limit]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """What is left of a bucket, or of the tightest of each kind, for the headers."""
 
     limit: Limit
@@ -168,14 +166,16 @@ class Standing:
     def headers(self) -> dict[str, str]:
         """Return OpenAI's rate-limit headers."""
         found: dict[str, str] = {}
-        for name, most, left in (
-            ("requests", self.limit.requests, self.requests),
-            ("tokens", self.limit.tokens, self.tokens),
-        ):
-            if most:
-                found[f"x-ratelimit-limit-{name}"] = str(most)
-                found[f"x-ratelimit-remaining-{name}"] = str(max(0, int(left)))
-                found[f"x-ratelimit-reset-{name}"] = duration((most - left) * MINUTE / most)
+        if most := self.limit.requests:
+            left = self.requests
+            found["x-ratelimit-limit-requests"] = str(most)
+            found["x-ratelimit-remaining-requests"] = str(max(0, int(left)))
+            found["x-ratelimit-reset-requests"] = duration((most - left) * MINUTE / most)
+        if most := self.limit.tokens:
+            left = self.tokens
+            found["x-ratelimit-limit-tokens"] = str(most)
+            found["x-ratelimit-remaining-tokens"] = str(max(0, int(left)))
+            found["x-ratelimit-reset-tokens"] = duration((most - left) * MINUTE / most)
         return found
 
 
@@ -214,8 +214,7 @@ def _last(*words: bytes) -> bytes:
     return b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in words])
 
 
-@dataclass(slots=True)
-class Held:
+class Held(msgspec.Struct):
     """What a request has taken, to be given back by :meth:`Limits.release`."""
 
     request_id: str

@@ -14,7 +14,7 @@ from gateway.errors import NotFound, Unavailable
 from gateway.keys import Caller
 from marketplace import queries
 from marketplace.queries import OfferSnapshot
-from tenants.models.classification import is_cleared, strictest
+from tenants.models.classification import is_cleared
 
 LIFETIME = 4.0
 #: How old it may grow while PostgreSQL cannot be asked.
@@ -116,7 +116,7 @@ class OfferDirectory:
                 param="model",
                 code="model_not_found",
             )
-        policy.check(caller, offer, level or strictest(*caller.classifications))
+        policy.check(caller, offer, level or caller.level)
         if not is_priced(offer):
             # Unpriced usage never rates to zero: it is refused before it happens.
             raise Unavailable(f"The model '{name}' has no price at present.", code="model_unpriced")
@@ -125,8 +125,7 @@ class OfferDirectory:
 
 def may(caller: Caller, offer: OfferSnapshot) -> bool:
     """Tell whether the caller may use the offer: by its key's models and by policy."""
-    level = strictest(*caller.classifications)
-    is_allowed = policy.is_within(caller, offer) and is_cleared(offer.clearance, level)
+    is_allowed = policy.is_within(caller, offer) and is_cleared(offer.clearance, caller.level)
     return is_named(caller, offer) and is_allowed
 
 

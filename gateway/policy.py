@@ -15,7 +15,7 @@ def level(caller: Caller, headers: Mapping[bytes, bytes]) -> str:
     """Return how confidential a request's data is: the strictest of what is said of it."""
     declared = headers.get(HEADER)
     if declared is None:
-        return strictest(*caller.classifications)
+        return caller.level
     name = declared.decode("latin-1").strip().lower()
     if name not in RANKS:
         raise InvalidRequest(
@@ -23,7 +23,7 @@ def level(caller: Caller, headers: Mapping[bytes, bytes]) -> str:
             param=HEADER.decode(),
             code="invalid_value",
         )
-    return strictest(name, *caller.classifications)
+    return strictest(name, caller.level)
 
 
 def is_within(caller: Caller, offer: OfferSnapshot) -> bool:

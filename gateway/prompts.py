@@ -4,6 +4,7 @@ Bytes may take fewer tokens than this to tell: text is bounded by its UTF-8 byte
 by the rule in the model's record.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -22,6 +23,11 @@ JSON_GROWTH = 3
 INDENT = 4
 TOOLS_TEXT = 512
 LARGEST_TOOLS = 1_000_000
+#: What a template may print beside the messages and the tools.
+BESIDE = frozenset(
+    {"response_format", "tool_choice", "chat_template_kwargs", "documents", "prediction",
+     "structured_outputs"}
+)  # fmt: skip
 
 
 class Prompt(msgspec.Struct, frozen=True):
@@ -40,6 +46,9 @@ class Prompt(msgspec.Struct, frozen=True):
     speaks: bool = False
 
 
+NOTHING = Prompt(0, 0)
+
+
 def messages(
     body: dict[str, Any], per_message: int, base: int, media: MediaRule = UNKNOWN
 ) -> Prompt:
@@ -56,8 +65,7 @@ def messages(
     tally = _Tally(media)
     for place, message in enumerate(given):
         _message(message, f"messages[{place}]", tally)
-    extra = _encoded(body, ("response_format", "tool_choice", "chat_template_kwargs"))
-    extra += _encoded(body, ("documents", "prediction", "structured_outputs"))
+    extra = 0 if BESIDE.isdisjoint(body) else _encoded(body, BESIDE)
     tools = _tools([body[name] for name in ("tools", "functions") if body.get(name)])
     bound = tally.bound + per_message * len(given) + base + JSON_GROWTH * extra + tools.bound
     size = tally.size + extra // 2 + tools.size
@@ -79,7 +87,7 @@ def _speaks(body: dict[str, Any]) -> bool:
 
 def _tools(given: list[Any]) -> Prompt:
     if not given:
-        return Prompt(0, 0)
+        return NOTHING
     compact = len(msgspec.json.encode(given))
     if compact > LARGEST_TOOLS:
         raise InvalidRequest(f"The tools are larger than {LARGEST_TOOLS:,} bytes.", param="tools")
@@ -100,10 +108,12 @@ def _indented(value: Any, level: int = 0) -> int:
     return len(msgspec.json.encode(value))
 
 
-def _encoded(body: dict[str, Any], names: tuple[str, ...]) -> int:
+def _encoded(body: dict[str, Any], names: Iterable[str]) -> int:
     return sum(len(msgspec.json.encode(body[name])) for name in names if body.get(name))
 
 
+#: What nearly every message has, and nothing else.
+PLAIN = frozenset({"role", "content"})
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 
 
@@ -125,8 +135,10 @@ def _message(message: Any, place: str, tally: _Tally) -> None:
     if message.get("role") not in ROLES:
         raise wrong(f"{place}.role", "one of " + ", ".join(sorted(ROLES)))
     _content(message.get("content"), f"{place}.content", tally)
-    rest = {name: value for name, value in message.items() if name not in ("role", "content")}
-    extra = len(msgspec.json.encode(rest)) if rest else 0
+    if message.keys() <= PLAIN:
+        return
+    rest = {name: value for name, value in message.items() if name not in PLAIN}
+    extra = len(msgspec.json.encode(rest))
     tally.bound += JSON_GROWTH * extra
     tally.size += extra // 2
 

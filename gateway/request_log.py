@@ -57,10 +57,10 @@ class RequestLog:
         self.wanted = wanted
         self.dropped = 0
         self._file = file
-        self._encode = msgspec.json.Encoder().encode
-        self._lines: list[bytes] = []
+        self._encode = msgspec.json.Encoder().encode_lines
+        self._lines: list[Line] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._work: queue.SimpleQueue[list[bytes]] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[list[Line]] = queue.SimpleQueue()
         self._is_writing = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -71,7 +71,7 @@ class RequestLog:
         if len(self._lines) >= MOST_WAITING:
             self.dropped += 1
             return
-        self._lines.append(self._encode(line))
+        self._lines.append(line)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(PAUSE, self._hand_over)
 
@@ -93,7 +93,7 @@ class RequestLog:
         while True:
             lines = self._work.get()
             try:
-                _write(self._file, b"\n".join(lines) + b"\n")
+                _write(self._file, self._encode(lines))
             except OSError:
                 self.dropped += len(lines)
             finally:

@@ -12,7 +12,7 @@ from msgspec import structs
 
 from gateway import claims
 from gateway.claims import Claim
-from metering.models import ANSWER_PARTS, PROMPT_PARTS
+from metering.models import PROMPT_PARTS
 
 #: No tokenizer we know makes text of fewer tokens than one per so many bytes.
 DENSEST = 32
@@ -99,7 +99,8 @@ class Calibration:
     def learn(self, bounds: Bounds, delivered: Delivered, measured: Measured) -> None:
         """Take in one believed answer."""
         # Pictures and sounds are no bytes of text.
-        sent = sum(measured.parts[part] for part in ("input", "cached_input", "cache_write"))
+        parts = measured.parts
+        sent = parts["input"] + parts["cached_input"] + parts["cache_write"]
         written = measured.completion
         if sent and bounds.prompt_bytes:
             self._prompt.append(bounds.prompt_bytes / sent)
@@ -136,7 +137,8 @@ def read(parts: Mapping[str, int]) -> int:
 
 def made(parts: Mapping[str, int]) -> int:
     """Return the tokens of the answer, of all kinds."""
-    return sum(parts.get(part, 0) for part in ANSWER_PARTS)
+    # Written out, for it is asked more than once of every answer.
+    return parts.get("output", 0) + parts.get("reasoning", 0) + parts.get("audio_output", 0)
 
 
 def parts(claim: Claim) -> dict[str, int]:
