@@ -76,9 +76,10 @@ class Inference:
         call, prompt = endpoints.checked(endpoint, offer, dialect.body if dialect else body)
         wished = endpoints.wished(offer, call) if endpoint.generates else 0
         agreement = self._agreements.between(caller, offer)
-        held = await self._limits.take(
-            exchange.id, agreement.buckets, prompt.bound + wished * call.choices
-        )
+        worst = prompt.bound + wished * call.choices
+        held = self._limits.take_at_once(agreement.buckets, worst)
+        if held is None:
+            held = await self._limits.take(exchange.id, agreement.buckets, worst)
         exchange.notes.update(held.standing.headers())
         now = datetime.now(UTC)
         admitted = Admitted(

@@ -1,19 +1,24 @@
 """How fast a caller may go: requests, tokens and parallel calls, held across all processes.
 
 Buckets live in Redis and are filled by time; a request takes its worst case of tokens, or all that
-a bucket holds if that is less, and is charged what it really used when it ends. One script decides over all buckets of a request, all or none. Without
-Redis each process keeps small buckets of its own: slower for the caller, never wide open.
+a bucket holds if that is less, and is charged what it really used when it ends. One script decides
+over all buckets of a request, all or none; while they are far from their ends, for some calls to
+come as well. Without Redis each process keeps small buckets of its own: slower for the caller, never
+wide open.
 """
 
+import asyncio
 import time
 from collections import defaultdict, deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import redis.asyncio as redis
 from redis.exceptions import RedisError
 
+from gateway import advances
+from gateway.advances import Advance
 from gateway.errors import TooFast
 from gateway.keys import Caller
 from gateway.line import Line, Script
@@ -35,12 +40,14 @@ AT_ONCE = 100
 
 # A place is a lease of 30 seconds, which its process renews while the call runs: of one that was killed
 # they come free by themselves, whichever host it was on.
-TAKE = """
+# Calls ahead of this one are taken with it where all buckets stay more than half full.
+TAKE = f"""
 local t = redis.call('TIME')
 local now = tonumber(t[1]) + tonumber(t[2]) / 1000000
-local cost = tonumber(ARGV[#ARGV-1])
+local ahead, cost = tonumber(ARGV[#ARGV-2]), tonumber(ARGV[#ARGV-1])
 local id = ARGV[#ARGV]
-local answers, states, refused, by = {}, {}, 0, 0
+local share = {advances.SHARE}
+local answers, states, refused, by = {{}}, {{}}, 0, 0
 for i, key in ipairs(KEYS) do
   local rpm, tpm, most = tonumber(ARGV[3*i-2]), tonumber(ARGV[3*i-1]), tonumber(ARGV[3*i])
   local have = redis.call('HMGET', key, 'at', 'requests', 'tokens')
@@ -60,12 +67,19 @@ for i, key in ipairs(KEYS) do
     elseif tpm > 0 and tokens < want then refused = 2 end
     by = i
   end
-  states[i] = {requests, tokens, want, most}
+  if rpm > 0 then ahead = math.min(ahead, rpm / share, requests - 1 - rpm / 2) end
+  if tpm > 0 and want > 0 then
+    ahead = math.min(ahead, tpm / share / want, (tokens - tpm / 2) / want - 1)
+  end
+  if most > 0 then ahead = math.min(ahead, most / share, most / 2 - running - 1) end
+  states[i] = {{requests, tokens, want, most}}
 end
+ahead = math.floor(ahead)
+if refused > 0 or ahead < {advances.FEWEST} then ahead = 0 end
 for i, key in ipairs(KEYS) do
   local s = states[i]
   if refused == 0 then
-    s[1], s[2] = s[1] - 1, s[2] - s[3]
+    s[1], s[2] = s[1] - 1 - ahead, s[2] - s[3] * (1 + ahead)
     redis.call('HSET', key, 'at', now, 'requests', s[1], 'tokens', s[2])
     -- A limit that is set later begins full.
     if tonumber(ARGV[3*i-2]) < 0 then redis.call('HDEL', key, 'requests') end
@@ -73,12 +87,13 @@ for i, key in ipairs(KEYS) do
     redis.call('EXPIRE', key, 120)
     if s[4] > 0 then
       redis.call('ZADD', key .. ':running', now + 30, id)
+      for n = 1, ahead do redis.call('ZADD', key .. ':running', now + 30, id .. ':' .. n) end
       redis.call('EXPIRE', key .. ':running', 60)
     end
   end
   answers[2*i-1], answers[2*i] = tostring(s[1]), tostring(s[2])
 end
-return {refused, by - 1, unpack(answers)}
+return {{refused, by - 1, ahead, unpack(answers)}}
 """
 
 # What the buckets hold now, and how many calls run; nothing is taken.
@@ -113,6 +128,26 @@ end
 return 1
 """
 
+# What was taken for calls that did not come, or did not need it.
+RETURN = """
+local first = 2 * #KEYS
+local calls, unused = tonumber(ARGV[first+1]), tonumber(ARGV[first+2])
+for i, key in ipairs(KEYS) do
+  for place = first + 3, #ARGV do redis.call('ZREM', key .. ':running', ARGV[place]) end
+  local rpm, tpm = tonumber(ARGV[2*i-1]), tonumber(ARGV[2*i])
+  local have = redis.call('HMGET', key, 'requests', 'tokens')
+  if have[1] and rpm > 0 then
+    redis.call('HSET', key, 'requests', math.min(rpm, tonumber(have[1]) + calls))
+  end
+  if have[2] and tpm > 0 then
+    local left = math.min(tpm, tonumber(have[2]) + unused)
+    redis.call('HSET', key, 'tokens', left)
+    redis.call('EXPIRE', key, math.max(120, math.ceil((tpm - left) * 60 / tpm)))
+  end
+end
+return 1
+"""
+
 # Also puts back what a Redis that was flushed has forgotten.
 RENEW = """
 local t = redis.call('TIME')
@@ -123,8 +158,8 @@ return 1
 """
 
 TAKE_SCRIPT, LOOK_SCRIPT, GIVE_SCRIPT = Script(TAKE), Script(LOOK), Script(GIVE)
-RENEW_SCRIPT = Script(RENEW)
-SCRIPTS = (TAKE_SCRIPT, LOOK_SCRIPT, GIVE_SCRIPT, RENEW_SCRIPT)
+RENEW_SCRIPT, RETURN_SCRIPT = Script(RENEW), Script(RETURN)
+SCRIPTS = (TAKE_SCRIPT, LOOK_SCRIPT, GIVE_SCRIPT, RENEW_SCRIPT, RETURN_SCRIPT)
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -190,20 +225,28 @@ def duration(seconds: float) -> str:
 class Buckets:
     """The buckets of a request, and the calls that take from them and give back, all but written."""
 
-    __slots__ = ("_give", "_take", "counted", "limits")
+    __slots__ = ("_give", "_names", "_take", "advance", "counted", "limits", "standing")
 
     def __init__(self, limits: Sequence[Limit]) -> None:
         self.limits = limits
+        #: What this process holds for calls to come, and what Redis said was left beside it.
+        self.advance = Advance()
+        self.standing = Standing(Limit("", 0, 0, 0), 0, 0)
         #: Those in which a call takes a place.
         self.counted = [each.name for each in limits if each.concurrency]
-        names = [each.name for each in limits]
+        self._names = names = [each.name for each in limits]
         sizes = [(each.requests or -1, each.tokens or -1, each.concurrency) for each in limits]
-        self._take = TAKE_SCRIPT.call(names, [size for each in sizes for size in each], more=2)
+        self._take = TAKE_SCRIPT.call(names, [size for each in sizes for size in each], more=3)
         self._give = GIVE_SCRIPT.call(names, [each.tokens for each in limits], more=3)
 
-    def take(self, request_id: str, tokens: int) -> bytes:
-        """Return the call that takes a request and so many tokens."""
-        return self._take + _last(b"%d" % tokens, request_id.encode())
+    def take(self, request_id: str, tokens: int, ahead: int = 0) -> bytes:
+        """Return the call that takes a request and so many tokens, and the same for those ahead."""
+        return self._take + _last(b"%d" % ahead, b"%d" % tokens, request_id.encode())
+
+    def give_back(self, calls: int, tokens: int, places: list[str]) -> bytes:
+        """Return the call that returns what was taken for calls that did not come."""
+        sizes = [size for each in self.limits for size in (each.requests, each.tokens)]
+        return RETURN_SCRIPT.call(self._names, [*sizes, calls, tokens, *places])
 
     def give(self, request_id: str, tokens: int, used: int) -> bytes:
         """Return the call that ends the request, of whose tokens so many were used."""
@@ -222,6 +265,8 @@ class Held(msgspec.Struct):
     tokens: int
     local: bool
     standing: Standing
+    #: Whether it was taken together with calls to come, and goes back to what is held for them.
+    is_of_advance: bool = False
 
 
 class Limits:
@@ -232,8 +277,24 @@ class Limits:
         self._local: dict[str, list[float]] = {}
         self._untold: deque[tuple[str, Buckets]] = deque(maxlen=MOST_UNTOLD)
         self._rest_until = 0.0
-        #: The calls under way that hold places.
+        #: The calls under way, and those to come, that hold places.
         self._places: dict[str, Buckets] = {}
+        #: Where something is held for calls to come, and when that goes back.
+        self._ahead: set[Buckets] = set()
+        self._returning: asyncio.TimerHandle | None = None
+
+    def take_at_once(self, buckets: Buckets, tokens: int) -> Held | None:
+        """Take it from what is held for calls to come; None when Redis must be asked."""
+        advance = buckets.advance
+        advance.count(time.monotonic())
+        place = advance.take(tokens)
+        if place is None:
+            return None
+        left = buckets.standing
+        standing = Standing(
+            left.limit, left.requests + advance.requests, left.tokens + advance.tokens
+        )
+        return Held(place, buckets, tokens, local=False, standing=standing, is_of_advance=True)
 
     async def take(self, request_id: str, buckets: Buckets, tokens: int) -> Held:
         """Take one request and its worst case of tokens from every bucket, or refuse with 429."""
@@ -241,22 +302,64 @@ class Limits:
         if time.monotonic() >= self._rest_until:
             if self._untold:
                 self._tell_again()
-            try:
-                answer = await self._line.ask(TAKE_SCRIPT, buckets.take(request_id, tokens))
-            except (RedisError, OSError, TimeoutError):
-                # It may have been taken all the same, and is given back by this process alone.
-                self._untold.append((request_id, buckets))
-                self._rest_until = time.monotonic() + REST
+            answer = await self._ask(request_id, buckets, tokens)
         local = answer is None
         if answer is None:
             METRICS.limited_alone += 1
             answer = self._take_locally(buckets.limits, tokens)
-        standings = _standings(buckets.limits, answer[2:])
-        if answer[0]:
-            raise _too_fast(answer[0], standings[answer[1]], tokens)
+        refused, by, ahead, *left = answer
+        standings = _standings(buckets.limits, left)
+        if refused:
+            raise _too_fast(refused, standings[by], tokens)
         if buckets.counted and not local:
             self._places[request_id] = buckets
-        return Held(request_id, buckets, tokens, local, tightest(standings))
+        standing = tightest(standings)
+        if ahead:
+            buckets.standing = standing
+            self._take_in(request_id, buckets, ahead, tokens)
+        return Held(request_id, buckets, tokens, local, standing, is_of_advance=bool(ahead))
+
+    async def _ask(self, request_id: str, buckets: Buckets, tokens: int) -> list[Any] | None:
+        """Ask Redis for this call, and where many come for some of them; None when it is away."""
+        advance = buckets.advance
+        ahead = advance.ahead
+        advance.is_asking = advance.is_asking or ahead > 0
+        try:
+            call = buckets.take(request_id, tokens, ahead)
+            return cast(list[Any], await self._line.ask(TAKE_SCRIPT, call))
+        except (RedisError, OSError, TimeoutError):
+            # It may have been taken all the same, and is given back by this process alone.
+            taken = [request_id, *advances.names(request_id, ahead)]
+            self._untold.extend((place, buckets) for place in taken)
+            self._rest_until = time.monotonic() + REST
+            return None
+        finally:
+            if ahead:
+                advance.is_asking = False
+
+    def _take_in(self, request_id: str, buckets: Buckets, calls: int, tokens: int) -> None:
+        places = advances.names(request_id, calls)
+        buckets.advance.add(calls, calls * tokens, places)
+        if buckets.counted:
+            self._places.update(dict.fromkeys(places, buckets))
+        self._return_soon(buckets)
+
+    def _return_soon(self, buckets: Buckets) -> None:
+        self._ahead.add(buckets)
+        if self._returning is None:
+            loop = asyncio.get_running_loop()
+            self._returning = loop.call_later(advances.TURN, self._give_back)
+
+    def _give_back(self) -> None:
+        """Return all that is held for calls to come, and ended calls have left with it."""
+        self._returning = None
+        ahead, self._ahead = self._ahead, set()
+        for buckets in ahead:
+            calls, unused, places = buckets.advance.empty()
+            for place in places:
+                self._places.pop(place, None)
+            if not self._line.tell(RETURN_SCRIPT, buckets.give_back(calls, unused, places)):
+                self._untold.extend((place, buckets) for place in places)
 
     def _take_locally(self, limits: Sequence[Limit], tokens: int) -> list[Any]:
         now, states, refused, by = time.monotonic(), [], 0, 0
@@ -269,7 +372,7 @@ class Limits:
                 refused = _verdict(limit, requests, left, running, min(tokens, tpm))
                 by = place
             states.append([now, requests, left, running])
-        answer: list[Any] = [refused, by]
+        answer: list[Any] = [refused, by, 0]
         for limit, state in zip(limits, states, strict=True):
             if not refused:
                 state[1] -= 1
@@ -289,14 +392,28 @@ class Limits:
         numbers = [float(each) for each in found]
         triples = zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True)
         return [
-            (Standing(limit, requests, tokens), int(running))
+            self._without_those_ahead(Standing(limit, requests, tokens), int(running))
             for limit, (requests, tokens, running) in zip(limits, triples, strict=True)
         ]
+
+    def _without_those_ahead(self, standing: Standing, running: int) -> tuple[Standing, int]:
+        """Return it as if nothing were held here for calls that have not come."""
+        limit, requests, tokens = standing.limit, standing.requests, standing.tokens
+        for buckets in self._ahead:
+            if any(each.name == limit.name for each in buckets.limits):
+                requests += buckets.advance.requests
+                tokens += buckets.advance.tokens
+                running -= len(buckets.advance.places) if limit.concurrency else 0
+        return Standing(limit, min(requests, limit.requests), min(tokens, limit.tokens)), running
 
     def release(self, held: Held, used: int) -> None:
         """Give back the place and the tokens that were not used; nobody waits for that."""
         if held.local:
             self._release_locally(held, used)
+            return
+        if held.is_of_advance:
+            held.buckets.advance.give(held.request_id, held.tokens, used)
+            self._return_soon(held.buckets)
             return
         self._places.pop(held.request_id, None)
         if not self._give(held.request_id, held.buckets, held.tokens, used):
@@ -329,7 +446,12 @@ class Limits:
                 self._line.tell(RENEW_SCRIPT, RENEW_SCRIPT.call([name], some))
 
     async def close(self) -> None:
-        """Hang up."""
+        """Return what is held for calls to come, and hang up."""
+        if self._returning is not None:
+            self._returning.cancel()
+            self._give_back()
+            # What is told goes out with the next turn of the loop.
+            await asyncio.sleep(0)
         await self._line.close()
 
     def _release_locally(self, held: Held, used: int) -> None:

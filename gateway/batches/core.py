@@ -22,9 +22,9 @@ LANE = Limit("batch", 0, 0, 0)
 class Lane(Limits):
     """Lets every line pass, and takes nothing from what the key may do meanwhile."""
 
-    async def take(self, request_id: str, buckets: Buckets, tokens: int) -> Held:
+    def take_at_once(self, buckets: Buckets, tokens: int) -> Held | None:
         """Take nothing."""
-        return Held(request_id, buckets, 0, local=True, standing=Standing(LANE, 0, 0))
+        return Held("", buckets, 0, local=True, standing=Standing(LANE, 0, 0))
 
     def release(self, held: Held, used: int) -> None:
         """Give nothing back."""
