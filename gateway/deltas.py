@@ -192,7 +192,8 @@ def _beside(delta: _Delta) -> int:
     size = 0
     if delta.refusal is not None:
         size += _length(delta.refusal)
-    if reasoning := delta.reasoning_content or delta.reasoning:
+    reasoning = delta.reasoning_content or delta.reasoning
+    if reasoning is not None:
         size += _length(reasoning)
     if delta.tool_calls or delta.function_call:
         size += _calls(delta.tool_calls) + _calls(delta.function_call)
