@@ -62,11 +62,19 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
 def refuses(url: str) -> bool:
     """Whether the address can be refused as it is written: nobody is asked what a name means."""
     parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    # This name is never asked for: it means the machine itself (RFC 6761, section 6.3).
+    host = "127.0.0.1" if host == "localhost" or host.endswith(".localhost") else host
     try:
-        address = ipaddress.ip_address(parts.hostname or "")
+        address = ipaddress.ip_address(host)
     except ValueError:
         return parts.scheme != "https" and not settings.OUTSIDE_NETWORKS
     return not _allowed(address, is_encrypted=parts.scheme == "https")
+
+
+def tells_secret(url: str) -> bool:
+    """Whether a name or a password stands in the address: all who see the address would see it."""
+    return "@" in urlsplit(url).netloc
 
 
 def _connection(parts: SplitResult) -> tuple[HTTPConnection, socket.socket]:

@@ -10,6 +10,7 @@ from typing import Any
 from django.apps import apps
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from django_stubs_ext import StrOrPromise
 
 from common.templatetags import formats
@@ -53,10 +54,11 @@ ACTORS: dict[str, StrOrPromise] = {
     "key": _("API key"),
     "system": _("Tessera itself"),
 }
-#: What a list says when it is empty: it restricts nothing.
+#: What a list says when it is empty: it restricts nothing, or leaves nothing out.
 UNRESTRICTED: dict[str, StrOrPromise] = {
     "allowed_jurisdictions": _("unrestricted"),
     "allowed_models": _("unrestricted"),
+    "events": pgettext_lazy("events", "all"),
     "ip_ranges": _("unrestricted"),
 }
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{6})?[+-]\d\d:\d\d$")

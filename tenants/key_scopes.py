@@ -21,3 +21,11 @@ WORDS: dict[str, StrOrPromise] = {
     MANAGEMENT: _("Manage the organization over the API, with your rights"),
     METERING: _("Report usage that another meter counted, to be billed here"),
 }
+#: What a key that was made may do, as a list of keys says it.
+POWERS: dict[str, StrOrPromise] = {
+    INFERENCE: _("Calls models"),
+    USAGE: _("Reads its own usage"),
+    MANAGEMENT: _("Manages the organization"),
+    METERING: _("Reports usage"),
+    METERING_ANY: _("Reports usage of every customer"),
+}

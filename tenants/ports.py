@@ -5,7 +5,7 @@ Each of them puts its answer here once, when Django has loaded the apps (``AppCo
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -47,6 +47,10 @@ class Use:
     last_at: datetime
     last_model: str
     requests_last_day: int
+
+
+#: How far back the use of keys is known.
+USE_KNOWN_FOR = timedelta(days=90)
 
 
 class KeyUse(Protocol):

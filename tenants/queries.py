@@ -7,6 +7,7 @@ from datetime import datetime
 from allauth.mfa.models import Authenticator
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from common.database import service
 from common.money import Money
@@ -92,8 +93,13 @@ class UsedKey:
         return max((max(it, self.key.created_at) for it in known if it), default=None)
 
     @property
+    def is_older_than_known(self) -> bool:
+        """Whether it may have been used before what is known of its use begins."""
+        return self.key.created_at < timezone.now() - ports.USE_KNOWN_FOR
+
+    @property
     def requests_last_day(self) -> int:
-        """How many requests came with it since this time yesterday."""
+        """How many calls of models came with it since this time yesterday."""
         return self.use.requests_last_day if self.use else 0
 
 

@@ -22,6 +22,13 @@ class WebAddress(forms.URLField):
     def clean(self, value: Any) -> Any:
         """Refuse what would be refused at every delivery."""
         url = super().clean(value)
+        if url and outside.tells_secret(url):
+            raise forms.ValidationError(
+                _(
+                    "A user or a password in the address would be shown to others. Leave them out:"
+                    " deliveries are signed."
+                )
+            )
         if url and outside.refuses(url):
             raise forms.ValidationError(
                 _("Only https addresses on the public Internet are called.")

@@ -37,6 +37,8 @@ class EndpointIn(serializers.Serializer[Any]):
 
     def validate_url(self, value: str) -> str:
         """Refuse what would be refused at every delivery."""
+        if outside.tells_secret(value):
+            raise serializers.ValidationError("Leave user and password out of the address.")
         if outside.refuses(value):
             raise serializers.ValidationError(
                 "Only https addresses on the public Internet are called."

@@ -6,8 +6,10 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django_stubs_ext import StrOrPromise
 
 from common.models import LockingQuerySet, TimeStamped
+from tenants import key_scopes
 from tenants.models.membership import Membership
 from tenants.models.organization import Limited, Organization, Project
 
@@ -65,6 +67,22 @@ class ApiKey(Limited, TimeStamped):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…{self.last_four})"
+
+    @property
+    def calls_models(self) -> bool:
+        """Whether it opens ``/v1`` at all."""
+        return key_scopes.INFERENCE in self.scopes
+
+    @property
+    def powers(self) -> list[StrOrPromise]:
+        """All that it may do, in words."""
+        return [words for scope, words in key_scopes.POWERS.items() if scope in self.scopes]
+
+    @property
+    def unusual_powers(self) -> list[StrOrPromise]:
+        """What it may do beyond what keys are for."""
+        usual = {key_scopes.POWERS[scope] for scope in key_scopes.USUAL}
+        return [words for words in self.powers if words not in usual]
 
     @property
     def state(self) -> str:

@@ -4,10 +4,22 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django_stubs_ext import StrOrPromise
 
 from common.encryption import EncryptedField
 from common.models import AppendOnly, LockingQuerySet, TimeStamped
 from tenants.models.organization import Organization
+
+
+#: Why an attempt got no answer, in words; the codes are those of ``common.http``.
+TROUBLES: dict[str, StrOrPromise] = {
+    "refused": _("The server refused the connection"),
+    "unknown_name": _("No server has this name"),
+    "silent": _("The server did not answer in time"),
+    "untrusted": _("The server's certificate is not valid"),
+    "broken": _("The connection broke off"),
+    "forbidden": _("The address leads into a private network, or is not https"),
+}
 
 
 class SigningSecret(EncryptedField):
@@ -152,3 +164,8 @@ class WebhookAttempt(AppendOnly):
 
     def __str__(self) -> str:
         return f"{self.status or self.trouble}"
+
+    @property
+    def outcome(self) -> StrOrPromise:
+        """What came of it, as people read it."""
+        return str(self.status) if self.status else TROUBLES.get(self.trouble, self.trouble)

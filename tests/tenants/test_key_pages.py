@@ -117,8 +117,41 @@ def test_sending_the_form_twice_makes_one_key(acme, alice_client):
         assert AuditEntry.objects.filter(action="api_key.created").count() == 1
 
 
+def test_a_key_that_was_never_used_says_since_when_that_is_known(acme, key, alice_client):
+    new = alice_client.get(LIST).content.decode()
+    with service():
+        ApiKey.objects.update(created_at=timezone.now() - timedelta(days=91))
+    old = alice_client.get(LIST).content.decode()
+
+    assert ("Not yet" in new, "Not in the last 90 days" in new) == (True, False)
+    assert "Not in the last 90 days" in old
+
+
+def test_a_key_that_only_manages_was_used_all_the_same(acme, key, alice_client):
+    with service():
+        ApiKey.objects.update(last_used_at=timezone.now())
+
+    page = alice_client.get(LIST).content.decode()
+
+    assert "No request came with it" not in page
+    assert "No model was called with it in the last 24 hours." in page
+    assert "The management API or a meter last used it on" in page
+
+
+def test_list_and_page_say_what_a_key_may_do(acme, alice, alice_client):
+    with scope(acme):
+        scopes = ["management", "metering"]
+        made = api_keys.create(acme, name="robot", by=alice, scopes=scopes).api_key
+
+    for path in (LIST, f"{LIST}{made.pk}/"):
+        page = alice_client.get(path).content.decode()
+        assert "Manages the organization" in page
+        assert "Reports usage" in page
+    assert "Every model" not in alice_client.get(LIST).content.decode()
+
+
 def test_the_list_tells_the_last_use(acme, key, used, alice_client):
-    assert "Not in the last 90 days" in alice_client.get(LIST).content.decode()
+    assert "Not yet" in alice_client.get(LIST).content.decode()
 
     used(key, 7, timedelta(hours=30))
     used(key, 12, timedelta(hours=2))
@@ -148,7 +181,7 @@ def test_what_a_key_is_called_is_text(acme, alice, alice_client):
     assert "<script>&" not in page
     assert "&amp;lt;" not in page
     assert "Revoke “&lt;script&gt;&amp;”?" in page
-    assert "No request came with it in the last 24 hours." in page
+    assert "No model was called with it in the last 24 hours." in page
 
 
 def test_a_revoked_key_stands_among_the_closed_ones(acme, key, alice_client):

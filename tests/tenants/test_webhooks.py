@@ -17,7 +17,9 @@ from common import outside
 from common.database import SERVICE, service
 from common.errors import Conflict
 from common.http import Trouble, Unreachable
+from tenants import audit_words
 from tenants.models import (
+    AuditEntry,
     AuditEntry,
     WebhookAttempt,
     WebhookDelivery,
@@ -377,11 +379,51 @@ def test_a_switched_off_endpoint_is_told_nothing_and_replays_nothing(
     assert len(receiver.got) == 2
 
 
-@pytest.mark.parametrize("url", ["", "ftp://x.example/", "https://10.0.0.1/", "http://x.example/"])
+REFUSED = [
+    "",
+    "ftp://x.example/",
+    "https://10.0.0.1/",
+    "http://x.example/",
+    "https://localhost:9200/",
+    "https://api.localhost./",
+    "https://user:pw@x.example/hook",
+    "https://user@x.example/",
+]
+
+
+@pytest.mark.parametrize("url", REFUSED)
 def test_an_address_that_would_be_refused_is_refused_at_once(alice_client, acme, url):
     assert alice_client.post(f"{LIST}new/", {"url": url}).status_code == 422
     reply = alice_client.post(API, {"url": url}, content_type="application/json")
     assert (reply.status_code, "url" in reply.json()["field_errors"]) == (400, True)
+
+
+def test_a_password_in_an_address_is_kept_nowhere(alice_client, acme):
+    url = "https://user:pw-7f3@x.example/hook"
+
+    alice_client.post(f"{LIST}new/", {"url": url})
+    alice_client.post(API, {"url": url}, content_type="application/json")
+
+    with service():
+        assert not WebhookEndpoint.objects.exists()
+    assert "pw-7f3" not in alice_client.get("/o/acme/audit/").content.decode()
+
+
+def test_the_audit_log_says_that_an_endpoint_is_told_everything(alice_client, acme):
+    alice_client.post(f"{LIST}new/", {"url": "https://x.example/hook"})
+
+    with service():
+        entry = AuditEntry.objects.get(action="webhook.created")
+    (events,) = [it for it in audit_words.row(entry).changes if it.field == "Events"]
+    assert events.after == "all"
+
+
+@pytest.mark.parametrize("trouble", Trouble)
+def test_what_came_of_an_attempt_is_told_in_words(trouble):
+    words = str(WebhookAttempt(trouble=trouble).outcome)
+
+    assert words != trouble
+    assert "_" not in words
 
 
 def test_a_developer_manages_no_endpoints(bob_client, acme):
