@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.budget_forms import MOST
 from billing.models import Invoice
+from billing.services import receiving
 from marketplace.forms import fields
 
 LARGEST = 10_000_000
@@ -42,6 +43,8 @@ class InvoiceNumberForm(forms.Form):
         found = Invoice.objects.filter(number=self.cleaned_data["number"].strip()).first()
         if found is None:
             raise forms.ValidationError(_("There is no invoice with this number."))
+        if not receiving.asks_for_payment(found):
+            raise forms.ValidationError(str(receiving.NotOpen(found).detail))
         return found
 
 

@@ -26,6 +26,11 @@ def _percent(label: Any, **more: Any) -> forms.DecimalField:
     )
 
 
+def _written(rate: Decimal) -> str:
+    """Write a share of one in per cent, as people do: 20, never 2E+1."""
+    return f"{(rate * 100).normalize():f}"
+
+
 class IssuerForm(forms.ModelForm[Issuer]):
     """A legal entity of the operator, as documents name it."""
 
@@ -51,8 +56,8 @@ class IssuerForm(forms.ModelForm[Issuer]):
         super().__init__(*args, **kwargs)
         issuer = self.instance
         if issuer.vat_rate is not None:
-            self.initial["vat_percent"] = (issuer.vat_rate * 100).normalize()
-        self.initial["reduced_percent"] = (Decimal(issuer.reduced_rate) * 100).normalize()
+            self.initial["vat_percent"] = _written(issuer.vat_rate)
+        self.initial["reduced_percent"] = _written(Decimal(issuer.reduced_rate))
 
     def facts(self) -> dict[str, Any]:
         """Return the fields of the issuer; its rates are shares of one."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from django.conf import settings
 from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
@@ -14,6 +15,7 @@ from billing.models import CreditGrant
 from metering.queries import Usage
 from portal.finances import Finances
 from tenants.models import Membership, Organization, Permission
+from tenants.services import organizations
 
 #: What ends within this is worth a warning.
 SOON = timedelta(days=30)
@@ -45,11 +47,22 @@ def warnings(membership: Membership, finances: Finances, last_day: Usage) -> lis
 
 def _suspended(organization: Organization) -> Iterator[Attention]:
     if organization.status == Organization.Status.SUSPENDED:
-        yield Attention(
-            "bad",
-            _("The organization is suspended"),
-            _("Requests are refused. Get in touch with the operator."),
-        )
+        yield Attention("bad", _("The organization is suspended"), " ".join(_why(organization)))
+
+
+def _why(organization: Organization) -> Iterator[str]:
+    yield _("Requests are refused.")
+    if reason := organizations.reason_of_suspension(organization):
+        yield _("The operator's reason: %(reason)s") % {"reason": _closed(reason)}
+    if contact := settings.OPERATOR["contact"]:
+        facts = {"operator": settings.OPERATOR["name"], "contact": contact}
+        yield _("Get in touch with %(operator)s: %(contact)s") % facts
+    else:
+        yield _("Get in touch with the operator.")
+
+
+def _closed(sentence: str) -> str:
+    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
 
 
 def _credit(membership: Membership, finances: Finances) -> Iterator[Attention]:

@@ -53,6 +53,7 @@ class Environment:
     operator_name: str
     operator_logo: Path | None
     operator_accent: str
+    operator_contact: str
     metering_durability: str
     files_region: str
     metrics_address: tuple[str, int] | None
@@ -154,6 +155,7 @@ def _described(text: Reader, state: Path, secret_key: str) -> Environment:
         operator_name=text("OPERATOR_NAME", "Tessera"),
         operator_logo=variables.picture("OPERATOR_LOGO", text("OPERATOR_LOGO")),
         operator_accent=variables.colour("OPERATOR_ACCENT", text("OPERATOR_ACCENT", "#0b5fff")),
+        operator_contact=variables.contact("OPERATOR_CONTACT", text("OPERATOR_CONTACT")),
         metering_durability=variables.choice(
             "METERING_DURABILITY", text("METERING_DURABILITY", "journal"), ("journal", "commit")
         ),

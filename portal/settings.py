@@ -32,6 +32,8 @@ OPERATOR: dict[str, Any] = {
     "name": ENV.operator_name,
     "logo": ENV.operator_logo,
     "accent": ENV.operator_accent,
+    #: Where customers turn to: an e-mail address or a page; empty when none was named.
+    "contact": ENV.operator_contact,
 }
 #: Which wording of the terms (templates/portal/terms.html) people accept when they sign up.
 TERMS_VERSION = "2026-01"
@@ -210,6 +212,7 @@ ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 600
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+MFA_FORMS = {"add_webauthn": "tenants.account_forms.AddPasskeyForm"}
 MFA_ADAPTER = "tenants.adapters.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True

@@ -13,6 +13,7 @@ TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
 #: A year's comparison and its corrections need so many months of usage.
 LEAST_MONTHS = 13
+CONTACT = re.compile(r"https?://[^\s/]+\S*|[^\s@:/]+@[^\s@:/]+")
 ACCENT = re.compile(r"#[0-9a-fA-F]{6}")
 
 
@@ -124,6 +125,14 @@ def colour(name: str, text: str) -> str:
     if not ACCENT.fullmatch(text):
         raise wrong(name, f"is {text!r}", "a colour such as #0b5fff")
     return text.lower()
+
+
+def contact(name: str, text: str) -> str:
+    """Return an e-mail address or a page that people can turn to; empty when none is named."""
+    text = text.strip()
+    if text and not CONTACT.fullmatch(text):
+        raise wrong(name, f"is {text!r}", "an e-mail address or an address such as https://…")
+    return text
 
 
 def bearer(name: str, text: str) -> str:

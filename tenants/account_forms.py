@@ -3,6 +3,7 @@
 from typing import Any
 
 from allauth.account import forms
+from allauth.mfa.webauthn.forms import AddWebAuthnForm
 from django.forms import Field
 from django.utils.translation import gettext_lazy as _
 
@@ -34,6 +35,21 @@ class SignupForm(forms.SignupForm):  # type: ignore[misc]
             self.fields["password1"].help_text = _(
                 "At least 12 characters. A sentence is easier to remember than a riddle."
             )
+
+
+class AddPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]
+    """One more passkey; it opens the door by itself unless somebody says otherwise."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].label = _("Name")
+        field = self.fields["passwordless"]
+        field.initial = True
+        field.label = _("Sign in with this passkey alone")
+        field.help_text = _(
+            "The device asks for a fingerprint, your face or its PIN. Untick it for a security key"
+            " that has none of these: it is then asked for after your password."
+        )
 
 
 class _AddressForm:

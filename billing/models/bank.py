@@ -142,3 +142,8 @@ class ManualPayment(TimeStamped):
 
     def __str__(self) -> str:
         return f"{self.amount}"
+
+    @property
+    def worth(self) -> Money:
+        """How much, in the invoice's currency."""
+        return Money(self.amount, self.invoice.currency)

@@ -24,6 +24,23 @@ class MoreThanDue(DomainError):
     detail = _("This is more than the invoice still asks for.")
 
 
+class NotOpen(Conflict):
+    """It is paid, void or not issued yet: nothing is asked for."""
+
+    code = "invoice_not_open"
+
+    def __init__(self, invoice: Invoice) -> None:
+        facts = {"number": invoice.number, "state": invoice.get_status_display()}
+        super().__init__(
+            _("Invoice %(number)s asks for no payment: its state is “%(state)s”.") % facts
+        )
+
+
+def asks_for_payment(invoice: Invoice) -> bool:
+    """Whether a payment of the invoice can be taken; what was written off may still come in."""
+    return invoice.status in (Invoice.Status.OPEN, Invoice.Status.UNCOLLECTIBLE)
+
+
 def due(invoice: Invoice) -> Money:
     """Return what the invoice still asks for: its total less credit notes and payments."""
     left = credit_notes.remainder(invoice).total - credit_notes.paid(invoice)
@@ -45,8 +62,8 @@ def receive(
     invoice = Invoice.objects.locked(invoice.pk)
     if known := IncomingPayment.objects.filter(operation_key=key).first():
         return known
-    if invoice.status not in (Invoice.Status.OPEN, Invoice.Status.UNCOLLECTIBLE):
-        raise Conflict
+    if not asks_for_payment(invoice):
+        raise NotOpen(invoice)
     if amount <= 0 or amount != round_to_minor(amount, invoice.currency):
         raise DomainError(field_errors={"amount": [_("This is no amount of this currency.")]})
     left = due(invoice)
@@ -97,6 +114,9 @@ def _book(invoice: Invoice, payment: IncomingPayment) -> None:
 @atomic()
 def propose(invoice: Invoice, amount: Decimal, *, words: str, by: User) -> ManualPayment:
     """Note a payment that somebody else has to approve before it counts."""
+    invoice = Invoice.objects.locked(invoice.pk)
+    if not asks_for_payment(invoice):
+        raise NotOpen(invoice)
     if amount > due(invoice).amount:
         raise MoreThanDue
     made = ManualPayment.objects.create(invoice=invoice, amount=amount, words=words, proposed_by=by)

@@ -65,12 +65,22 @@ def assign(request: StaffRequest, line_id: uuid.UUID) -> HttpResponse:
     """Let a movement pay the invoice that was found."""
     form = AssignForm(request.POST)
     line = get_object_or_404(BankLine, pk=line_id)
-    if not form.is_valid():
-        messages.error(request, _("There is no invoice with this number."))
-        return redirect("staff:bank")
-    statements.assign(line, form.cleaned_data["number"], by=request.user)
-    messages.success(request, _("The movement is assigned."))
+    if refusal := _refused(form, line, request):
+        messages.error(request, refusal)
+    else:
+        messages.success(request, _("The movement is assigned."))
     return redirect("staff:bank")
+
+
+def _refused(form: AssignForm, line: BankLine, request: StaffRequest) -> str:
+    """Assign the movement; return why not, where it cannot be."""
+    if not form.is_valid():
+        return str(form.errors["number"][0])
+    try:
+        statements.assign(line, form.cleaned_data["number"], by=request.user)
+    except DomainError as refusal:
+        return str(refusal.detail)
+    return ""
 
 
 @require_POST

@@ -6,7 +6,7 @@ the ``value`` of ``<data>`` and for screen readers.
 """
 
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Protocol
 
 from django import template
@@ -87,6 +87,18 @@ def money(value: Amount | None) -> SafeString | str:
     least = Decimal(1).scaleb(-digits).copy_sign(value.amount)
     bound = LESS if least > 0 else MORE
     return _amount(least, value.amount, value.currency, bound)
+
+
+@register.filter
+def left(value: Amount | None) -> SafeString | str:
+    """Show what there is to use, never more than that: ``29.99 EUR`` of 29.9992."""
+    if value is None:
+        return NOTHING
+    digits = minor_digits(value.currency)
+    shown = value.amount.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_FLOOR)
+    if not shown and value.amount:
+        return _amount(Decimal(1).scaleb(-digits), value.amount, value.currency, LESS)
+    return _amount(shown, value.amount, value.currency)
 
 
 @register.filter

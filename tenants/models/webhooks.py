@@ -10,7 +10,6 @@ from common.encryption import EncryptedField
 from common.models import AppendOnly, LockingQuerySet, TimeStamped
 from tenants.models.organization import Organization
 
-
 #: Why an attempt got no answer, in words; the codes are those of ``common.http``.
 TROUBLES: dict[str, StrOrPromise] = {
     "refused": _("The server refused the connection"),

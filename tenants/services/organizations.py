@@ -13,7 +13,7 @@ from common.errors import Conflict
 from common.ids import uuid7
 from tenants import ports
 from tenants.errors import SlugTaken, TimeZoneFixed
-from tenants.models import ApiKey, Membership, Organization, Project, Role, User
+from tenants.models import ApiKey, AuditEntry, Membership, Organization, Project, Role, User
 from tenants.services import audit
 
 #: Words that would be mistaken for pages of ours.
@@ -110,7 +110,7 @@ def change(
 def suspend(organization: Organization, *, reason: str, by: User | None) -> Organization:
     """Refuse the organization's calls from now on; what it has and what was recorded stays.
 
-    Its members see the reason in their audit log. Suspending twice changes nothing.
+    Its members see the reason on their overview and in their audit log. Suspending twice changes nothing.
     """
     return _set_status(organization, Organization.Status.SUSPENDED, reason=reason, by=by)
 
@@ -119,6 +119,16 @@ def suspend(organization: Organization, *, reason: str, by: User | None) -> Orga
 def reactivate(organization: Organization, *, reason: str, by: User | None) -> Organization:
     """Let the organization call again; of one that is active this changes nothing."""
     return _set_status(organization, Organization.Status.ACTIVE, reason=reason, by=by)
+
+
+def reason_of_suspension(organization: Organization) -> str:
+    """Return why it was suspended last, in the words that were typed then."""
+    entry = (
+        AuditEntry.objects.filter(organization=organization, action="organization.suspended")
+        .order_by("-occurred_at")
+        .first()
+    )
+    return str((entry.after or {}).get("reason", "")) if entry else ""
 
 
 def _set_status(

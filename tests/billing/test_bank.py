@@ -349,6 +349,40 @@ def test_a_person_assigns_or_settles_what_waits(invoice, take, staff_client):
         assert IncomingPayment.objects.count() == 1
 
 
+def test_what_is_paid_already_takes_no_other_payment_and_says_so(invoice, take, sam, staff_client):
+    paid = invoice()
+    (line,) = take(file_of(entry(text="thanks")))
+    with service():
+        Invoice.objects.update(status=Invoice.Status.PAID)
+
+    entered = staff_client.post(
+        f"{DESK}payments/", {"number": paid.number, "amount": "120", "words": "cheque"}
+    )
+    assigned = staff_client.post(
+        f"{DESK}lines/{line.pk}/assign/", {"number": paid.number}, follow=True
+    )
+
+    why = f"Invoice {paid.number} asks for no payment: its state is “Paid”."
+    assert (entered.status_code, why in entered.content.decode()) == (422, True)
+    assert why in assigned.content.decode()
+    assert "changed meanwhile" not in assigned.content.decode()
+    with pytest.raises(receiving.NotOpen), service():
+        receiving.propose(paid, Decimal(1), words="x", by=sam)
+    with service():
+        assert not ManualPayment.objects.exists()
+        assert BankLine.objects.waiting().count() == 1
+
+
+def test_a_payment_to_approve_reads_as_an_amount(invoice, sam, staff_client):
+    with service():
+        receiving.propose(invoice(), Decimal(24), words="cheque 12", by=sam)
+
+    page = staff_client.get(DESK).content.decode()
+
+    assert "24.00" in page
+    assert "24.000" not in page.replace('value="24.000000000000"', "")
+
+
 def test_the_desk_imports_and_shows(invoice, staff_client):
     open_one = invoice()
     data = file_of(entry(text=open_one.payment_reference), entry(text="who?", id="B2"))

@@ -37,6 +37,12 @@ def test_staff_changes_who_invoices_and_it_is_audited(staff_client):
     assert Decimal(entry.after["vat_rate"]) == Decimal("0.195")
 
 
+def test_the_rate_is_shown_as_people_write_it(staff_client):
+    page = staff_client.get(ADDRESS)
+
+    assert 'value="20"' in str(page.context["form"]["vat_percent"])
+
+
 def test_a_rate_that_is_no_rate_changes_nothing(staff_client):
     before = issuer().vat_rate
 

@@ -37,6 +37,20 @@ def test_something_is_never_shown_as_nothing(amount, currency, shown):
     assert f'value="{Decimal(amount):f}"' in found
 
 
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [
+        ("29.9992", "29.99 EUR"),
+        ("30", "30.00 EUR"),
+        ("0.009", "< 0.01 EUR"),
+        ("0", "0.00 EUR"),
+        ("-0.001", "-0.01 EUR"),
+    ],
+)
+def test_what_is_left_is_never_shown_as_more(amount, shown):
+    assert read(formats.left(Money(Decimal(amount), "EUR"))) == shown
+
+
 def test_the_least_amount_is_written_as_the_language_does():
     with translation.override("fr"):
         assert read(formats.money(Money(Decimal("0.001"), "EUR"))) == "< 0,01 EUR"

@@ -13,7 +13,7 @@ from common.database import service
 from marketplace.models import TokenClass
 from tenants.models import Membership, Organization, Role
 from tenants.scope import scope
-from tenants.services import api_keys
+from tenants.services import api_keys, organizations
 from tests.support.usage import NOON
 
 PAGE = "/o/acme/"
@@ -195,6 +195,17 @@ def test_many_failures_are_a_warning(acme, alice_client, give, used, just_now):
     used("0.01", occurred_at=just_now, outcome="upstream_failed")
 
     assert titles(alice_client) == ["Many answers are not completed"]
+
+
+def test_whoever_is_suspended_reads_why_and_whom_to_ask(acme, alice_client, bob_client, settings):
+    settings.OPERATOR = {**settings.OPERATOR, "contact": "help@operator.example"}
+    with service():
+        organizations.suspend(acme, reason="Chargeback of <May>", by=None)
+
+    for client in (alice_client, bob_client):
+        page = client.get("/o/acme/").content.decode()
+        assert "The operator&#x27;s reason: Chargeback of &lt;May&gt;." in page
+        assert "help@operator.example" in page
 
 
 def test_a_suspended_organization_is_told(acme, alice_client, give, used):

@@ -35,6 +35,7 @@ WRONG = [
     ("EMAIL_URL", "smtps://", "smtp://user:password@host:587/?tls=true"),
     ("EMAIL_URL", "smtp://host?ssl=true", "smtp://user:password@host:587/?tls=true"),
     ("OPERATOR_ACCENT", "red", "a colour such as #0b5fff"),
+    ("OPERATOR_CONTACT", "call us", "an e-mail address"),
     ("OPERATOR_LOGO", "missing.svg", "the path of an existing .svg, .png or .webp file"),
     ("METERING_DURABILITY", "none", "journal or commit"),
     ("DEBUG", "maybe", "true or false"),

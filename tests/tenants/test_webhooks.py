@@ -20,7 +20,6 @@ from common.http import Trouble, Unreachable
 from tenants import audit_words
 from tenants.models import (
     AuditEntry,
-    AuditEntry,
     WebhookAttempt,
     WebhookDelivery,
     WebhookEndpoint,
