@@ -23,6 +23,8 @@ from tenants.services import audit, organizations
 #: What is left of calls a minute to who is restricted.
 FEW = 10
 MOST_STAGES, FURTHEST = 10, 365
+#: What is written off is not: who never paid gets nothing back, unless staff gives it.
+SETTLED = (Invoice.Status.PAID, Invoice.Status.VOID)
 
 
 @atomic()
@@ -56,7 +58,7 @@ def sweep(now: datetime | None = None) -> int:
     now = now or timezone.now()
     with service():
         overdue = list(Invoice.objects.open().filter(due_at__lt=now).values_list("pk", flat=True))
-        standing = DunningStep.objects.standing().exclude(invoice__status=Invoice.Status.OPEN)
+        standing = DunningStep.objects.standing().filter(invoice__status__in=SETTLED)
         settled = list(standing.values_list("pk", flat=True))
     for step_id in settled:
         _undo(step_id)

@@ -129,6 +129,19 @@ def test_a_part_undoes_nothing(owe):
     assert stands() == ("suspended", 10)
 
 
+def test_who_was_given_up_on_stays_held_back_until_they_pay(acme, owe):
+    invoice = owe(30)
+    dunning.sweep()
+    with service():
+        Invoice.objects.filter(pk=invoice.pk).update(status=Invoice.Status.UNCOLLECTIBLE)
+
+    dunning.sweep()
+    assert stands() == ("suspended", 10)
+    pay(invoice)
+
+    assert stands() == ("active", None)
+
+
 def test_who_owes_another_invoice_stays_held_back_until_it_is_paid(owe):
     first, second = owe(30), owe(30, "D-2026-000002")
     dunning.sweep()
