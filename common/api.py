@@ -1,5 +1,6 @@
 """The management API's one error shape and its pagination."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
@@ -37,7 +38,7 @@ class NewestFirstPagination(CursorPagination):
 
 
 class BoundedJSONParser(JSONParser):
-    """Reads JSON; what is nested deeper than Python reads is refused like any malformed body."""
+    """Reads JSON; what Python cannot read or nobody can write again is refused as malformed."""
 
     def parse(
         self,
@@ -47,9 +48,14 @@ class BoundedJSONParser(JSONParser):
     ) -> Any:
         """Return what the body says."""
         try:
-            return super().parse(stream, media_type, parser_context)
+            read = super().parse(stream, media_type, parser_context)
+            # Half of a surrogate pair is no text: neither the database nor our answer can hold it.
+            json.dumps(read, ensure_ascii=False).encode()
         except RecursionError:
             raise exceptions.ParseError("The body is nested too deeply.") from None
+        except UnicodeEncodeError:
+            raise exceptions.ParseError("The body holds half of a character.") from None
+        return read
 
 
 def _domain(error: DomainError) -> Response:

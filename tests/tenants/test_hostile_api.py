@@ -118,6 +118,16 @@ def test_bytes_that_are_no_text_are_refused(alice_client):
     assert alice_client.post(KEYS, body, content_type="application/json").status_code == 400
 
 
+@pytest.mark.parametrize("page", ["keys", "projects", "budgets", "webhooks", "policy"])
+@pytest.mark.parametrize("field", ["name", "window", "classification", "nothing"])
+def test_half_a_character_is_refused(alice_client, page, field):
+    send = alice_client.patch if page == "policy" else alice_client.post
+    body = f'{{"{field}": "\\ud800"}}'
+    reply = send(f"/api/v1/organizations/acme/{page}", body, content_type="application/json")
+
+    assert (reply.status_code, reply.json()["code"]) == (400, "parse_error")
+
+
 def test_a_form_is_not_read(alice_client):
     reply = alice_client.post(KEYS, {"name": "ci"})
 
