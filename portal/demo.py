@@ -13,8 +13,8 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.conf import settings
 
-from billing.models import CreditGrant
-from billing.services import credits, invoicing, issuers
+from billing.models import CreditGrant, Issuer
+from billing.services import credits, invoicing, issuers, profiles
 from common.database import service
 from compute import demo as clusters
 from marketplace import demo as catalogue
@@ -104,6 +104,35 @@ def _issuer(staff: User) -> None:
         issuers.change(invoicing.default_issuer(), facts, by=staff)
 
 
+def _public_sector(ministry: Organization, staff: User) -> None:
+    """Let a second legal entity invoice the ministry, electronically as public buyers ask."""
+    facts = {
+        "code": "pub",
+        "legal_name": f"{settings.OPERATOR['name']} Public Sector (demo)",
+        "address": "2 rue de l'Exemple\n13002 Marseille",
+        "country": "FR",
+        "vat_id": "FR40303265045",
+        "vat_rate": Decimal("0.2"),
+        "iban": "FR7630006000011234567890189",
+        "words_language": "fr",
+        "is_electronic": True,
+    }
+    details = {
+        "legal_name": ministry.name,
+        "line1": "3 rue de l'Exemple",
+        "postal_code": "75007",
+        "city": "Paris",
+        "country": "FR",
+        "buyer_reference": "SERVICE-4",
+    }
+    with service():
+        if Issuer.objects.filter(code=facts["code"]).exists():
+            return
+        profiles.update(ministry, by=staff, facts=details)
+        issuer = issuers.create(facts, by=staff)
+        profiles.decide(ministry, by=staff, facts={"issuer": issuer, "is_verified": False})
+
+
 def seed() -> dict[str, Any]:
     """Make the demo once; a second call returns what the first one wrote.
 
@@ -127,6 +156,7 @@ def seed() -> dict[str, Any]:
             organization=startup, user=developer, defaults={"role": Role.DEVELOPER}
         )
     demo_books.seed(ministry, by=staff)
+    _public_sector(ministry, staff)
     facts = {
         "base_url": f"{settings.PUBLIC_URL}/v1",
         "password": password,

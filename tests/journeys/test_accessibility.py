@@ -25,6 +25,7 @@ BROKEN = ("400.html", "429.html", "500.html", "503.html")
 #: a payment that was declined, a sealed hour, or an address outside that takes webhooks.
 NO_EXAMPLE = {
     "o/<slug:org>/billing/credit-notes/<slug:number>/",
+    "o/<slug:org>/billing/credit-notes/<slug:number>/as/<slug:form>/",
     "o/<slug:org>/billing/credit-notes/<slug:number>/pdf/",
     "o/<slug:org>/billing/disputes/<uuid:dispute_id>/",
     "o/<slug:org>/billing/invoices/<slug:number>/dispute/",
@@ -33,6 +34,7 @@ NO_EXAMPLE = {
     "o/<slug:org>/usage/<path:request_id>/proof.json",
     "o/<slug:org>/webhooks/<uuid:endpoint_id>/",
     "staff/disputes/<uuid:dispute_id>/",
+    "staff/holds/<uuid:hold_id>/",
     "staff/invoices/<uuid:invoice_id>/",
 }
 both_directions = pytest.mark.parametrize(
