@@ -162,10 +162,6 @@ class InvoiceHoldQuerySet(LockingQuerySet["InvoiceHold"]):
         """Those that wait for a person."""
         return self.filter(status=InvoiceHold.Status.WAITING)
 
-    def released(self) -> "InvoiceHoldQuerySet":
-        """Those that a person let go as they are."""
-        return self.filter(status=InvoiceHold.Status.RELEASED)
-
 
 class InvoiceHold(TimeStamped):
     """A month or a purchase whose invoice looks wrong: it is not numbered until a person decides."""
