@@ -13,6 +13,7 @@ from billing.services import (
     dunning,
     invoicing,
     leases,
+    ledger_days,
     limits,
     orders,
     recurring,
@@ -81,6 +82,12 @@ def expire_grants() -> None:
 def grant_recurring() -> None:
     """Grant the months that begin, and keep of the last ones what was agreed."""
     recurring.sweep()
+
+
+@shared_task(name="billing.close_ledger_days")
+def close_ledger_days() -> None:
+    """Sum the ledger up by day."""
+    ledger_days.close_days()
 
 
 @shared_task(name="billing.sync_limits")

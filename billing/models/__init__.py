@@ -19,6 +19,7 @@ from billing.models.dunning import DunningPolicy, DunningStep
 from billing.models.grants import CreditGrant, Lease
 from billing.models.invoices import Invoice, InvoiceLine, InvoiceSequence
 from billing.models.ledger import AccountKind, LedgerAccount, LedgerEntry, LedgerTransaction
+from billing.models.ledger_days import ClosedLedgerDay, LedgerDay
 from billing.models.orders import Order, StripeEvent
 from billing.models.payments import (
     BalanceWatch,
@@ -52,6 +53,7 @@ __all__ = [
     "BudgetLease",
     "BudgetWindow",
     "ClosedHour",
+    "ClosedLedgerDay",
     "Contract",
     "ContractTax",
     "Correction",
@@ -72,6 +74,7 @@ __all__ = [
     "LateMonth",
     "Lease",
     "LedgerAccount",
+    "LedgerDay",
     "LedgerEntry",
     "LedgerTransaction",
     "ManualPayment",

@@ -1,0 +1,174 @@
+"""The operator's accounts over all customers: trial balance, revenue and what is still owed for.
+
+Read as the service, from the days that are summed up and the entries since.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, timedelta
+from decimal import Decimal
+
+from django.db.models import Case, F, Max, Sum, When
+from django.db.models.functions import TruncDate
+from django.utils import timezone
+
+from billing.models import AccountKind, ClosedLedgerDay, LedgerDay, LedgerEntry
+from billing.services.ledger_days import beginning
+from common.money import Money
+
+ZERO = Decimal(0)
+MONTHS = 12
+#: What was paid for and not used yet.
+DEFERRED = (AccountKind.CUSTOMER_PREPAID, AccountKind.DEFERRED_REVENUE)
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """What a day moved accounts of one kind and currency by, on both sides."""
+
+    day: date
+    account: str
+    currency: str
+    debit: Decimal
+    credit: Decimal
+
+    @property
+    def net(self) -> Decimal:
+        """Debit less credit."""
+        return self.debit - self.credit
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An account in the trial balance, on both sides."""
+
+    account: AccountKind
+    debit: Money
+    credit: Money
+
+    @property
+    def balance(self) -> Money:
+        """Debit less credit."""
+        return self.debit - self.credit
+
+
+@dataclass(frozen=True, slots=True)
+class TrialBalance:
+    """All accounts of one currency; both sides sum up to the same."""
+
+    currency: str
+    lines: list[Line]
+
+    @property
+    def debit(self) -> Money:
+        """All that stands in debit."""
+        return sum((line.debit for line in self.lines), Money(ZERO, self.currency))
+
+    @property
+    def credit(self) -> Money:
+        """All that stands in credit."""
+        return sum((line.credit for line in self.lines), Money(ZERO, self.currency))
+
+    @property
+    def difference(self) -> Money:
+        """Debit less credit over all accounts: nothing, or the books are wrong."""
+        return self.debit - self.credit
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """What a month (UTC) earned in one currency, and what was owed for at its end."""
+
+    label: str
+    currency: str
+    #: Usage, less what credit notes took back.
+    revenue: Money
+    #: Credit that expired.
+    breakage: Money
+    #: Given away, written off and rounded.
+    adjustments: Money
+    deferred: Money
+
+    @property
+    def recognized(self) -> Money:
+        """What the month earned."""
+        return self.revenue + self.breakage - self.adjustments
+
+
+def trial_balance(as_of: date) -> list[TrialBalance]:
+    """Return the accounts as they stood at the end of the day, by currency."""
+    sums: dict[str, dict[str, list[Decimal]]] = defaultdict(dict)
+    for it in movements(as_of):
+        sides = sums[it.currency].setdefault(it.account, [ZERO, ZERO])
+        sides[0] += it.debit
+        sides[1] += it.credit
+    return [TrialBalance(currency, _lines(currency, sums[currency])) for currency in sorted(sums)]
+
+
+def _lines(currency: str, sides: Mapping[str, list[Decimal]]) -> list[Line]:
+    return [
+        Line(kind, Money(sides[kind][0], currency), Money(sides[kind][1], currency))
+        for kind in AccountKind
+        if kind in sides
+    ]
+
+
+def movements(as_of: date) -> Iterable[Movement]:
+    """Return what each day until then moved, the oldest first."""
+    last: date | None = ClosedLedgerDay.objects.filter(day__lte=as_of).aggregate(Max("day"))[
+        "day__max"
+    ]
+    columns = ("day_id", "account", "currency", "debit", "credit")
+    closed = LedgerDay.objects.filter(day__lte=as_of).order_by("day_id")
+    for row in closed.values_list(*columns):
+        yield Movement(*row)
+    yield from _since(last, as_of)
+
+
+def _since(last: date | None, as_of: date) -> Iterable[Movement]:
+    """Return what entries moved after the last day that is summed up."""
+    entries = LedgerEntry.objects.filter(
+        transaction__recorded_at__lt=beginning(as_of + timedelta(days=1))
+    )
+    if last is not None:
+        entries = entries.filter(transaction__recorded_at__gte=beginning(last + timedelta(days=1)))
+    rows = (
+        entries.annotate(on=TruncDate("transaction__recorded_at", tzinfo=UTC))
+        .values_list("on", "account__kind", "account__currency")
+        .annotate(
+            debit=Sum(Case(When(amount__gt=0, then=F("amount")), default=ZERO)),
+            credit=-Sum(Case(When(amount__lt=0, then=F("amount")), default=ZERO)),
+        )
+        .order_by("on")
+    )
+    for row in rows:
+        yield Movement(*row)
+
+
+def months(as_of: date | None = None) -> list[Month]:
+    """Return the last months with what each earned and deferred, newest first, by currency."""
+    as_of = as_of or timezone.now().date()
+    moved: dict[str, dict[str, dict[str, Decimal]]] = defaultdict(dict)
+    for it in movements(as_of):
+        of_month = moved[it.currency].setdefault(f"{it.day:%Y-%m}", defaultdict(lambda: ZERO))
+        of_month[it.account] += it.net
+    return [month for currency in sorted(moved) for month in _months(currency, moved[currency])]
+
+
+def _months(currency: str, moved: Mapping[str, Mapping[str, Decimal]]) -> list[Month]:
+    deferred, found = ZERO, []
+    for label in sorted(moved):
+        sums = moved[label]
+        deferred -= sum((sums[kind] for kind in DEFERRED), ZERO)
+        found.append(
+            Month(
+                label,
+                currency,
+                revenue=Money(-sums[AccountKind.REVENUE], currency),
+                breakage=Money(-sums[AccountKind.BREAKAGE], currency),
+                adjustments=Money(sums[AccountKind.ADJUSTMENTS], currency),
+                deferred=Money(deferred, currency),
+            )
+        )
+    return found[::-1][:MONTHS]

@@ -1,0 +1,159 @@
+"""The operator's accounts: both sides agree, on any day, whether days are summed up or not."""
+
+import csv
+import io
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from django.db import DatabaseError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from billing import accounts
+from billing.models import AccountKind, ClosedLedgerDay, LedgerDay
+from billing.services import credits, ledger, ledger_days
+from billing.services.ledger import Posting
+from common.database import service
+from common.ids import uuid7
+from tenants.scope import scope
+from tests.billing.test_orders import at_once
+
+PAGE = "/staff/accounts/"
+MARCH = date(2027, 3, 31)
+APRIL = date(2027, 4, 2)
+
+
+@pytest.fixture
+def clock(time_machine):
+    """Go to a day, at noon."""
+
+    def go(day):
+        time_machine.move_to(datetime(day.year, day.month, day.day, 12, tzinfo=UTC), tick=False)
+
+    return go
+
+
+@pytest.fixture
+def used(acme):
+    """Book so much usage on a grant."""
+
+    def used(grant, amount):
+        postings = [
+            Posting(AccountKind.CUSTOMER_PREPAID, "EUR", Decimal(amount), grant.pk),
+            Posting(AccountKind.REVENUE, "EUR", -Decimal(amount), grant.pk),
+        ]
+        with service():
+            ledger.book(acme, key=f"usage:{uuid7()}", kind="usage", postings=postings)
+
+    return used
+
+
+@pytest.fixture
+def spring(acme, give, used, clock):
+    """Fifty euros bought for forty in March, ten used; in April five more, and the rest expired."""
+    clock(date(2027, 3, 30))
+    grant = give("50", cost="40")
+    used(grant, "10.000000000001")
+    clock(date(2027, 4, 1))
+    used(grant, "5")
+    clock(APRIL)
+    with service():
+        grant.remaining -= Decimal("15.000000000001")
+        grant.expires_at = datetime(2027, 4, 2, tzinfo=UTC)
+        grant.save()
+        credits.expire(grant)
+
+
+def balances(as_of):
+    with service():
+        (found,) = accounts.trial_balance(as_of)
+    assert found.difference.amount == 0
+    return {line.account.value: line.balance.amount for line in found.lines}
+
+
+def test_the_accounts_stand_as_they_did_on_any_day(spring):
+    assert balances(MARCH)["customer_prepaid"] == Decimal("-39.999999999999")
+    assert balances(date(2027, 4, 1))["revenue"] == Decimal("-15.000000000001")
+    assert balances(APRIL)["customer_prepaid"] == 0
+
+
+def test_days_that_are_summed_up_say_the_same(spring, clock):
+    before = [balances(day) for day in (MARCH, date(2027, 4, 1), APRIL)]
+    with service():
+        months = accounts.months(APRIL)
+    clock(date(2027, 4, 5))
+
+    assert ledger_days.close_days() == 6
+    assert ledger_days.close_days() == 0
+
+    assert [balances(day) for day in (MARCH, date(2027, 4, 1), APRIL)] == before
+    with service():
+        assert accounts.months(APRIL) == months
+        assert LedgerDay.objects.count() == 4 + 2 + 3
+
+
+def test_what_is_booked_after_the_last_summed_day_counts(spring, clock, give):
+    ledger_days.close_days()
+    give("7")
+
+    assert balances(APRIL)["customer_prepaid"] == -7
+
+
+def test_a_day_is_summed_up_once_an_hour_after_its_end(spring, time_machine):
+    time_machine.move_to(datetime(2027, 4, 3, 0, 59, tzinfo=UTC), tick=False)
+    ledger_days.close_days()
+    with service():
+        assert ClosedLedgerDay.objects.latest("day").day == date(2027, 4, 1)
+
+    time_machine.move_to(datetime(2027, 4, 3, 1, 0, tzinfo=UTC), tick=False)
+    assert sum(at_once(ledger_days.close_days, 4)) == 1
+
+
+def test_a_month_earns_what_was_used_and_expired_less_what_was_given(spring):
+    with service():
+        april, march = accounts.months(APRIL)
+
+    assert (march.label, march.revenue.amount) == ("2027-03", Decimal("10.000000000001"))
+    assert march.deferred.amount == Decimal("39.999999999999")
+    assert april.deferred.amount == 0
+    # Whatever the months: in the end all that was paid is earned.
+    assert march.recognized.amount + april.recognized.amount == 40
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.decimals("0.000000000001", "1000", places=12), min_size=1, max_size=4))
+def test_both_sides_agree_whatever_is_booked(acme, give, used, amounts):
+    used(give("5000"), sum(amounts))
+
+    with service():
+        assert all(not it.difference for it in accounts.trial_balance(date(2100, 1, 1)))
+
+
+def test_staff_read_it_and_take_it_as_a_file(staff_client, acme, give):
+    give("50", cost="40")
+
+    page = staff_client.get(PAGE)
+    file = staff_client.get("/staff/accounts.csv")
+
+    assert page.status_code == 200
+    assert "Customer prepaid" in page.content.decode()
+    rows = list(csv.DictReader(io.StringIO(file.content.decode())))
+    assert {row["account"]: row["balance"] for row in rows}["customer_prepaid"] == (
+        "-50.000000000000"
+    )
+    assert sum(Decimal(row["balance"]) for row in rows) == 0
+
+
+@pytest.mark.parametrize("day", ["2999-01-01", "1900-01-01", "soon", "2026-02-30", "\0"])
+def test_a_day_that_cannot_be_is_refused_with_words(staff_client, day):
+    response = staff_client.get(PAGE, {"as_of": day})
+    assert response.status_code == 422
+    assert response.context["form"].errors["as_of"]
+    assert staff_client.get("/staff/accounts.csv", {"as_of": day}).status_code == 422
+
+
+def test_customers_see_none_of_it(alice_client, acme):
+    assert alice_client.get(PAGE).status_code == 404
+    with scope(acme), pytest.raises(DatabaseError, match="permission denied"):
+        LedgerDay.objects.count()
