@@ -120,7 +120,9 @@ class Walk:
     def visit(self, route):
         """Look at a page; note what is not for this person, and pass by what is no page."""
         answer = self.page.request.get(self.address(route), max_redirects=0)
-        if answer.status not in (200, 405):
+        if answer.status >= 500:
+            self.problems.append(f"/{route} answers {answer.status}")
+        elif answer.status not in (200, 405):
             self.elsewhere.add(route)
         elif answer.ok and answer.headers["content-type"].startswith("text/html"):
             self.page.goto(self.address(route))
