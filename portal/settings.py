@@ -211,6 +211,8 @@ ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND = True
 ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 600
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
+# Whoever takes an account over begins here; its owner is told at once, and from where it was done.
+ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 MFA_FORMS = {"add_webauthn": "tenants.account_forms.AddPasskeyForm"}
 MFA_ADAPTER = "tenants.adapters.MFAAdapter"
