@@ -1,7 +1,8 @@
 """Reports what an Envoy AI Gateway served, from its access log.
 
-``tail -F access.log | python envoy_access_log.py``, or the file as an argument. The log is JSON with
-these fields (``accessLog.json`` of the EnvoyProxy; token counts as its ``llmRequestCosts`` name them):
+``tail -F access.log | python envoy_access_log.py``, or the file as an argument. What is refused is kept
+beside the file, as ``.refused`` (of a pipe: ``envoy.refused`` where it runs), and the program ends with a
+failure. The log is JSON with these fields (``accessLog.json`` of the EnvoyProxy; token counts as its ``llmRequestCosts`` name them):
 
     start_time     %START_TIME%
     request_id     %REQ(X-REQUEST-ID)%
@@ -20,11 +21,10 @@ Let Envoy set the organization's header from the identity it has checked, and st
 import json
 import sys
 from collections.abc import Iterable, Iterator
-from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from tessera_usage import Event, event, send
+from tessera_usage import Event, arguments, end, event, send
 
 #: Sent together: as many lines as this, or what there is.
 TOGETHER = 100
@@ -77,15 +77,25 @@ def events(lines: Iterable[str]) -> Iterator[Event]:
 
 def main() -> None:
     """Send what stands in the file, or what comes in."""
-    if len(sys.argv) > 1:
-        with Path(sys.argv[1]).open() as file:
-            send(events(file))
+    given = arguments(__doc__, 0, 1)
+    kept = Path(given[0] if given else "envoy").with_suffix(".refused")
+    if not given:
+        end(follow(sys.stdin, kept), kept)
         return
-    for first in sys.stdin:
+    with Path(given[0]).open() as file:
+        refused = send(events(file), kept)
+    end(refused, kept)
+
+
+def follow(lines: TextIO, kept: Path) -> int:
+    """Send what comes in until it ends; what is refused meanwhile stops nothing."""
+    refused = 0
+    for first in lines:
         waiting = [first]
-        while len(waiting) < TOGETHER and (line := sys.stdin.readline()):
+        while len(waiting) < TOGETHER and (line := lines.readline()):
             waiting.append(line)
-        send(events(chain(waiting)))
+        refused += send(events(waiting), kept)
+    return refused
 
 
 if __name__ == "__main__":

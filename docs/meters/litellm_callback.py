@@ -3,6 +3,7 @@
 In the proxy: ``litellm_settings: {callbacks: litellm_callback.proxy}``. It writes a line per request
 into the spool that ``TESSERA_SPOOL`` names; nothing waits for the network there. Beside it, every
 few seconds: ``python litellm_callback.py $TESSERA_SPOOL``, which sends the lines and removes them.
+What is refused is kept beside the spool, as ``.refused``, and ends the program with a failure.
 
 A LiteLLM team or key whose alias is a Tessera organization's address, or the id of one of its keys,
 names whose usage it is. Models must be called there as they are called here.
@@ -16,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tessera_usage import Event, event, send
+from tessera_usage import Event, arguments, end, event, send
 
 try:
     from litellm.integrations.custom_logger import CustomLogger
@@ -103,13 +104,14 @@ def events(path: Path) -> Iterator[Event]:
 
 def main() -> None:
     """Take the spool aside, send it and remove it; what is left of an earlier try comes first."""
-    spool = Path(sys.argv[1])
-    aside = spool.with_suffix(".sending")
+    spool = Path(arguments(__doc__, 1)[0])
+    aside, kept = spool.with_suffix(".sending"), spool.with_suffix(".refused")
     if not aside.exists() and spool.exists():
         spool.replace(aside)
     if aside.exists():
-        send(events(aside))
+        refused = send(events(aside), kept)
         aside.unlink()
+        end(refused, kept)
 
 
 if __name__ == "__main__":

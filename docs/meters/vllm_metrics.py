@@ -5,19 +5,19 @@ much and not for whom or in which request, so an event is what was added since t
 ``TESSERA_SUBJECT`` says whose usage that is. A model is called here as ``--served-model-name`` says.
 
 The first look only remembers. What is to be sent is written into the state before it is sent: after a
-crash the very same event is sent again, and counts once.
+crash the very same event is sent again, and counts once. What is refused is kept beside the state, as
+``.refused``, and ends the program with a failure.
 """
 
 import json
 import os
 import re
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from tessera_usage import Event, event, send
+from tessera_usage import Event, arguments, end, event, send
 
 SAMPLE = re.compile(r'^vllm:(\w+?)(?:_total)?\{[^}]*model_name="([^"]+)"[^}]*\} ([0-9.eE+]+)$')
 STARTED = re.compile(r"^process_start_time_seconds ([0-9.eE+]+)$")
@@ -66,18 +66,23 @@ def added(state: State, started: str, found: Counts, now: str) -> list[Event]:
     return events
 
 
-def look(text: str, path: Path) -> None:
-    """Send what was added since the last look, after what that one may have left behind."""
+def look(text: str, path: Path) -> int:
+    """Send what was added since the last look, after what that one may have left behind.
+
+    Returns how many events were refused.
+    """
     state: State = json.loads(path.read_text()) if path.exists() else {}
+    kept, refused = path.with_suffix(".refused"), 0
     if state.get("pending"):
-        send(state["pending"])
+        refused += send(state["pending"], kept)
     started, found = counters(text)
     pending = added(state, started, found, datetime.now(UTC).isoformat())
     state = {"started": started, "counts": found, "pending": pending}
     _write(path, state)
     if pending:
-        send(pending)
+        refused += send(pending, kept)
         _write(path, state | {"pending": []})
+    return refused
 
 
 def _write(path: Path, state: State) -> None:
@@ -88,8 +93,10 @@ def _write(path: Path, state: State) -> None:
 
 def main() -> None:
     """Look once."""
-    with urlopen(sys.argv[1], timeout=10) as answer:  # noqa: S310 - the operator's own engine
-        look(answer.read().decode(), Path(sys.argv[2]))
+    address, name = arguments(__doc__, 2)
+    with urlopen(address, timeout=10) as answer:  # noqa: S310 - the operator's own engine
+        refused = look(answer.read().decode(), Path(name))
+    end(refused, Path(name).with_suffix(".refused"))
 
 
 if __name__ == "__main__":

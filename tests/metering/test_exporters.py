@@ -4,8 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
-from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
@@ -26,18 +24,24 @@ SAMPLES = METERS / "samples"
 def run(portal, meter_key):
     """Run a meter to its end."""
 
-    def run(name, *arguments, **variables):
-        variables |= {"TESSERA_URL": portal.url, "TESSERA_KEY": meter_key.text}
+    def run(name, *arguments, check=True, **variables):
+        variables = {"TESSERA_URL": portal.url, "TESSERA_KEY": meter_key.text} | variables
         return subprocess.run(
             [sys.executable, METERS / name, *map(str, arguments)],
             env=os.environ | variables,
             capture_output=True,
             text=True,
             timeout=60,
-            check=True,
+            check=check,
         )
 
     return run
+
+
+def sample(name):
+    """Return a sample as if it had just happened."""
+    command = [sys.executable, SAMPLES / "now.py", name]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def tokens(acme):
@@ -56,8 +60,7 @@ def tokens(acme):
 def spool(tmp_path):
     """What LiteLLM's callback has noted, as if it were a minute ago."""
     path = tmp_path / "spool.jsonl"
-    shift = str(int(time.time()) - 60)[:-1]
-    path.write_text((SAMPLES / "litellm.jsonl").read_text().replace("176364000", shift))
+    path.write_text(sample("litellm.jsonl"))
     return path
 
 
@@ -77,6 +80,57 @@ def test_litellm_is_reported_with_disjoint_parts(acme, run, spool):
     with scope(acme):
         first = UsageEvent.objects.get(offer_name="atlas-mini")
     assert (first.streamed, first.ttft_ms, first.latency_ms) == (True, 180, 1500)
+
+
+def test_what_is_refused_is_kept_with_its_reasons_until_it_is_taken(acme, run, spool):
+    right = spool.read_text()
+    spool.write_text(right.replace("atlas-mini", "atlas-unknown"))
+    kept = spool.with_suffix(".refused")
+
+    refused = run("litellm_callback.py", spool, check=False)
+    again = run("tessera_usage.py", kept, check=False)
+    lines = [json.loads(line) for line in kept.read_text().splitlines()]
+    kept.write_text(kept.read_text().replace("atlas-unknown", "atlas-mini"))
+    run("tessera_usage.py", kept)
+
+    assert (refused.returncode, again.returncode) == (1, 1)
+    assert f"1 events were refused; they and the reasons stand in {kept}" in refused.stderr
+    assert [line["outcome"]["status"] for line in lines] == ["invalid"]
+    assert "atlas-unknown" in str(lines[0]["outcome"]["errors"])
+    assert not kept.exists()
+    assert [row[0] for row in tokens(acme)] == ["atlas-mini", "atlas-reason"]
+
+
+def test_envoys_refused_lines_are_kept_beside_its_log(run, tmp_path):
+    log = tmp_path / "access.log"
+    log.write_text(sample("envoy.jsonl").replace("atlas-mini", "atlas-unknown"))
+
+    done = run("envoy_access_log.py", log, check=False)
+
+    assert done.returncode == 1
+    assert "atlas-unknown" in log.with_suffix(".refused").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("litellm_callback.py", []), ("vllm_metrics.py", ["http://x"]), ("tessera_usage.py", [])],
+)
+def test_a_meter_called_without_its_arguments_says_how_it_is_run(run, name, arguments):
+    done = run(name, *arguments, check=False)
+
+    assert done.returncode == 1
+    assert f"python {name}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_address_without_its_scheme_is_refused_in_one_sentence(run, spool):
+    done = run("litellm_callback.py", spool, check=False, TESSERA_URL="localhost:9100")
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "TESSERA_URL is 'localhost:9100'; it must be the portal's address with http:// or https://"
+    )
+    assert spool.with_suffix(".sending").exists()
 
 
 def test_what_could_not_be_sent_is_sent_before_anything_else(acme, run, spool):
@@ -105,8 +159,7 @@ def test_the_callback_notes_a_line_for_each_request(monkeypatch, tmp_path):
 
 def test_envoys_log_is_reported_once_however_often_it_is_read(acme, run, tmp_path):
     log = tmp_path / "access.log"
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M")
-    log.write_text((SAMPLES / "envoy.jsonl").read_text().replace("2026-11-20T12:00", now))
+    log.write_text(sample("envoy.jsonl"))
 
     run("envoy_access_log.py", log)
     run("envoy_access_log.py", log)
