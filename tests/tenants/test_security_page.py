@@ -17,24 +17,29 @@ def sam(person):
 
 
 @pytest.fixture
-def security(client, sam):
-    """Return the page as Sam sees it."""
+def browser(client, sam):
+    """A browser in which Sam is signed in."""
     client.force_login(sam)
-    return lambda: client.get(SECURITY).content.decode()
+    return client
 
 
-def test_an_app_is_shown_with_the_day_it_was_added(security):
-    page = security()
+def security(browser):
+    """Return the page as Sam sees it."""
+    return browser.get(SECURITY).content.decode()
+
+
+def test_an_app_is_shown_with_the_day_it_was_added(browser):
+    page = security(browser)
 
     assert "Remove the app" in page
     assert 'Added <time datetime="' in page
 
 
-def test_an_app_is_shown_with_when_it_was_last_used(security, sam):
+def test_an_app_is_shown_with_when_it_was_last_used(browser, sam):
     sam.authenticator_set.get(type="totp").record_usage()
 
-    assert 'last used <time datetime="' in security()
+    assert 'last used <time datetime="' in security(browser)
 
 
-def test_recovery_codes_that_are_left_are_counted(security):
-    assert "10 codes are left" in security()
+def test_recovery_codes_that_are_left_are_counted(browser):
+    assert "10 codes are left" in security(browser)
