@@ -23,7 +23,7 @@ def known(person):
 @pytest.fixture
 def browser(known):
     """A browser in which they have just typed their password."""
-    client = Client(HTTP_USER_AGENT="Firefox of an internet café", HTTP_ACCEPT_LANGUAGE="en")
+    client = Client(headers={"user-agent": "Firefox of an internet café", "accept-language": "en"})
     client.force_login(known)
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
     return client
