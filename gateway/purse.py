@@ -49,6 +49,8 @@ MOST_AHEAD = 512
 SCARCE_AHEAD, SCARCE_FOR = 32, 10.0
 #: Traffic is counted over this many seconds.
 RECENT = 1.0
+#: What has just begun to come comes on: so many times what came is leased, unless credit is scarce.
+GROWTH = 4
 #: A purse that reserved nothing for so long is given back.
 IDLE = 3.0
 #: While credit still moves between processes it is gathered anew, after pauses of so many seconds.
@@ -219,9 +221,9 @@ class Purse:
     @property
     def ahead(self) -> int:
         """Return for how many requests the next lease should last: those of about a second."""
-        is_scarce = time.monotonic() - self.scarce_at < SCARCE_FOR
-        most = SCARCE_AHEAD if is_scarce else MOST_AHEAD
-        return max(1, min(most, max(self._recent, self._earlier)))
+        if time.monotonic() - self.scarce_at < SCARCE_FOR:
+            return max(1, min(SCARCE_AHEAD, self._recent))
+        return max(1, min(MOST_AHEAD, max(GROWTH * self._recent, self._earlier)))
 
     def settle(self, reservation: Reservation, need: Need) -> Split:
         """Return what each slice pays of the real worth; the rest is free again."""
@@ -254,7 +256,7 @@ class Purse:
         """Empty the purse of what is free."""
         # What is asked back is not taken again for many at once.
         slices, self.slices, self._recent, self._earlier = self.slices, [], 0, 0
-        self.emptied_at = self.scarce_at = time.monotonic()
+        self.emptied_at = time.monotonic()
         return [LeasedGrant(each.grant_id, each.unit, each.quantity, each.rank) for each in slices]
 
     def holds(self) -> Iterator[Slice]:
@@ -456,6 +458,7 @@ class Purses:
         ]
         returned = 0
         for purse in purses:
+            purse.scarce_at = time.monotonic()
             returned += await self._empty(purse)
         if keep is None:
             held = [it for it in self.allowances if organization_id in (None, it.organization_id)]

@@ -281,9 +281,9 @@ async def test_a_lease_lasts_for_the_traffic_of_a_second(purses, pay, acme, monk
 
     reserved = [await purses.reserve(key, ask(1)) for _number in range(300)]
 
-    # As many as came before each: 1, 1, 2, 4, 8 …
-    assert held() == 512
-    assert reserved[0].purse.ahead == 300
+    # For one, then each for four times what had come: 1, 4, 20, 100, 500.
+    assert held() == 625
+    assert reserved[0].purse.ahead == 512
 
 
 async def test_what_was_asked_back_is_leased_anew_for_few(purses, pay, acme, monkeypatch):
