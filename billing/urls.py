@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from billing import api, budget_api, credits_api, evidence_api, invoice_api, seal_api, usage_api
+from billing import (
+    api,
+    budget_api,
+    credits_api,
+    evidence_api,
+    invoice_api,
+    rehearsal_api,
+    seal_api,
+    usage_api,
+)
 from billing.views import (
     automatic,
     budgets,
@@ -165,6 +174,11 @@ api_urlpatterns = [
         "organizations/<slug:org>/disputes/<uuid:dispute_id>",
         invoice_api.DisputeDetail.as_view(),
     ),
+    path(
+        "staff/price-books/<slug:code>/versions/<int:number>/rehearsals",
+        rehearsal_api.RehearsalCreate.as_view(),
+    ),
+    path("staff/rehearsals/<uuid:rehearsal_id>", rehearsal_api.RehearsalDetail.as_view()),
 ]
 
 staff_urlpatterns = [

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from marketplace import book_api
 from marketplace.views import (
     catalogue,
     staff_books,
@@ -21,6 +22,21 @@ urlpatterns = [
     path("pricing/", catalogue.pricing, name="pricing"),
 ]
 public_urlpatterns = urlpatterns
+
+api_urlpatterns = [
+    path("staff/price-books", book_api.BookList.as_view()),
+    path("staff/price-books/<slug:code>", book_api.BookDetail.as_view()),
+    path("staff/price-books/<slug:code>/versions", book_api.VersionList.as_view()),
+    path("staff/price-books/<slug:code>/versions/<int:number>", book_api.VersionDetail.as_view()),
+    path(
+        "staff/price-books/<slug:code>/versions/<int:number>/publish",
+        book_api.VersionPublish.as_view(),
+    ),
+    path(
+        "staff/price-books/<slug:code>/versions/<int:number>/withdraw",
+        book_api.VersionWithdraw.as_view(),
+    ),
+]
 
 staff_urlpatterns = [
     path("models/", staff_models.model_list, name="model-list"),

@@ -1,0 +1,184 @@
+"""Price books over the management API, for the operator's staff."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from common.errors import NotFound
+from marketplace import bookshelf, comparison
+from marketplace.models import Offer, PriceBook, PriceBookVersion
+from marketplace.services import books, drafting
+from marketplace.services.drafting import Place
+from tenants.staff_api import StaffView
+
+
+class BookOut(serializers.Serializer[Any]):
+    """A price book, and for whom it is; for neither, for those whose contract names it."""
+
+    code = serializers.CharField()
+    name = serializers.CharField()
+    currency = serializers.CharField()
+    is_default = serializers.BooleanField()
+    customer = serializers.CharField(source="organization.slug", default=None)
+    group = serializers.CharField(source="customer_group.code", default=None)
+
+
+class VersionOut(serializers.Serializer[Any]):
+    """A version of a book."""
+
+    book = serializers.CharField(source="book.code")
+    number = serializers.IntegerField()
+    status = serializers.CharField()
+    note = serializers.CharField()
+    effective_from = serializers.DateTimeField()
+    published_at = serializers.DateTimeField()
+
+
+class PriceOut(serializers.Serializer[Any]):
+    """What one part of a model costs without the version, and with it."""
+
+    model = serializers.CharField(source="offer.name")
+    part = serializers.CharField()
+    tier = serializers.CharField()
+    before = serializers.JSONField(source="old")
+    after = serializers.JSONField(source="new")
+
+
+class VersionDetailOut(VersionOut):
+    """A version with every price of its book."""
+
+    prices = PriceOut(many=True)
+
+
+class DraftIn(serializers.Serializer[Any]):
+    """Why there is a new version."""
+
+    note = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+
+
+class PriceIn(serializers.Serializer[Any]):
+    """What one part of a model is to cost."""
+
+    model = serializers.SlugRelatedField("name", queryset=Offer.objects.all())
+    part = serializers.CharField(max_length=20)
+    tier = serializers.CharField(max_length=10, default="standard")
+    definition = serializers.DictField()
+
+
+class PricesIn(serializers.Serializer[Any]):
+    """All that a draft is to say."""
+
+    prices = PriceIn(many=True)
+
+
+class PublishIn(serializers.Serializer[Any]):
+    """From when on a version holds; now, if it does not say."""
+
+    effective_from = serializers.DateTimeField(required=False)
+
+
+def find_book(code: str) -> PriceBook:
+    """Return the book of this code."""
+    book = bookshelf.books().filter(code=code).first()
+    if book is None:
+        raise NotFound
+    return book
+
+
+def find_version(code: str, number: int) -> PriceBookVersion:
+    """Return a version by its book's code and its number."""
+    # A number beyond what the column holds is nobody's.
+    found = bookshelf.versions().filter(book__code=code, number=min(number, 2**31 - 1)).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+class BookList(StaffView):
+    """The price books."""
+
+    @extend_schema(operation_id="staff_price_books", responses=BookOut(many=True))
+    def get(self, request: Request) -> Response:
+        """List the price books, the ones for everybody first."""
+        return Response(BookOut(bookshelf.books(), many=True).data)
+
+
+class BookDetail(StaffView):
+    """One price book."""
+
+    @extend_schema(responses=BookOut)
+    def get(self, request: Request, code: str) -> Response:
+        """Show a price book."""
+        return Response(BookOut(find_book(code)).data)
+
+
+class VersionList(StaffView):
+    """The versions of a book."""
+
+    @extend_schema(operation_id="staff_price_versions", responses=VersionOut(many=True))
+    def get(self, request: Request, code: str) -> Response:
+        """List the versions of a book, newest first."""
+        found = bookshelf.versions().filter(book=find_book(code))
+        return Response(VersionOut(found, many=True).data)
+
+    @extend_schema(request=DraftIn, responses={201: VersionOut})
+    def post(self, request: Request, code: str) -> Response:
+        """Draft a version as a copy of what the book says."""
+        wanted = DraftIn(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        version = drafting.begin(find_book(code), by=self.user, note=wanted.validated_data["note"])
+        return Response(VersionOut(version).data, status=201)
+
+
+class VersionDetail(StaffView):
+    """One version."""
+
+    @extend_schema(responses=VersionDetailOut)
+    def get(self, request: Request, code: str, number: int) -> Response:
+        """Show a version with every price of its book, without it and with it."""
+        version = find_version(code, number)
+        prices = PriceOut(comparison.of(version), many=True).data
+        return Response({**VersionOut(version).data, "prices": prices})
+
+    @extend_schema(request=PricesIn, responses=VersionOut)
+    def put(self, request: Request, code: str, number: int) -> Response:
+        """Let a draft say just these prices."""
+        wanted = PricesIn(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        prices = {
+            Place(it["model"], it["part"], it["tier"]): it["definition"]
+            for it in wanted.validated_data["prices"]
+        }
+        version = find_version(code, number)
+        drafting.replace(version, prices, by=self.user)
+        return Response(VersionOut(version).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, code: str, number: int) -> Response:
+        """Throw a draft away."""
+        books.discard(find_version(code, number), by=self.user)
+        return Response(status=204)
+
+
+class VersionPublish(StaffView):
+    """Publishing."""
+
+    @extend_schema(request=PublishIn, responses=VersionOut)
+    def post(self, request: Request, code: str, number: int) -> Response:
+        """Publish a draft from an instant on, whole or not at all."""
+        wanted = PublishIn(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        version = books.publish(find_version(code, number), by=self.user, **wanted.validated_data)
+        return Response(VersionOut(version).data)
+
+
+class VersionWithdraw(StaffView):
+    """Taking back."""
+
+    @extend_schema(request=None, responses=VersionOut)
+    def post(self, request: Request, code: str, number: int) -> Response:
+        """Take back a version that has not begun."""
+        return Response(VersionOut(books.withdraw(find_version(code, number), by=self.user)).data)
