@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from django.http.response import HttpResponseBase
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from common.database import service
@@ -33,8 +33,7 @@ class StaffView(APIView):
         assert isinstance(user, User)  # noqa: S101 - said above
         self.user = user
 
-    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Run the handler as the service role, in one transaction."""
         with service():
-            response: Response = super().dispatch(request, *args, **kwargs)
-            return response
+            return super().dispatch(request, *args, **kwargs)
