@@ -100,7 +100,13 @@ class BudgetForm(BudgetChangeForm):
         assert isinstance(field, forms.ChoiceField)  # noqa: S101 - declared above
         field.choices = [
             (WHOLE, _("The whole organization")),
-            (_("A project"), [(value, it.name) for value, it in self._projects.items()]),
+            (
+                _("A project"),
+                [
+                    (value, _("Project %(name)s") % {"name": it.name})
+                    for value, it in self._projects.items()
+                ],
+            ),
             (_("A key"), [(value, str(it)) for value, it in self._keys.items()]),
         ]
 

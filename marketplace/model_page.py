@@ -18,6 +18,7 @@ def context(model: AIModel) -> dict[str, Any]:
     return {
         "model": model,
         "offers": offers,
+        "coming": showcase.coming(offers),
         "features": _words(model.features),
         "modalities": _words(model.modalities),
         "languages": _words(model.languages),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 
 from django.db.models import QuerySet
@@ -139,9 +140,44 @@ def live_models() -> QuerySet[AIModel]:
     return AIModel.objects.live().select_related("publisher", "replaced_by")
 
 
+def gone_models() -> QuerySet[AIModel]:
+    """Return the models that customers could see once and can no longer call."""
+    once = AIModel.objects.exclude(published_at=None).exclude(pk__in=AIModel.objects.live())
+    return once.filter(retires_at__isnull=False).select_related("publisher", "replaced_by")
+
+
 def all_models() -> QuerySet[AIModel]:
     """Return every model, drafts and retired ones included."""
     return AIModel.objects.select_related("publisher", "replaced_by")
+
+
+@dataclass(frozen=True, slots=True)
+class ComingPrice:
+    """A price that is set for a later day."""
+
+    offer: Offer
+    label: StrOrPromise
+    price: Money
+    starts_at: datetime
+
+
+def coming(
+    offers: Iterable[PricedOffer], currency: str = queries.DEFAULT_CURRENCY
+) -> list[ComingPrice]:
+    """Return the prices that will hold later than now for these offers, the next ones first."""
+    ahead = Price.objects.standard().listed(currency).upcoming(timezone.now())
+    found = ahead.filter(offer__in=[it.offer for it in offers]).select_related(
+        "offer__model_version__model"
+    )
+    return [
+        ComingPrice(
+            it.offer,
+            it.get_token_part_display(),
+            Money(it.per_million, currency),
+            it.effective_from,
+        )
+        for it in found.order_by("effective_from", "offer__name", "token_part")
+    ]
 
 
 def bundles() -> QuerySet[Bundle]:

@@ -50,6 +50,11 @@ staff_urlpatterns = [
     path("offers/<uuid:offer_id>/", staff_offers.offer_edit, name="offer-edit"),
     path("offers/<uuid:offer_id>/routes/", staff_offers.route_add, name="route-add"),
     path(
+        "offers/<uuid:offer_id>/routes/<uuid:route_id>/name/",
+        staff_offers.route_rename,
+        name="route-rename",
+    ),
+    path(
         "offers/<uuid:offer_id>/routes/<uuid:route_id>/remove/",
         staff_offers.route_remove,
         name="route-remove",

@@ -44,6 +44,9 @@ class OrganizationForm(forms.ModelForm[Organization]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["slug"].required = False
+        self.fields["slug"].error_messages["invalid"] = _(
+            "Write letters, digits, - and _ only, without spaces or accents."
+        )
 
     def _get_validation_exclusions(self) -> set[str]:
         # The database alone says whether an address is taken; the app role cannot see others'.

@@ -331,6 +331,14 @@ class RouteForm(forms.ModelForm[Route]):
         field.queryset = Upstream.objects.filter(region=offer.region_id)
 
 
+class RouteNameForm(forms.ModelForm[Route]):
+    """What a server calls the model."""
+
+    class Meta:
+        model = Route
+        fields = ("upstream_model",)
+
+
 class DeprecateForm(forms.Form):
     """When a model goes, and what to use instead."""
 
@@ -352,7 +360,7 @@ class DeprecateForm(forms.Form):
         super().__init__(data, initial=present)
         field = self.fields["replaced_by"]
         assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 - declared as one
-        field.queryset = AIModel.objects.live().exclude(pk=model.pk)
+        field.queryset = AIModel.objects.live().filter(kind=model.kind).exclude(pk=model.pk)
 
     def clean_retires_on(self) -> date:
         """Refuse days that are over, and years that nobody means."""

@@ -146,3 +146,9 @@ class Route(TimeStamped):
 
     def __str__(self) -> str:
         return f"{self.offer} → {self.upstream}"
+
+    @property
+    def is_unlisted(self) -> bool:
+        """Whether the server answers, and does not know the model by this name."""
+        answers = self.upstream.reachability == Reachability.ANSWERS
+        return answers and self.upstream_model not in self.upstream.served_models

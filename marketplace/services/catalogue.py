@@ -112,6 +112,24 @@ def add_route(offer: Offer, facts: Mapping[str, Any], *, by: User | None) -> Rou
 
 
 @atomic()
+def rename_route(route: Route, upstream_model: str, *, by: User | None) -> Route:
+    """Ask the server for the model by another name; one that is the same changes nothing."""
+    Offer.objects.locked(route.offer_id)
+    route = Route.objects.get(pk=route.pk)
+    before = _route_facts(route)
+    if route.upstream_model == upstream_model:
+        return route
+    route.upstream_model = upstream_model
+    try:
+        with atomic():
+            route.save(update_fields=["upstream_model", "updated_at"])
+    except IntegrityError as error:
+        raise RouteTaken(field_errors={"upstream_model": [RouteTaken.detail]}) from error
+    _record_route("route.changed", route, by, before=before, after=_route_facts(route))
+    return route
+
+
+@atomic()
 def remove_route(route: Route, *, by: User | None) -> None:
     """Ask a server no longer; an offer on sale keeps at least one enabled server."""
     offer = Offer.objects.locked(route.offer_id)

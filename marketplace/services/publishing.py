@@ -10,10 +10,13 @@ from django.utils.translation import gettext as _
 from common.database import atomic, service
 from marketplace import queries
 from marketplace.errors import NoReplacement, NotReady, ReasonMissing, RetiresTooSoon, WrongState
-from marketplace.models import AIModel, Kind, Offer, Reachability, Route, Status, TokenPart
+from marketplace.models import AIModel, Kind, Offer, Route, Status, TokenPart
 from marketplace.models.offers import OfferQuerySet
 from tenants.models import User
 from tenants.services import audit
+
+#: So many models of a server are named in a sentence.
+MOST_NAMES = 10
 
 ALLOWED: dict[str, frozenset[str]] = {
     Status.DRAFT: frozenset({Status.PUBLISHED}),
@@ -144,11 +147,18 @@ def _route_trouble(route: Route) -> str:
     if upstream.is_in_trouble:
         words = upstream.get_reachability_display()
         return _("The server “%(server)s” %(trouble)s.") % {**facts, "trouble": words}
-    if upstream.reachability != Reachability.ANSWERS:
-        return ""
-    if route.upstream_model not in upstream.served_models:
-        return _("The server “%(server)s” does not list the model “%(model)s”.") % facts
+    if route.is_unlisted:
+        words = _(
+            "The server “%(server)s” does not list the model “%(model)s”. It lists: %(names)s."
+        )
+        return words % {**facts, "names": _some(upstream.served_models)}
     return ""
+
+
+def _some(names: list[str]) -> str:
+    """Return the first of the names; a server may list hundreds."""
+    shown = ", ".join(names[:MOST_NAMES]) or _("none")
+    return f"{shown}, …" if len(names) > MOST_NAMES else shown
 
 
 def _no_price(offer: Offer, kind: str) -> str:
@@ -168,7 +178,9 @@ def _offers(model: AIModel) -> OfferQuerySet:
 
 
 def _can_replace(other: AIModel, model: AIModel) -> bool:
-    return other.pk != model.pk and AIModel.objects.live().filter(pk=other.pk).exists()
+    """Whether it is on sale and does the same: no chat becomes vectors by another name."""
+    alike = AIModel.objects.live().filter(pk=other.pk, kind=model.kind)
+    return other.pk != model.pk and alike.exists()
 
 
 def _move(

@@ -43,9 +43,20 @@ def catalogue(request: HttpRequest) -> HttpResponse:
 @require_safe
 def model_detail(request: HttpRequest, slug: str) -> HttpResponse:
     """Show one model: its card, its prices, and how to call it."""
-    model = get_object_or_404(showcase.live_models(), slug=slug)
+    model = showcase.live_models().filter(slug=slug).first()
+    if model is None:
+        return _gone(request, slug)
     context = model_page.context(model) | {"doors": _doors(request)}
     return render(request, "marketplace/model_detail.html", context)
+
+
+def _gone(request: HttpRequest, slug: str) -> HttpResponse:
+    """Say of a model that was on sale since when it is retired, and what to use instead."""
+    model = get_object_or_404(showcase.gone_models(), slug=slug)
+    successor = model.replaced_by
+    is_there = successor and showcase.live_models().filter(pk=successor.pk).exists()
+    context = {"model": model, "successor": successor if is_there else None}
+    return render(request, "marketplace/model_gone.html", context, status=410)
 
 
 def _doors(request: HttpRequest) -> list[Door]:
@@ -66,6 +77,7 @@ def pricing(request: HttpRequest) -> HttpResponse:
     context = {
         "offers": offers,
         "typical": next((it for it in offers if it.output is not None), None),
+        "coming": showcase.coming(offers),
         "bundles": worked.bundles(offers),
         "request_example": worked.request(offers),
         "token_prices": worked.token_prices(),

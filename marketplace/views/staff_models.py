@@ -170,7 +170,10 @@ def model_deprecate(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
         except DomainError as refusal:
             show_refusal(form, refusal)
         else:
-            messages.success(request, _("Customers are told. Until its last day it can be called."))
+            messages.success(
+                request,
+                _("The catalogue and its page say so. Until its last day it can be called."),
+            )
             return redirect("staff:model-detail", model_id=model_id)
     context = _detail(model, deprecate_form=form)
     return render(request, "staff/model_detail.html", context, status=422)

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from common.errors import DomainError
 from marketplace import desk
-from marketplace.forms.models import RouteForm, TermsForm
+from marketplace.forms.models import RouteForm, RouteNameForm, TermsForm
 from marketplace.models import Offer
 from marketplace.services import catalogue
 from marketplace.views.staff_models import SECTION, show_refusal
@@ -66,6 +66,24 @@ def route_add(request: StaffRequest, offer_id: uuid.UUID) -> HttpResponse:
             messages.success(request, _("The server answers for the offer from now on."))
             return redirect("staff:offer-edit", offer_id=offer_id)
     return _page(request, offer, form=TermsForm(instance=offer), route_form=form, status=422)
+
+
+@require_POST
+@staff_required
+def route_rename(request: StaffRequest, offer_id: uuid.UUID, route_id: uuid.UUID) -> HttpResponse:
+    """Correct what a server calls the model."""
+    route = get_object_or_404(_offer(offer_id).routes.select_related("upstream"), pk=route_id)
+    form = RouteNameForm(request.POST, instance=route)
+    if not form.is_valid():
+        messages.error(request, str(form.errors["upstream_model"][0]))
+        return redirect("staff:offer-edit", offer_id=offer_id)
+    try:
+        catalogue.rename_route(route, form.cleaned_data["upstream_model"], by=request.user)
+    except DomainError as refusal:
+        messages.error(request, str(refusal.detail))
+    else:
+        messages.success(request, _("The server is asked by this name within five seconds."))
+    return redirect("staff:offer-edit", offer_id=offer_id)
 
 
 @require_POST

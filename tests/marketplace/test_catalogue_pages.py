@@ -2,12 +2,15 @@
 
 import json
 import re
+from datetime import UTC, timedelta
+from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
 from common.database import service
-from marketplace.models import AIModel
-from marketplace.services import publishing
+from marketplace.models import AIModel, Offer
+from marketplace.services import pricing, publishing
 from tenants.services import organizations
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -155,8 +158,44 @@ def test_a_retired_model_is_gone(client):
     with service():
         publishing.retire(AIModel.objects.get(slug="atlas-mini"), by=None, reason="Recalled")
 
-    assert client.get("/models/atlas-mini/").status_code == 404
+    page = client.get("/models/atlas-mini/")
+    assert (page.status_code, "This model was retired on" in page.content.decode()) == (410, True)
     assert "atlas-mini" not in names(client.get("/models/"))
+    assert client.get("/models/there-never-was/").status_code == 404
+
+
+def test_the_page_of_a_retired_model_leads_to_what_replaces_it(client):
+    mini, large = (AIModel.objects.get(slug=it) for it in ("atlas-mini", "atlas-large"))
+    with service():
+        publishing.deprecate(mini, by=None, replaced_by=large)
+        publishing.retire(mini, by=None, reason="Recalled")
+
+    page = client.get("/models/atlas-mini/").content.decode()
+
+    assert "/models/atlas-large/" in page
+
+
+def test_a_model_that_was_never_on_sale_does_not_exist(client):
+    with service():
+        AIModel.objects.filter(slug="atlas-mini").update(status="draft", published_at=None)
+
+    assert client.get("/models/atlas-mini/").status_code == 404
+
+
+@pytest.mark.parametrize("address", ["/pricing/", "/models/atlas-mini/"])
+def test_a_price_that_is_set_for_a_day_is_told_before_it_holds(client, address):
+    before = client.get(address).content.decode()
+    day = timezone.now() + timedelta(days=20)
+    with service():
+        offer = Offer.objects.get(name="atlas-mini")
+        pricing.change(offer, {"input": Decimal("7.77")}, by=None, effective_from=day)
+
+    page = client.get(address).content.decode()
+
+    assert "Prices change" not in before
+    assert "Prices change" in page
+    assert "7.77" in page
+    assert f"{day.astimezone(UTC):%B %Y}" in page
 
 
 def test_a_bundle_says_its_price_with_and_without_tax(client):

@@ -8,6 +8,7 @@ from django.utils import timezone
 from common.database import service
 from marketplace import queries, tasks
 from marketplace.errors import NoReplacement, ReasonMissing, RetiresTooSoon, WrongState
+from marketplace.forms.models import DeprecateForm
 from marketplace.models import AIModel
 from marketplace.services import publishing
 from tenants.models import AuditEntry
@@ -33,7 +34,7 @@ def test_after_its_last_day_a_model_is_gone_at_once(client, model):
     let_the_day_come(model)
 
     assert "atlas-mini" not in callable_names()
-    assert client.get("/models/atlas-mini/").status_code == 404
+    assert client.get("/models/atlas-mini/").status_code == 410
 
 
 def test_the_sweep_marks_what_is_gone_as_retired(model):
@@ -95,6 +96,14 @@ def test_a_retired_model_replaces_nothing(model):
 
     with pytest.raises(NoReplacement), service():
         publishing.deprecate(model, by=None, replaced_by=large)
+
+
+def test_no_chat_is_replaced_by_vectors(model):
+    vectors = AIModel.objects.live().filter(kind="embedding").first()
+
+    assert vectors not in DeprecateForm(model=model).fields["replaced_by"].queryset
+    with pytest.raises(NoReplacement), service():
+        publishing.deprecate(model, by=None, replaced_by=vectors)
 
 
 @pytest.mark.parametrize("reason", ["", "  "])

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from common.database import service
 from marketplace import queries
-from marketplace.models import AIModel, Offer, Price, TokenClass, Upstream
+from marketplace.models import AIModel, Offer, Price, Route, TokenClass, Upstream
 from tenants.models import AuditEntry
 
 
@@ -176,8 +176,25 @@ def test_a_server_that_does_not_serve_the_model_keeps_it_a_draft(staff_client, e
 
     response = publish(staff_client, nova)
 
-    assert "does not list the model “nova-instruct”" in response.content.decode()
+    page = response.content.decode()
+    assert "does not list the model “nova-instruct”. It lists: something-else." in page
+    assert "Does not list this model" in page
     assert AIModel.objects.get(pk=nova.pk).status == "draft"
+
+
+def test_the_name_at_a_server_can_be_corrected(staff_client, engine, nova):
+    engine.models = ["something-else"]
+    route = Route.objects.get(offer__model_version__model=nova)
+    address = f"/staff/offers/{route.offer_id}/routes/{route.pk}/name/"
+
+    staff_client.post(address, {"upstream_model": "something-else"})
+    publish(staff_client, nova)
+
+    assert AIModel.objects.get(pk=nova.pk).status == "published"
+    with service():
+        entry = AuditEntry.objects.get(action="route.changed")
+    assert entry.before["upstream_model"] == "nova-instruct"
+    assert entry.after["upstream_model"] == "something-else"
 
 
 def test_a_server_that_is_switched_off_keeps_a_model_a_draft(staff_client, nova):

@@ -164,6 +164,15 @@ def test_two_organizations_may_share_a_name(acme, charlie_client):
     assert response["Location"].startswith("/o/acme-")
 
 
+def test_an_address_with_spaces_is_refused_without_jargon(charlie_client):
+    form = {"name": "Mine", "slug": "a b", "kind": "startup", "country": "CZ"}
+
+    page = charlie_client.post("/organizations/new/", form).content.decode()
+
+    assert "without spaces or accents" in page
+    assert "slug”" not in page
+
+
 @pytest.mark.parametrize("slug", ["new", "../etc", "a b", "x" * 51])
 def test_an_address_that_cannot_be_is_refused(charlie_client, slug):
     form = {"name": "Mine", "slug": slug, "kind": "startup", "country": "CZ"}
