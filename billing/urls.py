@@ -223,7 +223,6 @@ staff_urlpatterns = [
         staff_rehearsals.rehearsal_csv,
         name="rehearsal-csv",
     ),
-    path("issuer/", staff.issuer, name="issuer"),
     path("accounts/", staff_accounts.overview, name="accounts"),
     path("accounts.csv", staff_accounts.trial_balance_csv, name="accounts-csv"),
     path("dunning/", staff_dunning.queue, name="dunning"),
