@@ -19,7 +19,7 @@ from common.database import service
 from compute import demo as clusters
 from marketplace import demo as catalogue
 from marketplace import demo_books
-from portal import reachability
+from portal import demo_history, reachability
 from portal.environment import Environment
 from tenants.models import Membership, Organization, Role, User
 from tenants.scope import scope
@@ -56,27 +56,27 @@ def _second_factor(user: User) -> str:
     return secret
 
 
-def _organization(name: str, owner: User, kind: str) -> tuple[Organization, str]:
+def _organization(name: str, owner: User, kind: str) -> Organization:
     facts: dict[str, Any] = {"kind": kind, "country": "FR", "is_demo": True, "currency": "EUR"}
     with service():
         organization = Organization.objects.filter(name=name, is_demo=True).first()
     if organization is None:
         organization = organizations.found(name=name, owner=owner, **facts)
+    return organization
+
+
+def _ready_key(organization: Organization, owner: User) -> str:
+    """Return a key that can call at once: there is credit, given once however often seeded."""
     with service():
-        _give_credit(organization)
+        credits.grant(
+            organization,
+            unit=CreditGrant.Unit.MONEY,
+            quantity=CREDIT,
+            kind=CreditGrant.Kind.PROMOTIONAL,
+            source_key="demo",
+        )
     with scope(organization):
-        return organization, _key(organization, owner)
-
-
-def _give_credit(organization: Organization) -> None:
-    """Let the key call at once; once, however often the seed is interrupted."""
-    credits.grant(
-        organization,
-        unit=CreditGrant.Unit.MONEY,
-        quantity=CREDIT,
-        kind=CreditGrant.Kind.PROMOTIONAL,
-        source_key="demo",
-    )
+        return _key(organization, owner)
 
 
 def _key(organization: Organization, owner: User) -> str:
@@ -145,12 +145,14 @@ def seed() -> dict[str, Any]:
     password = secrets.token_urlsafe(12)
     clusters.seed()
     staff = _person("staff@operator.example", "Sam Staff", password, is_staff=True)
+    colleague = _person("colleague@operator.example", "Cleo Colleague", password, is_staff=True)
     _issuer(staff)
     founder = _person("founder@startup.example", "Fay Founder", password)
     minister = _person("admin@ministry.example", "Ada Admin", password)
     developer = _person("developer@startup.example", "Dan Developer", password)
-    startup, startup_key = _organization("Northwind AI", founder, "startup")
-    ministry, ministry_key = _organization("Ministry of Works", minister, "government")
+    startup = _organization("Northwind AI", founder, "startup")
+    ministry = _organization("Ministry of Works", minister, "government")
+    demo_history.seed(ministry, owner=minister, staff=staff, colleague=colleague)
     with service():
         Membership.objects.get_or_create(
             organization=startup, user=developer, defaults={"role": Role.DEVELOPER}
@@ -161,10 +163,11 @@ def seed() -> dict[str, Any]:
         "base_url": f"{settings.PUBLIC_URL}/v1",
         "password": password,
         "staff": {"email": staff.email, "totp_secret": _second_factor(staff)},
+        "colleague": {"email": colleague.email, "totp_secret": _second_factor(colleague)},
         "people": [founder.email, developer.email, minister.email],
         "organizations": {
-            startup.slug: {"owner": founder.email, "api_key": startup_key},
-            ministry.slug: {"owner": minister.email, "api_key": ministry_key},
+            startup.slug: {"owner": founder.email, "api_key": _ready_key(startup, founder)},
+            ministry.slug: {"owner": minister.email, "api_key": _ready_key(ministry, minister)},
         },
     }
     _write(facts)

@@ -4,11 +4,12 @@ import json
 import stat
 from decimal import Decimal
 
+from billing.models import Contract, Correction, CreditNote, Dispute, Invoice
 from billing.queries import balances
 from common.database import service
 from common.money import Money
 from marketplace.models import PriceBookVersion
-from portal import demo
+from portal import demo, demo_history
 from tenants import keys
 from tenants.models import ApiKey, Organization, User
 
@@ -39,6 +40,19 @@ def test_a_demo_organization_has_credit_to_call_with(db, settings, tmp_path):
         assert list(balances(found).values()) == [Money(Decimal(25), "EUR")] * 2
 
 
+def test_the_ministry_has_an_invoice_with_what_follows_from_one(db, settings, tmp_path):
+    settings.STATE_DIR = tmp_path
+    demo.seed()
+
+    with service():
+        [invoice], [note] = Invoice.objects.all(), CreditNote.objects.all()
+        assert (invoice.status, invoice.purchase_order) == ("open", demo_history.ORDER)
+        assert note.invoice == invoice
+        assert {it.status for it in Dispute.objects.all()} == {"accepted", "open"}
+        assert Correction.objects.waiting().count() == 1
+        assert Contract.objects.active().count() == 1
+
+
 def test_an_interrupted_seed_is_finished_by_the_next(db, settings, tmp_path):
     settings.STATE_DIR = tmp_path
     demo.seed()
@@ -49,6 +63,7 @@ def test_an_interrupted_seed_is_finished_by_the_next(db, settings, tmp_path):
     with service():
         found = list(Organization.objects.all())
         assert [money.amount for money in balances(found).values()] == [25, 25]
+        assert (Invoice.objects.count(), Dispute.objects.count()) == (1, 2)
         usable = {bytes(key.digest) for key in ApiKey.objects.usable()}
     told = {keys.digest(facts["api_key"]) for facts in again["organizations"].values()}
     assert usable == told

@@ -122,11 +122,11 @@ def sign_ins(path: Path) -> list[str]:
     if not path.exists():
         return []
     demo = json.loads(path.read_text("utf-8"))
-    staff = demo["staff"]["email"]
+    staff = [demo[each]["email"] for each in ("staff", "colleague") if each in demo]
     return [
         "",
         f"  Sign in with the password {demo['password']} as",
-        f"    {staff:<30} the operator's staff (second factor: see below)",
+        *(f"    {each:<30} the operator's staff (second factor: see below)" for each in staff),
         *(f"    {person}" for person in demo["people"]),
         "",
         "  API keys and the staff's second factor stand in",
