@@ -45,6 +45,12 @@ def in_force(organization: Organization, at: datetime) -> Contract | None:
     return found.select_related("price_book", "plan").first()
 
 
+def coming(organization: Organization, at: datetime) -> Contract | None:
+    """Return the next contract that is signed and has not begun."""
+    signed = Contract.objects.active().filter(organization=organization, effective_from__gt=at)
+    return signed.order_by("effective_from").first()
+
+
 def price_book(organization: Organization, at: datetime) -> UUID | None:
     """Return the price book that it names."""
     contract = in_force(organization, at)

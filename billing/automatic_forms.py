@@ -38,7 +38,9 @@ class RuleForm(forms.Form):
         decimal_places=2,
         help_text=_("Of money, net. Tokens are not counted."),
     )
-    bundle = forms.ModelChoiceField(label=_("Bundle"), queryset=Bundle.objects.none())
+    bundle = forms.ModelChoiceField(
+        label=_("Bundle"), queryset=Bundle.objects.none(), empty_label=_("Choose a bundle")
+    )
     monthly_cap = fields.Amount(
         label=_("At most in a month"),
         min_value=LEAST,

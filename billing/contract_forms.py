@@ -27,7 +27,7 @@ class ContractForm(forms.ModelForm[Contract]):
     recipients = SimpleArrayField(
         forms.EmailField(),
         delimiter="\n",
-        label=_("invoices go to"),
+        label=_("Invoices go to"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_("One address a line. Empty: the customer's billing addresses."),

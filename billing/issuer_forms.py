@@ -43,6 +43,7 @@ class IssuerForm(forms.ModelForm[Issuer]):
             "legal_name", "address", "country", "vat_id", "registration_id", "email", "iban",
             "bic", "words_language", "is_electronic",
         )  # fmt: skip
+        labels = {"country": _("Country")}
         widgets = {"address": forms.Textarea(attrs={"rows": 3})}
         help_texts = {
             "words_language": _("Some laws ask for the total in words: in which language."),

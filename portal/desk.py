@@ -11,7 +11,7 @@ from django.db.models import Count, F, Q, QuerySet, Sum
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
-from billing.models import Invoice, SpendBucket, SpendDay
+from billing.models import BankLine, Correction, Dispute, Invoice, SpendBucket, SpendDay
 from common.money import Money
 from common.templatetags.formats import grouped
 from marketplace.models import AIModel, Price, Reachability, Status, Upstream
@@ -226,7 +226,7 @@ def _bar(day: date, worth: Decimal, today: date) -> dict[str, Any]:
 
 def waiting(now: datetime) -> list[Waiting]:
     """Return what waits for somebody, most pressing first; what there is none of is left out."""
-    found = [*_servers(), *_models(now), *_prices(now), *_customers(now)]
+    found = [*_servers(), *_decisions(), *_models(now), *_prices(now), *_customers(now)]
     return [entry for entry in found if entry.text]
 
 
@@ -244,6 +244,21 @@ def _servers() -> list[Waiting]:
             "staff:server-list",
         )
         for server in ill[:TOP]
+    ]
+
+
+def _decisions() -> list[Waiting]:
+    """Return what only a person decides: objections, and what another one has to approve."""
+    disputes, corrections = Dispute.objects.waiting(), Correction.objects.waiting()
+    counts: tuple[tuple[str, QuerySet[Any], str], ...] = (
+        (_("Disputes that nobody has decided: %(count)s"), disputes, "staff:correction-desk"),
+        (_("Corrections to approve: %(count)s"), corrections, "staff:correction-desk"),
+        (_("Bank movements that wait: %(count)s"), BankLine.objects.waiting(), "staff:bank"),
+    )
+    return [
+        Waiting(words % {"count": count}, url_name)
+        for words, waiting, url_name in counts
+        if (count := waiting.count())
     ]
 
 

@@ -23,6 +23,18 @@ class ProviderCustomer(TimeStamped):
         return self.customer_id
 
 
+#: How people know the provider's names of cards.
+BRANDS = {
+    "amex": "American Express",
+    "diners": "Diners Club",
+    "discover": "Discover",
+    "jcb": "JCB",
+    "mastercard": "Mastercard",
+    "unionpay": "UnionPay",
+    "visa": "Visa",
+}
+
+
 class PaymentMethodQuerySet(LockingQuerySet["PaymentMethod"]):
     """Saved methods."""
 
@@ -63,7 +75,8 @@ class PaymentMethod(TimeStamped):
         )
 
     def __str__(self) -> str:
-        return f"{self.brand or self.kind} …{self.last_four}"
+        brand = BRANDS.get(self.brand, self.brand) or self.get_kind_display()
+        return f"{brand} …{self.last_four}"
 
 
 class TopUpRuleQuerySet(LockingQuerySet["TopUpRule"]):

@@ -30,6 +30,7 @@ def contract(request: TenantRequest) -> HttpResponse:
     now = timezone.now()
     context = {
         "contract": agreements.in_force(organization, now),
+        "coming": agreements.coming(organization, now),
         "owed": Money(agreements.owed(organization, organization.currency), organization.currency),
         "orders": agreements.purchase_orders(organization, now.date()),
         "nav_section": "contract",

@@ -48,6 +48,7 @@ def dispute(request: StaffRequest, dispute_id: uuid.UUID) -> HttpResponse:
         "dispute": found,
         "form": form,
         "corrections": quarrels.corrections().filter(dispute=found),
+        "is_proposed": _is_proposed(found.invoice),
         "nav_section": SECTION,
     }
     status = 422 if form.is_bound else 200
@@ -79,9 +80,15 @@ def invoice(request: StaffRequest, invoice_id: uuid.UUID) -> HttpResponse:
         "form": form,
         "left": Money(left.total, found.currency),
         "corrections": quarrels.corrections().filter(invoice=found),
+        "is_proposed": _is_proposed(found),
         "nav_section": SECTION,
     }
     return render(request, "staff/invoice.html", context, status=422 if form.is_bound else 200)
+
+
+def _is_proposed(invoice: Invoice) -> bool:
+    """Whether a correction of the invoice waits: one does at a time."""
+    return Correction.objects.waiting().filter(invoice=invoice).exists()
 
 
 def _dispute(request: StaffRequest, invoice: Invoice) -> Dispute | None:

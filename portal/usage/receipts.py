@@ -14,7 +14,7 @@ from common.money import Money
 from marketplace.models import Price, ServiceTier, TokenPart
 from metering.models import UsageEvent
 from portal.usage.requests import Line
-from tenants.models import Region
+from tenants.models import Classification, Region
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,12 @@ class Receipt:
     def event(self) -> UsageEvent:
         """The usage that it speaks of."""
         return self.line.event
+
+    @property
+    def classification(self) -> str:
+        """How confidential its data was said to be, in words; nothing where it was not recorded."""
+        level = self.event.policy.get("classification")
+        return str(Classification(level).label) if level else ""
 
     @property
     def sealed_hour(self) -> datetime:

@@ -110,3 +110,17 @@ def test_the_customer_reads_the_contract_that_holds(alice_client, acme):
 
     assert b"C-9" in page
     assert b"500.00" in page
+
+
+def test_the_customer_reads_the_contract_that_is_to_begin(alice_client, acme, staff_client):
+    staff_client.post(DESK + "new/", form())
+    with service():
+        draft = Contract.objects.get()
+    assert "C-2026-1" not in alice_client.get(PAGE).content.decode()
+
+    staff_client.post(f"{DESK}{draft.pk}/", {"sign": ""})
+
+    page = alice_client.get(PAGE).content.decode()
+    assert "C-2026-1" in page
+    assert "Begins" in page
+    assert "No contract" not in page

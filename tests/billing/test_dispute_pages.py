@@ -67,6 +67,21 @@ def test_from_a_dispute_to_a_credit_note(invoice, alice_client, staff_client, ki
     assert note.number in text(alice_client.get(f"/o/acme/billing/invoices/{invoice.number}/"))
 
 
+def test_one_correction_waits_at_a_time_and_is_decided_beside_its_invoice(
+    invoice, staff_client, kim
+):
+    page = f"/staff/invoices/{invoice.pk}/"
+    with service():
+        corrections.propose(invoice, kind=Correction.Kind.VOID, words="Twice", by=kim)
+
+    seen = text(staff_client.get(page))
+
+    assert "A correction waits" in seen
+    assert "Propose a correction" not in seen
+    assert ">Approve<" in seen
+    assert "Corrections to approve: 1" in text(staff_client.get("/staff/"))
+
+
 def test_who_proposed_cannot_approve_on_the_desk(invoice, staff_client):
     staff_client.post(f"/staff/invoices/{invoice.pk}/", {"kind": "void", "words": "Twice"})
     with service():

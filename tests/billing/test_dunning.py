@@ -195,7 +195,7 @@ def test_the_app_role_has_no_hand_on_the_restriction(acme):
         Organization.objects.update(restricted_rpm=None)
 
 
-def test_a_disputed_invoice_is_left_alone(acme, alice, owe):
+def test_a_disputed_invoice_is_left_alone(acme, alice, owe, staff_client):
     invoice = owe(30)
     with service():
         Dispute.objects.create(organization=acme, invoice=invoice, reason="no", opened_by=alice)
@@ -203,6 +203,7 @@ def test_a_disputed_invoice_is_left_alone(acme, alice, owe):
     dunning.sweep()
 
     assert acts() == []
+    assert "Disputed: left alone" in staff_client.get("/staff/dunning/").content.decode()
 
 
 def test_sweeps_at_once_take_a_stage_once(owe):

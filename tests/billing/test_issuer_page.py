@@ -129,3 +129,7 @@ def test_an_unverified_number_is_shown_as_such_until_staff_confirms_it(
     shown = alice_client.get(draft).content.decode()
     assert "not verified" not in shown
     assert "Reverse charge" in shown
+
+
+def test_a_round_rate_is_written_as_people_write_it(staff_client):
+    assert 'value="20"' in staff_client.get(ADDRESS).content.decode()

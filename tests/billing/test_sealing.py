@@ -13,16 +13,15 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from billing import funds, proofs, receipts, seals, signing
-from billing.models import ClosedHour, OrganizationSeal, RatedUsage, Seal, SealCheck, SealedLeaves
+from billing.models import ClosedHour, OrganizationSeal, Seal, SealCheck, SealedLeaves
 from billing.services import sealing, verifying
 from common import merkle
 from common.database import service
 from metering.models import UsageEvent
-from tenants.models import Project
 from tenants.scope import scope
 from tenants.services import organizations
 from tests.support import servers
-from tests.support.usage import used
+from tests.support.usage import used, write_recorded
 
 HOUR = timedelta(hours=1)
 
@@ -54,35 +53,8 @@ def recorded(acme, this_hour):
 
     def recorded(*names, hours=2, organization=acme, minute=5):
         at = this_hour - hours * HOUR + timedelta(minutes=minute)
-        with service():
-            project = Project.objects.filter(organization=organization).first()
-            for name in names:
-                common = {
-                    "organization": organization,
-                    "source": "gateway",
-                    "event_id": name,
-                    "price_ids": {"output": str(project.pk)},
-                    "occurred_at": at,
-                    "recorded_at": at,
-                }
-                event = UsageEvent.objects.create(
-                    project=project,
-                    offer_id=project.pk,
-                    offer_name="atlas-mini",
-                    region="eu-paris",
-                    output_tokens=20,
-                    outcome="completed",
-                    policy={"jurisdiction": "FR", "estimated": False},
-                    **common,
-                )
-                RatedUsage.objects.create(
-                    id=event.pk,
-                    amounts={"output": "0.000020000000"},
-                    amount=Decimal("0.00002"),
-                    currency="EUR",
-                    uncovered=Decimal("0.00002"),
-                    **common,
-                )
+        for name in names:
+            write_recorded(organization, name, at)
 
     return recorded
 

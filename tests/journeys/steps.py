@@ -11,6 +11,8 @@ from playwright.sync_api import expect
 
 PASSWORD = "correct horse battery"  # what every person of the journeys types
 STEP = 30
+#: Seconds within which workers have done what they are asked for every half-minute.
+LONGEST = 90
 
 
 def read_mail(page, email, pattern):
@@ -143,6 +145,59 @@ def set_budget(page, slug, name, amount):
     page.locator("#id_amount").fill(amount)
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("link", name=name)).to_be_visible()
+
+
+def add_webhook(page, slug, url):
+    """Add an endpoint, test it, and wait until it was told at the second attempt."""
+    page.goto(f"/o/{slug}/webhooks/new/")
+    page.get_by_label("Address").fill(url)
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("link", name="I have stored the secret").click()
+    page.get_by_role("button", name="Send a test").click()
+    reload_until(
+        page, page.get_by_role("row").filter(has_text="webhook.test").get_by_text("Delivered")
+    )
+
+
+def reload_until(page, sign):
+    """Load the page again and again until the sign is there."""
+    for _ in range(LONGEST):
+        page.reload()
+        if sign.count():
+            return
+        page.wait_for_timeout(1_000)
+    expect(sign).to_be_visible()
+
+
+def save_card(page, slug, number):
+    """Save a card on the payment provider's page."""
+    page.goto(f"/o/{slug}/billing/automatic/")
+    page.get_by_role("button", name="Save a card or an account").click()
+    page.get_by_label("Card number").fill(number)
+    page.get_by_role("button", name="Save payment method").click()
+    page.wait_for_url("**/billing/automatic/**")
+
+
+def top_up_below(page, slug, amount):
+    """Have a bundle bought whenever less than this is left."""
+    page.goto(f"/o/{slug}/billing/automatic/")
+    page.get_by_label("Buy a bundle when the balance gets low").check()
+    page.get_by_label("When less than this is left").fill(amount)
+    page.get_by_label("Bundle").select_option(label="Starter")
+    page.get_by_label("At most in a month").fill(amount)
+    page.get_by_role("button", name="Save the top-up").click()
+    expect(page.get_by_text("Automatic top-up is saved")).to_be_visible()
+
+
+def mailed(page, email, pattern):
+    """Return what the pattern finds in a message to the address that is yet to come."""
+    mailbox = page.context.new_page()
+    mailbox.goto(f"/mailbox/?to={email}")
+    sign = mailbox.get_by_role("article").filter(has_text=pattern)
+    reload_until(mailbox, sign)
+    text = sign.first.inner_text()
+    mailbox.close()
+    return pattern.search(text)[0]
 
 
 def sign_in_by_code(page, email):

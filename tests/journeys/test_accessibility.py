@@ -1,5 +1,7 @@
 """axe-core on every page: each size, light and dark, from the left and from the right."""
 
+import re
+
 import openai
 import pytest
 from django.template.loader import render_to_string
@@ -9,9 +11,11 @@ from tests.journeys import steps
 from tests.journeys.stages import STAGES
 from tests.journeys.walk import FROM_THE_RIGHT, VIEWS, Walk, look, match, routes
 from tests.support.browser import STANDARDS
+from tests.support.receivers import receiving
 
 pytestmark = pytest.mark.timeout(400)
 
+MINISTRY = "ministry-of-works"
 TENANT = {route for route in routes() if "<slug:org>" in route}
 STAFF = {route for route in routes() if route.startswith("staff/")}
 OTHER = set(routes()) - TENANT - STAFF
@@ -22,22 +26,20 @@ NO_PAGES = {"i18n/setlang/", "accounts/2fa/webauthn/login/", "operator-logo", "f
 OWN = {"accounts/2fa/", "accounts/2fa/webauthn/"}
 #: Pages that Django shows when something is wrong; no healthy portal can be made to show them.
 BROKEN = ("400.html", "429.html", "500.html", "503.html")
-#: Pages that the demo has nothing for yet: they need an invoice over usage and what follows from it,
-#: a payment that was declined, a sealed hour, or an address outside that takes webhooks.
-NO_EXAMPLE = {
-    "o/<slug:org>/billing/credit-notes/<slug:number>/",
-    "o/<slug:org>/billing/credit-notes/<slug:number>/as/<slug:form>/",
-    "o/<slug:org>/billing/credit-notes/<slug:number>/pdf/",
-    "o/<slug:org>/billing/disputes/<uuid:dispute_id>/",
-    "o/<slug:org>/billing/invoices/<slug:number>/dispute/",
-    "o/<slug:org>/billing/invoices/<slug:number>/lines/<int:position>/",
-    "o/<slug:org>/billing/orders/<uuid:order_id>/recover/",
-    "o/<slug:org>/usage/<path:request_id>/proof.json",
-    "o/<slug:org>/webhooks/<uuid:endpoint_id>/",
-    "staff/disputes/<uuid:dispute_id>/",
-    "staff/holds/<uuid:hold_id>/",
-    "staff/invoices/<uuid:invoice_id>/",
-}
+#: Pages that the demo has nothing for yet: a month whose invoice is held.
+NO_EXAMPLE = {"staff/holds/<uuid:hold_id>/"}
+#: It only leads on to the payment page; see below.
+RECOVER = "o/<slug:org>/billing/orders/<uuid:order_id>/recover/"
+#: Of these, links lead first to examples that have less on them.
+INVOICE = "o/<slug:org>/billing/invoices/<slug:number>/"
+REQUEST = "o/<slug:org>/usage/<path:request_id>/"
+#: Where the words of a label stand, without what is ticked.
+WORDS = """(label) => {
+  const range = document.createRange();
+  range.selectNodeContents(label);
+  range.setStartAfter(label.querySelector("input"));
+  return range.getBoundingClientRect().toJSON();
+}"""
 both_directions = pytest.mark.parametrize(
     ("language", "views"),
     [pytest.param("en", VIEWS, id="ltr"), pytest.param("ar", FROM_THE_RIGHT, id="rtl")],
@@ -51,20 +53,45 @@ def speak(page, site, language):
 
 
 @pytest.fixture
-def northwind(site, signed_in):
-    """The demo's startup, with something on each of its pages; return its owner's page."""
-    page = signed_in("founder@startup.example")
-    if "northwind-ai" not in site.filled:
-        site.filled.add("northwind-ai")
-        key = site.demo["organizations"]["northwind-ai"]["api_key"]
+def receiver():
+    """A server that is told by webhook; it fails once."""
+    with receiving() as server:
+        server.answers = [500, 200]
+        yield server
+
+
+@pytest.fixture
+def ministry(site, signed_in, receiver):
+    """The demo's ministry, with something on each of its pages; return its owner's page."""
+    page = signed_in("admin@ministry.example")
+    if MINISTRY not in site.filled:
+        site.filled.add(MINISTRY)
+        key = site.demo["organizations"][MINISTRY]["api_key"]
         with openai.OpenAI(base_url=f"{site.origin}/v1", api_key=key) as client:
             hello = [{"role": "user", "content": "Hello"}]
             for model in ("atlas-large", "atlas-mini"):
                 client.chat.completions.create(model=model, messages=hello, max_tokens=20)
-        steps.buy(page, "northwind-ai", "Starter")
-        steps.set_budget(page, "northwind-ai", "Everything", "500")
-        steps.invite(page, "northwind-ai", "guest@northwind.example", "Auditor")
+        steps.add_webhook(page, MINISTRY, receiver.url)
+        steps.buy(page, MINISTRY, "Starter")
+        steps.save_card(page, MINISTRY, "4242 4242 4242 4242")
+        steps.set_budget(page, MINISTRY, "Everything", "500")
+        steps.invite(page, MINISTRY, "guest@ministry.example", "Auditor")
     return page
+
+
+@pytest.fixture
+def disputed(ministry):
+    """The address of the invoice that the ministry objects to."""
+    ministry.goto(f"/o/{MINISTRY}/billing/disputes/")
+    ministry.get_by_role("row").nth(1).get_by_role("link").click()
+    return ministry.get_by_role("main").get_by_role("link", name="TES-").get_attribute("href")
+
+
+@pytest.fixture
+def sealed(site):
+    """The address of a request of the ministry's whose hour is sealed."""
+    request_id = site.ask(f"from tests.support.usage import seal_one; seal_one({MINISTRY!r})")
+    return f"/o/{MINISTRY}/usage/{request_id}/"
 
 
 @both_directions
@@ -83,11 +110,12 @@ def test_the_desk(site, desk, language, views):
 
 
 @both_directions
-def test_an_organization(site, northwind, language, views):
-    page = speak(northwind, site, language)
-    walk = Walk(page, f"organization-{language}", org="northwind-ai", views=views)
+def test_an_organization(site, ministry, disputed, sealed, language, views):
+    page = speak(ministry, site, language)
+    walk = Walk(page, f"organization-{language}", org=MINISTRY, views=views)
+    walk.addresses |= {INVOICE: disputed, REQUEST: sealed}
 
-    left = walk.over(TENANT) - NO_EXAMPLE
+    left = walk.over(TENANT - {RECOVER})
 
     assert walk.problems == []
     assert (left, walk.elsewhere) == (set(), set())
@@ -163,6 +191,29 @@ def test_the_payment_page(signed_in):
     expect(page.get_by_label("Card number")).to_be_visible()
 
     assert look(page, "payment") == []
+
+
+def test_the_page_on_which_a_bank_asks_its_payer(site, signed_in):
+    page = signed_in("founder@startup.example")
+    steps.save_card(page, "northwind-ai", "4000 0027 6000 3184")
+    steps.top_up_below(page, "northwind-ai", "1000")
+
+    page.goto(steps.mailed(page, "founder@startup.example", re.compile(r"https?://\S+/recover/")))
+
+    expect(page.get_by_label("Card number")).to_be_visible()
+    assert look(page, "recover") == []
+
+
+def test_words_stand_beside_their_box_however_long(signed_in):
+    page = signed_in("founder@startup.example", viewport={"width": 320, "height": 640})
+    page.goto("/o/northwind-ai/webhooks/new/")
+
+    for words in page.locator(".choices label").all():
+        box, all_of_it = words.locator("input").bounding_box(), words.bounding_box()
+        text = words.evaluate(WORDS)
+        assert text["x"] >= box["x"] + box["width"]
+        assert text["y"] <= box["y"] + box["height"]
+        assert text["x"] + text["width"] <= all_of_it["x"] + all_of_it["width"] + 1
 
 
 def test_what_only_forms_lead_to(site, signed_in):

@@ -36,11 +36,22 @@ class Site:
         command = [sys.executable, "manage.py", *arguments]
         subprocess.run(command, cwd=ROOT, env=self.instance.environment, check=True)
 
+    def ask(self, code):
+        """Return the last line of what the code prints, run beside it."""
+        command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", code]
+        environment = self.instance.environment
+        told = subprocess.run(
+            command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True
+        )
+        return told.stdout.splitlines()[-1]
+
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
     """One Tessera for all journeys of a worker, started as people start it; ends with the tests."""
-    instance = Instance(tmp_path_factory.mktemp("journeys") / "state")
+    state = tmp_path_factory.mktemp("journeys") / "state"
+    # Receivers of webhooks listen beside it.
+    instance = Instance(state, OUTSIDE_NETWORKS="127.0.0.0/8")
     try:
         instance.wait_until_ready()
         yield Site(instance)

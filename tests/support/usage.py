@@ -1,15 +1,20 @@
 """Finished requests, written down as a gateway process writes them."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import psycopg
 import pytest
+from django.utils import timezone
 
 from billing import funds
+from billing.models import OrganizationSeal, RatedUsage
+from billing.services import sealing
+from common.database import service
 from common.ids import uuid7
-from tenants.models import Project
+from metering.models import UsageEvent
+from tenants.models import Organization, Project
 from tenants.scope import scope
 from tests.support import servers
 
@@ -33,6 +38,53 @@ async def record(batch, organization, worth):
         settled = [funds.Settled(**facts, allocations=list(paid.allocations)) for facts in batch]
         await funds.record(connection, process_id="p1", batch=settled)
         await funds.reclaim(connection, process_id="p1")
+
+
+def write_recorded(organization, name, at):
+    """Write that a request was recorded then, as recorders wrote it then."""
+    with service():
+        project = Project.objects.filter(organization=organization).first()
+        common = {
+            "organization": organization,
+            "source": "gateway",
+            "event_id": name,
+            "price_ids": {"output": str(project.pk)},
+            "occurred_at": at,
+            "recorded_at": at,
+        }
+        event = UsageEvent.objects.create(
+            project=project,
+            offer_id=project.pk,
+            offer_name="atlas-mini",
+            region="eu-paris",
+            output_tokens=20,
+            outcome="completed",
+            policy={"jurisdiction": "FR", "estimated": False},
+            **common,
+        )
+        RatedUsage.objects.create(
+            id=event.pk,
+            amounts={"output": "0.000020000000"},
+            amount=Decimal("0.00002"),
+            currency="EUR",
+            uncovered=Decimal("0.00002"),
+            **common,
+        )
+
+
+def seal_one(slug):
+    """Print the id of a request of the organization's that is sealed; one is made where none is."""
+    with service():
+        organization = Organization.objects.get(slug=slug)
+        is_sealed = OrganizationSeal.objects.filter(organization=organization).exists()
+    if not is_sealed:
+        write_recorded(organization, "sealed-request", timezone.now() - timedelta(hours=1))
+        sealing.seal_due(timezone.now() + sealing.PATIENCE)
+    with service():
+        sealed = UsageEvent.objects.filter(
+            organization=organization, recorded_at__lt=sealing.next_hour()
+        )
+        print(sealed.first().event_id)  # noqa: T201 - whoever runs it reads that
 
 
 @pytest.fixture
