@@ -170,12 +170,17 @@ def reload_until(page, sign):
 
 
 def save_card(page, slug, number):
-    """Save a card on the payment provider's page."""
+    """Give a card on the payment provider's page, which saves it."""
     page.goto(f"/o/{slug}/billing/automatic/")
     page.get_by_role("button", name="Save a card or an account").click()
     page.get_by_label("Card number").fill(number)
     page.get_by_role("button", name="Save payment method").click()
-    page.wait_for_url("**/billing/automatic/**")
+
+
+def answer_bank(page):
+    """Tell the bank that it is the payer who asks."""
+    page.get_by_role("heading", name="Confirm it is you").wait_for()
+    page.get_by_role("button", name="Approve").click()
 
 
 def top_up_below(page, slug, amount):

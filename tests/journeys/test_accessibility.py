@@ -74,6 +74,7 @@ def ministry(site, signed_in, receiver):
         steps.add_webhook(page, MINISTRY, receiver.url)
         steps.buy(page, MINISTRY, "Starter")
         steps.save_card(page, MINISTRY, "4242 4242 4242 4242")
+        page.wait_for_url("**/billing/automatic/**")
         steps.set_budget(page, MINISTRY, "Everything", "500")
         steps.invite(page, MINISTRY, "guest@ministry.example", "Auditor")
     return page
@@ -196,6 +197,8 @@ def test_the_payment_page(signed_in):
 def test_the_page_on_which_a_bank_asks_its_payer(site, signed_in):
     page = signed_in("founder@startup.example")
     steps.save_card(page, "northwind-ai", "4000 0027 6000 3184")
+    steps.answer_bank(page)
+    page.wait_for_url("**/billing/automatic/**")
     steps.top_up_below(page, "northwind-ai", "1000")
 
     page.goto(steps.mailed(page, "founder@startup.example", re.compile(r"https?://\S+/recover/")))
