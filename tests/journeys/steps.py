@@ -187,9 +187,9 @@ def top_up_below(page, slug, amount):
     """Have a bundle bought whenever less than this is left."""
     page.goto(f"/o/{slug}/billing/automatic/")
     page.get_by_label("Buy a bundle when the balance gets low").check()
-    page.get_by_label("When less than this is left").fill(amount)
-    page.get_by_label("Bundle").select_option(label="Starter")
-    page.get_by_label("At most in a month").fill(amount)
+    page.locator("#id_below").fill(amount)
+    page.locator("#id_bundle").select_option(label="Starter")
+    page.locator("#id_monthly_cap").fill(amount)
     page.get_by_role("button", name="Save the top-up").click()
     expect(page.get_by_text("Automatic top-up is saved")).to_be_visible()
 
