@@ -43,9 +43,9 @@ def servers(env: Environment) -> list[Program]:
     return programs
 
 
-def python(name: str, *arguments: str, **variables: str) -> Program:
+def python(name: str, *arguments: str, death_signal: str = "TERM", **variables: str) -> Program:
     """Return a Python program of ours that dies with the supervisor."""
-    command = launch.mortal([sys.executable, *arguments])
+    command = launch.mortal([sys.executable, *arguments], signal=death_signal)
     return Program(name, command, variables={"PYTHONPATH": str(ROOT), **variables})
 
 
@@ -79,8 +79,9 @@ def _worker(name: str, *arguments: str) -> Program:
     celery = ["-m", "celery", "--quiet", "-A", "portal", "worker", *arguments]
     celery += ["--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
     # Tasks are doorbells and their rows the queue: work cut short is found again by a sweep, so
-    # SIGTERM need not wait for tasks that run for minutes.
-    return python(name, *celery, REMAP_SIGTERM="SIGQUIT")
+    # SIGTERM need not wait for tasks that run for minutes. A supervisor that was killed has taken
+    # Valkey along: a worker that ends itself would wait for that one for ever.
+    return python(name, *celery, death_signal="KILL", REMAP_SIGTERM="SIGQUIT")
 
 
 def beat(env: Environment) -> Program:

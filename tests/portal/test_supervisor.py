@@ -27,6 +27,20 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print("deaf", flush=True)
 time.sleep(60)
 """
+WORKER = """
+import sys
+from pathlib import Path
+from portal import processes
+from portal.programs import Program
+from portal.supervisor import Supervisor
+supervisor = Supervisor(Path(sys.argv[1]), sys.stderr)
+command = processes.worker().command
+hangs = [*command[: command.index("--") + 1], sys.executable, "-c", sys.argv[2]]
+worker = supervisor.start(Program("worker", hangs))
+supervisor.wait(lambda: "deaf" in worker.last_lines(), seconds=10)
+print("started", flush=True)
+supervisor.run()
+"""
 SUPERVISOR = """
 import sys
 from pathlib import Path
@@ -103,6 +117,21 @@ def test_a_killed_supervisor_leaves_no_orphan(tmp_path):
         process.kill()
 
     assert wait_until(lambda: processes.of_state(tmp_path) == [], seconds=5)
+
+
+def test_a_killed_supervisor_leaves_no_worker_that_hangs(tmp_path):
+    # A worker that ends itself waits for a Valkey that has died with the supervisor: for ever.
+    command = [sys.executable, "-c", WORKER, str(tmp_path), STUBBORN]
+    variables = {**os.environ, "TESSERA_STATE": str(tmp_path)}
+    with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"started\n"
+
+        process.kill()
+
+    gone = wait_until(lambda: processes.of_state(tmp_path) == [], seconds=5)
+    for left in processes.of_state(tmp_path):
+        os.kill(left, signal.SIGKILL)
+    assert gone
 
 
 def test_a_child_that_cannot_start_ends_the_wait(supervisor, tmp_path):
