@@ -59,6 +59,10 @@ class Differs(Exception):
     """Where the invoice is not what its usage comes to."""
 
 
+class NotComparable(Exception):
+    """Why this invoice cannot be made again here."""
+
+
 def rounded(amount: Decimal, digits: int) -> Decimal:
     """Round half up to so many decimals."""
     return amount.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
@@ -144,6 +148,8 @@ def compare(
     earlier: list[dict[str, Any]],
 ) -> int:
     """Compare every line and every total; return how many lines there are."""
+    if not invoice["period_start"]:
+        raise NotComparable(f"{invoice['number']} is of a purchase; no usage was made into it")
     if any(line["section"] or line.get("used_by") for line in invoice["lines"]):
         raise Differs("an invoice that is divided into sections is not for this script")
     digits, units = DIGITS.get(invoice["currency"], 2), unit_amounts(prices)
@@ -206,3 +212,14 @@ if __name__ == "__main__":
         main(*sys.argv[1:])
     except Differs as difference:
         sys.exit(f"DIFFERS: {difference}")
+    except NotComparable as reason:
+        sys.exit(f"NOT COMPARED: {reason}")
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        OSError,
+        TypeError,
+        ValueError,
+    ) as problem:
+        sys.exit(f"NOT COMPARED: a file is not what it should be ({problem!r})")

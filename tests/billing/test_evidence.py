@@ -114,6 +114,39 @@ def test_what_is_not_what_was_used_differs(acme, use, recompute):
     assert done.stderr.startswith("DIFFERS: 2026-01 atlas-mini input")
 
 
+@pytest.mark.parametrize(
+    ("invoice", "reason"),
+    [
+        (
+            '{"number": "T-7", "period_start": null}',
+            "T-7 is of a purchase; no usage was made into it",
+        ),
+        ("price_id,definition", "a file is not what it should be (JSONDecodeError("),
+        ('{"number": "T-7"}', "a file is not what it should be (KeyError('period_start'))"),
+    ],
+)
+def test_what_cannot_be_made_again_is_told_in_one_sentence(tmp_path, invoice, reason):
+    files = [tmp_path / name for name in ("invoice.json", "events.csv", "prices.csv")]
+    for file in files:
+        file.write_text(invoice)
+
+    command = [sys.executable, "-I", RECOMPUTE, *files]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"NOT COMPARED: {reason}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_missing_file_is_told_in_one_sentence(tmp_path):
+    command = [sys.executable, "-I", RECOMPUTE, tmp_path / "a", tmp_path / "b", tmp_path / "c"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.stderr.startswith(
+        "NOT COMPARED: a file is not what it should be (FileNotFoundError("
+    )
+
+
 def test_the_export_has_a_line_for_each_part(acme, use, download):
     name = use(10, 5)
     invoice = invoicing.finalize(acme, JANUARY)
