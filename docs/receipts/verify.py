@@ -4,7 +4,8 @@
     python verify.py receipt.json keys.json [seals.json ...]
 
 ``receipt.json`` is what GET /v1/receipts/{id} answers, or "Download the proof" on the page of a
-request. ``keys.json`` is /.well-known/receipt-keys.json; keep it from the first day on, and compare it.
+request. ``keys.json`` is /.well-known/receipt-keys.json, which is empty until the first hour is sealed:
+keep it from then on, and compare it.
 ``seals.json``, as many as you like, are pages of GET /api/v1/seals: with them the chain is checked,
 too. Needs Python and the package cryptography. README.md tells what the texts mean.
 """
