@@ -57,7 +57,7 @@ _encode = msgspec.json.Encoder(decimal_format="string").encode
 
 async def answer(core: Core, exchange: Exchange, caller: Caller) -> None:
     """Answer what can be read with GET."""
-    path = exchange.path
+    path = exchange.path.rstrip("/")
     found = PAGES.get(path)
     if found is None:
         found = next((page for prefix, page in UNDER.items() if path.startswith(prefix)), None)

@@ -43,10 +43,15 @@ def check(caller: Caller, offer: OfferSnapshot, level: str) -> None:
             code="jurisdiction_not_allowed",
         )
     if not is_cleared(offer.clearance, level):
+        # Where the request itself asked for more, changing the settings would change nothing.
+        advice = (
+            "an owner or admin can change its classification in the settings"
+            if level == caller.level
+            else f"the request's own header '{HEADER.decode()}' asked for it"
+        )
         raise Refused(
             f"The model '{offer.name}' is cleared for {offer.clearance} data; this request's is"
-            f" {level}. GET /v1/models lists what your project's data may be given to; an owner or"
-            " admin can change its classification in the settings.",
+            f" {level}. GET /v1/models lists what your project's data may be given to; {advice}.",
             param="model",
             code="classification_not_cleared",
         )

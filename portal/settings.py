@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from common import database
 from portal import environment
+from portal.console import without_refusals_tracebacks
 from portal.variables import Database, Mail
 
 # Lets annotations such as models.QuerySet[Price] stand at run time.
@@ -368,7 +369,13 @@ DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "filters": {
+        "brief": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": without_refusals_tracebacks,
+        }
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "filters": ["brief"]}},
     "root": {"handlers": ["console"], "level": "WARNING"},
 }
 SILENCED_SYSTEM_CHECKS = ["security.W021"] if not _SECURE else []

@@ -11,6 +11,7 @@ import metering.urls
 import portal.staff_urls
 import studio.urls
 import tenants.urls
+from gateway.app import ENDPOINTS
 from portal.views import health, mailbox, pages, public, reference, styleguide, theme, usage
 from tenants.key_api import Nothing
 
@@ -63,6 +64,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/", include(gateway.urls.v1_urlpatterns)),
     path("v1/", include(studio.urls.v1_urlpatterns)),
     path("v1/<path:rest>", Nothing.as_view()),
+    *(path(endpoint.removeprefix("/v1/"), Nothing.as_view()) for endpoint in ENDPOINTS),
+    path("files", Nothing.as_view()),
+    path("batches", Nothing.as_view()),
     path("staff/", include(desk)),
     path("", include("billing.urls")),
     path("", include("marketplace.urls")),

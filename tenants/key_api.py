@@ -100,12 +100,22 @@ class Nothing(KeyView):
     """Answers where ``/v1`` has nothing."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """There is nothing here for anybody."""
-        raise NotFound(f"There is nothing at {request.path[:200]}.")
+        """There is nothing here for anybody; who left ``/v1`` out is told."""
+        hint = "" if request.path.startswith("/v1") else " The base URL ends in /v1."
+        raise NotFound(f"There is nothing at {request.path[:200]}.{hint}")
 
 
 class Strict(serializers.Serializer[Any]):
     """Refuses parameters it does not know: what is left unread may have been meant."""
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Return the fields; where few values are accepted, the refusal of others lists them."""
+        fields = super().get_fields()
+        for field in fields.values():
+            if isinstance(field, serializers.ChoiceField):
+                accepted = ", ".join(str(choice) for choice in field.choices)
+                field.error_messages["invalid_choice"] = f"“{{input}}” is not one of: {accepted}."
+        return fields
 
     def to_internal_value(self, data: Any) -> Any:
         """Read the known parameters, after a look for others."""

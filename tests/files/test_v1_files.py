@@ -102,6 +102,11 @@ def test_a_wrong_parameter_is_named_and_nothing_is_kept(client, disk, facts, par
     assert (count(), blobs_in(disk)) == (0, [])
 
 
+def test_a_wrong_choice_is_told_what_is_accepted(client, disk):
+    with pytest.raises(openai.BadRequestError, match=r"purpose: “batches” is not one of: .*batch"):
+        client.files.create(file=upload(), purpose="batches")
+
+
 def test_a_form_without_a_file_is_refused(portal, client):
     form = {"purpose": (None, "batch")}
 

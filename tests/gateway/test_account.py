@@ -105,6 +105,13 @@ def test_a_key_reads_what_is_left_of_its_limits_and_budgets(gateway, make_key, p
     assert budget["resets"].endswith("-01T00:00:00Z")
 
 
+def test_a_slash_at_the_end_changes_nothing(gateway, key, model):
+    with_slash = get(gateway, key, "/v1/models/").json()
+
+    assert with_slash["data"]
+    assert with_slash == get(gateway, key, "/v1/models").json()
+
+
 def test_prices_are_written_out(gateway, key, model):
     found = get(gateway, key, f"/v1/models/{model}").json()
 

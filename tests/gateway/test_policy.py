@@ -50,6 +50,8 @@ def test_data_above_a_models_clearance_is_refused_before_the_engine_is_asked(
     )
 
     assert (error.code, error.param) == ("classification_not_cleared", "model")
+    assert ("in the settings" in error.message) == (said != "header")
+    assert ("the request's own header" in error.message) == (said == "header")
     assert "cleared for internal data; this request's is confidential" in error.message
     assert engine.requests == []
     assert [it.id for it in client.models.list().data] == ([model] if said == "header" else [])

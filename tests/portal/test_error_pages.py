@@ -1,5 +1,7 @@
 """What people and programs read when something goes wrong."""
 
+import logging
+
 import pytest
 from django.conf import settings
 from django.db import OperationalError
@@ -101,3 +103,27 @@ def test_a_form_from_elsewhere_is_refused_in_words(alice):
 
     assert response.status_code == 403
     assert "This form was too old" in response.content.decode()
+
+
+def test_the_console_shows_tracebacks_of_our_mistakes_alone():
+    console = logging.getLogger().manager.root.handlers
+    ours = next(handler for handler in console if handler.filters)
+    refused, failed = (
+        logging.makeLogRecord({"status_code": status, "exc_info": (ValueError, ValueError(), None)})
+        for status in (403, 500)
+    )
+
+    assert ours.filter(refused)
+    assert ours.filter(failed)
+    assert "ValueError" not in ours.format(refused)
+    assert "ValueError" in ours.format(failed)
+
+
+@pytest.mark.parametrize("address", ["/chat/completions", "/embeddings", "/responses", "/files"])
+def test_who_left_v1_out_is_told_in_openais_envelope(db, client, address):
+    response = client.post(address, {}, "application/json")
+
+    assert response.status_code == 404
+    assert response.json()["error"]["message"] == (
+        f"There is nothing at {address}. The base URL ends in /v1."
+    )
