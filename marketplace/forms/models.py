@@ -202,6 +202,7 @@ class NewModelForm(CardForm):
         widget=forms.TextInput(attrs={"dir": "ltr", "autocapitalize": "none"}),
     )
     upstream = forms.ModelChoiceField(
+        empty_label=_("Choose a server"),
         label=_("Server"),
         queryset=Upstream.objects.filter(is_enabled=True).select_related("region"),
         help_text=_("The offer is sold as computed in the server's region."),
@@ -221,6 +222,7 @@ class NewModelForm(CardForm):
     default_tpm = _count(_("Tokens per minute"), MOST_TOKENS, initial=1_000_000)
     default_concurrency = _count(_("Requests at once"), 100_000, initial=64)
     token_class = forms.ModelChoiceField(
+        empty_label=_("none: only money pays for it"),
         label=_("Token class"),
         queryset=TokenClass.objects.all(),
         required=False,
@@ -308,6 +310,12 @@ class TermsForm(forms.ModelForm[Offer]):
         labels = {"token_class": _("Token class")}
         help_texts = {"token_class": _("Token bundles of this class pay for the model.")}
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["token_class"]
+        assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 - a foreign key's
+        field.empty_label = _("none: only money pays for it")
+
 
 class RouteForm(forms.ModelForm[Route]):
     """One more server for an offer."""
@@ -329,6 +337,7 @@ class RouteForm(forms.ModelForm[Route]):
         field = self.fields["upstream"]
         assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 - a foreign key's
         field.queryset = Upstream.objects.filter(region=offer.region_id)
+        field.empty_label = _("Choose a server")
 
 
 class RouteNameForm(forms.ModelForm[Route]):

@@ -359,3 +359,10 @@ def test_models_are_found_by_name_and_state(staff_client, nova):
 def test_the_list_asks_no_more_for_more_models(staff_client, nova, django_assert_max_num_queries):
     with django_assert_max_num_queries(8, connection=connections["service"]):
         staff_client.get("/staff/models/")
+
+
+def test_no_list_to_choose_from_begins_with_dashes(staff_client, nova):
+    offer = Offer.objects.get(model_version__model=nova)
+
+    for address in ("/staff/models/new/", f"/staff/offers/{offer.pk}/"):
+        assert "---------" not in staff_client.get(address).content.decode()
