@@ -2,18 +2,16 @@
 
 from uuid import UUID
 
-from django.conf import settings
 from django.core.cache import cache
 from django.core.mail import EmailMultiAlternatives
-from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils import timezone
 
 from billing import documents, downloads, pdf
 from billing.models import BillingProfile, Contract, CreditNote, Invoice
 from common.database import service
 from common.money import round_to_minor
-from tenants.models import GRANTS, Organization, Permission
+from tenants import mails
+from tenants.models import Permission
 
 PAPERS: dict[str, type[Invoice] | type[CreditNote]] = {
     "invoice": Invoice,
@@ -69,12 +67,9 @@ def _message(found: Invoice | CreditNote) -> EmailMultiAlternatives:
         "document": paper,
         "organization": organization,
         "total": f"{round_to_minor(found.total, found.currency)} {found.currency}",
-        "link": settings.PUBLIC_URL + reverse(name, args=[organization.slug, found.number]),
-        "operator": settings.OPERATOR,
+        "link": mails.link(name, organization.slug, found.number),
     }
-    text = render_to_string("emails/document.txt", context)
-    message = EmailMultiAlternatives(paper.title, text, to=_recipients(found))
-    message.attach_alternative(render_to_string("emails/document.html", context), "text/html")
+    message = mails.message(paper.title, "document", context, to=_recipients(found))
     message.attach(paper.file_name, pdf.invoice(paper), "application/pdf")
     if "ubl" in dict(downloads.offered(paper)):
         file = downloads.file(paper, "ubl")
@@ -88,14 +83,12 @@ def _recipients(found: Invoice | CreditNote) -> list[str]:
     if contract and contract.recipients:
         return contract.recipients
     profile = BillingProfile.objects.filter(organization=found.organization_id).first()
-    return profile.emails if profile and profile.emails else _managers(found.organization)
+    return (
+        profile.emails
+        if profile and profile.emails
+        else mails.who_may(found.organization, Permission.BILLING_MANAGE)
+    )
 
 
 def _contract(found: Invoice | CreditNote) -> Contract | None:
     return found.contract if isinstance(found, Invoice) else found.invoice.contract
-
-
-def _managers(organization: Organization) -> list[str]:
-    roles = [role for role, granted in GRANTS.items() if Permission.BILLING_MANAGE in granted]
-    members = organization.memberships.filter(role__in=roles, user__is_active=True)
-    return list(members.values_list("user__email", flat=True))

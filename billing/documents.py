@@ -106,7 +106,10 @@ def named(organization: Organization, reference: str) -> Document:
         return _of_invoice(organization, reference)
     if period.start > timezone.now():
         raise NotFound
-    return of_draft(organization, period)
+    draft = of_draft(organization, period)
+    if period.end <= organization.created_at and not draft.lines:
+        raise NotFound
+    return draft
 
 
 def of_draft(organization: Organization, period: periods.Period) -> Document:

@@ -21,8 +21,9 @@ def enqueue(name: str, **arguments: Any) -> None:
     def ring() -> None:
         try:
             task.apply_async(kwargs=arguments)
-        except OperationalError as error:
+        except (OperationalError, AttributeError) as error:
+            # The second is how kombu tells of a broker that goes away between two of its steps.
             # What was asked for is done and committed: the sweep will find it.
-            log.warning("bell_not_rung", task=name, reason=str(error))
+            log.warning("bell_not_rung", task=name, reason=repr(error))
 
     on_commit(ring)

@@ -6,8 +6,9 @@ from http import HTTPStatus
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_cache_control
+from django.views.defaults import page_not_found
 
-from common.errors import DomainError
+from common.errors import DomainError, NotFound
 
 
 class PrivatePagesMiddleware:
@@ -46,4 +47,6 @@ class DomainErrorMiddleware:
         """Answer a refusal with its own status and sentence."""
         if not isinstance(error, DomainError):
             return None
+        if type(error) is NotFound:
+            return page_not_found(request, error)
         return render(request, "refused.html", {"error": error}, status=error.status)

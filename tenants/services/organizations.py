@@ -8,6 +8,7 @@ from django.db import IntegrityError
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
+from common import jobs
 from common.database import atomic, service
 from common.errors import Conflict
 from common.ids import uuid7
@@ -150,4 +151,5 @@ def _set_status(
         before={"status": before},
         after={"status": status, "reason": reason},
     )
+    jobs.enqueue("tenants.tell_status", organization_id=str(organization.pk), reason=reason)
     return organization

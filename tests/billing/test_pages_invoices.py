@@ -263,3 +263,10 @@ def test_the_csv_holds_what_the_filter_finds(invoice, alice_client):
         "0.09",
         "0.54",
     )
+
+
+def test_a_month_before_the_customer_came_has_no_draft(alice_client):
+    response = alice_client.get("/o/acme/billing/invoices/2020-01/")
+
+    assert response.status_code == 404
+    assert "not_found" not in response.content.decode()

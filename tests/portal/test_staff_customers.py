@@ -191,6 +191,21 @@ def test_the_limits_of_a_customer_are_set(staff_client, acme):
     assert (entry.actor_kind, entry.after) == ("staff", {"rpm_limit": 600})
 
 
+def test_owners_are_written_to_when_they_are_shut_out_and_let_in(staff_client, acme, mailoutbox):
+    with service():
+        # A name of two lines stops no message and adds no header.
+        Organization.objects.update(name="Acme\r\nBcc: everybody@elsewhere.example")
+
+    staff_client.post(STATUS, {"reason": "Unpaid", "status": "suspended"})
+    staff_client.post(STATUS, {"reason": "Paid", "status": "active"})
+
+    shut_out, let_in = mailoutbox
+    assert shut_out.recipients() == let_in.recipients() == ["alice@acme.example"]
+    assert shut_out.subject == "Acme Bcc: everybody@elsewhere.example is suspended"
+    assert "Unpaid" in shut_out.body
+    assert "is active again" in let_in.subject
+
+
 def test_suspending_twice_leaves_one_audit_row(staff_client, acme):
     staff_client.post(STATUS, {"reason": "Unpaid", "status": "suspended"})
     staff_client.post(STATUS, {"reason": "Unpaid", "status": "suspended"})

@@ -7,6 +7,7 @@ import pytest
 import redis
 import time_machine
 from django.conf import settings
+from django.utils import translation
 
 from portal.celery import app
 from tests.support import network, servers
@@ -24,6 +25,13 @@ def quick_settings(django_test_environment):
 def _marks(request):
     app.conf.task_always_eager = request.node.get_closest_marker("celery_for_real") is None
     network.set_open(request.node.get_closest_marker("open_network") is not None)
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_language():
+    """Leave no test in the language in which the last page was answered."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,64 @@
+"""How every message to people is written, in text and in HTML, and to whom."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from tenants.models import GRANTS, Organization, Permission
+from tenants.scope import scope
+
+
+def who_may(organization: Organization, permission: Permission) -> list[str]:
+    """Return the addresses of those whose role grants it; the organization's scope must be open."""
+    roles = [role for role, granted in GRANTS.items() if permission in granted]
+    members = organization.memberships.filter(role__in=roles, user__is_active=True)
+    return list(members.values_list("user__email", flat=True))
+
+
+def link(name: str, *args: object) -> str:
+    """Return the whole address of a page."""
+    return settings.PUBLIC_URL + reverse(name, args=args)
+
+
+def message(
+    subject: str, template: str, context: dict[str, Any], *, to: Iterable[str]
+) -> EmailMultiAlternatives:
+    """Return the message that ``emails/<template>`` makes; of a subject, one line."""
+    context = {"operator": settings.OPERATOR, **context}
+    text = render_to_string(f"emails/{template}.txt", context)
+    # Names of customers may hold a line break; a header may not.
+    made = EmailMultiAlternatives(" ".join(subject.split()), text, to=list(to))
+    made.attach_alternative(render_to_string(f"emails/{template}.html", context), "text/html")
+    return made
+
+
+def write(addresses: Iterable[str], subject: str, template: str, context: dict[str, Any]) -> None:
+    """Send each address a message of its own: nobody reads who else got it."""
+    for address in addresses:
+        message(subject, template, context, to=[address]).send()
+
+
+def tell_status(organization_id: UUID, reason: str) -> None:
+    """Write to owners and admins that the operator has shut them out, or let them in again."""
+    with scope(organization_id):
+        organization = Organization.objects.get(pk=organization_id)
+        addresses = who_may(organization, Permission.SETTINGS_MANAGE)
+    is_suspended = organization.status == Organization.Status.SUSPENDED
+    subject = (
+        _("%(organization)s is suspended")
+        if is_suspended
+        else _("%(organization)s is active again")
+    )
+    context = {
+        "organization": organization,
+        "is_suspended": is_suspended,
+        "reason": reason,
+        "link": link("portal:dashboard", organization.slug),
+    }
+    write(addresses, subject % {"organization": organization}, "status", context)
