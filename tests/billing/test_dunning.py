@@ -95,7 +95,8 @@ def test_each_stage_is_taken_once(owe, days, reached):
         dunning.sweep()
 
     assert [act for act, _undone in acts()] == reached
-    assert len(mail.outbox) == reached.count("mail")
+    # Whoever is shut out is told of that too.
+    assert len(mail.outbox) == reached.count("mail") + reached.count("suspend")
 
 
 def test_the_reminder_says_what_to_pay_and_how(owe):
