@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from django.utils import timezone
 
-from billing import funds
-from billing.models import OrganizationSeal, RatedUsage
+from billing import bounds, funds
+from billing.models import InvoiceHold, OrganizationSeal, RatedUsage
 from billing.services import sealing
 from common.database import service
 from common.ids import uuid7
@@ -85,6 +85,22 @@ def seal_one(slug):
             organization=organization, recorded_at__lt=sealing.next_hour()
         )
         print(sealed.first().event_id)  # noqa: T201 - whoever runs it reads that
+
+
+def hold_one(slug):
+    """Print the id of a held month of the organization's; one is held where none is."""
+    with service():
+        organization = Organization.objects.get(slug=slug)
+        held = InvoiceHold.objects.filter(organization=organization).first()
+        held = held or InvoiceHold.objects.create(
+            organization=organization,
+            period_start=datetime(2026, 3, 1, tzinfo=UTC),
+            period_end=datetime(2026, 4, 1, tzinfo=UTC),
+            findings=[{"code": "jump", "words": bounds.WORDS["jump"]}],
+            currency="EUR",
+            total=Decimal("1320.00"),
+        )
+    print(held.pk)  # noqa: T201 - whoever runs it reads that
 
 
 @pytest.fixture
