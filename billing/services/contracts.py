@@ -60,7 +60,7 @@ def draft(organization: Organization, *, by: User, facts: Mapping[str, Any]) -> 
     contract = Contract(organization=organization, **facts)
     _check(contract)
     _check_parties(contract)
-    return _saved(contract)
+    return _written(_saved(contract), "contract.drafted", by)
 
 
 @atomic()
@@ -71,7 +71,18 @@ def change(contract: Contract, *, by: User, facts: Mapping[str, Any]) -> Contrac
         setattr(contract, name, value)
     _check(contract)
     _check_parties(contract)
-    return _saved(contract)
+    return _written(_saved(contract), "contract.changed", by)
+
+
+def _written(contract: Contract, action: str, by: User) -> Contract:
+    audit.record(
+        organization=contract.organization,
+        actor=by,
+        action=action,
+        target=contract,
+        after={"number": contract.number, "starts_on": contract.starts_on, **_facts(contract)},
+    )
+    return contract
 
 
 def _saved(contract: Contract) -> Contract:
@@ -164,9 +175,11 @@ def end(contract: Contract, *, on: date, by: User) -> Contract:
 
 
 @atomic()
-def discard(contract: Contract) -> None:
+def discard(contract: Contract, *, by: User) -> None:
     """Throw a draft away."""
-    _open(contract).delete()
+    contract = _open(contract)
+    _written(contract, "contract.discarded", by)
+    contract.delete()
 
 
 @atomic()

@@ -16,11 +16,11 @@ from billing.models import (
     Invoice,
     InvoiceLine,
 )
-from billing.services import credit_notes, holding, ledger, receiving
+from billing.services import credit_notes, four_eyes, holding, ledger, receiving
 from billing.services.ledger import Posting
 from common import jobs
 from common.database import atomic
-from common.errors import Conflict, DomainError, Forbidden
+from common.errors import Conflict, DomainError
 from tenants.models import User
 from tenants.services import audit
 
@@ -84,8 +84,11 @@ def approve(correction: Correction, *, by: User) -> Correction:
 def _approve(correction: Correction, by: User) -> Correction:
     invoice = Invoice.objects.locked(correction.invoice_id)
     correction = _locked_proposed(correction)
-    if correction.proposed_by_id == by.pk:
-        raise Forbidden(_("Somebody else has to approve what you proposed."))
+    four_eyes.check(
+        by,
+        proposed_by_id=correction.proposed_by_id,
+        organization_id=correction.organization_id,
+    )
     _check(invoice, Correction.Kind(correction.kind), correction.amount, correction.line)
     _carry_out(correction, invoice, by)
     _decide(correction, Correction.Status.APPROVED, by)

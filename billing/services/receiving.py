@@ -7,11 +7,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import AccountKind, IncomingPayment, Invoice, ManualPayment
-from billing.services import credit_notes, ledger, telling
+from billing.services import credit_notes, four_eyes, ledger, telling
 from billing.services.ledger import Posting
 from common import jobs
 from common.database import atomic
-from common.errors import Conflict, DomainError, Forbidden
+from common.errors import Conflict, DomainError
 from common.money import Money, round_to_minor
 from tenants.models import User
 from tenants.services import audit
@@ -134,8 +134,11 @@ def propose(invoice: Invoice, amount: Decimal, *, words: str, by: User) -> Manua
 def approve(proposed: ManualPayment, *, by: User) -> IncomingPayment:
     """Book what somebody else proposed, once."""
     proposed = _undecided(proposed)
-    if proposed.proposed_by_id == by.pk:
-        raise Forbidden(_("Somebody else has to approve what you proposed."))
+    four_eyes.check(
+        by,
+        proposed_by_id=proposed.proposed_by_id,
+        organization_id=proposed.invoice.organization_id,
+    )
     _decide(proposed, ManualPayment.Status.APPROVED, by)
     return receive(
         proposed.invoice,

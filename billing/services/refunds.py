@@ -18,11 +18,11 @@ from django.utils.translation import gettext as _
 from billing.models import AccountKind, CreditGrant, CreditNote, Invoice, Order, Refund
 from billing.payments.errors import RefundRefused
 from billing.payments.stripe.provider import provider
-from billing.services import credit_notes, credits, holding, ledger
+from billing.services import credit_notes, credits, four_eyes, holding, ledger
 from billing.services.ledger import Posting
 from common import jobs
 from common.database import atomic, service
-from common.errors import Conflict, Forbidden
+from common.errors import Conflict
 from common.money import Money, minor_digits
 from tenants.models import User
 from tenants.services import audit
@@ -75,8 +75,9 @@ def approve(refund: Refund, *, by: User) -> Refund:
 def _approve(refund: Refund, by: User) -> Refund:
     order = Order.objects.locked(refund.order_id)
     refund = _locked_proposed(refund)
-    if refund.proposed_by_id == by.pk:
-        raise Forbidden(_("Somebody else has to approve what you proposed."))
+    four_eyes.check(
+        by, proposed_by_id=refund.proposed_by_id, organization_id=refund.organization_id
+    )
     _check(order)
     given = CreditGrant.objects.get(
         organization=order.organization_id, source_key=f"order:{order.pk}"

@@ -94,7 +94,7 @@ def contract_step(request: StaffRequest, slug: str, contract_id: uuid.UUID) -> H
     found = get_object_or_404(Contract, organization__slug=slug, pk=contract_id)
     try:
         if "discard" in request.POST:
-            contracts.discard(found)
+            contracts.discard(found, by=request.user)
             messages.success(request, _("The draft is gone."))
         else:
             contracts.sign(found, by=request.user)

@@ -240,3 +240,10 @@ def test_what_is_written_off_is_not_credited_as_well(invoice, sam, kim):
 
     with pytest.raises(Conflict):
         propose(invoice, sam)
+
+
+def test_a_customer_cannot_write_how_a_dispute_ends(acme, invoice, alice):
+    with scope(acme), pytest.raises(Error, match="row-level security"):
+        Dispute.objects.create(
+            organization=acme, invoice=invoice, reason="Mine", opened_by=alice, status="accepted"
+        )

@@ -10,7 +10,7 @@ from billing.models import CreditGrant, CreditNote, LedgerEntry, Order, Refund
 from billing.services import orders, refunds
 from common.database import service
 from common.errors import Conflict, Forbidden
-from tenants.models import AuditEntry
+from tenants.models import AuditEntry, Membership, Role
 from tenants.scope import scope
 from tests.billing.test_orders import (  # noqa: F401 - fixtures
     at_once,
@@ -181,6 +181,14 @@ def test_whoever_proposes_does_not_approve(proposed, sam, bought):
 
     assert state(proposed).status == "proposed"
     assert remaining(bought) > 0
+
+
+def test_whoever_belongs_to_the_customer_does_not_approve(acme, proposed, rita):
+    with service():
+        Membership.objects.create(organization=acme, user=rita, role=Role.VIEWER)
+
+    with pytest.raises(Forbidden, match="belong to this customer"):
+        approve(proposed, rita)
 
 
 def test_two_who_approve_at_once_take_it_back_once(proposed, rita, person):

@@ -1,0 +1,16 @@
+"""Who may approve what somebody else proposed."""
+
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from common.errors import Forbidden
+from tenants.models import Membership, User
+
+
+def check(by: User, *, proposed_by_id: UUID, organization_id: UUID) -> None:
+    """Refuse who proposed it, and who belongs to the customer that it is about."""
+    if proposed_by_id == by.pk:
+        raise Forbidden(_("Somebody else has to approve what you proposed."))
+    if Membership.objects.filter(organization=organization_id, user=by).exists():
+        raise Forbidden(_("You belong to this customer: somebody else has to approve this."))
