@@ -13,11 +13,12 @@ from psycopg.rows import DictRow, dict_row
 from billing import budgets, receipts, seals
 from billing.receipts import plain
 from gateway import keys
+from gateway.buckets import limits_of
 from gateway.core import Core
 from gateway.errors import MethodNotAllowed, NotFound
 from gateway.exchange import Exchange
 from gateway.keys import Caller
-from gateway.limits import Limit, Standing, duration, limits_of
+from gateway.standings import Limit, Standing, duration
 from marketplace.models import ServiceTier
 from marketplace.queries import OfferSnapshot
 

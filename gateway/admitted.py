@@ -6,12 +6,12 @@ from datetime import datetime
 import msgspec
 
 from gateway.agreements import Agreement
+from gateway.buckets import Held
 from gateway.calls import Call
 from gateway.dialects.base import Dialect
 from gateway.endpoints import Endpoint
 from gateway.exchange import Exchange
 from gateway.keys import Caller
-from gateway.limits import Held
 from gateway.prompts import Prompt
 from gateway.purse import Reservation
 from gateway.usage import Bounds

@@ -9,8 +9,9 @@ from uuid import UUID
 import msgspec
 
 from gateway import purse, worth
+from gateway.buckets import Buckets, limits_of
 from gateway.keys import Caller
-from gateway.limits import Buckets, Limit, limits_of
+from gateway.standings import Limit
 from gateway.worth import Rates
 from marketplace.queries import OfferSnapshot
 

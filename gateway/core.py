@@ -29,7 +29,7 @@ from gateway.limits import Limits
 from gateway.metrics import METRICS
 from gateway.metrics_port import MetricsPort
 from gateway.offers import OfferDirectory
-from gateway.purse import Purses
+from gateway.purses import Purses
 from gateway.recalls import Recalls
 from gateway.recorder import Recorder
 from gateway.upstreams.openai_compatible import OpenAICompatible

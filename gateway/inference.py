@@ -20,7 +20,8 @@ from gateway.errors import FundsMissing, UpstreamFailed
 from gateway.exchange import Exchange
 from gateway.keys import Caller
 from gateway.limits import Limits
-from gateway.purse import Ask, Purses, Reservation
+from gateway.purse import Ask, Reservation
+from gateway.purses import Purses
 from gateway.recorder import Recorder
 from gateway.routing import Question, Routed, Router
 from gateway.streaming import Stream

@@ -8,10 +8,12 @@ import msgspec
 
 from billing.funds import Settled
 from gateway import core, offers, worth
+from gateway.buckets import Buckets, Held
 from gateway.errors import Unavailable
 from gateway.inference import Inference
-from gateway.limits import Buckets, Held, Limit, Limits, Standing
+from gateway.limits import Limits
 from gateway.recorder import Recorder
+from gateway.standings import Limit, Standing
 from marketplace.models import ServiceTier
 from marketplace.queries import OfferSnapshot
 

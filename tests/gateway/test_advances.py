@@ -9,8 +9,10 @@ import redis.asyncio as redis
 
 from gateway import advances
 from gateway.advances import SHARE, TURN
+from gateway.buckets import Buckets
 from gateway.errors import TooFast
-from gateway.limits import Buckets, Limit, Limits
+from gateway.limits import Limits
+from gateway.standings import Limit
 
 
 @pytest.fixture

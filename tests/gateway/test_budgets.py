@@ -16,7 +16,8 @@ from common.database import service
 from common.ids import uuid7
 from gateway.allowances import LIFTED_FOR
 from gateway.keys import Caller
-from gateway.purse import Ask, Purse, Purses
+from gateway.purse import Ask, Purse
+from gateway.purses import Purses
 from gateway.worth import Need, Rates
 from tenants.models import ApiKey, Project
 from tests.gateway.conftest import hello, recorded, wait_for

@@ -7,8 +7,10 @@ import pytest
 import redis.asyncio as redis
 
 from gateway import limits as limits_module
+from gateway.buckets import Buckets
 from gateway.errors import TooFast
-from gateway.limits import Buckets, Limit, Limits, duration
+from gateway.limits import Limits
+from gateway.standings import Limit, duration
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ from common.database import service
 from common.ids import uuid7
 from gateway import purse, recalls
 from gateway.errors import CreditUnclear
-from gateway.purse import Ask, Purse, Purses, Reservation
+from gateway.purse import Ask, Purse, Reservation
+from gateway.purses import Purses
 from gateway.recalls import CHANNEL, Recalled, Recalls
 from gateway.worth import Need, Rates, Slice
 from tests.support import servers
@@ -365,7 +366,7 @@ async def test_who_waits_looks_again_when_the_purse_was_emptied_meanwhile(purses
 
 
 async def test_a_move_goes_on_when_nobody_waits_for_it_any_more(purses, pay, acme, monkeypatch):
-    monkeypatch.setattr("gateway.purse.LONGEST", 0.3)
+    monkeypatch.setattr("gateway.purses.LONGEST", 0.3)
     grant, key = pay("10"), (acme.pk, None, "EUR")
 
     async with held_up(grant.pk):
