@@ -49,13 +49,16 @@ class BoundedJSONParser(JSONParser):
         """Return what the body says."""
         try:
             read = super().parse(stream, media_type, parser_context)
-            # Half of a surrogate pair is no text: neither the database nor our answer can hold it.
-            json.dumps(read, ensure_ascii=False).encode()
+            self.check(read)
         except RecursionError:
             raise exceptions.ParseError("The body is nested too deeply.") from None
         except UnicodeEncodeError:
             raise exceptions.ParseError("The body holds half of a character.") from None
         return read
+
+    def check(self, read: Any) -> None:
+        """Refuse half of a surrogate pair: neither the database nor our answer can hold it."""
+        json.dumps(read, ensure_ascii=False).encode()
 
 
 def _domain(error: DomainError) -> Response:

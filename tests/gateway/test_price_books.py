@@ -78,7 +78,8 @@ def test_parallel_calls_on_a_credit_limit_for_ten_let_ten_through_at_most(
 
     statuses = asyncio.run(many([gateway, start_gateway()], make_key(), name, 60, max_tokens=20))
 
-    assert set(statuses) == {20, 402}
+    # 503 where the other process was too busy to say in time what it holds: try again.
+    assert {20, 402} <= set(statuses) <= {20, 402, 503}
     recorded(statuses[20])
     with service():
         assert agreements.owed(acme, "EUR") <= WORTH * 10

@@ -6,6 +6,7 @@ import hmac
 import re
 import struct
 import time
+from urllib.parse import urlsplit
 
 from playwright.sync_api import expect
 
@@ -240,11 +241,28 @@ def totp(secret):
     return f"{number % 10**6:06}"
 
 
-def rehearse(page, book, version):
-    """Have last month's usage replayed under a version of a price book, and wait for the result."""
+def open_version(page, book, version):
+    """Open a version of a price book; return the addresses of both."""
     page.goto("/staff/books/")
     page.get_by_role("rowheader", name=book).get_by_role("link").click()
+    page.wait_for_url("**/staff/books/*/")
+    found = urlsplit(page.url).path
     page.get_by_role("link", name=version).click()
+    page.wait_for_url("**/staff/versions/*/")
+    return found, urlsplit(page.url).path
+
+
+def refund_of(page, slug):
+    """Return the address where a customer's purchase is paid back, from their newest invoice."""
+    page.goto(f"/staff/customers/{slug}/")
+    page.get_by_role("region", name="Invoices").get_by_role("link").first.click()
+    page.wait_for_url("**/staff/invoices/*/")
+    return page.get_by_role("link", name="Pay back what is left").get_attribute("href")
+
+
+def rehearse(page, book, version):
+    """Have last month's usage replayed under a version of a price book, and wait for the result."""
+    open_version(page, book, version)
     page.get_by_role("link", name="Rehearse it").click()
     page.get_by_role("button", name="Rehearse", exact=True).click()
     expect(page.get_by_role("link", name="CSV")).to_be_visible(timeout=20_000)

@@ -7,6 +7,7 @@ import pytest
 from django.template.loader import render_to_string
 from playwright.sync_api import expect
 
+from gateway.app import ENDPOINTS
 from tests.journeys import steps
 from tests.journeys.stages import STAGES
 from tests.journeys.walk import FROM_THE_RIGHT, VIEWS, Walk, look, match, routes
@@ -21,6 +22,8 @@ STAFF = {route for route in routes() if route.startswith("staff/")}
 OTHER = set(routes()) - TENANT - STAFF
 #: What scripts, forms and style sheets ask for.
 NO_PAGES = {"i18n/setlang/", "accounts/2fa/webauthn/login/", "operator-logo", "favicon.ico"}
+#: What a client calls whose base URL lacks ``/v1``: it is told so.
+NO_PAGES |= {endpoint.removeprefix("/v1/") for endpoint in ENDPOINTS} | {"files", "batches"}
 #: What these show depends on how one signs in, so everybody looks; and from the second each
 #: person's own passkeys are found.
 OWN = {"accounts/2fa/", "accounts/2fa/webauthn/"}
@@ -31,6 +34,10 @@ RECOVER = "o/<slug:org>/billing/orders/<uuid:order_id>/recover/"
 #: Of these, links lead first to examples that have less on them.
 INVOICE = "o/<slug:org>/billing/invoices/<slug:number>/"
 REQUEST = "o/<slug:org>/usage/<path:request_id>/"
+BOOK, VERSION = "staff/books/<uuid:book_id>/", "staff/versions/<uuid:version_id>/"
+VERSION_FORMS = ("adjust", "import", "publish")
+#: Only an invoice over a purchase leads to it.
+REFUND = "staff/orders/<uuid:order_id>/refund/"
 #: Where the words of a label stand, without what is ticked.
 WORDS = """(label) => {
   const range = document.createRange();
@@ -94,14 +101,20 @@ def sealed(site):
 
 
 @both_directions
-def test_the_desk(site, desk, language, views):
+def test_the_desk(site, desk, signed_in, language, views):
     page = desk()
-    if "rehearsal" not in site.filled:
-        site.filled.add("rehearsal")
+    if "desk" not in site.filled:
+        site.filled.add("desk")
+        steps.buy(signed_in("founder@startup.example"), "northwind-ai", "Starter")
         steps.rehearse(page, "Public bodies", "Version 2")
         site.ask("from tests.support.usage import hold_one; hold_one('northwind-ai')")
+    book, version = steps.open_version(page, "Public bodies", "Version 2")
+    refund = steps.refund_of(page, "northwind-ai")
     speak(page, site, language)
     walk = Walk(page, f"desk-{language}", views=views)
+    walk.addresses |= {BOOK: book, VERSION: version, REFUND: refund}
+    # The version's own page, with the form that was sent opened.
+    walk.addresses |= {f"{VERSION}{act}/": f"{version}{act}/" for act in VERSION_FORMS}
 
     left = walk.over(STAFF - set(STAGES))
 
