@@ -35,7 +35,8 @@ RECOVER = "o/<slug:org>/billing/orders/<uuid:order_id>/recover/"
 INVOICE = "o/<slug:org>/billing/invoices/<slug:number>/"
 REQUEST = "o/<slug:org>/usage/<path:request_id>/"
 BOOK, VERSION = "staff/books/<uuid:book_id>/", "staff/versions/<uuid:version_id>/"
-VERSION_FORMS = ("adjust", "import", "publish")
+#: Forms of the version's page: opened without one, they lead back to it.
+VERSION_FORMS = {f"{VERSION}{act}/" for act in ("adjust", "import", "publish")}
 #: Only an invoice over a purchase leads to it.
 REFUND = "staff/orders/<uuid:order_id>/refund/"
 #: Where the words of a label stand, without what is ticked.
@@ -113,10 +114,8 @@ def test_the_desk(site, desk, signed_in, language, views):
     speak(page, site, language)
     walk = Walk(page, f"desk-{language}", views=views)
     walk.addresses |= {BOOK: book, VERSION: version, REFUND: refund}
-    # The version's own page, with the form that was sent opened.
-    walk.addresses |= {f"{VERSION}{act}/": f"{version}{act}/" for act in VERSION_FORMS}
 
-    left = walk.over(STAFF - set(STAGES))
+    left = walk.over(STAFF - set(STAGES) - VERSION_FORMS)
 
     assert walk.problems == []
     assert (left, walk.elsewhere) == (set(), set())
