@@ -106,10 +106,7 @@ def named(organization: Organization, reference: str) -> Document:
         return _of_invoice(organization, reference)
     if period.start > timezone.now():
         raise NotFound
-    draft = of_draft(organization, period)
-    if period.end <= organization.created_at and not draft.lines:
-        raise NotFound
-    return draft
+    return of_draft(organization, period)
 
 
 def of_draft(organization: Organization, period: periods.Period) -> Document:

@@ -265,8 +265,8 @@ def test_the_csv_holds_what_the_filter_finds(invoice, alice_client):
     )
 
 
-def test_a_month_before_the_customer_came_has_no_draft(alice_client):
-    response = alice_client.get("/o/acme/billing/invoices/2020-01/")
+def test_an_invoice_that_is_not_there_is_said_to_be_nowhere(alice_client):
+    response = alice_client.get("/o/acme/billing/invoices/TES-2020-000001/")
 
     assert response.status_code == 404
     assert "not_found" not in response.content.decode()

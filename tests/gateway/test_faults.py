@@ -188,6 +188,8 @@ def test_while_postgresql_is_away_calls_on_leased_credit_go_on_and_are_billed_la
     for _number in range(5):
         client.chat.completions.create(model=model, **hello())
     recorded(5)
+    # The process must know it too: it would say that these wait as well, and send them again.
+    wait_for(lambda: httpx.get(alone.url + "/readyz", timeout=10).json()["waiting"] == 0)
 
     door.shut()
     ends = time.monotonic() + AWAY
