@@ -82,7 +82,9 @@ def test_tokens_cover_their_share_of_the_money():
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "openmeter_credit_burndown.json"
 OURS = {"aggregation", "grants", "start", "usage_events", "until"}
-REASON = "recurring grants, resets and overage are no features of our grants"
+REASON = (
+    "ours is never refilled: each month is a grant of its own, and overage is owed, not granted"
+)
 
 
 def burndowns():
