@@ -155,6 +155,8 @@ def add_webhook(page, slug, url):
     page.get_by_role("button", name="Save").click()
     page.get_by_role("link", name="I have stored the secret").click()
     page.get_by_role("button", name="Send a test").click()
+    # A page that is still being replaced cannot be loaded again.
+    expect(page.get_by_text("A test is on its way")).to_be_visible()
     reload_until(
         page, page.get_by_role("row").filter(has_text="webhook.test").get_by_text("Delivered")
     )
