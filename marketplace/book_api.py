@@ -1,7 +1,10 @@
 """Price books over the management API, for the operator's staff."""
 
+from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -9,6 +12,7 @@ from rest_framework.response import Response
 
 from common.errors import NotFound
 from marketplace import bookshelf, comparison
+from marketplace.forms.prices import FURTHEST
 from marketplace.models import Offer, PriceBook, PriceBookVersion
 from marketplace.services import books, drafting
 from marketplace.services.drafting import Place
@@ -78,6 +82,12 @@ class PublishIn(serializers.Serializer[Any]):
     """From when on a version holds; now, if it does not say."""
 
     effective_from = serializers.DateTimeField(required=False)
+
+    def validate_effective_from(self, begins: datetime) -> datetime:
+        """Refuse a mistyped year, as the page does."""
+        if begins > timezone.now() + FURTHEST:
+            raise serializers.ValidationError(_("A price is set three years ahead at most."))
+        return begins
 
 
 def find_book(code: str) -> PriceBook:

@@ -165,6 +165,13 @@ class VersionBegan(Conflict):
     detail = _("This version has begun. What was used keeps its price; publish a new version.")
 
 
+class VersionFollowed(Conflict):
+    """A scheduled version would be withdrawn from under a later one."""
+
+    code = "price_version_followed"
+    detail = _("A later version of the same models is scheduled. Withdraw that one first.")
+
+
 class DefaultBookNeeded(Conflict):
     """An offer would lose its price for everybody."""
 

@@ -156,8 +156,8 @@ class PriceQuerySet(LockingQuerySet["Price"]):
 class Price(Row):
     """The price of one token part of an offer, from an instant (in) until another (out).
 
-    ``definition`` is the house's price definition. The database refuses every change but
-    ``effective_until`` from empty to a time, once, and any two that overlap. A scheduled price that
+    ``definition`` is the house's price definition. The database refuses every change but that of
+    ``effective_until``, once it has come that too, and any two that overlap. A scheduled price that
     was withdrawn ends at the instant it would have begun: it never held.
     """
 

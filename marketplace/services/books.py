@@ -18,6 +18,7 @@ from marketplace.errors import (
     PriceInThePast,
     VersionBegan,
     VersionEmpty,
+    VersionFollowed,
     VersionNotDraft,
     WrongCurrency,
 )
@@ -176,10 +177,15 @@ def withdraw(version: PriceBookVersion, *, by: User | None) -> PriceBookVersion:
         return version
     if not version.is_scheduled:
         raise VersionBegan
+    _refuse_followed(version)
     version.status = Status.WITHDRAWN
     version.save(update_fields=["status", "updated_at"])
-    for price in version.prices.filter(effective_until=None).select_related("offer"):
-        _undo(book, price, by)
+    scheduled = list(version.prices.upcoming(timezone.now()))
+    # The order in which everybody locks offers: two books may price the same ones.
+    for offer_id in sorted({price.offer_id for price in scheduled}):
+        Offer.objects.locked(offer_id)
+    for price in scheduled:
+        _undo(price)
     audit.record(
         organization=book.organization,
         actor=by,
@@ -190,30 +196,34 @@ def withdraw(version: PriceBookVersion, *, by: User | None) -> PriceBookVersion:
     return version
 
 
-def _undo(book: PriceBook, price: Price, by: User | None) -> None:
-    """End a scheduled price where it begins; the one it closed goes on in a row of its own."""
-    Offer.objects.locked(price.offer_id)
-    same = Price.objects.filter(
-        book=book,
-        offer=price.offer,
+def _refuse_followed(version: PriceBookVersion) -> None:
+    """Refuse to take away a version that a later one stands upon: it left out what stayed alike."""
+    later = PriceBookVersion.objects.filter(
+        book=version.book_id,
+        status=Status.PUBLISHED,
+        published_at__gt=version.published_at,
+        effective_from__gte=version.effective_from,
+        drafts__offer__in=version.drafts.values("offer"),
+    )
+    if later.exists():
+        raise VersionFollowed
+
+
+def _undo(price: Price) -> None:
+    """End a scheduled price where it begins; the one it closed goes on for as long as it would."""
+    ends, price.effective_until = price.effective_until, price.effective_from
+    price.save(update_fields=["effective_until"])
+    before = Price.objects.filter(
+        book=price.book_id,
+        offer=price.offer_id,
         token_part=price.token_part,
         service_tier=price.service_tier,
-    )
-    price.effective_until = price.effective_from
-    price.save(update_fields=["effective_until"])
-    before = same.filter(
-        effective_until=price.effective_from, effective_from__lt=price.effective_from
+        effective_until=price.effective_from,
+        effective_from__lt=price.effective_from,
     ).first()
     if before is not None:
-        same.create(
-            book=book,
-            offer=price.offer,
-            token_part=price.token_part,
-            service_tier=price.service_tier,
-            version=before.version,
-            definition=before.definition,
-            effective_from=price.effective_from,
-        )
+        before.effective_until = ends
+        before.save(update_fields=["effective_until"])
 
 
 @atomic()

@@ -137,7 +137,7 @@ def _last(change: Change, token_part: str, service_tier: str) -> Price | None:
     history = Price.objects.filter(
         book=change.book, offer=change.offer, token_part=token_part, service_tier=service_tier
     )
-    if history.filter(effective_from__gt=change.begins).exists():
+    if history.upcoming(change.begins).exists():
         raise PriceNotLater
     return history.filter(effective_until=None).first()
 

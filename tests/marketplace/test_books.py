@@ -19,10 +19,11 @@ from marketplace.errors import (
     UnratablePrice,
     VersionBegan,
     VersionEmpty,
+    VersionFollowed,
     VersionNotDraft,
     WrongCurrency,
 )
-from marketplace.models import Price, PriceBook
+from marketplace.models import Offer, Price, PriceBook
 from marketplace.services import books as booking
 from marketplace.services import pricing
 from tenants.models import AuditEntry
@@ -130,6 +131,76 @@ def test_a_withdrawn_version_leaves_what_held_before(mini):
     assert later.per_million == Decimal("0.15")
     with service():
         booking.withdraw(version, by=None)
+
+
+DEARER = {
+    ("input", "standard"): per_unit("0.0000003"),
+    ("output", "standard"): per_unit("0.0000004"),
+}
+
+
+def standard_input(offer, at):
+    return queries.price_in_force(offer, "input", at).per_million
+
+
+def test_after_a_withdrawal_other_prices_can_begin_before_its_day(mini):
+    with service():
+        book = pricing.default_book("EUR")
+    begins = timezone.now() + timedelta(days=3)
+    version = publish(book, mini, effective_from=begins)
+    with service():
+        booking.withdraw(version, by=None)
+
+    publish(book, mini, DEARER)
+
+    assert standard_input(mini, timezone.now()) == Decimal("0.3")
+    assert standard_input(mini, begins + timedelta(days=1)) == Decimal("0.3")
+
+
+def test_a_version_is_not_withdrawn_from_under_a_later_one(mini):
+    with service():
+        book = pricing.default_book("EUR")
+    begins = timezone.now() + timedelta(days=3)
+    first = publish(book, mini, effective_from=begins)
+    second = publish(book, mini, DEARER, effective_from=begins + timedelta(days=3))
+
+    with pytest.raises(VersionFollowed), service():
+        booking.withdraw(first, by=None)
+    for version in (second, first):
+        with service():
+            booking.withdraw(version, by=None)
+
+    for days in (0, 1, 4):
+        assert standard_input(mini, begins + timedelta(days=days)) == Decimal("0.15")
+
+
+def test_a_later_version_of_other_models_keeps_nobody_from_withdrawing(mini):
+    with service():
+        book = pricing.default_book("EUR")
+        large = Offer.objects.get(name="atlas-large")
+    begins = timezone.now() + timedelta(days=3)
+    first = publish(book, mini, effective_from=begins)
+    publish(book, large, DEARER, effective_from=begins + timedelta(days=3))
+
+    with service():
+        booking.withdraw(first, by=None)
+
+    assert standard_input(mini, begins) == Decimal("0.15")
+    assert standard_input(large, begins + timedelta(days=3)) == Decimal("0.3")
+
+
+def test_a_single_price_that_follows_a_withdrawn_version_stays(mini):
+    with service():
+        book = pricing.default_book("EUR")
+    begins = timezone.now() + timedelta(days=3)
+    version = publish(book, mini, effective_from=begins)
+    alone = begins + timedelta(days=3)
+    with service():
+        pricing.change(mini, {"input": Decimal("0.7")}, by=None, effective_from=alone)
+        booking.withdraw(version, by=None)
+
+    assert standard_input(mini, begins) == Decimal("0.15")
+    assert standard_input(mini, alone) == Decimal("0.7")
 
 
 def test_what_has_begun_is_not_withdrawn(own, mini):

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import DatabaseError, IntegrityError
+from django.utils import timezone
 
 from common.database import service
 from marketplace import demo, queries
@@ -57,6 +58,18 @@ def test_a_price_is_closed_once(catalogue):
 
     with pytest.raises(DatabaseError, match="never changed"), service():
         Price.objects.filter(token_part="input").update(effective_until=AUGUST)
+
+
+def test_an_end_that_has_not_come_can_be_moved_but_not_into_the_past(catalogue):
+    prices, ahead = Price.objects.filter(token_part="input"), timezone.now() + timedelta(days=9)
+    with service():
+        prices.update(effective_until=ahead)
+        prices.update(effective_until=ahead + timedelta(days=9))
+
+    with pytest.raises(DatabaseError, match="never changed"), service():
+        prices.update(effective_until=JULY)
+    with service():
+        prices.update(effective_until=None)
 
 
 def test_a_price_may_end_as_it_begins_but_never_before(catalogue):
