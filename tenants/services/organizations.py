@@ -111,8 +111,14 @@ def change(
 def suspend(organization: Organization, *, reason: str, by: User | None) -> Organization:
     """Refuse the organization's calls from now on; what it has and what was recorded stays.
 
-    Its members see the reason on their overview and in their audit log. Suspending twice changes nothing.
+    Its members see the reason on their overview and in their audit log. Suspending twice for one
+    reason changes nothing; a person's other reason replaces the one that stands.
     """
+    organization = Organization.objects.locked(organization.pk)
+    if organization.status == Organization.Status.SUSPENDED:
+        if by is not None and reason != reason_of_suspension(organization):
+            _note(organization, organization.status, reason=reason, by=by)
+        return organization
     return _set_status(organization, Organization.Status.SUSPENDED, reason=reason, by=by)
 
 
@@ -124,12 +130,20 @@ def reactivate(organization: Organization, *, reason: str, by: User | None) -> O
 
 def reason_of_suspension(organization: Organization) -> str:
     """Return why it was suspended last, in the words that were typed then."""
-    entry = (
-        AuditEntry.objects.filter(organization=organization, action="organization.suspended")
-        .order_by("-occurred_at")
-        .first()
-    )
+    entry = _last_suspension(organization)
     return str((entry.after or {}).get("reason", "")) if entry else ""
+
+
+def is_suspended_by_a_person(organization: Organization) -> bool:
+    """Whether it is suspended, and by somebody of the staff: nothing but a person lets it in again."""
+    entry = _last_suspension(organization)
+    is_suspended = organization.status == Organization.Status.SUSPENDED
+    return is_suspended and entry is not None and entry.actor_user_id is not None
+
+
+def _last_suspension(organization: Organization) -> AuditEntry | None:
+    found = AuditEntry.objects.filter(organization=organization, action="organization.suspended")
+    return found.order_by("-occurred_at", "-id").first()
 
 
 def _set_status(
@@ -141,15 +155,19 @@ def _set_status(
     before = organization.status
     organization.status = status
     organization.save(update_fields=["status", "updated_at"])
+    _note(organization, before, reason=reason, by=by)
+    return organization
+
+
+def _note(organization: Organization, before: str, *, reason: str, by: User | None) -> None:
+    """Record how it stands and why, and tell its people."""
+    is_suspended = organization.status == Organization.Status.SUSPENDED
     audit.record(
         organization=organization,
         actor=by,
-        action="organization.suspended"
-        if status == Organization.Status.SUSPENDED
-        else "organization.reactivated",
+        action="organization.suspended" if is_suspended else "organization.reactivated",
         target=organization,
         before={"status": before},
-        after={"status": status, "reason": reason},
+        after={"status": organization.status, "reason": reason},
     )
     jobs.enqueue("tenants.tell_status", organization_id=str(organization.pk), reason=reason)
-    return organization

@@ -165,6 +165,44 @@ def test_who_staff_suspended_stays_suspended(acme, sam, owe):
     assert stands()[0] == "suspended"
 
 
+def test_who_staff_suspends_while_they_owe_is_not_let_in_by_paying(acme, owe, staff_client):
+    invoice = owe(30)
+    dunning.sweep()
+    page = "/staff/customers/acme/status/"
+    assert "reason of your own" in staff_client.get(page).content.decode()
+
+    kept = staff_client.post(page, {"status": "suspended", "reason": "fraud"})
+    pay(invoice)
+
+    assert kept.status_code == 302
+    assert stands()[0] == "suspended"
+    with service():
+        assert organizations.reason_of_suspension(acme) == "fraud"
+
+
+def test_who_staff_let_in_and_suspended_again_is_not_let_in_by_paying(acme, sam, owe):
+    invoice = owe(30)
+    dunning.sweep()
+    with service():
+        organizations.reactivate(acme, reason="They promised to pay", by=sam)
+        organizations.suspend(acme, reason="fraud", by=sam)
+
+    pay(invoice)
+
+    assert stands()[0] == "suspended"
+
+
+def test_what_dunning_says_does_not_replace_the_reason_of_staff(acme, sam, owe):
+    with service():
+        organizations.suspend(acme, reason="fraud", by=sam)
+    owe(30)
+
+    dunning.sweep()
+
+    with service():
+        assert organizations.reason_of_suspension(acme) == "fraud"
+
+
 def test_a_limit_that_staff_set_meanwhile_is_theirs(acme, sam, owe):
     invoice = owe(20)
     dunning.sweep()

@@ -72,12 +72,13 @@ def credit_grant(request: StaffRequest, slug: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff_required
 def customer_status(request: StaffRequest, slug: str) -> HttpResponse:
-    """Suspend a customer, or let them in again, with a reason."""
+    """Suspend a customer, also for a reason of staff's own, or let them in again, with a reason."""
     organization = get_object_or_404(Organization, slug=slug)
     # Not "the other state": of two who press at once the second changes nothing.
-    wanted = request.POST.get("status") or _other(organization.status)
+    asked = request.POST.get("status") or request.GET.get("status")
+    wanted = asked if asked in Status.values else _other(organization.status)
     form = StatusForm(request.POST or None)
-    if request.method == "POST" and wanted in Status.values and form.is_valid():
+    if request.method == "POST" and wanted == asked and form.is_valid():
         move = organizations.suspend if wanted == Status.SUSPENDED else organizations.reactivate
         organization = move(organization, reason=form.cleaned_data["reason"], by=request.user)
         messages.success(request, _said(organization))
@@ -85,7 +86,7 @@ def customer_status(request: StaffRequest, slug: str) -> HttpResponse:
     context = {
         "form": form,
         "organization": organization,
-        "wanted": _other(organization.status),
+        "wanted": wanted,
         "nav_section": SECTION,
     }
     status = 422 if form.is_bound else 200
