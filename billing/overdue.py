@@ -7,9 +7,9 @@ from decimal import Decimal
 
 from django.utils import timezone
 
-from billing.models import Dispute, DunningStep, Invoice
+from billing.models import DunningStep, Invoice
 from billing.models.dunning import Act
-from billing.services import dunning, receiving
+from billing.services import disputes, dunning, receiving
 from common.money import Money
 
 #: Days overdue from which each column of the aging begins; the first is what is not due yet.
@@ -27,7 +27,7 @@ class Overdue:
     #: The next stage: after so many days, and what it does; nothing when all are taken.
     next_days: int | None
     next_act: str
-    #: Nothing is done about it while somebody objects.
+    #: Nothing is done about it while somebody objects to all of it.
     is_disputed: bool
 
     @property
@@ -83,5 +83,5 @@ def _overdue(invoice: Invoice, now: datetime) -> Overdue:
         steps=steps,
         next_days=coming[0]["days"] if coming else None,
         next_act=str(Act(coming[0]["act"]).label) if coming else "",
-        is_disputed=Dispute.objects.waiting().filter(invoice=invoice).exists(),
+        is_disputed=disputes.hold_off(invoice),
     )

@@ -1,19 +1,25 @@
 """Disputes: what a customer objects to, and how that ends."""
 
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from django.db import IntegrityError
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.models import Correction, Dispute, Invoice, InvoiceLine
 from billing.services import corrections, credit_notes
+from billing.services.credit_notes import Remainder
 from common import jobs
 from common.database import atomic
 from common.errors import Conflict
+from common.money import minor_digits
 from tenants.models import User
 from tenants.services import audit
+
+#: What came of these was nothing: opened again about the same, they hold nobody off.
+IN_VAIN = (Dispute.Status.REFUSED, Dispute.Status.WITHDRAWN)
 
 
 @atomic()
@@ -83,6 +89,42 @@ def refuse(dispute: Dispute, *, by: User, answer: str) -> Dispute:
         dispute_id=str(dispute.pk),
     )
     return dispute
+
+
+def hold_off(invoice: Invoice) -> bool:
+    """Whether all that the invoice still asks for is objected to, and for the first time.
+
+    What nobody objects to is owed meanwhile, and whoever was told once why a line stands, or took
+    an objection back, cannot put payment off by another one.
+    """
+    waiting = list(_in_earnest(invoice))
+    if not waiting:
+        return False
+    left = credit_notes.remainder(invoice)
+    net = sum((_subject(dispute, left) for dispute in waiting), Decimal(0))
+    unit = Decimal(1).scaleb(-minor_digits(invoice.currency))
+    gross = (min(net, left.net) * (1 + invoice.tax_rate)).quantize(unit, ROUND_CEILING)
+    return left.total - credit_notes.paid(invoice) <= gross
+
+
+def _in_earnest(invoice: Invoice) -> QuerySet[Dispute]:
+    """Return the open objections to what was not objected to in vain before."""
+    every = Dispute.objects.filter(invoice=invoice)
+    in_vain = set(every.filter(status__in=IN_VAIN).values_list("line", flat=True))
+    if None in in_vain:
+        return every.none()
+    waiting = every.waiting()
+    # One about the whole invoice is about the lines that were refused, too.
+    return waiting.exclude(line=None).exclude(line__in=in_vain) if in_vain else waiting
+
+
+def _subject(dispute: Dispute, left: Remainder) -> Decimal:
+    """Return what an objection is about, before tax."""
+    if dispute.claimed is not None:
+        return dispute.claimed
+    if dispute.line_id is None:
+        return left.net
+    return next((it.amount for it in left.lines if it.line.pk == dispute.line_id), Decimal(0))
 
 
 def _locked(dispute: Dispute) -> Dispute:

@@ -1,7 +1,7 @@
 """Does what was agreed about invoices that are not paid in time, each stage once, and undoes it.
 
-What is disputed is left alone. What a stage took away comes back with the payment, unless another
-invoice holds it back too or staff has changed it meanwhile.
+An invoice is left alone while all that it still asks for is disputed. What a stage took away comes
+back with the payment, unless another invoice holds it back too or staff has changed it meanwhile.
 """
 
 from collections.abc import Iterator
@@ -12,8 +12,9 @@ from uuid import UUID
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from billing.models import Dispute, DunningPolicy, DunningStep, Invoice
+from billing.models import DunningPolicy, DunningStep, Invoice
 from billing.models.dunning import Act, usual_stages
+from billing.services import disputes
 from common import jobs
 from common.database import atomic, service
 from common.errors import DomainError
@@ -75,8 +76,7 @@ def _take(invoice_id: UUID, now: datetime) -> int:
     """Take every stage of an invoice that is due, under its lock; return how many."""
     with service():
         invoice = Invoice.objects.locked(invoice_id)
-        disputed = Dispute.objects.filter(invoice=invoice, status=Dispute.Status.OPEN)
-        if invoice.status != Invoice.Status.OPEN or disputed.exists():
+        if invoice.status != Invoice.Status.OPEN or disputes.hold_off(invoice):
             return 0
         due = list(_due(invoice, now))
         for position, act in due:

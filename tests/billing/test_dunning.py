@@ -12,12 +12,13 @@ from django.utils import timezone
 
 from billing import overdue
 from billing.models import Dispute, DunningStep, IncomingPayment, Invoice
-from billing.services import dunning, invoicing, receiving
+from billing.services import disputes, dunning, invoicing, receiving
 from common.database import service
 from common.errors import DomainError
 from tenants.models import Organization
 from tenants.scope import scope
 from tenants.services import organizations
+from tests.billing.paper import invoice_of
 
 
 @pytest.fixture
@@ -243,6 +244,71 @@ def test_a_disputed_invoice_is_left_alone(acme, alice, owe, staff_client):
 
     assert acts() == []
     assert "Disputed: left alone" in staff_client.get("/staff/dunning/").content.decode()
+
+
+@pytest.fixture
+def open_invoice(acme):
+    """An invoice of Acme's of two lines: 12.00 and 6.01 euros with tax."""
+    return invoice_of(acme, "10.00", "5.01")
+
+
+def object_to(invoice, by, position=None, claimed=None):
+    with scope(invoice.organization):
+        line = invoice.lines.get(position=position) if position else None
+        return disputes.open_(invoice, by=by, reason="no", line=line, claimed=claimed)
+
+
+def dun(invoice):
+    """Let the first stage come due."""
+    dunning.sweep(invoice.due_at + timedelta(days=4))
+
+
+@pytest.mark.parametrize(("position", "claimed"), [(2, None), (1, "0.01"), (None, "0.01")])
+def test_what_nobody_objects_to_is_owed_meanwhile(alice, open_invoice, position, claimed):
+    object_to(open_invoice, alice, position, claimed and Decimal(claimed))
+
+    dun(open_invoice)
+
+    assert acts() == [("mail", False)]
+
+
+def test_who_pays_what_they_do_not_object_to_is_left_alone(alice, open_invoice):
+    object_to(open_invoice, alice, 2)
+    pay(open_invoice, "12.00")
+
+    dun(open_invoice)
+
+    assert acts() == []
+
+
+def test_who_objects_to_every_line_is_left_alone(alice, open_invoice):
+    object_to(open_invoice, alice, 1)
+    object_to(open_invoice, alice, 2)
+
+    dun(open_invoice)
+
+    assert acts() == []
+
+
+def refused(dispute, sam):
+    with service():
+        disputes.refuse(dispute, by=sam, answer="You did use it.")
+
+
+def withdrawn(dispute, sam):
+    with scope(dispute.organization_id):
+        disputes.withdraw(dispute, by=dispute.opened_by)
+
+
+@pytest.mark.parametrize("close", [refused, withdrawn])
+@pytest.mark.parametrize(("first", "again"), [(None, None), (None, 1), (1, None)])
+def test_objecting_again_in_vain_holds_nothing_off(alice, sam, open_invoice, close, first, again):
+    close(object_to(open_invoice, alice, first), sam)
+    object_to(open_invoice, alice, again)
+
+    dun(open_invoice)
+
+    assert acts() == [("mail", False)]
 
 
 def test_sweeps_at_once_take_a_stage_once(owe):
