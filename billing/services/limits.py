@@ -9,7 +9,8 @@ from decimal import Decimal
 from django.utils import timezone
 
 from billing import agreements
-from billing.models import Contract, CreditGrant, Wallet
+from billing.models import Contract, CreditGrant, Invoice, Wallet
+from billing.services import receiving
 from common.database import atomic, service
 from common.money import exact
 from tenants.models import Organization
@@ -23,8 +24,9 @@ LAST = 32767
 def sync(organization: Organization) -> Decimal:
     """Let the customer owe what the contract in force allows, less what is owed already.
 
-    Called when either changes, and by a sweep: payments come in by many doors. What processes hold
-    stays with them. Answers what may still be owed.
+    What was written off still counts until it is paid: nobody gets a limit back by not paying. Called
+    when either changes, and by a sweep: payments come in by many doors. What processes hold stays
+    with them. Answers what may still be owed.
     """
     contract = agreements.in_force(organization, timezone.now())
     limit = contract.credit_limit if contract is not None and contract.is_postpaid else ZERO
@@ -32,11 +34,21 @@ def sync(organization: Organization) -> Decimal:
     if given is None:
         return ZERO
     owed = agreements.owed(organization, organization.currency)
-    free = exact(max(limit - max(owed, ZERO), ZERO))
+    free = exact(max(limit - max(owed, ZERO) - _written_off(organization), ZERO))
     given.remaining = max(free, given.leased)
     given.granted = max(exact(limit), given.remaining, given.granted if not limit else ZERO)
     given.save(update_fields=["granted", "remaining", "updated_at"])
     return free
+
+
+def _written_off(organization: Organization) -> Decimal:
+    """Return what was given up on, and did not come in since."""
+    lost = Invoice.objects.filter(
+        organization=organization,
+        currency=organization.currency,
+        status=Invoice.Status.UNCOLLECTIBLE,
+    )
+    return sum((receiving.due(invoice).amount for invoice in lost), ZERO)
 
 
 def _grant(organization: Organization, limit: Decimal) -> CreditGrant | None:

@@ -9,17 +9,33 @@ from django.utils import timezone
 
 from billing import agreements, funds, periods
 from billing.errors import ContractInThePast, ContractInvalid, ContractSigned
-from billing.models import Contract, CreditGrant, LateMonth, PurchaseOrder
+from billing.models import (
+    Contract,
+    Correction,
+    CreditGrant,
+    IncomingPayment,
+    LateMonth,
+    PurchaseOrder,
+)
 from billing.rating.definition import parse
 from billing.rating.lines import rate_piece
 from billing.rating.shapes import Piece
-from billing.services import contracts, invoicing, late_usage, ledger, limits
+from billing.services import (
+    contracts,
+    corrections,
+    invoicing,
+    late_usage,
+    ledger,
+    limits,
+    receiving,
+)
 from billing.services.ledger import AccountKind, Posting
 from common.database import service
 from common.ids import uuid7
 from marketplace import demo
 from marketplace.models import Offer, Price, PriceBook
 from tenants.scope import scope
+from tests.billing.paper import invoice_of
 
 JANUARY, FEBRUARY = (periods.month(2026, number, "UTC") for number in (1, 2))
 INSIDE = timedelta(days=9)
@@ -220,6 +236,30 @@ async def test_a_payment_lets_a_customer_owe_again(acme, conn, held, take, settl
     limits.sync_all()
 
     assert sum(each.quantity for each in await take(conn, "1")) == Decimal("0.4")
+
+
+def limit_left(organization):
+    limits.sync_all()
+    with service():
+        return CreditGrant.objects.get(source_key="limit:EUR", organization=organization).remaining
+
+
+def test_what_is_written_off_gives_no_limit_back_until_it_is_paid(acme, held, person):
+    proposer, approver = (person(f"{it}@operator.example", is_staff=True) for it in ("sam", "kim"))
+    held(JANUARY.start, **POSTPAID | {"credit_limit": Decimal(20)})
+    invoice = invoice_of(acme, "15.01")
+    assert limit_left(acme) == Decimal("1.99")
+
+    with service():
+        kind = Correction.Kind.WRITE_OFF
+        lost = corrections.propose(invoice, kind=kind, words="Never paid", by=proposer)
+        corrections.approve(lost, by=approver)
+    assert limit_left(acme) == Decimal("1.99")
+
+    with service():
+        source = IncomingPayment.Source.BANK
+        receiving.receive(invoice, Decimal("18.01"), source=source, key="late", by=None)
+    assert limit_left(acme) == 20
 
 
 async def test_without_a_contract_nothing_may_be_owed(acme, alice, conn, held, take):
