@@ -36,8 +36,8 @@ SELECT k.id, k.organization_id, k.project_id, k.name, k.scopes, k.allowed_models
        o.slug AS organization_slug, o.status AS organization_status, o.currency,
        o.allowed_jurisdictions, ARRAY[o.classification, p.classification] AS classifications,
        ARRAY[p.rpm_limit, p.tpm_limit, p.concurrency_limit] AS project_limits,
-       ARRAY[least(o.rpm_limit, o.restricted_rpm), o.tpm_limit, o.concurrency_limit]
-           AS organization_limits,
+       ARRAY[least(o.rpm_limit, o.restricted_rpm), least(o.tpm_limit, o.restricted_tpm),
+           least(o.concurrency_limit, o.restricted_concurrency)] AS organization_limits,
        (SELECT coalesce(jsonb_agg(jsonb_build_object(
             'id', b.id, 'name', b.name, 'amount', b.amount::text, 'currency', b.currency,
             'window', b.window, 'time_zone', o.time_zone, 'starts_at', b.starts_at,

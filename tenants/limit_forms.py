@@ -155,6 +155,18 @@ class OrganizationLimitsForm(LimitsForm, forms.ModelForm[Organization]):
         help_text=gettext_lazy("The customer cannot lift this one. Overdue invoices set it to 10."),
     )
 
+    restricted_tpm = LimitField(
+        label=gettext_lazy("Tokens per minute, at most"),
+        help_text=gettext_lazy("The customer cannot lift this one."),
+    )
+    restricted_concurrency = LimitField(
+        label=gettext_lazy("Calls at the same time, at most"),
+        help_text=gettext_lazy("The customer cannot lift this one."),
+    )
+
     class Meta:
         model = Organization
-        fields = ("rpm_limit", "tpm_limit", "concurrency_limit", "restricted_rpm")
+        fields = (
+            "rpm_limit", "tpm_limit", "concurrency_limit",
+            "restricted_rpm", "restricted_tpm", "restricted_concurrency",
+        )  # fmt: skip

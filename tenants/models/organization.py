@@ -78,8 +78,10 @@ class Organization(Limited, Classified, TimeStamped):
         blank=True,
         help_text=_("Where requests may be served; empty means everywhere the operator does."),
     )
-    #: So many calls a minute and no more, whatever the customer's own limit says: theirs it is not.
+    #: So much and no more, whatever the customer's own limits say: these are not theirs.
     restricted_rpm = models.PositiveIntegerField(null=True, blank=True)
+    restricted_tpm = models.PositiveIntegerField(null=True, blank=True)
+    restricted_concurrency = models.PositiveIntegerField(null=True, blank=True)
     is_demo = models.BooleanField(default=False)
 
     objects = OrganizationQuerySet.as_manager()

@@ -230,9 +230,10 @@ def test_a_debtor_cannot_lift_the_restriction(acme, alice_client, owe):
         assert Organization.objects.get(slug="acme").rpm_limit == 600
 
 
-def test_the_app_role_has_no_hand_on_the_restriction(acme):
+@pytest.mark.parametrize("limit", ["restricted_rpm", "restricted_tpm", "restricted_concurrency"])
+def test_the_app_role_has_no_hand_on_the_restriction(acme, limit):
     with pytest.raises(ProgrammingError, match="permission denied"), scope(acme):
-        Organization.objects.update(restricted_rpm=None)
+        Organization.objects.update(**{limit: None})
 
 
 def test_a_disputed_invoice_is_left_alone(acme, alice, owe, staff_client):

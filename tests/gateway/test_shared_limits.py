@@ -2,9 +2,12 @@
 
 import openai
 import pytest
+from django.db import connections
 
-from common.database import service
+from common.database import SERVICE, service
 from common.ids import uuid7
+from gateway.keys import LOOK_UP
+from tenants import keys
 from tenants.models import Organization, Project
 from tests.gateway.conftest import hello
 
@@ -50,3 +53,17 @@ def test_the_projects_of_an_organization_share_its_limit(
         second.chat.completions.create(model=model, **hello())
 
     assert "The organization's limit of requests a minute" in caught.value.message
+
+
+@pytest.mark.parametrize("own", [None, 1_000_000])
+def test_no_limit_of_a_customers_own_loosens_the_operators(make_key, own):
+    key = make_key()
+    own_limits = {"tpm_limit": own, "concurrency_limit": own}
+
+    with service(), connections[SERVICE].cursor() as cursor:
+        Organization.objects.update(**own_limits, restricted_tpm=7, restricted_concurrency=3)
+        cursor.execute(LOOK_UP, [keys.digest(key)])
+        names = [column.name for column in cursor.description]
+        found = dict(zip(names, cursor.fetchone(), strict=True))
+
+    assert found["organization_limits"] == [None, 7, 3]
