@@ -38,6 +38,20 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Section:
+    """The lines of one part of the customer, and what they come to together."""
+
+    title: str
+    lines: Sequence[Line]
+
+    @property
+    def subtotal(self) -> Money:
+        """The sum of its rounded lines."""
+        first, *rest = (line.amount for line in self.lines)
+        return sum(rest, first)
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """What stands on it. A draft has no invoice yet, and its reference is the month."""
 
@@ -78,12 +92,18 @@ class Document:
         return f"{word} {self.reference}"
 
     @property
-    def sections(self) -> list[tuple[str, list[Line]]]:
+    def sections(self) -> list[Section]:
         """The lines by the part of the customer they belong to, in their order."""
         found: dict[str, list[Line]] = {}
         for line in self.lines:
             found.setdefault(line.section, []).append(line)
-        return list(found.items())
+        shared = gettext("For the whole organization") if self.is_divided else ""
+        return [Section(name or shared, lines) for name, lines in found.items()]
+
+    @property
+    def is_divided(self) -> bool:
+        """Whether its lines belong to parts of the customer."""
+        return any(line.section for line in self.lines)
 
     @property
     def words(self) -> str:
@@ -111,7 +131,7 @@ def named(organization: Organization, reference: str) -> Document:
 
 def of_draft(organization: Organization, period: periods.Period) -> Document:
     """Return a month as it would be invoiced now."""
-    draft, money = invoicing.draft(organization, period), _in(organization.currency)
+    draft, money = invoicing.preview(organization, period), _in(organization.currency)
     return Document(
         reference=period.label,
         invoice=None,

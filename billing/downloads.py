@@ -1,7 +1,7 @@
 """A document in every form it can be taken away in, all made of the same lines."""
 
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -21,9 +21,12 @@ COLUMNS = (
     "section", "description", "kind", "quantity", "unit_price", "exact_amount", "amount",
     "currency",
 )  # fmt: skip
+SUBTOTALS = ("section", "amount", "currency")
 #: A workbook keeps so many digits of a number; what has more is written as text.
 DIGITS = 15
 Cell = str | Decimal
+#: Its name, the words above its columns, and its rows.
+Sheet = tuple[str, Sequence[str], Sequence[Sequence[Cell]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +91,12 @@ def _csv(document: Document) -> bytes:
 
 
 def _xlsx(document: Document) -> bytes:
-    """Return a workbook of two sheets: the lines, and what they come to."""
+    """Return a workbook: the lines, what each section comes to if there are any, and the totals."""
     file = io.BytesIO()
     # Nothing in it is read as a formula or an address, whatever a description begins with.
     with xlsxwriter.Workbook(file, {"in_memory": True}) as book:
         bold = book.add_format({"bold": True})
-        for name, header, rows in (
-            ("Lines", COLUMNS, _rows(document.lines)),
-            ("Totals", ("name", "value"), _totals(document)),
-        ):
+        for name, header, rows in _sheets(document):
             sheet = book.add_worksheet(name)
             for at, word in enumerate(header):
                 sheet.write_string(0, at, word, bold)
@@ -106,6 +106,13 @@ def _xlsx(document: Document) -> bytes:
             sheet.freeze_panes(1, 0)
             sheet.autofit()
     return file.getvalue()
+
+
+def _sheets(document: Document) -> Iterator[Sheet]:
+    yield "Lines", COLUMNS, _rows(document.lines)
+    if document.is_divided:
+        yield "Sections", SUBTOTALS, _subtotals(document)
+    yield "Totals", ("name", "value"), _totals(document)
 
 
 def _write(sheet: Worksheet, row: int, at: int, cell: Cell) -> None:
@@ -128,6 +135,13 @@ def _rows(lines: Iterable[Line]) -> list[tuple[Cell, ...]]:
             line.amount.currency,
         )
         for line in lines
+    ]
+
+
+def _subtotals(document: Document) -> list[tuple[Cell, ...]]:
+    return [
+        (section.title, section.subtotal.rounded().amount, section.subtotal.currency)
+        for section in document.sections
     ]
 
 

@@ -1,7 +1,7 @@
 """A usage invoice as a pure function of what was used, at which prices, and what credit covered."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -18,6 +18,8 @@ ONE = Decimal(1)
 CHARGES = frozenset({"usage", "fee", "minimum", "commitment"})
 #: From the rater's words for what it charges to those of an invoice.
 KINDS = {"flat": "fee", "fixed": "fee", "minimum": "minimum"}
+#: By the name of a part of the customer: how much of a line falls to it, in proportion.
+Shares = tuple[tuple[str, Decimal], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class UsedTokens:
     multiplier: Decimal = ONE
     #: All tokens of the price, each by what it counts; where the price is not plain.
     weighed: Decimal = ZERO
+    #: What each part of the customer used of it, by the part's name; empty where nobody divides.
+    shares: Shares = ()
 
 
 class Billed(Protocol):
@@ -65,6 +69,10 @@ class Billed(Protocol):
     @property
     def unit_amount(self) -> Decimal:
         """Return what one costs."""
+
+    @property
+    def section(self) -> str:
+        """Return the part of the customer it belongs to."""
 
     @property
     def quantity(self) -> Decimal:
@@ -100,6 +108,8 @@ class DraftLine:
     section: str = ""
     #: Whose usage it is, where somebody else is invoiced.
     used_by: UUID | None = None
+    #: By which it is going to be divided.
+    shares: Shares = ()
 
     @property
     def per_million(self) -> Decimal:
@@ -209,8 +219,12 @@ def _whole(used: Sequence[UsedTokens]) -> list[UsedTokens]:
             found.append(item)
             continue
         key = item.offer_name, item.part, item.price_id
-        before = shaped[key].weighed if key in shaped else ZERO
-        shaped[key] = replace(item, weighed=before + item.tokens * item.multiplier)
+        before = shaped.get(key, replace(item, shares=()))
+        weighed = before.weighed + item.tokens * item.multiplier
+        shares = dict(before.shares)
+        for name, tokens in item.shares:
+            shares[name] = shares.get(name, ZERO) + tokens * item.multiplier
+        shaped[key] = replace(item, weighed=weighed, shares=tuple(shares.items()))
     return [it for it in found if it.tokens] + list(shaped.values())
 
 
@@ -236,6 +250,7 @@ def corrections(
             exact_amount=line.exact_amount - before.exact_amount,
             amount=line.amount - before.amount,
             corrects=corrects,
+            shares=_beyond(line, before),
         )
         for line in [*computed.lines, *_vanished(computed, booked)]
         if line.kind in CHARGES
@@ -264,6 +279,8 @@ class _Sum:
     quantity: Decimal = ZERO
     exact_amount: Decimal = ZERO
     amount: Decimal = ZERO
+    #: What of the quantity stands in each section.
+    sections: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 _NOTHING = _Sum()
@@ -278,6 +295,23 @@ def _key(line: Billed) -> _Key:
 
 def _worth(line: "DraftLine | _Sum") -> tuple[Decimal, Decimal]:
     return line.quantity, line.exact_amount
+
+
+def _beyond(line: DraftLine, before: _Sum) -> Shares:
+    """Return by what a correction is divided: what each part used beyond what it was charged for.
+
+    Where that does not say it (another division then, a price in tiers), as all of it is divided.
+    """
+    if not line.quantity:
+        return tuple((name, abs(it)) for name, it in before.sections.items() if name)
+    used = dict(line.shares)
+    if sum(used.values(), ZERO) != line.quantity:
+        return line.shares
+    names = {*used, *(name for name in before.sections if name)}
+    rest = {name: used.get(name, ZERO) - before.sections.get(name, ZERO) for name in names}
+    if all(it >= 0 for it in rest.values()) or all(it <= 0 for it in rest.values()):
+        return tuple((name, abs(it)) for name, it in rest.items())
+    return line.shares
 
 
 def _vanished(computed: Draft, booked: Mapping[_Key, _Sum]) -> list[DraftLine]:
@@ -305,10 +339,12 @@ def _sums(lines: Iterable[Billed]) -> dict[_Key, _Sum]:
     sums: dict[_Key, _Sum] = {}
     for line in lines:
         sum_ = sums.get(_key(line), _NOTHING)
+        here = sum_.sections.get(line.section, ZERO) + line.quantity
         sums[_key(line)] = _Sum(
             sum_.quantity + line.quantity,
             sum_.exact_amount + line.exact_amount,
             sum_.amount + line.amount,
+            {**sum_.sections, line.section: here},
         )
     return sums
 
@@ -330,6 +366,7 @@ def _lines(item: UsedTokens, currency: str) -> list[DraftLine]:
             part=item.part,
             price_id=item.price_id,
             tier=line.tier,
+            shares=item.shares,
         )
         for line in rated.lines
     ]
@@ -354,4 +391,5 @@ def _line(item: UsedTokens, currency: str) -> DraftLine:
         offer_name=item.offer_name,
         part=item.part,
         price_id=item.price_id,
+        shares=item.shares,
     )

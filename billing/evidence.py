@@ -18,7 +18,7 @@ from defusedcsv import csv
 from django.db.models import Sum
 from django.db.models.functions import TruncDate
 
-from billing import periods
+from billing import divisions, periods
 from billing.models import Invoice, InvoiceLine, PricedBucket
 from billing.receipts import moment, plain
 from common.database import rows
@@ -167,6 +167,8 @@ def days(organization: Organization, line: InvoiceLine) -> list[Day]:
     if start is None or line.price_id is None:
         return []
     month = periods.containing(start, organization.time_zone)
+    if line.section:
+        return [_day(day, it, line) for day, it in divisions.days(organization, month, line)]
     day = TruncDate("starts_at", tzinfo=ZoneInfo(organization.time_zone))
     found = (
         PricedBucket.objects.filter(
@@ -181,11 +183,12 @@ def days(organization: Organization, line: InvoiceLine) -> list[Day]:
         .annotate(sum=Sum("tokens"))
         .order_by("by_day")
     )
-    currency = line.invoice.currency
-    return [
-        Day(row["by_day"], row["sum"], Money(exact(row["sum"] * line.unit_amount), currency))
-        for row in found
-    ]
+    return [_day(row["by_day"], row["sum"], line) for row in found]
+
+
+def _day(day: date, tokens: Decimal | int, line: InvoiceLine) -> Day:
+    amount = exact(tokens * line.unit_amount)
+    return Day(day, round(tokens), Money(amount, line.invoice.currency))
 
 
 def _csv(lines: Any) -> str:

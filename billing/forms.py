@@ -86,8 +86,12 @@ class BillingProfileForm(forms.ModelForm[BillingProfile]):
             "vat_id",
             "purchase_order",
             "buyer_reference",
+            "split_by",
         )
         help_texts = {
+            "split_by": _(
+                "Usage stands under a heading of its own for each, with its subtotal. No total changes."
+            ),
             "vat_id": _("With its country letters, like FR40303265045."),
             "purchase_order": _("Printed on every invoice from now on."),
             "buyer_reference": _(
@@ -111,6 +115,7 @@ class BillingProfileForm(forms.ModelForm[BillingProfile]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial["emails"] = ", ".join(self.instance.emails)
+        self.fields["split_by"].required = False
 
     def clean_vat_id(self) -> str:
         """Check the form and check digits of EU numbers; others are kept as they are written."""
@@ -121,6 +126,10 @@ class BillingProfileForm(forms.ModelForm[BillingProfile]):
                 params={"country": number[:2]},
             )
         return number
+
+    def clean_split_by(self) -> str:
+        """Keep what stands where nothing is said."""
+        return self.cleaned_data["split_by"] or self.instance.split_by
 
     def clean_emails(self) -> list[str]:
         """Split the addresses and check each."""

@@ -1,14 +1,14 @@
 """What was used in a period, summed up from its events by price and by what a token counted."""
 
-from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from functools import reduce
 from operator import add, or_
 from typing import Any
+from uuid import UUID
 
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum, UUIDField, Value
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 
@@ -22,6 +22,9 @@ from metering.models import PROMPT_PARTS, TOKEN_PARTS, UsageEvent
 #: Tokens by offer, part, price and what each counted.
 Key = tuple[str, str, str, Decimal]
 Sums = dict[Key, int]
+#: The project or key that used them; None where nobody asks, and where there was no key.
+Owner = UUID | None
+Owned = dict[Key, dict[Owner, int]]
 ONE = Decimal(1)
 PROMPT = reduce(add, (F(f"{part}_tokens") for part in PROMPT_PARTS))
 REQUESTS = OtherPart.REQUESTS.value
@@ -29,26 +32,33 @@ REQUESTS = OtherPart.REQUESTS.value
 
 def sums(events: QuerySet[UsageEvent]) -> Sums:
     """Return what the events used; each is weighed anew where its price weighs requests."""
-    found: Sums = {}
+    return {key: sum(used.values()) for key, used in owned(events).items()}
+
+
+def owned(events: QuerySet[UsageEvent], by: str = "") -> Owned:
+    """Return the same by whose usage it is: of a project or of a key, by their columns."""
+    found: Owned = {}
+    owner = F(by) if by else Value(None, UUIDField())
+    events = events.annotate(owner=owner)
     for part in TOKEN_PARTS:
         of_part = events.filter(**{f"{part}_tokens__gt": 0}).annotate(price=_price_of(part))
-        rows = of_part.values("offer_name", "price").annotate(tokens=Sum(f"{part}_tokens"))
-        counts = {(it["offer_name"], it["price"]): it["tokens"] for it in rows.order_by()}
-        weighing = _weighing({price for _offer, price in counts})
-        found |= {
-            (offer, part, price, ONE): tokens
-            for (offer, price), tokens in counts.items()
-            if price not in weighing
-        }
+        rows = of_part.values_list("offer_name", "price", "owner")
+        counts = list(rows.annotate(tokens=Sum(f"{part}_tokens")).order_by())
+        weighing = _weighing({price for _offer, price, *_rest in counts})
+        for offer, price, whose, tokens in counts:
+            if price not in weighing:
+                found.setdefault((offer, part, price, ONE), {})[whose] = tokens
         for price in weighing.values():
-            found |= _weighed(of_part, part, price)
-    return found | _requests(events)
+            _weigh(of_part, part, price, found)
+    _count(events, found)
+    return found
 
 
-def _requests(events: QuerySet[UsageEvent]) -> Sums:
+def _count(events: QuerySet[Any], found: Owned) -> None:
     priced = events.filter(price_ids__has_key=REQUESTS).annotate(price=_key(REQUESTS))
-    rows = priced.values("offer_name", "price").annotate(count=Count("pk")).order_by()
-    return {(it["offer_name"], REQUESTS, it["price"], ONE): it["count"] for it in rows}
+    rows = priced.values_list("offer_name", "price", "owner").annotate(count=Count("pk"))
+    for offer, price, whose, count in rows.order_by():
+        found.setdefault((offer, REQUESTS, price, ONE), {})[whose] = count
 
 
 def _weighing(prices: set[str]) -> dict[str, Price]:
@@ -57,19 +67,18 @@ def _weighing(prices: set[str]) -> dict[str, Price]:
     return {str(price.pk): price for price in known}
 
 
-def _weighed(events: QuerySet[Any], part: str, price: Price) -> Sums:
+def _weigh(events: QuerySet[Any], part: str, price: Price, found: Owned) -> None:
     definition, is_batch = parse(price.definition), price.service_tier == ServiceTier.BATCH
     rows = (
         events.filter(price=str(price.pk))
         .annotate(prompt=PROMPT)
-        .values_list("offer_name", "occurred_at", "prompt", f"{part}_tokens")
+        .values_list("offer_name", "owner", "occurred_at", "prompt", f"{part}_tokens")
         .order_by()
     )
-    found: Counter[Key] = Counter()
-    for offer, occurred_at, prompt, tokens in rows.iterator():
+    for offer, whose, occurred_at, prompt, tokens in rows.iterator():
         counts = multiplier(definition, Circumstances(occurred_at, prompt, is_batch))
-        found[offer, part, str(price.pk), counts] += tokens
-    return dict(found)
+        used = found.setdefault((offer, part, str(price.pk), counts), {})
+        used[whose] = used.get(whose, 0) + tokens
 
 
 def requests(

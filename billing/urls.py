@@ -18,6 +18,7 @@ from billing.views import (
     bundles,
     contracts,
     corrections,
+    cost_centres,
     credit_notes,
     disputes,
     holds,
@@ -131,6 +132,21 @@ urlpatterns = [
     path("o/<slug:org>/billing/contract/", contracts.contract, name="contract"),
     path("o/<slug:org>/billing/ledger/", ledger.ledger, name="ledger"),
     path("o/<slug:org>/billing/settings/", settings.settings, name="settings"),
+    path(
+        "o/<slug:org>/billing/cost-centres/",
+        cost_centres.cost_centre_list,
+        name="cost-centre-list",
+    ),
+    path(
+        "o/<slug:org>/billing/cost-centres/charge/",
+        cost_centres.cost_centre_charge,
+        name="cost-centre-charge",
+    ),
+    path(
+        "o/<slug:org>/billing/cost-centres/<uuid:centre_id>/remove/",
+        cost_centres.cost_centre_remove,
+        name="cost-centre-remove",
+    ),
     path(".well-known/receipt-keys.json", seals.keys, name="receipt-keys"),
     path("webhooks/stripe/", webhooks.stripe, name="stripe-webhook"),
 ]

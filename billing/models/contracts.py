@@ -265,6 +265,10 @@ class PurchaseOrderUse(AppendOnly):
         return f"{self.amount}"
 
 
+class CostCentreQuerySet(LockingQuerySet["CostCentre"]):
+    """Cost centres."""
+
+
 class CostCentre(TimeStamped):
     """A place in the customer's own books that projects are charged to."""
 
@@ -273,6 +277,8 @@ class CostCentre(TimeStamped):
     )
     code = models.CharField(_("code"), max_length=40)
     name = models.CharField(_("name"), max_length=100)
+
+    objects = CostCentreQuerySet.as_manager()
 
     class Meta:
         ordering = ("code",)

@@ -104,6 +104,7 @@ class Split(models.TextChoices):
 
     NONE = "none", _("Not at all")
     PROJECT = "project", _("Project")
+    CENTRE = "centre", _("Cost centre")
     KEY = "key", _("Key")
 
 

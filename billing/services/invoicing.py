@@ -1,6 +1,6 @@
 """Invoices: drafts computed from usage, numbers given once, documents that never change."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -15,8 +15,9 @@ from django.db.models.functions import TruncMonth
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from billing import agreements, periodic, periods
-from billing.drafts import Draft, DraftLine, corrections, usage_draft
+from billing import agreements, divisions, periodic, periods, sharing
+from billing.divisions import Division
+from billing.drafts import Draft, DraftLine, Shares, corrections, usage_draft
 from billing.models import (
     Contract,
     Invoice,
@@ -52,8 +53,18 @@ def default_issuer() -> Issuer:
 def draft(organization: Organization, period: periods.Period) -> Draft:
     """Return the usage invoice of a period as it stands now, from its sums by price.
 
-    The same to the last digit as :func:`rerated`, however many events there are.
+    The same to the last digit as :func:`rerated`, however many events there are; not divided.
     """
+    return _so_far(organization, period, None)
+
+
+def preview(organization: Organization, period: periods.Period) -> Draft:
+    """Return the same divided as the organization's invoices are."""
+    whole = _so_far(organization, period, divisions.of(organization))
+    return replace(whole, lines=sharing.divided(whole.lines, whole.currency))
+
+
+def _so_far(organization: Organization, period: periods.Period, division: Division | None) -> Draft:
     within = {
         "organization": organization,
         "starts_at__gte": period.start,
@@ -73,11 +84,18 @@ def draft(organization: Organization, period: periods.Period) -> Draft:
     stretches = agreements.stretches(organization, period)
     used = [_sum(spent.filter(starts_at__gte=it.start, starts_at__lt=it.end)) for it in stretches]
     extra = _commitments(organization, period, stretches, used)
-    return _drafted(organization, period, sums, spent, extra)
+    owned = divisions.so_far(organization, period, division) if division else {}
+    shares = {key: division.shares(of) for key, of in owned.items()} if division else {}
+    return _drafted(organization, period, sums, spent, extra, shares)
 
 
-def rerated(organization: Organization, period: periods.Period) -> Draft:
-    """Return the usage invoice of a period from each of its events: what is finalized."""
+def rerated(
+    organization: Organization, period: periods.Period, division: Division | None = None
+) -> Draft:
+    """Return the usage invoice of a period from each of its events: what is finalized.
+
+    Its lines are whole; they say how the division shares them.
+    """
     within = {
         "organization": organization,
         "occurred_at__gte": period.start,
@@ -89,8 +107,11 @@ def rerated(organization: Organization, period: periods.Period) -> Draft:
         _sum(rated.filter(occurred_at__gte=it.start, occurred_at__lt=it.end)) for it in stretches
     ]
     extra = _commitments(organization, period, stretches, used)
-    sums = periodic.sums(UsageEvent.objects.filter(**within))
-    return _drafted(organization, period, sums, rated, extra)
+    events = UsageEvent.objects.filter(**within)
+    owned = periodic.owned(events, division.by if division else "")
+    sums = {key: sum(of.values()) for key, of in owned.items()}
+    shares = {key: division.shares(of) for key, of in owned.items()} if division else {}
+    return _drafted(organization, period, sums, rated, extra, shares)
 
 
 def _sum(of: QuerySet[Any], column: str = "amount") -> Decimal:
@@ -104,12 +125,16 @@ def _drafted(
     sums: periodic.Sums,
     settled: QuerySet[Any],
     extra: Sequence[DraftLine],
+    shares: Mapping[periodic.Key, Shares],
 ) -> Draft:
     prices = {str(price.pk): price for price in Price.objects.filter(pk__in={k[2] for k in sums})}
     contract = _contract(organization, period)
     tax = agreements.tax(organization, contract, agreements.issuer_of(organization))
     drafted = usage_draft(
-        [periodic.used(prices[key[2]], key, tokens) for key, tokens in sums.items()],
+        [
+            replace(periodic.used(prices[key[2]], key, tokens), shares=shares.get(key, ()))
+            for key, tokens in sums.items()
+        ],
         uncovered=_sum(settled, "uncovered"),
         currency=organization.currency,
         tax_rate=tax.rate,
@@ -171,7 +196,7 @@ def late(organization: Organization, period: periods.Period) -> tuple[DraftLine,
     starts = events.order_by().values_list(month, flat=True).distinct()
     lines: list[DraftLine] = []
     gone = dropped_until()
-    accepted = late_usage.accepted(organization)
+    accepted, division = late_usage.accepted(organization), divisions.of(organization)
     for start in sorted({*starts, *accepted} - holding.kept_back(organization)):
         earlier = periods.containing(start, organization.time_zone)
         if gone and earlier.start < gone:
@@ -183,7 +208,7 @@ def late(organization: Organization, period: periods.Period) -> tuple[DraftLine,
             continue
         own = Q(corrects=None, invoice__in=invoices.filter(period_start=earlier.start))
         lines += corrections(
-            rerated(organization, earlier),
+            rerated(organization, earlier, division),
             InvoiceLine.objects.filter(own | Q(corrects=earlier.start), organization=organization),
             corrects=earlier.start,
             label=earlier.label,
@@ -270,8 +295,9 @@ def _finalize(organization: Organization, period: periods.Period) -> Invoice | N
             raise Conflict(_("The contract keeps this month's draft open for late usage."))
         if holding.is_waiting(organization, period) or _is_told(organization, period):
             return None
-        month = rerated(organization, period)
-        computed = replace(month, lines=month.lines + late(organization, period))
+        month = rerated(organization, period, divisions.of(organization))
+        lines = sharing.divided(month.lines + late(organization, period), month.currency)
+        computed = replace(month, lines=lines)
         if not computed.lines:
             true_ups.book(organization, period, month)
             return None

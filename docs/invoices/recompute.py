@@ -147,11 +147,12 @@ def compare(
     prices: list[dict[str, str]],
     earlier: list[dict[str, Any]],
 ) -> int:
-    """Compare every line and every total; return how many lines there are."""
+    """Compare every line and every total; return how many lines there are.
+
+    Where the invoice is divided, the lines of all sections together are what was rated at once.
+    """
     if not invoice["period_start"]:
         raise NotComparable(f"{invoice['number']} is of a purchase; no usage was made into it")
-    if any(line["section"] or line.get("used_by") for line in invoice["lines"]):
-        raise Differs("an invoice that is divided into sections is not for this script")
     digits, units = DIGITS.get(invoice["currency"], 2), unit_amounts(prices)
     months: defaultdict[str, list[dict[str, str]]] = defaultdict(list)
     for event in events:

@@ -12,7 +12,8 @@ from billing.models import CreditGrant, LedgerEntry
 from billing.services import credits
 from common.database import service
 from common.ids import uuid7
-from marketplace.models import TokenClass
+from marketplace import demo
+from marketplace.models import Offer, Price, PriceBook, TokenClass
 from tenants.models import Project
 from tenants.scope import scope
 from tests.support import servers
@@ -151,3 +152,42 @@ def books(acme):
         return {kind: amount for kind, amount in sums.items() if amount}
 
     return books
+
+
+@pytest.fixture
+def price(db):
+    """Put a price on record, whichever offer asks for it."""
+    demo.seed()
+    book, offer = PriceBook.objects.get(code="standard"), Offer.objects.first()
+    ended = datetime(2025, 1, 1, tzinfo=UTC)
+
+    def price(amount):
+        definition = {"model": "per_unit", "unit_amount": amount}
+        facts = {"effective_from": ended, "effective_until": ended}
+        with service():
+            return Price.objects.create(
+                book=book, offer=offer, token_part="input", definition=definition, **facts
+            )
+
+    return price
+
+
+@pytest.fixture
+def use(conn, settled):
+    """Record a request of so many input tokens, by default paid by nobody."""
+
+    async def use(price, tokens, at, leases=(), **facts):
+        amount = price.per_token * tokens
+        one = settled(
+            f"r-{uuid7()}",
+            amount,
+            leases,
+            parts={"input": tokens},
+            amounts={"input": amount},
+            price_ids={"input": price.pk},
+            occurred_at=at,
+            **facts,
+        )
+        await funds.record(conn, process_id="p1", batch=[one])
+
+    return use

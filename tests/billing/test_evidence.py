@@ -15,9 +15,12 @@ from common.database import service
 from marketplace import demo
 from marketplace.models import Price
 from portal.environment import ROOT
+from tenants.scope import scope
+from tenants.services import api_keys
+from tests.billing.terms import profile
 from tests.support.usage import used
 
-__all__ = ["used"]
+__all__ = ["profile", "used"]
 RECOMPUTE = ROOT / "docs" / "invoices" / "recompute.py"
 JANUARY, FEBRUARY = (periods.month(2026, number, "UTC") for number in (1, 2))
 
@@ -32,7 +35,7 @@ def use(used):
             for part in ("input", "output")
         }
 
-    def use(input_tokens, reasoning=0, day=9, period=JANUARY):
+    def use(input_tokens, reasoning=0, day=9, period=JANUARY, **facts):
         amounts = {
             "input": prices["input"].per_token * input_tokens,
             "reasoning": prices["output"].per_token * reasoning,
@@ -43,6 +46,7 @@ def use(used):
             amounts=amounts,
             price_ids={part: price.pk for part, price in prices.items()},
             occurred_at=period.start + timedelta(days=day),
+            **facts,
         )
 
     return use
@@ -102,6 +106,22 @@ def test_a_correction_is_made_again_too(acme, use, recompute):
     assert recompute(first).returncode == 0
     assert recompute(second, first).returncode == 0
     assert recompute(second).returncode == 1
+
+
+def test_a_divided_invoice_is_made_again_from_all_its_sections(
+    acme, alice, use, profile, recompute
+):
+    profile(split_by="key")
+    with scope(acme):
+        key = api_keys.create(acme, name="Robot", by=alice).api_key
+    use(1_234_567)
+    use(333_333, 7, api_key_id=key.pk)
+    invoice = invoicing.finalize(acme, JANUARY)
+
+    done = recompute(invoice)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{invoice.number}: 3 lines from 2 requests" in done.stdout
 
 
 def test_what_is_not_what_was_used_differs(acme, use, recompute):

@@ -10,60 +10,18 @@ from django.db import Error, connections
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing import funds, periods
+from billing import periods
 from billing.drafts import UsedTokens, corrections, usage_draft
 from billing.models import Invoice, InvoiceLine
 from billing.services import invoicing
 from common.database import service
 from common.errors import Conflict
-from common.ids import uuid7
 from common.money import round_to_minor
-from marketplace import demo
-from marketplace.models import Offer, Price, PriceBook
 from tenants.scope import scope
 from tenants.services import organizations
 
 JANUARY, FEBRUARY, MARCH = (periods.month(2026, number, "UTC") for number in (1, 2, 3))
 INSIDE = timedelta(days=9)
-
-
-@pytest.fixture
-def price(db):
-    """Put a price on record, whichever offer asks for it."""
-    demo.seed()
-    book, offer = PriceBook.objects.get(code="standard"), Offer.objects.first()
-    ended = datetime(2025, 1, 1, tzinfo=UTC)
-
-    def price(amount):
-        definition = {"model": "per_unit", "unit_amount": amount}
-        facts = {"effective_from": ended, "effective_until": ended}
-        with service():
-            return Price.objects.create(
-                book=book, offer=offer, token_part="input", definition=definition, **facts
-            )
-
-    return price
-
-
-@pytest.fixture
-def use(conn, settled):
-    """Record a request of so many input tokens, by default paid by nobody."""
-
-    async def use(price, tokens, at, leases=(), **facts):
-        amount = price.per_token * tokens
-        one = settled(
-            f"r-{uuid7()}",
-            amount,
-            leases,
-            parts={"input": tokens},
-            amounts={"input": amount},
-            price_ids={"input": price.pk},
-            occurred_at=at,
-            **facts,
-        )
-        await funds.record(conn, process_id="p1", batch=[one])
-
-    return use
 
 
 def lines(invoice):
