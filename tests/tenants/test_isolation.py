@@ -95,6 +95,8 @@ WRITTEN_BY_PAGES = {
     "billing_balancewatch": "INSERT,UPDATE",
     "billing_billingprofile": "DELETE,INSERT,UPDATE",
     "billing_budget": "INSERT,UPDATE",
+    "billing_costcentre": "DELETE,INSERT,UPDATE",
+    "billing_costcentreproject": "DELETE,INSERT,UPDATE",
     "billing_dispute": "INSERT",
     "billing_order": "INSERT",
     "billing_topuprule": "INSERT,UPDATE",
