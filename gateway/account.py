@@ -19,6 +19,7 @@ from gateway.errors import MethodNotAllowed, NotFound
 from gateway.exchange import Exchange
 from gateway.keys import Caller
 from gateway.standings import Limit, Standing, duration
+from gateway.usage import ENGINE
 from marketplace.models import ServiceTier
 from marketplace.queries import OfferSnapshot
 
@@ -52,6 +53,9 @@ JOIN billing_ratedusage r ON r.organization_id = k.organization_id AND r.source 
   AND r.event_id = k.event_id AND r.recorded_at = k.recorded_at
 WHERE k.organization_id = %(organization)s AND k.source = 'gateway' AND k.event_id = %(event)s
 """  # noqa: S608 - the names are the receipt's own
+
+#: Of a receipt that says nothing else.
+BY_THE_ENGINE = {"prompt": ENGINE, "completion": ENGINE}
 
 _encode = msgspec.json.Encoder(decimal_format="string").encode
 
@@ -234,6 +238,7 @@ async def _told(core: Core, caller: Caller, row: DictRow) -> dict[str, Any]:
         "jurisdiction": policy.get("jurisdiction"),
         "classification": policy.get("classification"),
         "estimated": policy.get("estimated", False),
+        "counted_by": policy.get("counted_by", BY_THE_ENGINE),
         "service_tier": policy.get("service_tier", ServiceTier.STANDARD),
         **{name: row[name] for name in ("occurred_at", "recorded_at", "ttft_ms", "latency_ms")},
         "lines": [

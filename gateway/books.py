@@ -10,7 +10,9 @@ from gateway import policy, worth
 from gateway.admitted import Admitted
 from gateway.metrics import Bill
 from gateway.recorder import Recorder
-from gateway.usage import Calibration, Delivered, Measured, measure
+from gateway.tokenizers import Tokenizers
+from gateway.usage import Calibration, Counted, Delivered, Measured, measure
+from gateway.words import Said
 from gateway.worth import Priced
 from marketplace.queries import OfferSnapshot
 
@@ -18,8 +20,9 @@ from marketplace.queries import OfferSnapshot
 class Books:
     """Closes the books on the requests of this process, one by one."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, tokenizers: Tokenizers) -> None:
         self._recorder = recorder
+        self._tokenizers = tokenizers
         self._calibrations: dict[str, Calibration] = {}
 
     def check(self) -> None:
@@ -33,11 +36,25 @@ class Books:
             found = self._calibrations[offer.name] = Calibration()
         return found
 
-    def measure(self, admitted: Admitted, usage: Any, delivered: Delivered) -> Measured:
+    def measure(
+        self,
+        admitted: Admitted,
+        usage: Any,
+        delivered: Delivered,
+        counted: Counted | None = None,
+    ) -> Measured:
         """Return what to bill of what was delivered, given the engine's claim."""
         if echoed := admitted.call.echoed:
             delivered = Delivered(max(0, delivered.size - echoed), delivered.events)
-        return measure(usage, admitted.bounds, delivered, self.calibration(admitted.offer))
+        calibration = self.calibration(admitted.offer)
+        return measure(usage, admitted.bounds, delivered, calibration, counted)
+
+    async def recount(
+        self, admitted: Admitted, usage: Any, delivered: Delivered, said: Said | None
+    ) -> Measured:
+        """Return the same, with what the model's own tokenizer counts in place of estimates."""
+        counted = await self._tokenizers.counted(admitted, said)
+        return self.measure(admitted, usage, delivered, counted)
 
     def note(self, admitted: Admitted, delivered: Delivered) -> None:
         """Write into the journal what was delivered so far of a stream in flight."""
@@ -80,6 +97,14 @@ def _settled(
     outcome: str,
 ) -> Settled:
     caller, offer = admitted.caller, admitted.offer
+    facts: dict[str, Any] = {
+        "jurisdiction": offer.jurisdiction,
+        "allowed_jurisdictions": caller.allowed_jurisdictions,
+        "estimated": measured.estimated,
+        "classification": policy.level(caller, admitted.exchange.headers),
+    }
+    if measured.estimated:
+        facts["counted_by"] = {"prompt": measured.prompt_by, "completion": measured.completion_by}
     return Settled(
         organization_id=caller.organization_id,
         project_id=caller.project_id,
@@ -100,10 +125,5 @@ def _settled(
         latency_ms=admitted.milliseconds(),
         streamed=admitted.call.stream,
         outcome=outcome,
-        policy={
-            "jurisdiction": offer.jurisdiction,
-            "allowed_jurisdictions": caller.allowed_jurisdictions,
-            "estimated": measured.estimated,
-            "classification": policy.level(caller, admitted.exchange.headers),
-        },
+        policy=facts,
     )

@@ -22,6 +22,7 @@ from billing import funds
 from common import database
 from common.ids import uuid7
 from gateway.breaker import Engine
+from gateway.counter import Counter
 from gateway.inference import Inference
 from gateway.journal import Journal
 from gateway.keys import Caller, KeyDirectory
@@ -92,12 +93,14 @@ class Core:
         self.purses = Purses(self.pool, self.process_id, self.recalls)
         self.upstream = OpenAICompatible()
         self.limits = Limits(self.redis, patience=REDIS_PATIENCE)
+        self.counter = Counter()
         self.inference = Inference(
             limits=self.limits,
             purses=self.purses,
             recorder=self.recorder,
             upstream=self.upstream,
             top_up_link=top_up_link,
+            counter=self.counter,
         )
         self.draining = False
         self._metrics_port = MetricsPort(self, settings.METRICS_TOKEN)
@@ -146,6 +149,7 @@ class Core:
         self._metrics_port.close()
         await LOG.flush()
         await asyncio.to_thread(TRACING.stop)
+        await self.counter.close()
         await self.upstream.close()
         await self.limits.close()
         await self.redis.aclose()
@@ -169,6 +173,7 @@ class Core:
         return returned if await self._try(give_back) else 1
 
     async def _tidy(self) -> None:
+        self.counter.tidy()
         await self.purses.give_back_idle()
         await self.purses.reclaim_strays(self.recorder.unrecorded())
 

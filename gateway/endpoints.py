@@ -32,10 +32,14 @@ class Endpoint(msgspec.Struct, frozen=True):
     is_anthropics: bool = False
 
 
-def _chat_prompt(body: dict[str, Any], offer: OfferSnapshot) -> Prompt:
-    found = prompts.messages(
+def _whole_chat(body: dict[str, Any], offer: OfferSnapshot) -> Prompt:
+    return prompts.messages(
         body, offer.template_tokens_per_message, offer.template_tokens_base, offer.media
     )
+
+
+def _chat_prompt(body: dict[str, Any], offer: OfferSnapshot) -> Prompt:
+    found = _whole_chat(body, offer)
     if found.bound <= offer.context_window:
         return found
     # What is longer than the model can read, the engine refuses.
@@ -83,6 +87,16 @@ def checked(endpoint: Endpoint, offer: OfferSnapshot, body: dict[str, Any]) -> t
     if calls.flag(body, "echo"):
         call.echoed = prompt.size * call.choices // prompt.items
     return call, prompt
+
+
+def tightened(
+    endpoint: Endpoint, offer: OfferSnapshot, body: dict[str, Any], prompt: Prompt, saved: int
+) -> Prompt:
+    """Return the prompt when its texts have so many tokens fewer than bytes."""
+    # Before the context window cut it: that has cut bytes as well.
+    whole = _whole_chat(body, offer) if endpoint.prompt is _chat_prompt else prompt
+    bound = min(prompt.bound, whole.bound - saved)
+    return structs.replace(prompt, bound=bound) if bound < prompt.bound else prompt
 
 
 def wished(offer: OfferSnapshot, call: Call) -> int:

@@ -8,26 +8,35 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from msgspec import structs
+
 from gateway import books, calls, deltas, endpoints, routing
 from gateway.admitted import Admitted
-from gateway.agreements import Agreements
+from gateway.agreements import Agreement, Agreements
 from gateway.allowances import exceeded
 from gateway.books import Books
 from gateway.breaker import Engine
+from gateway.buckets import Held
+from gateway.calls import Call
+from gateway.counter import Counter
 from gateway.dialects.messages.request import counted
 from gateway.endpoints import Endpoint
-from gateway.errors import FundsMissing, UpstreamFailed
+from gateway.errors import FundsMissing, TooFast, UpstreamFailed
 from gateway.exchange import Exchange
 from gateway.keys import Caller
 from gateway.limits import Limits
+from gateway.prompts import Prompt
 from gateway.purse import Ask, Reservation
 from gateway.purses import Purses
 from gateway.recorder import Recorder
 from gateway.routing import Question, Routed, Router
+from gateway.standings import TOKENS_USED_UP
 from gateway.streaming import Stream
+from gateway.tokenizers import Tokenizers
 from gateway.upstreams.base import Upstream, UpstreamError
-from gateway.usage import NOTHING, Delivered, Measured, estimate
+from gateway.usage import NOTHING, Delivered, Measured
 from gateway.watching import watched
+from gateway.words import Said
 from gateway.worth import Media
 from marketplace.queries import OfferSnapshot
 
@@ -49,10 +58,12 @@ class Inference:
         recorder: Recorder,
         upstream: Upstream,
         top_up_link: Callable[[Caller], str],
+        counter: Counter,
     ) -> None:
         self._limits = limits
         self._purses = purses
-        self._books = Books(recorder)
+        self._tokenizers = Tokenizers(counter)
+        self._books = Books(recorder, self._tokenizers)
         self._router = Router(upstream)
         self._agreements = Agreements()
         self._top_up_link = top_up_link
@@ -77,10 +88,12 @@ class Inference:
         call, prompt = endpoints.checked(endpoint, offer, dialect.body if dialect else body)
         wished = endpoints.wished(offer, call) if endpoint.generates else 0
         agreement = self._agreements.between(caller, offer)
-        worst = prompt.bound + wished * call.choices
-        held = self._limits.take_at_once(agreement.buckets, worst)
+        longest = wished * call.choices
+        held = self._limits.take_at_once(agreement.buckets, prompt.bound + longest)
         if held is None:
-            held = await self._limits.take(exchange.id, agreement.buckets, worst)
+            held, prompt = await self._taken(
+                exchange.id, endpoint, agreement, call, prompt, longest
+            )
         exchange.notes.update(held.standing.headers())
         now = datetime.now(UTC)
         admitted = Admitted(
@@ -102,6 +115,36 @@ class Inference:
             books.free(admitted)
             self._limits.release(held, admitted.used)
 
+    async def _taken(
+        self,
+        request_id: str,
+        endpoint: Endpoint,
+        agreement: Agreement,
+        call: Call,
+        prompt: Prompt,
+        longest: int,
+    ) -> tuple[Held, Prompt]:
+        """Take the call from its limits; what is too much by its bytes may not be by its tokens."""
+        take, buckets = self._limits.take, agreement.buckets
+        try:
+            return await take(request_id, buckets, prompt.bound + longest), prompt
+        except TooFast as error:
+            if error.code != TOKENS_USED_UP:
+                raise
+            tight = await self._tight(endpoint, agreement.offer, call, prompt)
+            if tight is prompt:
+                raise
+        return await take(request_id, buckets, tight.bound + longest), tight
+
+    async def _tight(
+        self, endpoint: Endpoint, offer: OfferSnapshot, call: Call, prompt: Prompt
+    ) -> Prompt:
+        """Return the prompt as the model's own tokenizer bounds it; the same where that is no less."""
+        if not offer.tokenizer:
+            return prompt
+        saved = await self._tokenizers.saved(offer, call.body)
+        return endpoints.tightened(endpoint, offer, call.body, prompt, saved)
+
     async def count(
         self,
         exchange: Exchange,
@@ -111,12 +154,15 @@ class Inference:
         body: dict[str, Any],
     ) -> None:
         """Answer how many tokens a prompt is likely to have; it is a request, and costs nothing."""
-        _call, prompt = endpoints.checked(endpoint, offer, counted(body))
+        asked = counted(body)
+        _call, prompt = endpoints.checked(endpoint, offer, asked)
         agreement = self._agreements.between(caller, offer)
         held = await self._limits.take(exchange.id, agreement.buckets, 0)
         self._limits.release(held, 0)
         exchange.notes.update(held.standing.headers())
-        tokens = estimate(prompt.size, self._books.calibration(offer).prompt, prompt.bound)
+        tokens = await self._tokenizers.likely(
+            offer, asked, prompt, self._books.calibration(offer).prompt
+        )
         await exchange.answer(200, b'{"input_tokens":%d}' % max(1, tokens))
 
     async def _funded(self, admitted: Admitted, wished: int) -> None:
@@ -147,6 +193,10 @@ class Inference:
         reservation = purses.reserve_at_once(agreement.purse, ask)
         if reservation is None:
             reservation = await purses.reserve(agreement.purse, ask)
+        if admitted.offer.tokenizer and (reservation is None or reservation.lowered):
+            admitted.reservation = reservation
+            ask = await self._tightened(admitted, ask)
+            reservation = admitted.reservation
         if reservation is None:
             if short := ask.refused_by():
                 raise exceeded(short, caller, self._top_up_link(caller))
@@ -154,6 +204,16 @@ class Inference:
                 "The balance cannot pay for this request. Top up at " + self._top_up_link(caller)
             )
         return reservation
+
+    async def _tightened(self, admitted: Admitted, ask: Ask) -> Ask:
+        """Try once more to pay for all that is wished, with a prompt counted in tokens."""
+        tight = await self._tight(admitted.endpoint, admitted.offer, admitted.call, admitted.prompt)
+        if tight is not admitted.prompt:
+            books.free(admitted)
+            admitted.prompt = tight
+            ask = structs.replace(ask, prompt=tight.bound)
+            admitted.reservation = await self._purses.reserve(admitted.agreement.purse, ask)
+        return ask
 
     async def _ask(self, admitted: Admitted) -> Routed:
         """Return the engine's good answer; its refusals are passed on, its failures are ours."""
@@ -179,7 +239,12 @@ class Inference:
             answer.broke()
             raise UpstreamFailed("The engine's answer broke off.") from error
         seen = _look(admitted.endpoint, body)
-        measured = self._books.measure(admitted, seen.usage, Delivered(seen.delivered))
+        delivered = Delivered(seen.delivered)
+        measured = self._books.measure(admitted, seen.usage, delivered)
+        if measured.estimated and admitted.offer.tokenizer:
+            said = Said()
+            said.hear(body)
+            measured = await self._books.recount(admitted, seen.usage, delivered, said)
         # An answer that nobody sees may have been thought, or stand in its probabilities alone.
         has_content = not admitted.endpoint.generates or seen.delivered or measured.completion
         told = _told(admitted, body, measured if has_content else NOTHING)

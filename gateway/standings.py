@@ -82,10 +82,11 @@ def _tokens_left(standing: Standing) -> float:
     return standing.tokens / most if most else NO_LIMIT
 
 
+TOKENS_USED_UP = "token_limit_exceeded"
 #: What the script says was used up.
 CODES = {
     1: "rate_limit_exceeded",
-    2: "token_limit_exceeded",
+    2: TOKENS_USED_UP,
     3: "concurrency_limit_exceeded",
 }
 

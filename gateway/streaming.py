@@ -13,6 +13,7 @@ from gateway.metrics import METRICS
 from gateway.routing import Routed
 from gateway.upstreams.base import UpstreamError
 from gateway.usage import NOTHING, Delivered, Measured
+from gateway.words import Said
 
 #: Events are written together up to so many bytes: a client that leaves meanwhile owes none of them.
 LARGEST_WRITE = 4096
@@ -35,6 +36,9 @@ class Stream:
         #: Bytes of text that were delivered, and how many events had any of them.
         self._size = 0
         self._events = 0
+        #: The words themselves where the model has a tokenizer, and those that are being written.
+        self._said = Said() if admitted.offer.tokenizer else None
+        self._saying: list[bytes] = []
         #: What the engine says was used, and what had been delivered once it said so.
         self._usage: Any = None
         self._usage_size = 0
@@ -110,6 +114,8 @@ class Stream:
             if told := self._retold(event):
                 shown.append(told)
                 sizes.append(seen.delivered)
+                if self._said is not None:
+                    self._saying.append(event)
                 waiting += len(told)
         await self._write(shown, sizes)
 
@@ -136,8 +142,16 @@ class Stream:
         if not self._exchange.started:
             await self._exchange.start(200, EVENT_STREAM, PART_HEADERS)
         await self._exchange.write(b"".join(events), more=True)
+        if self._said is not None:
+            self._hear(self._said)
         if any(sizes):
             self._count([size for size in sizes if size])
+
+    def _hear(self, said: Said) -> None:
+        """Keep the words that have been written."""
+        events, self._saying = self._saying, []
+        for event in events:
+            said.hear(event)
 
     def _count(self, sizes: list[int]) -> None:
         self._size += sum(sizes)
@@ -172,10 +186,17 @@ class Stream:
         self._rest()
         # An engine that wrote on after telling the usage has told nothing.
         claim = self._usage if self._size <= self._usage_size else None
-        measured = self._books.measure(self._admitted, claim, Delivered(self._size, self._events))
+        delivered = Delivered(self._size, self._events)
+        measured = self._books.measure(self._admitted, claim, delivered)
         if not self._size and not self._is_owed(measured, outcome):
             return NOTHING
-        await self._books.settle(self._admitted, measured, outcome)
+        try:
+            # Whoever has to stop does not wait for a better count.
+            if measured.estimated and self._said is not None and outcome != "interrupted":
+                measured = await self._books.recount(self._admitted, claim, delivered, self._said)
+        finally:
+            # Also when this is cut short: what was delivered is billed.
+            await self._books.settle(self._admitted, measured, outcome)
         return measured
 
     def _is_owed(self, measured: Measured, outcome: str) -> bool:

@@ -28,11 +28,26 @@ LATEST = 25
 FEWEST = 9
 
 
+#: Who counted: the engine, the model's own tokenizer here, or nobody: it is an estimate.
+ENGINE, TOKENIZER, ESTIMATE = "engine", "tokenizer", "estimate"
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """What the model's own tokenizer counts of a prompt and an answer, and the bytes of these texts."""
+
+    prompt: int = 0
+    prompt_size: int = 0
+    completion: int = 0
+    completion_size: int = 0
+
+
 class Measured(msgspec.Struct, frozen=True):
-    """The disjoint parts, and whether they are the engine's or our own estimate."""
+    """The disjoint parts, and whether they are the engine's or our own count."""
 
     parts: dict[str, int]
     estimated: bool
+    prompt_by: str = ENGINE
+    completion_by: str = ENGINE
 
     @property
     def prompt(self) -> int:
@@ -170,26 +185,52 @@ NOTHING = Measured(parts(Claim(prompt=0, completion=0)), estimated=False)
 
 
 def measure(
-    claimed: Any, bounds: Bounds, delivered: Delivered, calibration: Calibration
+    claimed: Any,
+    bounds: Bounds,
+    delivered: Delivered,
+    calibration: Calibration,
+    counted: Counted | None = None,
 ) -> Measured:
-    """Return what to bill: the claim when it is possible, else our estimate, never above bounds."""
+    """Return what to bill: the claim when it is possible, else our own count, never above bounds."""
     claim = claims.read(claimed, silent=bounds.completion == 0)
     prompt_true = _prompt_is_possible(claim, bounds)
     completion_true = _completion_is_possible(claim, bounds, delivered.size)
     if not prompt_true:
-        claim = _own_prompt(claim, bounds, calibration)
+        claim = _own_prompt(claim, bounds, calibration, counted)
     if not completion_true:
-        completion = calibration.output(delivered, bounds.completion)
+        completion = _own_completion(bounds, delivered, calibration, counted)
         claim = structs.replace(claim, completion=completion, reasoning=0, sound=0)
-    believed = prompt_true and completion_true
-    measured = Measured(parts(claim), estimated=not believed)
-    if believed:
+    if prompt_true and completion_true:
+        measured = Measured(parts(claim), estimated=False)
         calibration.learn(bounds, delivered, measured)
-    return measured
+        return measured
+    own = TOKENIZER if counted else ESTIMATE
+    return Measured(
+        parts(claim),
+        estimated=True,
+        prompt_by=ENGINE if prompt_true else own,
+        completion_by=ENGINE if completion_true else own,
+    )
 
 
-def _own_prompt(claim: Claim, bounds: Bounds, calibration: Calibration) -> Claim:
-    text = max(1, estimate(bounds.prompt_bytes, calibration.prompt, bounds.prompt))
+def _own_completion(
+    bounds: Bounds, delivered: Delivered, calibration: Calibration, counted: Counted | None
+) -> int:
+    """Return the tokens of the answer; what the tokenizer was not given is told by its bytes."""
+    if counted is None:
+        return calibration.output(delivered, bounds.completion)
+    rest = max(0, delivered.size - counted.completion_size)
+    likely = counted.completion + estimate(rest, calibration.completion, bounds.completion)
+    return min(max(likely, delivered.events), delivered.size, bounds.completion)
+
+
+def _own_prompt(
+    claim: Claim, bounds: Bounds, calibration: Calibration, counted: Counted | None
+) -> Claim:
+    known = counted or Counted()
+    rest = max(0, bounds.prompt_bytes - known.prompt_size)
+    text = known.prompt + estimate(rest, calibration.prompt, bounds.prompt)
+    text = min(max(1, text), bounds.prompt)
     image, audio = bounds.likely_image, bounds.likely_audio
     prompt = min(text + image + audio, bounds.prompt)
     return structs.replace(claim, prompt=prompt, cached=0, written=0, image=image, audio=audio)

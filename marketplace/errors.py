@@ -207,3 +207,11 @@ class PriceFileInvalid(DomainError):
     code = "price_file_not_valid"
     status = 422
     detail = _("The file is not imported: some of its lines are wrong.")
+
+
+class BadTokenizer(DomainError):
+    """A file does not count tokens."""
+
+    code = "tokenizer_not_usable"
+    status = 422
+    detail = _("This file cannot count tokens.")

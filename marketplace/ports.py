@@ -10,6 +10,8 @@ from decimal import Decimal
 from typing import Any, Protocol
 from uuid import UUID
 
+from django.core.files import File
+
 from tenants.models import Organization
 
 
@@ -56,6 +58,13 @@ class Contracts(Protocol):
         """Return the price book that the organization's contract names at the instant."""
 
 
+class Contents(Protocol):
+    """Where files of the operator are kept."""
+
+    def keep(self, kind: str, content: File[Any]) -> str:
+        """Keep a content under its kind; returns its hash, by which it is found."""
+
+
 class Rater(Protocol):
     """What can be made of a price."""
 
@@ -63,6 +72,7 @@ class Rater(Protocol):
         """Return the field of a definition that cannot be rated, and why; None when it can."""
 
 
+contents: Contents
 contracts: Contracts
 demand: Demand
 rater: Rater

@@ -77,6 +77,8 @@ class OfferSnapshot:
     #: Whether ``prices`` are those of batches.
     is_batch: bool = False
     media: MediaRule = UNKNOWN
+    #: The hash of the file of its tokenizer; none: bytes bound its prompts.
+    tokenizer: str = ""
     #: The most confidential data that the model may be given.
     clearance: str = Classification.INTERNAL
 
@@ -174,6 +176,7 @@ def _snapshot(
         routes=tuple(_route(route) for route in offer.routes.all()),
         created_at=offer.created_at,
         media=model.media_rule,
+        tokenizer=offer.model_version.tokenizer_sha256,
         clearance=model.clearance,
     )
 

@@ -11,6 +11,7 @@ from marketplace.views import (
     staff_offers,
     staff_prices,
     staff_servers,
+    staff_tokenizers,
     staff_versions,
 )
 
@@ -47,6 +48,14 @@ staff_urlpatterns = [
     path("models/<uuid:model_id>/publish/", staff_models.model_publish, name="model-publish"),
     path("models/<uuid:model_id>/deprecate/", staff_models.model_deprecate, name="model-deprecate"),
     path("models/<uuid:model_id>/retire/", staff_models.model_retire, name="model-retire"),
+    path(
+        "tokenizers/<uuid:version_id>/", staff_tokenizers.tokenizer_attach, name="tokenizer-attach"
+    ),
+    path(
+        "tokenizers/<uuid:version_id>/remove/",
+        staff_tokenizers.tokenizer_remove,
+        name="tokenizer-remove",
+    ),
     path("offers/<uuid:offer_id>/", staff_offers.offer_edit, name="offer-edit"),
     path("offers/<uuid:offer_id>/routes/", staff_offers.route_add, name="route-add"),
     path(

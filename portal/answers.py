@@ -1,14 +1,17 @@
-"""What the portal answers to the questions of the marketplace: how much was used, and the tax."""
+"""What the portal answers to the questions of the marketplace: what was used, the tax, and files."""
 
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
+from django.core.files import File
 from django.db.models import Sum
 
 from billing.models import PricedBucket
 from billing.services import invoicing
+from files import kept
 from marketplace import ports
 from marketplace.models import Price, ServiceTier
 from metering.models import UsageBucket
@@ -45,5 +48,14 @@ class Tax:
         return invoicing.default_issuer().vat_rate
 
 
+class Contents:
+    """What the files app keeps for the operator."""
+
+    def keep(self, kind: str, content: File[Any]) -> str:
+        """Keep a content; returns its hash."""
+        return kept.keep(kind, content).sha256
+
+
+ports.contents = Contents()
 ports.demand = Demand()
 ports.tax = Tax()

@@ -10,16 +10,22 @@ from typing import Any
 import msgspec
 from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
 from django.db import close_old_connections
+from django.http import parse_cookie
 
 from common.database import service
 from gateway.errors import BodyTooLarge, GatewayError, InvalidKey
 from gateway.exchange import Message, Receive, Send
+from marketplace.tokenizing import checking
 from tenants import keys
-from tenants.models import ApiKey
+from tenants.models import ApiKey, User
 
 LARGEST = 10_000_000
 UPLOADS = "/v1/files"
+#: Where staff attaches tokenizers.
+TOKENIZERS = "/staff/tokenizers/"
 #: What the form around an uploaded file may take.
 WRAPPING = 1_000_000
 
@@ -38,7 +44,7 @@ class Bodies:
         if is_upload and not await sync_to_async(_has_key)(dict(scope["headers"])):
             await _refuse(scope, send, InvalidKey("The API key is missing or not valid."))
             return
-        limit = settings.FILES_LARGEST + WRAPPING if is_upload else LARGEST
+        limit = settings.FILES_LARGEST + WRAPPING if is_upload else await _limit(scope)
         body = _Body(scope, receive, send, limit)
         if not body.is_too_large:
             await self._app(scope, body.receive, body.send)
@@ -67,6 +73,24 @@ class _Body:
         """Send on, unless the body was cut off: then the answer is ours."""
         if not self.is_too_large:
             await self._send(message)
+
+
+async def _limit(scope: Message) -> int:
+    """Return what a request that brings no file of a customer may be."""
+    is_large = scope["method"] == "POST" and scope["path"].startswith(TOKENIZERS)
+    if is_large and await sync_to_async(_is_staff)(dict(scope["headers"])):
+        return checking.LARGEST + WRAPPING
+    return LARGEST
+
+
+def _is_staff(headers: dict[bytes, bytes]) -> bool:
+    cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin-1"))
+    session = cookies.get(settings.SESSION_COOKIE_NAME)
+    close_old_connections()
+    with service():
+        user: str = SessionStore(session).get(SESSION_KEY, "") if session else ""
+        staff = User.objects.filter(is_staff=True, is_active=True)
+        return bool(user) and staff.filter(pk=user).exists()
 
 
 def _has_key(headers: dict[bytes, bytes]) -> bool:

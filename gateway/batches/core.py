@@ -76,6 +76,7 @@ class BatchCore(core.Core):
             recorder=self.books,
             upstream=self.upstream,
             top_up_link=core.top_up_link,
+            counter=self.counter,
         )
 
 

@@ -150,17 +150,33 @@ class AIModel(TimeStamped):
         )
 
 
+class ModelVersionQuerySet(LockingQuerySet["ModelVersion"]):
+    """Versions."""
+
+
 class ModelVersion(TimeStamped):
     """One set of weights of a model."""
 
     model = models.ForeignKey(AIModel, on_delete=models.PROTECT, related_name="versions")
     label = models.CharField(_("version"), max_length=60)
     quantization = models.CharField(_("quantization"), max_length=20, blank=True)
+    #: The file that counts tokens as its engines do, kept under its hash; none: bytes do.
+    tokenizer_sha256 = models.CharField(max_length=64, blank=True, default="")
+    tokenizer_filename = models.CharField(max_length=255, blank=True, default="")
+    tokenizer_bytes = models.PositiveIntegerField(default=0)
+    tokenizer_vocabulary = models.PositiveIntegerField(default=0)
+
+    objects = ModelVersionQuerySet.as_manager()
 
     class Meta:
         ordering = ("-created_at",)
         constraints = (
             models.UniqueConstraint(fields=("model", "label"), name="version_once_per_model"),
+            models.CheckConstraint(
+                condition=models.Q(tokenizer_sha256="", tokenizer_bytes=0)
+                | models.Q(tokenizer_sha256__regex=r"^[0-9a-f]{64}$", tokenizer_bytes__gt=0),
+                name="tokenizer_whole_or_none",
+            ),
         )
 
     def __str__(self) -> str:
