@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("marketplace", "0009_models_are_cleared_for_data"),
+        ("marketplace", "0010_ends_to_come_can_be_moved"),
     ]
 
     operations = [
