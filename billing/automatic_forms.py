@@ -27,6 +27,19 @@ class AlertForm(forms.Form):
     )
 
 
+class PayingForm(forms.Form):
+    """Whether invoices are paid by themselves."""
+
+    is_automatic = forms.BooleanField(
+        label=_("Pay invoices automatically"),
+        required=False,
+        help_text=_(
+            "Each invoice is charged to the payment method above as soon as it is issued. "
+            "What you dispute is not charged."
+        ),
+    )
+
+
 class RuleForm(forms.Form):
     """Which bundle is bought by itself, and within which bounds."""
 

@@ -4,8 +4,16 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from billing.models import BalanceWatch, BillingProfile, CreditGrant, Invoice, TopUpRule
-from billing.services import orders, receiving, watching
+from billing.models import (
+    BalanceWatch,
+    BillingProfile,
+    CreditGrant,
+    Invoice,
+    InvoiceCharge,
+    TopUpRule,
+)
+from billing.payments.provider import NEEDS_PAYER
+from billing.services import receiving, watching
 from common.money import Money, round_to_minor
 from tenants import mails
 from tenants.models import Permission
@@ -68,11 +76,31 @@ def top_up_alert(organization_id: UUID, reason: str, order_id: str) -> None:
         "reason": reason,
         "cap": _money(rule.cap),
         "link": mails.link("billing:order-recover", slug, order_id)
-        if reason == orders.NEEDS_PAYER
+        if reason == NEEDS_PAYER
         else mails.link("billing:automatic", slug),
     }
     subject = _("Automatic top-up of %(organization)s could not buy")
     mails.write(addresses, subject % {"organization": rule.organization}, "top_up", context)
+
+
+def charge_alert(organization_id: UUID, charge_id: UUID) -> None:
+    """Write to those who manage billing why an invoice could not be charged, and what to do."""
+    with scope(organization_id):
+        charge = InvoiceCharge.objects.select_related("invoice__organization").get(pk=charge_id)
+        invoice = charge.invoice
+        addresses = mails.who_may(invoice.organization, Permission.BILLING_MANAGE)
+    slug, number = invoice.organization.slug, invoice.number
+    page = "billing:invoice-pay" if charge.waits_for_payer else "billing:invoice-detail"
+    context = {
+        "organization": invoice.organization,
+        "invoice": invoice,
+        "amount": _money(charge.worth),
+        "reason": charge.failure,
+        "waits_for_payer": charge.waits_for_payer,
+        "link": mails.link(page, slug, number),
+    }
+    subject = _("Invoice %(number)s could not be charged")
+    mails.write(addresses, subject % {"number": number}, "charge", context)
 
 
 def reminder(organization_id: UUID, invoice_id: UUID) -> None:

@@ -14,7 +14,8 @@ from marketplace.models import PriceBook
 DAY = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 FIELDS = (
     "number", "starts_on", "ends_on", "time_zone", "price_book", "commitment", "overage",
-    "credit_limit", "net_days", "grace_days", "late_days", "tax_treatment", "recipients",
+    "credit_limit", "net_days", "grace_days", "late_days", "tax_treatment", "collection",
+    "recipients",
 )  # fmt: skip
 
 

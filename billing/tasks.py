@@ -9,6 +9,7 @@ from billing import balance_mails, document_mails, mails
 from billing.payments.errors import PaymentUnavailable
 from billing.services import (
     budgeting,
+    collecting,
     credits,
     dunning,
     invoicing,
@@ -16,6 +17,7 @@ from billing.services import (
     ledger_days,
     limits,
     orders,
+    payouts,
     recurring,
     refunds,
     rehearsing,
@@ -35,6 +37,7 @@ def reconcile_payments() -> None:
     orders.reconcile()
     refunds.sweep()
     refunds.credit_returned()
+    payouts.sweep()
 
 
 @shared_task(name="billing.credit_returned")
@@ -52,6 +55,31 @@ def credit_returned() -> None:
 def send_refund(refund_id: str) -> None:
     """Let the provider pay a refund back."""
     refunds.send(uuid.UUID(refund_id))
+
+
+@shared_task(
+    name="billing.send_payout",
+    autoretry_for=(PaymentUnavailable,),
+    retry_backoff=True,
+    max_retries=8,
+)
+def send_payout(payout_id: str) -> None:
+    """Let the provider pay a surplus back."""
+    payouts.send(uuid.UUID(payout_id))
+
+
+@shared_task(name="billing.collect")
+def collect() -> None:
+    """Take surpluses off invoices, and charge those that are paid by a saved method."""
+    collecting.sweep()
+
+
+@shared_task(
+    name="billing.send_charge_alert", autoretry_for=(OSError,), retry_backoff=True, max_retries=8
+)
+def send_charge_alert(organization_id: str, charge_id: str) -> None:
+    """Tell those who manage billing that an invoice could not be charged."""
+    balance_mails.charge_alert(uuid.UUID(organization_id), uuid.UUID(charge_id))
 
 
 @shared_task(name="billing.close_periods")

@@ -85,6 +85,11 @@ urlpatterns = [
         invoices.invoice_file,
         name="invoice-file",
     ),
+    path(
+        "o/<slug:org>/billing/invoices/<slug:number>/pay/",
+        invoices.invoice_pay,
+        name="invoice-pay",
+    ),
     path("o/<slug:org>/billing/disputes/", disputes.dispute_list, name="dispute-list"),
     path(
         "o/<slug:org>/billing/disputes/<uuid:dispute_id>/",

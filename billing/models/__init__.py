@@ -2,6 +2,7 @@
 
 from billing.models.bank import BankLine, BankStatement, IncomingPayment, ManualPayment
 from billing.models.budgets import Budget, BudgetLease, BudgetWindow
+from billing.models.charges import Collection, InvoiceCharge, PaymentChoice
 from billing.models.contracts import (
     Contract,
     ContractTax,
@@ -40,6 +41,7 @@ from billing.models.seals import (
     SealedLeaves,
     SealingKey,
 )
+from billing.models.surpluses import Payout, Surplus
 from billing.models.vouchers import Voucher, VoucherCampaign, VoucherRedemption
 from billing.models.wallets import Wallet
 
@@ -54,6 +56,7 @@ __all__ = [
     "BudgetWindow",
     "ClosedHour",
     "ClosedLedgerDay",
+    "Collection",
     "Contract",
     "ContractTax",
     "Correction",
@@ -67,6 +70,7 @@ __all__ = [
     "DunningStep",
     "IncomingPayment",
     "Invoice",
+    "InvoiceCharge",
     "InvoiceHold",
     "InvoiceLine",
     "InvoiceSequence",
@@ -81,7 +85,9 @@ __all__ = [
     "Order",
     "OrganizationSeal",
     "Overage",
+    "PaymentChoice",
     "PaymentMethod",
+    "Payout",
     "Plan",
     "PricedBucket",
     "ProviderCustomer",
@@ -101,6 +107,7 @@ __all__ = [
     "SpendDay",
     "Split",
     "StripeEvent",
+    "Surplus",
     "TaxTreatment",
     "TopUpRule",
     "VatState",

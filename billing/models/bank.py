@@ -17,6 +17,8 @@ class IncomingPayment(AppendOnly):
     class Source(models.TextChoices):
         BANK = "bank", _("Bank transfer")
         MANUAL = "manual", _("Entered by staff")
+        PROVIDER = "provider", _("Card or debit")
+        SURPLUS = "surplus", _("Paid too much before")
 
     organization = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="incoming_payments"

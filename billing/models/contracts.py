@@ -7,6 +7,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from billing.models.charges import Collection
 from billing.models.invoices import Invoice
 from common.models import AppendOnly, LockingQuerySet, TimeStamped
 from common.money import Money
@@ -79,6 +80,9 @@ class Terms(models.Model):
     )
     tax_treatment = models.CharField(
         _("tax"), max_length=15, choices=ContractTax, default=ContractTax.AUTOMATIC
+    )
+    collection = models.CharField(
+        _("how invoices are paid"), max_length=10, choices=Collection, default=Collection.CHOICE
     )
 
     class Meta:

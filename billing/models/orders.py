@@ -5,19 +5,16 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from billing.models.attempts import AttemptQuerySet
 from billing.models.profiles import Issuer
-from common.models import LockingQuerySet, TimeStamped
+from common.models import TimeStamped
 from common.money import Money
 from marketplace.models import Bundle, TokenClass
 from tenants.models import Organization
 
 
-class OrderQuerySet(LockingQuerySet["Order"]):
+class OrderQuerySet(AttemptQuerySet["Order"]):
     """Orders."""
-
-    def pending(self) -> "OrderQuerySet":
-        """Those that wait for money."""
-        return self.filter(status=Order.Status.PENDING)
 
     def uninvoiced(self) -> "OrderQuerySet":
         """Those that were paid and whose invoice is still to be written, unless a person has it."""

@@ -8,6 +8,9 @@ from typing import Protocol
 
 from common.money import Money
 
+#: The bank asks for the payer, who was not there: on a page of the provider it can be answered.
+NEEDS_PAYER = "authentication_required"
+
 
 @dataclass(frozen=True, slots=True)
 class CheckoutRequest:

@@ -19,7 +19,7 @@ from billing.models import (
     Invoice,
     InvoiceLine,
 )
-from billing.services import ledger, numbering
+from billing.services import ledger, numbering, surpluses
 from billing.services.ledger import Posting
 from common import jobs
 from common.database import atomic
@@ -93,10 +93,12 @@ def issue(
     left = remainder(invoice)
     shares = _shares(invoice, left, amount, line)
     note = _write(invoice, left, shares, key=key, reason=reason, words=words)
+    received = paid(invoice)
     if invoice.kind == Invoice.Kind.USAGE:
         _book(note)
+        _keep_surplus(note, left.total, received)
     if invoice.status == Invoice.Status.OPEN:
-        _close(invoice, asked=left.total - note.total, paid=paid(invoice))
+        _close(invoice, asked=left.total - note.total, paid=received)
     audit.record(
         organization=invoice.organization,
         actor=by,
@@ -111,6 +113,13 @@ def issue(
         },
     )
     return note
+
+
+def _keep_surplus(note: CreditNote, asked: Decimal, received: Decimal) -> None:
+    """Keep for the customer what was paid of the part that the note takes back."""
+    surplus = max(received - asked + note.total, ZERO) - max(received - asked, ZERO)
+    if surplus:
+        surpluses.of_credit_note(note, surplus)
 
 
 def _close(invoice: Invoice, *, asked: Decimal, paid: Decimal) -> None:

@@ -325,6 +325,7 @@ def _finalize(organization: Organization, period: periods.Period) -> Invoice | N
         true_ups.book(organization, period, month)
         invoice = papers.keep(paper)
         limits.sync(organization)
+        jobs.enqueue("billing.collect")
         return invoice
 
 

@@ -1,17 +1,23 @@
 """Saved cards and accounts: kept by the provider, listed by us. No provider inside a transaction."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
+import structlog
 from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 
 from billing.models import PaymentMethod, ProviderCustomer
-from billing.payments.provider import SavedMethod
+from billing.payments.errors import PaymentUnavailable
+from billing.payments.provider import Charge, CheckoutSession, SavedMethod
 from billing.payments.stripe.provider import provider
 from common.database import service
+from common.money import Money
 from tenants.models import Organization, User
 from tenants.services import audit
+
+log = structlog.get_logger(__name__)
 
 
 def open_page(organization: Organization, *, by: User) -> str:
@@ -123,3 +129,26 @@ def default(organization: Organization) -> PaymentMethod | None:
     """Return the method that is charged while nobody is asked."""
     mine = PaymentMethod.objects.present().filter(organization=organization)
     return mine.filter(is_default=True).first()
+
+
+def charge(
+    organization_id: UUID, attempt_id: UUID, *, amount: Money, description: str, method_id: str
+) -> CheckoutSession | None:
+    """Charge a saved method once per attempt: whoever asks again gets the first time's answer.
+
+    Nothing is answered where the provider cannot be asked now: the next sweep asks again.
+    """
+    with service():
+        customer = ProviderCustomer.objects.get(organization=organization_id)
+    wanted = Charge(
+        order_id=attempt_id,
+        description=description,
+        amount=amount,
+        customer_id=customer.customer_id,
+        method_id=method_id,
+    )
+    try:
+        return provider.charge(wanted)
+    except PaymentUnavailable as error:
+        log.warning("charge_put_off", attempt=str(attempt_id), reason=repr(error))
+        return None

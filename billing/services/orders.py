@@ -23,9 +23,15 @@ from billing.models import (
     TopUpRule,
 )
 from billing.payments.errors import PaymentMismatch
-from billing.payments.provider import CheckoutRequest, CheckoutSession, PaymentEvent
+from billing.payments.provider import (
+    NEEDS_PAYER,
+    CheckoutRequest,
+    CheckoutSession,
+    PaymentEvent,
+)
 from billing.payments.stripe.provider import provider
 from billing.services import (
+    charges,
     credits,
     invoicing,
     ledger,
@@ -47,8 +53,6 @@ from tenants.services import audit
 log = structlog.get_logger(__name__)
 #: How long nothing is bought by itself after a decline.
 BACK_OFF = timedelta(hours=1)
-#: The bank asks for the payer, who was not there: on a page of the provider it can be answered.
-NEEDS_PAYER = "authentication_required"
 
 
 def start(organization: Organization, bundle: Bundle, *, by: User, operation_key: str) -> Order:
@@ -183,7 +187,8 @@ def _act(event: PaymentEvent, session: CheckoutSession) -> None:
     """Bring the order to where its session stands, and tell people what only they can settle."""
     order = _order_of(session)
     if order is None:
-        log.warning("payment_without_order", session=session.session_id)
+        if not charges.arrived(session):
+            log.warning("payment_without_order", session=session.session_id)
         return
     try:
         with atomic():

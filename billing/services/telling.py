@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from billing import webhook_types as types
-from billing.models import BudgetWindow, CreditGrant, Invoice, Order
+from billing.models import BudgetWindow, CreditGrant, Invoice, InvoiceCharge, Order
 from tenants.services import webhooks
 
 
@@ -49,6 +49,18 @@ def order(order: Order, type: str, *, reason: str = "") -> None:
         **({"reason": reason} if reason else {}),
     }
     webhooks.emit(order.organization_id, type, key=f"{order.pk}:{reason}", data=data)
+
+
+def charge(charge: InvoiceCharge, type: str, *, reason: str = "") -> None:
+    """Tell how an attempt at paying an invoice went."""
+    data = {
+        "invoice": charge.invoice.number,
+        "total": plain(charge.amount),
+        "currency": charge.currency,
+        "status": str(charge.status),
+        **({"reason": reason} if reason else {}),
+    }
+    webhooks.emit(charge.organization_id, type, key=f"{charge.pk}:{reason}", data=data)
 
 
 def grant_created(given: CreditGrant) -> None:

@@ -14,11 +14,8 @@ from django.utils import timezone
 
 from billing import periods, queries
 from billing import webhook_types as types
-from billing.models import Order, PaymentMethod, ProviderCustomer, TopUpRule
-from billing.payments.errors import PaymentUnavailable
-from billing.payments.provider import Charge
-from billing.payments.stripe.provider import provider
-from billing.services import orders
+from billing.models import Order, TopUpRule
+from billing.services import methods, orders
 from common import jobs
 from common.database import atomic, service
 from common.ids import uuid7
@@ -28,12 +25,6 @@ from tenants.services import audit, webhooks
 log = structlog.get_logger(__name__)
 #: So many in so short a time is no use of ours: it stops and somebody looks.
 BURST, BURST_WITHIN = 3, timedelta(minutes=10)
-#: How long a bank's question to the payer, or a page, may stay unanswered.
-PATIENCE = timedelta(hours=24)
-#: An order that was placed and not charged for so long lost its worker.
-LOST = timedelta(minutes=1)
-#: So long the provider knows a charge again by its key; later it might be charged a second time.
-KNOWN = timedelta(hours=23)
 
 
 @atomic()
@@ -61,9 +52,7 @@ def sweep() -> int:
     """Buy for every organization whose balance is below its rule; return how many were charged."""
     with service():
         due = list(TopUpRule.objects.ready().values_list("pk", flat=True))
-        lost = Order.objects.pending().filter(is_automatic=True, failure="", payment_reference="")
-        now = timezone.now()
-        unfinished = list(lost.filter(created_at__lt=now - LOST, created_at__gt=now - KNOWN))
+        unfinished = list(Order.objects.lost(timezone.now()))
     placed = [order for rule in due if (order := _place(rule)) is not None]
     _give_up_unanswered()
     return sum(_charge(order) for order in [*unfinished, *placed])
@@ -76,11 +65,7 @@ def _place(rule_id: Any) -> Order | None:
         organization = rule.organization
         if not TopUpRule.objects.ready().filter(pk=rule.pk).exists() or not _is_due(rule):
             return None
-        method = (
-            PaymentMethod.objects.present()
-            .filter(organization=organization, is_default=True)
-            .first()
-        )
+        method = methods.default(organization)
         automatic = Order.objects.filter(organization=organization, is_automatic=True)
         if method is None or automatic.pending().exists() or _is_stopped(rule):
             return None
@@ -174,19 +159,14 @@ def _tell_paused(rule: TopUpRule, reason: str) -> None:
 
 def _charge(order: Order) -> bool:
     """Charge a placed order once; whoever asks again gets the answer of the first time."""
-    with service():
-        customer = ProviderCustomer.objects.get(organization=order.organization_id)
-    wanted = Charge(
-        order_id=order.pk,
-        description=order.bundle_name,
+    payment = methods.charge(
+        order.organization_id,
+        order.pk,
         amount=order.gross,
-        customer_id=customer.customer_id,
+        description=order.bundle_name,
         method_id=order.method_id,
     )
-    try:
-        payment = provider.charge(wanted)
-    except PaymentUnavailable as error:
-        log.warning("top_up_put_off", order=str(order.pk), reason=repr(error))
+    if payment is None:
         return False
     with service():
         # A debit on its way is known by its payment: the sweep leaves it alone.
@@ -201,9 +181,6 @@ def _give_up_unanswered() -> None:
 
     Was one of them charged after all, the provider's event still pays it.
     """
-    now = timezone.now()
-    unanswered = ~Q(failure="") & Q(created_at__lt=now - PATIENCE)
-    lost = Q(failure="", payment_reference="", created_at__lte=now - KNOWN)
     with service():
-        for order in Order.objects.pending().filter(unanswered | lost, is_automatic=True):
+        for order in Order.objects.given_up(timezone.now()):
             orders.expire(order)

@@ -1,20 +1,26 @@
-"""Invoices: the list, one of them or the running month's draft, and either as PDF."""
+"""Invoices: the list, one of them or the running month's draft, either as PDF, and paying one."""
 
+import contextlib
+
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from billing import documents, downloads, exports, pdf, periods, quarrels, shop
 from billing.forms import InvoiceFilter
-from billing.models import Invoice
-from billing.services import invoicing
+from billing.models import Invoice, InvoiceCharge
+from billing.payments.errors import PaymentUnavailable
+from billing.services import charges, invoicing
+from common.errors import Conflict
 from common.money import Money
 from tenants.access import TenantRequest, requires
 from tenants.models import Permission
+from tenants.scope import scope
 
 PAGE = 50
 
@@ -101,6 +107,29 @@ def invoice_pdf(request: TenantRequest, number: str) -> HttpResponse:
 def invoice_file(request: TenantRequest, number: str, form: str) -> HttpResponse:
     """Download the same in another form: UBL, Factur-X, a workbook or CSV."""
     return file_answer(downloads.file(documents.named(request.organization, number), form))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.BILLING_MANAGE, scoped=False)
+def invoice_pay(request: TenantRequest, number: str) -> HttpResponse:
+    """Lead to the page on which an invoice is paid; who comes back from there sees the invoice.
+
+    A link in a mail leads on only to a payment that waits for its payer: looking begins none.
+    """
+    with scope(request.organization):
+        invoice = get_object_or_404(Invoice, organization=request.organization, number=number)
+        waiting = InvoiceCharge.objects.pending().filter(invoice=invoice).first()
+    is_asked = waiting is not None and waiting.waits_for_payer
+    if "returned" in request.GET:
+        # Where the provider cannot be asked, the webhook will tell us.
+        with contextlib.suppress(PaymentUnavailable):
+            charges.refresh(invoice)
+    elif request.method == "POST" or is_asked:
+        try:
+            return redirect(charges.open_page(invoice, by=request.user))
+        except Conflict as refusal:
+            messages.error(request, str(refusal.detail))
+    return redirect("billing:invoice-detail", org=request.organization.slug, number=number)
 
 
 def file_answer(file: downloads.File) -> HttpResponse:

@@ -1,21 +1,23 @@
 """Acme with credit, and finished requests to record."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import psycopg
 import pytest
+from django.utils import timezone
 
 from billing import funds, queries
 from billing.funds import Settled, split
-from billing.models import CreditGrant, LedgerEntry
-from billing.services import credits
+from billing.models import Contract, CreditGrant, Invoice, LedgerEntry, PaymentMethod
+from billing.services import credits, invoicing, methods
 from common.database import service
 from common.ids import uuid7
 from marketplace import demo
 from marketplace.models import Offer, Price, PriceBook, TokenClass
 from tenants.models import Project
 from tenants.scope import scope
+from tests.billing.loopback.driver import API_KEY, SECRET, Loopback
 from tests.support import servers
 
 NOON = datetime(2026, 11, 20, 12, 7, tzinfo=UTC)
@@ -191,3 +193,88 @@ def use(conn, settled):
         await funds.record(conn, process_id="p1", batch=[one])
 
     return use
+
+
+@pytest.fixture(scope="session")
+def silent_stripe(tmp_path_factory):
+    """A Stripe that delivers nothing by itself."""
+    server = Loopback(tmp_path_factory.mktemp("top-up-stripe")).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def stripe(silent_stripe, settings):
+    """The same, empty, and the one that our settings name."""
+    silent_stripe.control("reset")
+    settings.STRIPE_API_BASE = silent_stripe.url
+    settings.STRIPE_API_KEY, settings.STRIPE_WEBHOOK_SECRET = API_KEY, SECRET
+    return silent_stripe
+
+
+@pytest.fixture
+def save(stripe, acme, alice):
+    """Save a method for Acme, as the provider's page would; the newest is charged."""
+
+    def save(token="pm_card_visa"):
+        methods.open_page(acme, by=alice)
+        with service():
+            customer = acme.provider_customer.customer_id
+        attached = stripe.client.v1.payment_methods.attach(token, {"customer": customer})
+        methods.sync(acme)
+        with scope(acme):
+            method = PaymentMethod.objects.select_related("organization").get(method_id=attached.id)
+        methods.choose(method, by=alice)
+        return method
+
+    return save
+
+
+@pytest.fixture
+def bill(acme):
+    """Issue an invoice of Acme's over 120 euros, due for so many days."""
+
+    def bill(total="120", *, number="T-2026-000001", overdue=0):
+        now = timezone.now()
+        with service():
+            issuer = invoicing.default_issuer()
+            return Invoice.objects.create(
+                organization=acme,
+                issuer=issuer,
+                kind=Invoice.Kind.USAGE,
+                status=Invoice.Status.OPEN,
+                number=number,
+                period_start=now.replace(microsecond=int(number[-6:])),
+                currency="EUR",
+                seller=issuer.snapshot(),
+                buyer={"legal_name": "Acme", "address": "", "country": "FR", "vat_id": ""},
+                net=Decimal(total),
+                tax_rate=0,
+                tax=0,
+                total=Decimal(total),
+                exact_net=Decimal(total),
+                issued_at=now,
+                due_at=now - timedelta(days=overdue, minutes=1),
+            )
+
+    return bill
+
+
+@pytest.fixture
+def held(acme):
+    """Let Acme have a contract since yesterday."""
+
+    def held(**facts):
+        since = timezone.now() - timedelta(days=1)
+        with service():
+            return Contract.objects.create(
+                organization=acme,
+                number=f"C-{uuid7()}",
+                status="active",
+                starts_on=since.date(),
+                effective_from=since,
+                signed_at=since,
+                **facts,
+            )
+
+    return held

@@ -19,26 +19,9 @@ from common.database import service
 from marketplace import demo
 from marketplace.models import Bundle
 from tenants.models import AuditEntry, WebhookEvent
-from tests.billing.loopback.driver import API_KEY, SECRET, Loopback
+from tests.billing.loopback.driver import SECRET
 
 HOOK = "/webhooks/stripe/"
-
-
-@pytest.fixture(scope="session")
-def silent_stripe(tmp_path_factory):
-    """A Stripe that delivers nothing by itself."""
-    server = Loopback(tmp_path_factory.mktemp("silent-stripe")).start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def stripe(silent_stripe, settings):
-    """The same, empty, and the one that our settings name."""
-    silent_stripe.control("reset")
-    settings.STRIPE_API_BASE = silent_stripe.url
-    settings.STRIPE_API_KEY, settings.STRIPE_WEBHOOK_SECRET = API_KEY, SECRET
-    return silent_stripe
 
 
 @pytest.fixture

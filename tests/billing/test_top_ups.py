@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from billing import queries
 from billing.models import CreditGrant, Order, PaymentMethod, TopUpRule
+from billing.payments.provider import Charge
 from billing.payments.stripe.events import to_minor
 from billing.services import methods, orders, top_ups
 from common.database import service
@@ -20,26 +21,8 @@ from marketplace import demo
 from marketplace.models import Bundle
 from tenants.models import AuditEntry, WebhookEvent
 from tenants.scope import scope
-from tests.billing.loopback.driver import API_KEY, SECRET, Loopback
 
 PAGE = "/o/acme/billing/automatic/"
-
-
-@pytest.fixture(scope="session")
-def silent_stripe(tmp_path_factory):
-    """A Stripe that delivers nothing by itself."""
-    server = Loopback(tmp_path_factory.mktemp("top-up-stripe")).start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def stripe(silent_stripe, settings):
-    """The same, empty, and the one that our settings name."""
-    silent_stripe.control("reset")
-    settings.STRIPE_API_BASE = silent_stripe.url
-    settings.STRIPE_API_KEY, settings.STRIPE_WEBHOOK_SECRET = API_KEY, SECRET
-    return silent_stripe
 
 
 @pytest.fixture
@@ -47,24 +30,6 @@ def bundle(db):
     demo.seed()
     with service():
         return Bundle.objects.filter(currency="EUR", grant_unit="money").first()
-
-
-@pytest.fixture
-def save(stripe, acme, alice):
-    """Save a method for Acme, as the provider's page would; the newest is charged."""
-
-    def save(token="pm_card_visa"):
-        methods.open_page(acme, by=alice)
-        with service():
-            customer = acme.provider_customer.customer_id
-        attached = stripe.client.v1.payment_methods.attach(token, {"customer": customer})
-        methods.sync(acme)
-        with scope(acme):
-            method = PaymentMethod.objects.select_related("organization").get(method_id=attached.id)
-        methods.choose(method, by=alice)
-        return method
-
-    return save
 
 
 @pytest.fixture
@@ -247,7 +212,7 @@ def test_a_worker_that_died_after_charging_charges_no_second_time(stripe, acme, 
     with service():
         customer = acme.provider_customer.customer_id
     orders.provider.charge(
-        top_ups.Charge(order.pk, order.bundle_name, order.gross, customer, order.method_id)
+        Charge(order.pk, order.bundle_name, order.gross, customer, order.method_id)
     )
 
     pass_time(minutes=2)

@@ -1,0 +1,201 @@
+"""Pays surpluses back under four eyes: what is booked first goes out once, or comes back."""
+
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import IntegrityError
+from django.db.models import Sum
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from stdnum import iban as ibans
+
+from billing.models import AccountKind, InvoiceCharge, Payout, Surplus
+from billing.payments.errors import RefundRefused
+from billing.payments.stripe.provider import provider
+from billing.services import four_eyes, ledger
+from billing.services.ledger import Posting
+from common import jobs
+from common.database import atomic, service
+from common.errors import Conflict, DomainError
+from tenants.models import User
+from tenants.services import audit
+
+
+def payment_of(surplus: Surplus) -> str:
+    """Return the provider's payment that can carry all of it back; empty where none can."""
+    if surplus.payment_reference:
+        return surplus.payment_reference
+    charges = InvoiceCharge.objects.filter(
+        invoice=surplus.invoice_id, status=InvoiceCharge.Status.PAID
+    )
+    for charge in charges if surplus.invoice_id else ():
+        if charge.amount - given_back(charge.payment_reference) >= surplus.left:
+            return charge.payment_reference
+    return ""
+
+
+def given_back(payment_reference: str) -> Decimal:
+    """Return what our payouts have sent back by a payment, or are about to."""
+    going = Payout.objects.filter(payment_reference=payment_reference).exclude(
+        status__in=(Payout.Status.REFUSED, Payout.Status.FAILED)
+    )
+    sent: Decimal | None = going.aggregate(sum=Sum("amount"))["sum"]
+    return sent or Decimal(0)
+
+
+@atomic()
+def propose(surplus: Surplus, way: Payout.Way, *, words: str, by: User, iban: str = "") -> Payout:
+    """Put paying all of it back before a second person; until then no invoice takes of it."""
+    surplus = Surplus.objects.locked(surplus.pk)
+    reference = payment_of(surplus) if way == Payout.Way.METHOD else ""
+    iban = ibans.compact(iban or surplus.iban) if way == Payout.Way.BANK else ""
+    if not surplus.left:
+        raise Conflict(_("Nothing is left of it."))
+    if way == Payout.Way.METHOD and not reference:
+        raise DomainError(field_errors={"way": [_("No payment can carry it back.")]})
+    if way == Payout.Way.BANK and not ibans.is_valid(iban):
+        raise DomainError(field_errors={"iban": [_("This is no account number (IBAN).")]})
+    try:
+        with atomic():
+            payout = Payout.objects.create(
+                organization_id=surplus.organization_id,
+                surplus=surplus,
+                way=way,
+                amount=surplus.left,
+                payment_reference=reference,
+                iban=iban,
+                words=words,
+                proposed_by=by,
+            )
+    except IntegrityError:
+        raise Conflict(_("It is on its way already.")) from None
+    surplus.wish = Surplus.Wish.PAY_BACK
+    surplus.save(update_fields=["wish", "updated_at"])
+    _audit(payout, "payout.proposed", by)
+    return payout
+
+
+@atomic()
+def approve(payout: Payout, *, by: User) -> Payout:
+    """Book what somebody else proposed, and send it once this is committed."""
+    surplus, payout = _locked(payout, Payout.Status.PROPOSED)
+    four_eyes.check(
+        by, proposed_by_id=payout.proposed_by_id, organization_id=payout.organization_id
+    )
+    surplus.left -= payout.amount
+    surplus.save(update_fields=["left", "updated_at"])
+    _book(payout, "payout", 1)
+    payout.decided_by, payout.decided_at = by, timezone.now()
+    payout = _move(payout, Payout.Status.APPROVED, by)
+    if payout.way == Payout.Way.METHOD:
+        jobs.enqueue("billing.send_payout", payout_id=str(payout.pk))
+    return payout
+
+
+@atomic()
+def refuse(payout: Payout, *, by: User) -> Payout:
+    """Close a proposal without effect; the proposer may do that too."""
+    _surplus, payout = _locked(payout, Payout.Status.PROPOSED)
+    payout.decided_by, payout.decided_at = by, timezone.now()
+    return _move(payout, Payout.Status.REFUSED, by)
+
+
+@atomic()
+def transferred(payout: Payout, *, reference: str, by: User) -> Payout:
+    """Note that the bank was told, and under which reference."""
+    _surplus, payout = _locked(payout, Payout.Status.APPROVED)
+    if payout.way != Payout.Way.BANK:
+        raise Conflict
+    payout.reference = reference
+    return _move(payout, Payout.Status.SENT, by)
+
+
+@atomic()
+def came_back(payout: Payout, *, why: str, by: User | None = None) -> Payout:
+    """Take back what could not be paid out: it is the customer's again, to be sent another way."""
+    surplus, payout = _locked(payout, Payout.Status.APPROVED)
+    payout.failure = why[:200]
+    surplus.left += payout.amount
+    surplus.save(update_fields=["left", "updated_at"])
+    _book(payout, "payout-back", -1)
+    return _move(payout, Payout.Status.FAILED, by)
+
+
+def send(payout_id: UUID) -> Payout:
+    """Let the provider pay it back, once however often it is asked."""
+    with service():
+        payout = Payout.objects.select_related("surplus").get(pk=payout_id)
+    if payout.status != Payout.Status.APPROVED or payout.way != Payout.Way.METHOD:
+        return payout
+    try:
+        reference = provider.refund(payout.payment_reference, payout.worth, refund_id=payout.pk)
+    except RefundRefused as refusal:
+        return _ended(payout, failure=refusal.why)
+    return _ended(payout, reference=reference)
+
+
+def _ended(payout: Payout, *, reference: str = "", failure: str = "") -> Payout:
+    with service():
+        try:
+            if failure:
+                return came_back(payout, why=failure)
+            _surplus, payout = _locked(payout, Payout.Status.APPROVED)
+        except Conflict:
+            # Another worker asked for the same and noted the answer.
+            return payout
+        payout.reference = reference
+        return _move(payout, Payout.Status.SENT, None)
+
+
+def sweep() -> int:
+    """Send what was approved and never sent; answers how many there were."""
+    with service():
+        waiting = list(Payout.objects.unsent().values_list("pk", flat=True))
+    for payout_id in waiting:
+        send(payout_id)
+    return len(waiting)
+
+
+def _locked(payout: Payout, status: Payout.Status) -> tuple[Surplus, Payout]:
+    surplus = Surplus.objects.locked(payout.surplus_id)
+    payout = Payout.objects.locked(payout.pk)
+    if payout.status != status:
+        raise Conflict
+    return surplus, payout
+
+
+def _book(payout: Payout, kind: str, sign: int) -> None:
+    currency, amount = payout.surplus.currency, payout.amount * sign
+    ledger.book(
+        payout.organization,
+        key=f"{kind}:{payout.pk}",
+        kind="payout",
+        postings=[
+            Posting(AccountKind.RECEIVABLE, currency, amount),
+            Posting(AccountKind.PAYMENTS_CLEARING, currency, -amount),
+        ],
+    )
+
+
+def _move(payout: Payout, status: Payout.Status, by: User | None) -> Payout:
+    payout.status = status
+    payout.save()
+    _audit(payout, f"payout.{status.value}", by)
+    return payout
+
+
+def _audit(payout: Payout, action: str, by: User | None) -> None:
+    audit.record(
+        organization=payout.organization,
+        actor=by,
+        action=action,
+        target=payout,
+        after={
+            "status": payout.status,
+            "amount": payout.amount,
+            "way": payout.way,
+            "words": payout.words,
+            **({"reference": payout.reference} if payout.reference else {}),
+            **({"failure": payout.failure} if payout.failure else {}),
+        },
+    )
