@@ -43,13 +43,11 @@ class InvoiceNumberForm(forms.Form):
         found = Invoice.objects.filter(number=self.cleaned_data["number"].strip()).first()
         if found is None:
             raise forms.ValidationError(_("There is no invoice with this number."))
-        if not receiving.asks_for_payment(found):
-            raise forms.ValidationError(str(receiving.NotOpen(found).detail))
         return found
 
 
 class AssignForm(InvoiceNumberForm):
-    """Which invoice a movement pays."""
+    """Which invoice a movement pays; what is too much for it is kept for its customer."""
 
 
 class SettleForm(forms.Form):
@@ -60,6 +58,13 @@ class SettleForm(forms.Form):
 
 class PaymentForm(InvoiceNumberForm):
     """A payment that somebody else has to approve."""
+
+    def clean_number(self) -> Invoice:
+        """Return the invoice, which has to ask for money."""
+        found = super().clean_number()
+        if not receiving.asks_for_payment(found):
+            raise forms.ValidationError(str(receiving.NotOpen(found).detail))
+        return found
 
     amount = fields.Amount(
         label=_("Amount"), min_value=Decimal("0.001"), max_value=MOST, decimal_places=3

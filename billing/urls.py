@@ -35,6 +35,7 @@ from billing.views import (
     staff_refunds,
     staff_rehearsals,
     staff_vouchers,
+    surpluses,
     vouchers,
     webhooks,
 )
@@ -89,6 +90,11 @@ urlpatterns = [
         "o/<slug:org>/billing/invoices/<slug:number>/pay/",
         invoices.invoice_pay,
         name="invoice-pay",
+    ),
+    path(
+        "o/<slug:org>/billing/surpluses/<uuid:surplus_id>/",
+        surpluses.choose,
+        name="surplus-choose",
     ),
     path("o/<slug:org>/billing/disputes/", disputes.dispute_list, name="dispute-list"),
     path(
@@ -259,6 +265,9 @@ staff_urlpatterns = [
     path("holds/<uuid:hold_id>/check/", holds.check, name="invoice-hold-check"),
     path("orders/<uuid:order_id>/refund/", staff_refunds.propose, name="refund-propose"),
     path("refunds/<uuid:refund_id>/", staff_refunds.decide, name="refund-decide"),
+    path("surpluses/<uuid:surplus_id>/", surpluses.choose_for, name="surplus-choose"),
+    path("surpluses/<uuid:surplus_id>/payout/", surpluses.propose, name="payout-propose"),
+    path("payouts/<uuid:payout_id>/", surpluses.decide, name="payout-decide"),
     path("corrections/", corrections.desk, name="correction-desk"),
     path(
         "corrections/<uuid:correction_id>/approve/", corrections.approve, name="correction-approve"

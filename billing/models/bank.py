@@ -40,6 +40,11 @@ class IncomingPayment(AppendOnly):
     def __str__(self) -> str:
         return f"{self.amount} {self.currency}"
 
+    @property
+    def worth(self) -> Money:
+        """How much came in."""
+        return Money(self.amount, self.currency)
+
 
 class BankStatement(Row):
     """A file that was imported."""

@@ -100,12 +100,17 @@ def _book(invoice: Invoice, payment: IncomingPayment) -> None:
     # What was written off is owed no more: its money undoes the loss.
     is_lost = invoice.status == Invoice.Status.UNCOLLECTIBLE
     owed = AccountKind.ADJUSTMENTS if is_lost else AccountKind.RECEIVABLE
+    # What was paid too much before stands on the receivable account already.
+    is_new = payment.source != IncomingPayment.Source.SURPLUS
+    came_by = AccountKind.PAYMENTS_CLEARING if is_new else AccountKind.RECEIVABLE
+    if came_by == owed:
+        return
     ledger.book(
         invoice.organization,
         key=f"payment:{payment.pk}",
         kind="payment",
         postings=[
-            Posting(AccountKind.PAYMENTS_CLEARING, invoice.currency, payment.amount),
+            Posting(came_by, invoice.currency, payment.amount),
             Posting(owed, invoice.currency, -payment.amount),
         ],
     )

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.bank import camt, csv_file, references
 from billing.bank.lines import Line, Statement, UnreadableStatement
 from billing.models import BankLine, BankStatement, IncomingPayment, Invoice
-from billing.services import receiving
+from billing.services import offsetting, receiving
 from common.database import atomic
 from common.errors import Conflict, DomainError
 from tenants.models import User
@@ -159,7 +159,6 @@ def _match(row: BankLine, asked: Sequence[Asked], by: User) -> None:
 def _pay(row: BankLine, invoice: Invoice, by: User) -> IncomingPayment:
     if row.amount is None or row.currency != invoice.currency:
         raise Conflict(_("The movement and the invoice are of different currencies."))
-    at = datetime.combine(row.booked_on, time(12), tzinfo=UTC) if row.booked_on else None
     return receiving.receive(
         invoice,
         row.amount,
@@ -167,7 +166,26 @@ def _pay(row: BankLine, invoice: Invoice, by: User) -> IncomingPayment:
         key=f"bank:{row.pk}",
         words=row.remitter,
         by=by,
-        at=at,
+        at=_noon(row),
+    )
+
+
+def _noon(row: BankLine) -> datetime | None:
+    return datetime.combine(row.booked_on, time(12), tzinfo=UTC) if row.booked_on else None
+
+
+def _pay_all(row: BankLine, invoice: Invoice, by: User) -> IncomingPayment | None:
+    """Let the invoice take what it asks for; the rest is kept for its customer."""
+    if row.amount is None or row.currency != invoice.currency:
+        raise Conflict(_("The movement and the invoice are of different currencies."))
+    return offsetting.receive(
+        invoice,
+        row.amount,
+        source=IncomingPayment.Source.BANK,
+        key=f"bank:{row.pk}",
+        words=row.remitter,
+        by=by,
+        at=_noon(row),
     )
 
 
@@ -176,7 +194,7 @@ def assign(line: BankLine, invoice: Invoice, *, by: User) -> BankLine:
     """Let a waiting movement pay the invoice that a person found."""
     Invoice.objects.locked(invoice.pk)
     line = _waiting(line)
-    line.payment = _pay(line, invoice, by)
+    line.payment = _pay_all(line, invoice, by)
     line.state, line.words = State.MATCHED, invoice.number
     line.save()
     return line

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from billing import documents, downloads, exports, pdf, periods, quarrels, shop
+from billing import documents, downloads, exports, paying, pdf, periods, quarrels, shop
 from billing.forms import InvoiceFilter
 from billing.models import Invoice, InvoiceCharge
 from billing.payments.errors import PaymentUnavailable
@@ -63,6 +63,8 @@ def _list(request: TenantRequest, form: InvoiceFilter) -> HttpResponse:
         "is_filtered": form.is_filtered,
         "draft_total": Money(draft.total, draft.currency),
         "period": period,
+        "surpluses": paying.surpluses(organization),
+        "may_manage": request.membership.can(Permission.BILLING_MANAGE),
         "nav_section": "invoices",
     }
     return render(request, "billing/invoice_list.html", context, status=200 if is_valid else 422)
@@ -84,6 +86,8 @@ def invoice_detail(request: TenantRequest, number: str) -> HttpResponse:
         "usage_lines": found.lines.filter(kind="usage") if found else (),
         "disputes": quarrels.disputes(organization).filter(invoice=found) if found else (),
         "may_dispute": bool(found and found.kind == Invoice.Kind.USAGE and can_manage),
+        "may_manage": can_manage,
+        "paying": paying.of_invoice(found) if found and found.kind == Invoice.Kind.USAGE else None,
         "crumbs": [(_("Invoices"), invoices)],
         "nav_section": "invoices",
     }
