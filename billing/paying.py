@@ -29,6 +29,12 @@ class Paying:
         return receiving.asks_for_payment(self.invoice) and (waits or not is_charged)
 
     @property
+    def is_partly_paid(self) -> bool:
+        """Whether it asks for less than it says: the rest came in, or was credited."""
+        is_open = receiving.asks_for_payment(self.invoice)
+        return is_open and self.due.amount != self.invoice.total
+
+    @property
     def state(self) -> str:
         """How the last attempt stands, for pages: charging, asked, declined or nothing."""
         charge = self.charge

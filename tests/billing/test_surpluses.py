@@ -337,7 +337,7 @@ def test_workers_that_die_around_the_refund_refund_once(
         approve(payout, kim)
     settings.STRIPE_API_BASE = stripe.url
     with service():
-        payout.refresh_from_db()
+        payout = Payout.objects.select_related("surplus").get()
     assert (refunded(stripe), status(payout)) == ([], "approved")
     # It died after Stripe had answered.
     orders.provider.refund(payout.payment_reference, payout.worth, refund_id=payout.pk)
