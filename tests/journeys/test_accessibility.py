@@ -29,8 +29,9 @@ NO_PAGES |= {endpoint.removeprefix("/v1/") for endpoint in ENDPOINTS} | {"files"
 OWN = {"accounts/2fa/", "accounts/2fa/webauthn/"}
 #: Pages that Django shows when something is wrong; no healthy portal can be made to show them.
 BROKEN = ("400.html", "429.html", "500.html", "503.html")
-#: It only leads on to the payment page; see below.
+#: They only lead on to the payment page; see below.
 RECOVER = "o/<slug:org>/billing/orders/<uuid:order_id>/recover/"
+PAY = "o/<slug:org>/billing/invoices/<slug:number>/pay/"
 #: Of these, links lead first to examples that have less on them.
 INVOICE = "o/<slug:org>/billing/invoices/<slug:number>/"
 REQUEST = "o/<slug:org>/usage/<path:request_id>/"
@@ -127,7 +128,7 @@ def test_an_organization(site, ministry, disputed, sealed, language, views):
     walk = Walk(page, f"organization-{language}", org=MINISTRY, views=views)
     walk.addresses |= {INVOICE: disputed, REQUEST: sealed}
 
-    left = walk.over(TENANT - {RECOVER})
+    left = walk.over(TENANT - {RECOVER, PAY})
 
     assert walk.problems == []
     assert (left, walk.elsewhere) == (set(), set())
