@@ -27,6 +27,7 @@ def form(**facts):
         "grace_days": "2",
         "late_days": "90",
         "tax_treatment": "standard",
+        "collection": "choice",
         "recipients": "bills@acme.example",
     }
     return given | facts
