@@ -34,9 +34,10 @@ LONGEST = 60
 @shared_task(name="billing.reconcile_payments")
 def reconcile_payments() -> None:
     """Act on the provider's events that never reached us, and send refunds that were not sent."""
-    orders.reconcile()
-    refunds.sweep()
+    # What needs no provider first: one that is away keeps nothing else back.
     refunds.credit_returned()
+    refunds.sweep()
+    orders.reconcile()
     payouts.sweep()
 
 

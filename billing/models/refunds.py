@@ -53,6 +53,8 @@ class Refund(TimeStamped):
     #: The provider's id of the refund.
     reference = models.CharField(max_length=255, blank=True)
     failure = models.CharField(max_length=200, blank=True)
+    #: Which try to send it this is: the provider answers one try always the same.
+    attempt = models.PositiveSmallIntegerField(default=1)
     proposed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
@@ -75,6 +77,12 @@ class Refund(TimeStamped):
                 condition=models.Q(status__in=("proposed", "refused"))
                 | models.Q(net__gt=0, tax__gte=0, credit_note__isnull=False),
                 name="refund_has_its_credit_note",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=("proposed", "refused"))
+                | models.Q(decided_by__isnull=False)
+                & ~models.Q(decided_by=models.F("proposed_by")),
+                name="refund_under_four_eyes",
             ),
         )
 

@@ -87,6 +87,8 @@ class PaymentEvent:
     #: Whose saved methods may have changed.
     customer_id: str = ""
     is_dispute: bool = False
+    #: The provider's id of a refund that did not reach the payer after all.
+    bounced: str = ""
 
 
 class PaymentProvider(Protocol):
@@ -119,10 +121,13 @@ class PaymentProvider(Protocol):
         A declined charge is given up for good, so that it cannot be paid beside another one.
         """
 
-    def refund(self, payment_reference: str, amount: Money, *, refund_id: uuid.UUID) -> str:
+    def refund(
+        self, payment_reference: str, amount: Money, *, refund_id: uuid.UUID, attempt: int = 1
+    ) -> str:
         """Pay so much of a payment back and return the refund's id; asked again, the same refund.
 
-        Raises ``RefundRefused`` for what will never be paid.
+        Raises ``RefundRefused`` for what this attempt will never pay; another attempt is a new try,
+        unless one before it was paid.
         """
 
     def verified(self, body: bytes, signature: str) -> PaymentEvent:

@@ -197,6 +197,8 @@ def _act(event: PaymentEvent, session: CheckoutSession) -> None:
         # Trying again would not help: the event is kept, and the order waits for people.
         _tell(order, session, "order.payment_mismatch")
         return
+    if event.bounced:
+        refunds.bounce(event.bounced)
     if event.is_dispute:
         _tell(order, session, "order.disputed")
     elif session.is_paid and not session.refunded and _is_another(order, session):

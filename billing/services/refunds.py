@@ -5,10 +5,12 @@ provider is asked, as often as it takes, for one and the same refund.
 """
 
 import uuid
+from collections.abc import Callable
 from decimal import ROUND_DOWN, Decimal
 from functools import partial
 
-from django.db import IntegrityError
+import structlog
+from django.db import DatabaseError, IntegrityError
 from django.db.models import DecimalField, F, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -22,12 +24,13 @@ from billing.services import credit_notes, credits, four_eyes, holding, ledger
 from billing.services.ledger import Posting
 from common import jobs
 from common.database import atomic, service
-from common.errors import Conflict
+from common.errors import Conflict, DomainError
 from common.money import Money, minor_digits
 from tenants.models import User
 from tenants.services import audit
 
 ZERO = Decimal(0)
+log = structlog.get_logger(__name__)
 
 
 def refundable(order: Order) -> Money:
@@ -35,7 +38,8 @@ def refundable(order: Order) -> Money:
     given = CreditGrant.objects.filter(
         organization=order.organization_id, source_key=f"order:{order.pk}", voided_at=None
     ).first()
-    if given is None or order.status != Order.Status.PAID or not order.payment_reference:
+    is_over = given is not None and given.expires_at and given.expires_at <= timezone.now()
+    if given is None or is_over or order.status != Order.Status.PAID or not order.payment_reference:
         return Money(ZERO, order.currency)
     paid = given.cost_basis * (given.remaining - given.leased) / given.granted
     return Money(_down(paid, order.currency), order.currency)
@@ -138,7 +142,10 @@ def send(refund_id: uuid.UUID) -> Refund:
         return refund
     try:
         reference = provider.refund(
-            refund.order.payment_reference, refund.total, refund_id=refund.pk
+            refund.order.payment_reference,
+            refund.total,
+            refund_id=refund.pk,
+            attempt=refund.attempt,
         )
     except RefundRefused as refusal:
         return _end(refund, Refund.Status.FAILED, failure=refusal.why)
@@ -147,15 +154,29 @@ def send(refund_id: uuid.UUID) -> Refund:
 
 def _end(refund: Refund, status: Refund.Status, **facts: str) -> Refund:
     with service():
-        refund = Refund.objects.locked(refund.pk)
-        if refund.status != Refund.Status.APPROVED:
+        attempt, refund = refund.attempt, Refund.objects.locked(refund.pk)
+        # Who sent an attempt that was given up meanwhile has nothing to say of the next one.
+        if refund.status != Refund.Status.APPROVED or refund.attempt != attempt:
             return refund
-        refund.status = status
-        for name, value in facts.items():
-            setattr(refund, name, value)
-        refund.save()
-        _audit(refund, f"refund.{status.value}", None)
+        return _ended(refund, status, **facts)
+
+
+def _ended(refund: Refund, status: Refund.Status, **facts: str) -> Refund:
+    refund.status = status
+    for name, value in facts.items():
+        setattr(refund, name, value)
+    refund.save()
+    _audit(refund, f"refund.{status.value}", None)
     return refund
+
+
+@atomic()
+def bounce(reference: str) -> None:
+    """Note that what was paid back came back: people send it once more, or otherwise."""
+    for found in Refund.objects.filter(reference=reference, status=Refund.Status.SENT):
+        refund = Refund.objects.locked(found.pk)
+        if refund.status == Refund.Status.SENT:
+            _ended(refund, Refund.Status.FAILED, failure="bounced")
 
 
 @atomic()
@@ -165,31 +186,42 @@ def retry(refund: Refund, *, by: User) -> Refund:
     if refund.status != Refund.Status.FAILED:
         raise Conflict
     refund.status, refund.failure = Refund.Status.APPROVED, ""
-    refund.save(update_fields=["status", "failure", "updated_at"])
+    refund.attempt += 1
+    refund.save(update_fields=["status", "failure", "attempt", "updated_at"])
     _audit(refund, "refund.retried", by)
     jobs.enqueue("billing.send_refund", refund_id=str(refund.pk))
     return refund
 
 
 def sweep() -> int:
-    """Send what was approved and never sent; answers how many there were."""
+    """Send what was approved and never sent; answers with how many that went well."""
     with service():
         waiting = list(Refund.objects.unsent().values_list("pk", flat=True))
-    for refund_id in waiting:
-        send(refund_id)
-    return len(waiting)
+    return sum(_tried(partial(send, refund_id)) for refund_id in waiting)
 
 
 def credit_returned() -> int:
-    """Write credit notes over payments that were given back at the provider; answers how many."""
+    """Write credit notes over payments that were given back at the provider.
+
+    Answers how many of those that miss one were looked at; one in trouble leaves the others theirs.
+    """
     with service():
         noted = Coalesce(Sum("credit_notes__total"), ZERO, output_field=DecimalField())
         returned = Invoice.objects.filter(order__status=Order.Status.REFUNDED)
         open_ones = returned.annotate(noted=noted).filter(noted__lt=F("total")).order_by("pk")
         waiting = list(open_ones.values_list("pk", flat=True))
-    for invoice_id in waiting:
-        holding.looked_at(partial(_credit_rest, invoice_id))
-    return len(waiting)
+    writes = (partial(_credit_rest, invoice_id) for invoice_id in waiting)
+    return sum(_tried(partial(holding.looked_at, write)) for write in writes)
+
+
+def _tried(work: Callable[[], object]) -> bool:
+    """Whether it was done; what is in trouble is tried again next time."""
+    try:
+        work()
+    except (DomainError, DatabaseError) as error:
+        log.exception("refund_put_off", reason=repr(error))
+        return False
+    return True
 
 
 def _credit_rest(invoice_id: uuid.UUID) -> None:

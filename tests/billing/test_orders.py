@@ -14,8 +14,11 @@ from django.db import connections
 
 from billing.models import CreditGrant, Invoice, LedgerEntry, Order, StripeEvent
 from billing.payments.errors import PaymentMismatch, PaymentUnavailable
+from billing.payments.loopback.currencies import DIGITS
+from billing.payments.stripe.events import from_minor, to_minor
 from billing.services import orders
 from common.database import service
+from common.money import Money
 from marketplace import demo
 from marketplace.models import Bundle
 from tenants.models import AuditEntry, WebhookEvent
@@ -100,6 +103,16 @@ def at_once(work, count):
 
     with ThreadPoolExecutor(count) as pool:
         return [each.result() for each in [pool.submit(one) for _ in range(count)]]
+
+
+@pytest.mark.parametrize("currency", sorted(it.upper() for it in DIGITS))
+def test_an_amount_is_as_much_to_stripe_as_to_us(currency):
+    thousand = Money(Decimal(1000), currency)
+
+    units = to_minor(thousand)
+
+    assert units == 1000 * 10 ** DIGITS[currency.lower()]
+    assert from_minor(units, currency.lower()) == thousand
 
 
 NOTHING = ("pending", 0, 0, 0)

@@ -1,12 +1,15 @@
 """What is left of a bought bundle goes back once, with its tax, and never without its credit."""
 
 import uuid
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, IntegrityError
+from django.db.models import F
+from django.utils import timezone
 
-from billing.models import CreditGrant, CreditNote, LedgerEntry, Order, Refund
+from billing.models import CreditGrant, CreditNote, Invoice, LedgerEntry, Order, Refund
 from billing.services import orders, refunds
 from common.database import service
 from common.errors import Conflict, Forbidden
@@ -228,6 +231,87 @@ def test_what_the_provider_refuses_waits_for_people(stripe, bought, proposed, ri
     assert (failed.status, failed.failure) == ("failed", "charge_already_refunded")
     with service():
         assert refunds.retry(failed, by=rita).status == "approved"
+
+
+def test_what_was_refused_once_can_be_paid_when_it_is_sent_again(
+    stripe,  # noqa: F811
+    bought,
+    proposed,
+    rita,
+):
+    other = stripe.client.v1.refunds.create({"payment_intent": bought.payment_reference})
+    approve(proposed, rita)
+    assert state(proposed).failure == "charge_already_refunded"
+    stripe.control(f"refunds/{other.id}/fail")
+
+    with service():
+        refunds.retry(state(proposed), by=rita)
+
+    sent = state(proposed)
+    assert (sent.status, sent.failure, sent.attempt) == ("sent", "", 2)
+
+
+def test_a_refund_that_the_bank_sends_back_waits_and_is_paid_anew(
+    stripe,  # noqa: F811
+    bought,
+    proposed,
+    rita,
+    deliver,  # noqa: F811
+):
+    approve(proposed, rita)
+    first = state(proposed).reference
+    stripe.control(f"refunds/{first}/fail")
+    deliver(event_of(stripe, "refund.failed"))
+    assert (state(proposed).status, state(proposed).failure) == ("failed", "bounced")
+
+    with service():
+        refunds.retry(state(proposed), by=rita)
+
+    assert state(proposed).status == "sent"
+    assert state(proposed).reference != first
+    refunded = stripe.client.v1.refunds.list({"payment_intent": bought.payment_reference})
+    assert sorted(it.status for it in refunded.data) == ["failed", "succeeded"]
+
+
+def test_nothing_goes_back_of_what_has_expired(bought, proposed, sam, rita):
+    with service():
+        CreditGrant.objects.filter(source_key=f"order:{bought.pk}").update(
+            expires_at=timezone.now() - timedelta(seconds=1)
+        )
+
+    with pytest.raises(Conflict):
+        approve(proposed, rita)
+    with service():
+        assert not refunds.refundable(bought)
+
+
+def test_the_database_knows_of_the_four_eyes(proposed, rita):
+    approve(proposed, rita)
+
+    with pytest.raises(IntegrityError, match="refund_under_four_eyes"), service():
+        Refund.objects.update(decided_by=F("proposed_by"))
+
+
+def test_a_credit_note_that_cannot_be_written_leaves_the_others_theirs(
+    stripe,  # noqa: F811
+    bought,
+    acme,
+    alice,
+    bundle,  # noqa: F811
+    deliver,  # noqa: F811
+):
+    other = orders.start(acme, bundle, by=alice, operation_key=str(uuid.uuid4()))
+    pay(stripe, other)
+    other = orders.fulfil(other.session_id)
+    with service():
+        Invoice.objects.filter(order=bought).update(status="uncollectible")
+
+    for purchase in (bought, other):
+        stripe.client.v1.refunds.create({"payment_intent": purchase.payment_reference})
+        deliver(event_of(stripe, "charge.refunded"))
+
+    with service():
+        assert [note.invoice.order for note in CreditNote.objects.all()] == [other]
 
 
 def test_a_refused_proposal_leaves_everything(bought, proposed, rita, sam):

@@ -3,14 +3,15 @@
 from billing.payments.loopback.errors import InvalidParameter
 from billing.payments.loopback.parameters import Parameters
 
-WITHOUT_MINOR_UNIT = "bif clp djf gnf jpy kmf krw mga pyg rwf ugx vnd vuv xaf xof xpf"
+WITHOUT_MINOR_UNIT = "bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf"
 WITH_THREE_DIGITS = "bhd jod kwd omr tnd"
+#: Among them the krona and the Ugandan shilling, which have no minor unit any more.
 WITH_TWO_DIGITS = """
 aed afn all amd aoa ars aud awg azn bam bbd bdt bmd bnd bob brl bsd bwp byn bzd cad cdf chf cny
 cop crc cve czk dkk dop dzd egp etb eur fjd fkp gbp gel gip gmd gtq gyd hkd hnl htg huf idr ils
 inr isk jmd kes kgs khr kyd kzt lak lbp lkr lrd lsl mad mdl mkd mmk mnt mop mur mvr mwk mxn myr
 mzn nad ngn nio nok npr nzd pab pen pgk php pkr pln qar ron rsd rub sar sbd scr sek sgd shp sle
-sos srd std szl thb tjs top try ttd twd tzs uah usd uyu uzs wst xcd yer zar zmw
+sos srd std szl thb tjs top try ttd twd tzs uah ugx usd uyu uzs wst xcd yer zar zmw
 """
 DIGITS = (
     dict.fromkeys(WITHOUT_MINOR_UNIT.split(), 0)

@@ -1,5 +1,6 @@
 """Stripe's shapes in our words; minor units exist only in this folder."""
 
+import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,7 +16,9 @@ SESSION_EVENTS = (
     "checkout.session.expired",
 )
 DISPUTED = "charge.dispute.created"
-PAYMENT_EVENTS = ("charge.refunded", DISPUTED)
+#: A bank would not take a refund: its money is the operator's again.
+BOUNCED = "refund.failed"
+PAYMENT_EVENTS = ("charge.refunded", DISPUTED, BOUNCED)
 INTENT_EVENTS = (
     "payment_intent.succeeded",
     "payment_intent.payment_failed",
@@ -25,9 +28,18 @@ INTENT_EVENTS = (
 ORDER_EVENTS = SESSION_EVENTS + PAYMENT_EVENTS + INTENT_EVENTS
 
 
+#: Where Stripe counts otherwise than ISO 4217 does: in hundredths that nobody uses any more, and
+#: in whole ariary.
+DIGITS = {"ISK": 2, "MGA": 0, "UGX": 2}
+
+
+def _digits(currency: str) -> int:
+    return DIGITS.get(currency, minor_digits(currency))
+
+
 def to_minor(money: Money) -> int:
-    """Return the amount in the currency's smallest unit, exactly."""
-    scaled = money.amount.scaleb(minor_digits(money.currency))
+    """Return the amount in the smallest unit that Stripe knows of the currency, exactly."""
+    scaled = money.amount.scaleb(_digits(money.currency))
     if scaled != scaled.to_integral_value():
         raise ValueError("an amount to be paid was not rounded")
     return int(scaled)
@@ -36,7 +48,7 @@ def to_minor(money: Money) -> int:
 def from_minor(units: int, currency: str) -> Money:
     """Return the amount that so many smallest units are."""
     code = currency.upper()
-    return Money(Decimal(units).scaleb(-minor_digits(code)), code)
+    return Money(Decimal(units).scaleb(-_digits(code)), code)
 
 
 def session(given: Mapping[str, Any]) -> CheckoutSession:
@@ -100,6 +112,12 @@ def method(given: Mapping[str, Any]) -> SavedMethod:
     )
 
 
+def is_refund(given: Mapping[str, Any], refund_id: uuid.UUID) -> bool:
+    """Whether a refund is this one of ours, paid or on its way: one that a bank sent back is not."""
+    is_ours = (given.get("metadata") or {}).get("refund") == str(refund_id)
+    return is_ours and given.get("status") not in ("failed", "canceled")
+
+
 def event(given: Mapping[str, Any]) -> PaymentEvent:
     """Read an event's envelope; what it carries is only a hint of what to fetch."""
     subject = given["data"]["object"]
@@ -117,4 +135,5 @@ def event(given: Mapping[str, Any]) -> PaymentEvent:
         payment_reference=payment if kind in PAYMENT_EVENTS + INTENT_EVENTS else "",
         customer_id=str(subject.get("customer") or "") if is_setup else "",
         is_dispute=kind == DISPUTED,
+        bounced=object_id if kind == BOUNCED else "",
     )

@@ -166,13 +166,18 @@ class StripeProvider:
             failure=str(decline)[:60],
         )
 
-    def refund(self, payment_reference: str, amount: Money, *, refund_id: uuid.UUID) -> str:
-        """Pay back once: Stripe forgets idempotency keys after a day, so it is looked for first."""
+    def refund(
+        self, payment_reference: str, amount: Money, *, refund_id: uuid.UUID, attempt: int = 1
+    ) -> str:
+        """Pay back once: Stripe forgets idempotency keys after a day, so it is looked for first.
+
+        A key is answered as it was the first time, refusals too: each attempt has its own.
+        """
         refunds = client().v1.refunds
         try:
             page = refunds.list({"payment_intent": payment_reference, "limit": 100})
             for found in page.auto_paging_iter():
-                if (found.to_dict().get("metadata") or {}).get("refund") == str(refund_id):
+                if events.is_refund(found.to_dict(), refund_id):
                     return found.id
             made = refunds.create(
                 {
@@ -180,7 +185,7 @@ class StripeProvider:
                     "amount": events.to_minor(amount),
                     "metadata": {"refund": str(refund_id)},
                 },
-                {"idempotency_key": f"refund-{refund_id}"},
+                {"idempotency_key": f"refund-{refund_id}-{attempt}"},
             )
         except stripe.InvalidRequestError as error:
             raise RefundRefused((error.code or "refused")[:200]) from error
