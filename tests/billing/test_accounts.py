@@ -2,11 +2,12 @@
 
 import csv
 import io
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connections
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +15,7 @@ from billing import accounts
 from billing.models import AccountKind, ClosedLedgerDay, LedgerDay
 from billing.services import credits, ledger, ledger_days
 from billing.services.ledger import Posting
-from common.database import service
+from common.database import SERVICE, service
 from common.ids import uuid7
 from tenants.scope import scope
 from tests.billing.test_orders import at_once
@@ -98,6 +99,28 @@ def test_what_is_booked_after_the_last_summed_day_counts(spring, clock, give):
     give("7")
 
     assert balances(APRIL)["customer_prepaid"] == -7
+
+
+def test_a_day_that_is_summed_up_while_the_accounts_are_read_counts_once(spring, clock):
+    before = balances(APRIL)
+    clock(date(2027, 4, 5))
+
+    def close_beside(execute, sql, *facts):
+        found = execute(sql, *facts)
+        if "MAX(" in sql:
+            with ThreadPoolExecutor(1) as beside:
+                beside.submit(close_and_leave).result()
+        return found
+
+    with connections[SERVICE].execute_wrapper(close_beside):
+        assert balances(APRIL) == before
+
+
+def close_and_leave():
+    try:
+        ledger_days.close_days()
+    finally:
+        connections.close_all()
 
 
 def test_a_day_is_summed_up_once_an_hour_after_its_end(spring, time_machine):
