@@ -31,12 +31,15 @@ def budget_alert(organization_id: UUID, window_id: UUID, percent: int) -> None:
 
 
 def dispute_decision(organization_id: UUID, dispute_id: UUID) -> None:
-    """Write to who opened a dispute how it was decided."""
+    """Write to who opened a dispute how it was decided; to who manages billing if they have left."""
     with service():
         dispute = Dispute.objects.select_related("invoice", "opened_by", "organization").get(
             organization=organization_id, pk=dispute_id
         )
         note = CreditNote.objects.filter(correction__dispute=dispute).first()
+        may_read = mails.who_may(dispute.organization, Permission.BILLING_READ)
+        in_charge = mails.who_may(dispute.organization, Permission.BILLING_MANAGE)
+    opener = dispute.opened_by.email
     context = {
         "dispute": dispute,
         "note": note,
@@ -44,4 +47,5 @@ def dispute_decision(organization_id: UUID, dispute_id: UUID) -> None:
         "link": mails.link("billing:dispute-detail", dispute.organization.slug, dispute.pk),
     }
     subject = _("Your dispute about invoice %(number)s") % {"number": dispute.invoice.number}
-    mails.write([dispute.opened_by.email], subject, "dispute", context)
+    # Who has left reads no more of it: those who manage billing go on with what they began.
+    mails.write([opener] if opener in may_read else in_charge, subject, "dispute", context)

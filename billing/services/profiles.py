@@ -21,6 +21,7 @@ def of(organization: Organization) -> BillingProfile:
 def update(organization: Organization, *, by: User, facts: Mapping[str, Any]) -> BillingProfile:
     """Change the details; a new VAT number is unverified until the registry has confirmed it.
 
+    So is the old one of who moves to another country: what was confirmed moves the tax there.
     What stays the same is not written or audited.
     """
     profile = of(organization)
@@ -29,10 +30,10 @@ def update(organization: Organization, *, by: User, facts: Mapping[str, Any]) ->
     changed = [name for name in facts if is_new or before[name] != facts[name]]
     if not changed:
         return profile
-    if "vat_id" in changed:
-        profile.vat_state = VatState.UNVERIFIED if facts["vat_id"] else VatState.NONE
     for name in changed:
         setattr(profile, name, facts[name])
+    if {"vat_id", "country"} & set(changed):
+        profile.vat_state = VatState.UNVERIFIED if profile.vat_id else VatState.NONE
     profile.save()
     audit.record(
         organization=organization,

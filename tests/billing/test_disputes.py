@@ -11,7 +11,7 @@ from billing.models import Correction, CreditNote, Dispute, IncomingPayment, Inv
 from billing.services import corrections, disputes, receiving
 from common.database import service
 from common.errors import Conflict, DomainError, Forbidden
-from tenants.models import AuditEntry
+from tenants.models import AuditEntry, Membership, Role
 from tenants.scope import scope
 from tests.billing.paper import invoice_of
 
@@ -54,6 +54,18 @@ def approve(correction, by):
     """Approve it."""
     with service():
         return corrections.approve(correction, by=by)
+
+
+def test_who_has_left_is_not_written_to_about_what_they_opened(
+    acme, invoice, dispute, alice, bob, sam
+):
+    with service():
+        Membership.objects.filter(user=bob).update(role=Role.OWNER)
+        Membership.objects.filter(user=alice).delete()
+
+        disputes.refuse(dispute, by=sam, answer="You did use it.")
+
+    assert [message.to for message in mail.outbox] == [[bob.email]]
 
 
 def test_an_accepted_dispute_becomes_a_credit_note(invoice, dispute, alice, sam, kim):

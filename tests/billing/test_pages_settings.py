@@ -2,7 +2,9 @@
 
 import pytest
 
+from billing import agreements
 from billing.models import BillingProfile
+from billing.services import invoicing
 from common.database import service
 from tenants.models import AuditEntry, Membership
 
@@ -44,6 +46,20 @@ def test_only_what_changed_is_audited_and_the_same_again_is_not(acme, alice_clie
         {"purchase_order": "PO-17"},
         {"purchase_order": "PO-18"},
     )
+
+
+def test_who_moves_to_another_country_is_taxed_until_staff_confirm_the_number_again(
+    acme, alice_client
+):
+    alice_client.post(SETTINGS, DETAILS)
+    with service():
+        BillingProfile.objects.update(vat_state="verified")
+
+    alice_client.post(SETTINGS, DETAILS | {"country": "BE"})
+
+    with service():
+        tax = agreements.tax(acme, None, invoicing.default_issuer())
+    assert (tax.category, tax.rate > 0) == ("S", True)
 
 
 def test_another_number_is_unverified_again(acme, alice_client):

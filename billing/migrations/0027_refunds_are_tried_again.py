@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0025_disputes_begin_open"),
+        ("billing", "0026_invoices_are_divided"),
     ]
 
     operations = [
