@@ -36,6 +36,7 @@ from billing.services import (
     invoicing,
     ledger,
     methods,
+    payouts,
     refunds,
     telling,
 )
@@ -186,6 +187,9 @@ def _remember(event: PaymentEvent, *, is_handled: bool) -> bool:
 def _act(event: PaymentEvent, session: CheckoutSession) -> None:
     """Bring the order to where its session stands, and tell people what only they can settle."""
     order = _order_of(session)
+    if event.bounced:
+        refunds.bounce(event.bounced)
+        payouts.bounce(event.bounced)
     if order is None:
         if not charges.arrived(session):
             log.warning("payment_without_order", session=session.session_id)
@@ -197,8 +201,6 @@ def _act(event: PaymentEvent, session: CheckoutSession) -> None:
         # Trying again would not help: the event is kept, and the order waits for people.
         _tell(order, session, "order.payment_mismatch")
         return
-    if event.bounced:
-        refunds.bounce(event.bounced)
     if event.is_dispute:
         _tell(order, session, "order.disputed")
     elif session.is_paid and not session.refunded and _is_another(order, session):

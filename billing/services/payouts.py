@@ -1,5 +1,6 @@
 """Pays surpluses back under four eyes: what is booked first goes out once, or comes back."""
 
+import contextlib
 from decimal import Decimal
 from uuid import UUID
 
@@ -113,7 +114,20 @@ def transferred(payout: Payout, *, reference: str, by: User) -> Payout:
 @atomic()
 def came_back(payout: Payout, *, why: str, by: User | None = None) -> Payout:
     """Take back what could not be paid out: it is the customer's again, to be sent another way."""
-    surplus, payout = _locked(payout, Payout.Status.APPROVED)
+    return _returned(payout, Payout.Status.APPROVED, why=why, by=by)
+
+
+@atomic()
+def bounce(reference: str) -> None:
+    """Take back what the payer's bank would not take after the provider had sent it, once."""
+    sent = Payout.objects.filter(way=Payout.Way.METHOD, status=Payout.Status.SENT)
+    for payout in sent.filter(reference=reference):
+        with contextlib.suppress(Conflict):
+            _returned(payout, Payout.Status.SENT, why="bounced", by=None)
+
+
+def _returned(payout: Payout, status: Payout.Status, *, why: str, by: User | None) -> Payout:
+    surplus, payout = _locked(payout, status)
     payout.failure = why[:200]
     surplus.left += payout.amount
     surplus.save(update_fields=["left", "updated_at"])

@@ -23,8 +23,6 @@ from tests.billing.test_orders import (  # noqa: F401 - fixtures
     event_of,
     order,
     pay,
-    silent_stripe,
-    stripe,
 )
 
 
@@ -90,7 +88,7 @@ def state(refund):
         return Refund.objects.get(pk=refund.pk)
 
 
-def test_all_that_is_left_goes_back_with_its_tax(stripe, bought, proposed, rita):  # noqa: F811
+def test_all_that_is_left_goes_back_with_its_tax(stripe, bought, proposed, rita):
     approve(proposed, rita)
 
     sent = refunds.send(proposed.pk)
@@ -101,7 +99,7 @@ def test_all_that_is_left_goes_back_with_its_tax(stripe, bought, proposed, rita)
     assert books() == {}
 
 
-def test_of_a_used_bundle_goes_back_what_was_paid_for_the_rest(stripe, bought, proposed, rita):  # noqa: F811
+def test_of_a_used_bundle_goes_back_what_was_paid_for_the_rest(stripe, bought, proposed, rita):
     use(bought, Decimal("0.7"))
 
     approve(proposed, rita)
@@ -115,7 +113,7 @@ def test_of_a_used_bundle_goes_back_what_was_paid_for_the_rest(stripe, bought, p
         assert sum(entry.amount for entry in LedgerEntry.objects.all()) == 0
 
 
-def test_the_provider_pays_once_however_often_it_is_asked(stripe, bought, proposed, rita):  # noqa: F811
+def test_the_provider_pays_once_however_often_it_is_asked(stripe, bought, proposed, rita):
     approve(proposed, rita)
     forget_that_it_is_sent(proposed)
 
@@ -125,7 +123,7 @@ def test_the_provider_pays_once_however_often_it_is_asked(stripe, bought, propos
     assert state(proposed).status == "sent"
 
 
-def test_senders_beside_each_other_pay_once(stripe, bought, proposed, rita):  # noqa: F811
+def test_senders_beside_each_other_pay_once(stripe, bought, proposed, rita):
     approve(proposed, rita)
     forget_that_it_is_sent(proposed)
 
@@ -135,7 +133,7 @@ def test_senders_beside_each_other_pay_once(stripe, bought, proposed, rita):  # 
 
 
 def test_what_stripe_tells_of_our_own_refund_changes_nothing(
-    stripe,  # noqa: F811
+    stripe,
     bought,
     proposed,
     rita,
@@ -155,7 +153,7 @@ def test_what_stripe_tells_of_our_own_refund_changes_nothing(
 
 
 def test_the_rest_that_is_given_back_at_stripe_is_booked_beside_ours(
-    stripe,  # noqa: F811
+    stripe,
     bought,
     proposed,
     rita,
@@ -222,7 +220,7 @@ def test_nothing_goes_back_of_what_is_used_up(bought, proposed, rita):
     assert state(proposed).status == "proposed"
 
 
-def test_what_the_provider_refuses_waits_for_people(stripe, bought, proposed, rita):  # noqa: F811
+def test_what_the_provider_refuses_waits_for_people(stripe, bought, proposed, rita):
     stripe.client.v1.refunds.create({"payment_intent": bought.payment_reference})
     approve(proposed, rita)
 
@@ -234,7 +232,7 @@ def test_what_the_provider_refuses_waits_for_people(stripe, bought, proposed, ri
 
 
 def test_what_was_refused_once_can_be_paid_when_it_is_sent_again(
-    stripe,  # noqa: F811
+    stripe,
     bought,
     proposed,
     rita,
@@ -252,7 +250,7 @@ def test_what_was_refused_once_can_be_paid_when_it_is_sent_again(
 
 
 def test_a_refund_that_the_bank_sends_back_waits_and_is_paid_anew(
-    stripe,  # noqa: F811
+    stripe,
     bought,
     proposed,
     rita,
@@ -293,7 +291,7 @@ def test_the_database_knows_of_the_four_eyes(proposed, rita):
 
 
 def test_a_credit_note_that_cannot_be_written_leaves_the_others_theirs(
-    stripe,  # noqa: F811
+    stripe,
     bought,
     acme,
     alice,

@@ -327,6 +327,21 @@ def test_it_goes_back_to_the_card(stripe, save, alice, lined, sam, kim, books):
     assert books() == {"payments_clearing": 90, "receivable": -120, "revenue": 30}
 
 
+def test_what_the_bank_sends_back_later_is_the_customers_again(
+    stripe, save, alice, lined, sam, kim, books
+):
+    charged(stripe, save, alice, lined)
+    payout = approve(propose(*kept(), sam, way="method", iban=""), kim)
+    (refund,) = stripe.client.v1.refunds.list().data
+    stripe.control(f"refunds/{refund.id}/fail")
+
+    orders.reconcile()
+    orders.reconcile()
+
+    assert (left(), status(payout)) == ([30], "failed")
+    assert sum(books().values()) == 0
+
+
 def test_workers_that_die_around_the_refund_refund_once(
     stripe, save, alice, lined, sam, kim, settings
 ):

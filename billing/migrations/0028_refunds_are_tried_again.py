@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0026_invoices_are_divided"),
+        ("billing", "0027_invoices_are_charged"),
     ]
 
     operations = [
