@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -21,7 +21,7 @@ from gateway.keys import Caller
 from gateway.standings import Limit, Standing, duration
 from gateway.usage import ENGINE
 from marketplace.models import ServiceTier
-from marketplace.queries import OfferSnapshot
+from marketplace.queries import OfferSnapshot, PricedPart
 
 USAGE = "usage"
 EVENT_ID = re.compile(r"[\x21-\x7e]{1,100}")
@@ -85,6 +85,10 @@ async def _model_named(core: Core, caller: Caller, path: str) -> dict[str, Any]:
     return _model(await core.offers.named(caller, path.removeprefix("/v1/models/")))
 
 
+def _amounts(prices: Mapping[str, PricedPart]) -> dict[str, str]:
+    return {part: plain(price.unit_amount) for part, price in prices.items()}
+
+
 def _model(offer: OfferSnapshot) -> dict[str, Any]:
     return {
         "id": offer.name,
@@ -94,18 +98,24 @@ def _model(offer: OfferSnapshot) -> dict[str, Any]:
         "tessera": {
             "kind": offer.kind,
             "status": offer.status,
+            "deprecated_at": offer.deprecated_at,
+            "retires_at": offer.retires_at,
             "region": offer.region,
             "jurisdiction": offer.jurisdiction,
             "context_window": offer.context_window,
             "max_output": offer.max_output,
             "clearance": offer.clearance,
             "currency": offer.currency,
-            "unit_amounts": {
-                part: plain(price.unit_amount) for part, price in offer.prices.items()
-            },
-            "batch_unit_amounts": {
-                part: plain(price.unit_amount) for part, price in offer.batch_prices.items()
-            },
+            "unit_amounts": _amounts(offer.prices),
+            "batch_unit_amounts": _amounts(offer.batch_prices),
+            "coming_prices": [
+                {
+                    "effective_from": coming.effective_from,
+                    "unit_amounts": _amounts(coming.prices),
+                    "batch_unit_amounts": _amounts(coming.batch_prices),
+                }
+                for coming in offer.coming
+            ],
         },
     }
 

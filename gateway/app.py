@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from psycopg_pool import PoolTimeout
 
-from gateway import account, calls, exposition, keys, policy
+from gateway import account, calls, exposition, keys, notices, policy
 from gateway.core import Core
 from gateway.endpoints import (
     CHAT,
@@ -173,6 +173,8 @@ async def _infer(core: Core, exchange: Exchange, caller: Caller, endpoint: Endpo
     body = calls.decode(await exchange.body())
     level = policy.level(caller, exchange.headers)
     offer = await core.offers.named(caller, calls.text(body, "model"), level)
+    if offer.deprecated_at is not None:
+        exchange.notes.update(notices.of(offer))
     serve = core.inference.count if endpoint is COUNT else core.inference.serve
     await serve(exchange, endpoint, caller, offer, body)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import F, Q, QuerySet
 
 from marketplace import ports
 from marketplace.models import Price, PriceBook, ServiceTier
@@ -49,6 +49,17 @@ def in_force(
             kept = {offer: parts for offer, parts in by_offer.items() if offer not in priced}
             found[tier] = kept | own[tier]
     return found
+
+
+def changes(after: datetime, currency: str, special: Sequence[UUID] = ()) -> list[datetime]:
+    """Return the moments after this one at which a price of these books begins or ends, in order."""
+    default = PriceBook.objects.filter(currency=currency, is_default=True)
+    held = Price.objects.exclude(effective_until=F("effective_from")).filter(
+        Q(book__in=default) | Q(book__in=special)
+    )
+    begin = held.filter(effective_from__gt=after).values_list("effective_from", flat=True)
+    end = held.filter(effective_until__gt=after).values_list("effective_until", flat=True)
+    return sorted(set(begin.union(end)))
 
 
 def _picked(prices: QuerySet[Price, Price]) -> Priced:

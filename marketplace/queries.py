@@ -18,6 +18,8 @@ from tenants.models import Classification, Organization
 from tenants.models.classification import cleared_for
 
 DEFAULT_CURRENCY = "EUR"
+#: So many changes of prices ahead are told.
+MOST_COMING = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,15 @@ class PricedPart:
     unit_amount: Decimal
     #: The definition, where what a token counts depends on its request.
     conditions: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ComingPrices:
+    """The prices of an offer from a later moment on."""
+
+    effective_from: datetime
+    prices: dict[str, PricedPart]
+    batch_prices: dict[str, PricedPart]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +90,12 @@ class OfferSnapshot:
     media: MediaRule = UNKNOWN
     #: The hash of the file of its tokenizer; none: bytes bound its prompts.
     tokenizer: str = ""
+    #: Where the model's page stands; since when it is announced to go, and when it goes.
+    slug: str = ""
+    deprecated_at: datetime | None = None
+    retires_at: datetime | None = None
+    #: Its prices of later days, the next first.
+    coming: tuple["ComingPrices", ...] = ()
     #: The most confidential data that the model may be given.
     clearance: str = Classification.INTERNAL
 
@@ -141,16 +158,49 @@ def snapshot(
         .select_related("model_version__model__publisher", "region", "token_class")
         .prefetch_related(Prefetch("routes", routes), "token_class__weights")
     )
-    tiers = prices_by_tier([offer.pk for offer in offers], at or timezone.now(), currency, special)
-    prices, batch = tiers[ServiceTier.STANDARD], tiers[ServiceTier.BATCH]
+    keys, at = [offer.pk for offer in offers], at or timezone.now()
+    tiers = prices_by_tier(keys, at, currency, special)
+    ahead = {
+        moment: prices_by_tier(keys, moment, currency, special)
+        for moment in books.changes(at, currency, special)[:MOST_COMING]
+    }
     return [
-        _snapshot(offer, prices.get(offer.pk, {}), batch.get(offer.pk, {}), currency)
+        _snapshot(
+            offer,
+            tiers[ServiceTier.STANDARD].get(offer.pk, {}),
+            tiers[ServiceTier.BATCH].get(offer.pk, {}),
+            currency,
+            _coming(offer.pk, tiers, ahead),
+        )
         for offer in offers
     ]
 
 
+def _coming(
+    offer: uuid.UUID, now: books.Priced, ahead: Mapping[datetime, books.Priced]
+) -> tuple[ComingPrices, ...]:
+    """Return what the offer will cost from each moment on at which it costs something else."""
+    found: list[ComingPrices] = []
+    last = _both(offer, now)
+    for moment, tiers in ahead.items():
+        present = _both(offer, tiers)
+        if present != last:
+            standard, batch = (_priced(prices) for prices in present)
+            found.append(ComingPrices(moment, standard, batch))
+        last = present
+    return tuple(found)
+
+
+def _both(offer: uuid.UUID, tiers: books.Priced) -> tuple[dict[str, Price], dict[str, Price]]:
+    return tiers[ServiceTier.STANDARD].get(offer, {}), tiers[ServiceTier.BATCH].get(offer, {})
+
+
 def _snapshot(
-    offer: Offer, prices: dict[str, Price], batch: dict[str, Price], currency: str
+    offer: Offer,
+    prices: dict[str, Price],
+    batch: dict[str, Price],
+    currency: str,
+    coming: tuple[ComingPrices, ...],
 ) -> OfferSnapshot:
     model = offer.model_version.model
     return OfferSnapshot(
@@ -177,6 +227,10 @@ def _snapshot(
         created_at=offer.created_at,
         media=model.media_rule,
         tokenizer=offer.model_version.tokenizer_sha256,
+        slug=model.slug,
+        deprecated_at=model.deprecated_at,
+        retires_at=model.retires_at,
+        coming=coming,
         clearance=model.clearance,
     )
 

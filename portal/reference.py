@@ -142,6 +142,8 @@ HEADERS = (
         "x-tessera-max-tokens",
         _("The longest answer that the balance pays for, where you allowed a longer one."),
     ),
+    Header("deprecation", _("Since when it is announced that the model goes, as RFC 9745 says.")),
+    Header("sunset", _("Until when such a model can be called, as RFC 8594 says.")),
 )
 
 REFUSALS = (

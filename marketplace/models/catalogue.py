@@ -97,6 +97,8 @@ class AIModel(TimeStamped):
     )
     status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT)
     published_at = models.DateTimeField(null=True, blank=True)
+    #: Since when customers are told that it will go.
+    deprecated_at = models.DateTimeField(null=True, blank=True)
     retires_at = models.DateTimeField(null=True, blank=True)
     #: What customers of a deprecated model should move to.
     replaced_by = models.ForeignKey(

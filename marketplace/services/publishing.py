@@ -51,6 +51,7 @@ def publish(model: AIModel, *, by: User | None) -> AIModel:
         Status.PUBLISHED,
         by=by,
         published_at=model.published_at or timezone.now(),
+        deprecated_at=None,
         retires_at=None,
         replaced_by=None,
     )
@@ -70,7 +71,14 @@ def deprecate(
         raise RetiresTooSoon(field_errors={"retires_on": [RetiresTooSoon.detail]})
     if replaced_by is not None and not _can_replace(replaced_by, model):
         raise NoReplacement(field_errors={"replaced_by": [NoReplacement.detail]})
-    return _move(model, Status.DEPRECATED, by=by, retires_at=retires_at, replaced_by=replaced_by)
+    return _move(
+        model,
+        Status.DEPRECATED,
+        by=by,
+        deprecated_at=model.deprecated_at or timezone.now(),
+        retires_at=retires_at,
+        replaced_by=replaced_by,
+    )
 
 
 @atomic()
