@@ -7,8 +7,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from billing import agreements, queries, standings
-from billing.models import Invoice
+from billing import agreements, groups, queries, standings
 from billing.rating.definition import InvalidPrice, parse
 from common.database import service
 from common.money import Money
@@ -28,8 +27,7 @@ class Purses:
 
     def has_invoiced_usage(self, organization: Organization) -> bool:
         """Whether a month was invoiced, cut in the organization's time zone."""
-        usage = Invoice.objects.filter(organization=organization, kind=Invoice.Kind.USAGE)
-        return usage.exists()
+        return groups.invoiced(organization) is not None
 
 
 class Budgets:

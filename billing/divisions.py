@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from billing import periods
+from billing import groups, periods
 from billing.drafts import Shares
 from billing.models import BillingProfile, CostCentre, CostCentreProject, InvoiceLine, Split
 from billing.periodic import Key, Owner
@@ -23,8 +23,6 @@ from metering.models import TOKEN_PARTS
 from tenants.models import ApiKey, Organization, Project
 
 PROJECT, KEY = "project_id", "api_key_id"
-#: What a line keeps of a section's name.
-LONGEST = 120
 _USED = ", ".join(f"('{part}', {part}_tokens)" for part in TOKEN_PARTS)
 
 
@@ -87,13 +85,15 @@ def _by(organization: Organization, split: str) -> Division | None:
     if split == Split.CENTRE:
         charged = CostCentreProject.objects.filter(organization=organization)
         names = {
-            it.project_id: str(it.cost_centre)[:LONGEST]
+            it.project_id: str(it.cost_centre)[: groups.LONGEST]
             for it in charged.select_related("cost_centre")
         }
         return Division(PROJECT, names, _("No cost centre"))
     if split == Split.KEY:
         keys = ApiKey.objects.filter(organization=organization)
-        return Division(KEY, {key.pk: str(key)[:LONGEST] for key in keys}, _("Without a key"))
+        return Division(
+            KEY, {key.pk: str(key)[: groups.LONGEST] for key in keys}, _("Without a key")
+        )
     return None
 
 

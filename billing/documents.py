@@ -10,9 +10,9 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django_countries import countries
 
-from billing import agreements, periods
+from billing import agreements, groups, periods
 from billing.drafts import DraftLine
-from billing.models import CreditNote, Invoice, InvoiceLine
+from billing.models import CreditNote, Invoice, InvoiceLine, InvoicePart
 from billing.services import invoicing, papers
 from billing.wording import in_words
 from common.errors import NotFound
@@ -20,6 +20,7 @@ from common.money import Money
 from tenants.models import Organization
 
 MILLION = 1_000_000
+ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,15 @@ class Document:
     #: Why no tax is asked for.
     tax_reason: str = ""
     credit_note: CreditNote | None = None
+    #: Who pays, where the month stands on another organization's invoice; it has tax and total.
+    payer_name: str = ""
+    #: What of that invoice it is, once it was written.
+    part: InvoicePart | None = None
 
     @property
     def is_draft(self) -> bool:
         """Whether it has no number yet."""
-        return self.invoice is None and self.credit_note is None
+        return self.invoice is None and self.credit_note is None and self.part is None
 
     @property
     def written(self) -> Invoice | CreditNote | None:
@@ -89,6 +94,8 @@ class Document:
         word = gettext("Draft") if self.is_draft else gettext("Invoice")
         if self.credit_note:
             word = gettext("Credit note")
+        if self.part:
+            word = gettext("Part of invoice")
         return f"{word} {self.reference}"
 
     @property
@@ -132,12 +139,14 @@ def named(organization: Organization, reference: str) -> Document:
 def of_draft(organization: Organization, period: periods.Period) -> Document:
     """Return a month as it would be invoiced now."""
     draft, money = invoicing.preview(organization, period), _in(organization.currency)
+    payer = groups.payer_of(organization, period.label)
     return Document(
         reference=period.label,
         invoice=None,
         period=period,
         seller=party(agreements.issuer_of(organization).snapshot()),
         buyer=party(papers.buyer_of(organization)),
+        payer_name=payer.payer_name if payer else "",
         lines=_lines(draft.lines, organization.currency),
         net=money(draft.net),
         rounding=money(draft.rounding),
@@ -152,9 +161,34 @@ def of_draft(organization: Organization, period: periods.Period) -> Document:
 
 def _of_invoice(organization: Organization, number: str) -> Document:
     found = Invoice.objects.filter(organization=organization, number=number).first()
-    if found is None:
+    if found is not None:
+        return of_invoice(found, organization.time_zone)
+    part = InvoicePart.objects.filter(organization=organization, number=number).first()
+    if part is None:
         raise NotFound
-    return of_invoice(found, organization.time_zone)
+    return of_part(part, organization.time_zone)
+
+
+def of_part(found: InvoicePart, time_zone: str) -> Document:
+    """Return what an organization's own usage came to on another's invoice: its lines and net."""
+    money = _in(found.currency)
+    lines = InvoiceLine.objects.filter(invoice=found.invoice_id, used_by=found.organization_id)
+    return Document(
+        reference=found.number,
+        invoice=None,
+        part=found,
+        payer_name=found.payer_name,
+        period=periods.containing(found.period_start, time_zone),
+        seller=party(found.seller),
+        buyer=party(found.buyer),
+        lines=_lines(lines, found.currency),
+        net=money(found.net),
+        rounding=money(found.net - found.exact_net),
+        tax_rate=ZERO,
+        tax=money(ZERO),
+        total=money(found.net),
+        made_at=found.issued_at,
+    )
 
 
 def of_invoice(found: Invoice, time_zone: str) -> Document:

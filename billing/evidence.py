@@ -1,7 +1,8 @@
 """All that an invoice of usage was made of, so that anybody can make it again.
 
 Every part of every request it tells of, with the version of the price that applied, as far as they
-were known when it was issued; those prices; and a line's usage by day. Called in a scope.
+were known when it was issued; those prices; and a line's usage by day. Of an invoice that pays for
+others, too: its lines say for whom.
 """
 
 import io
@@ -18,7 +19,7 @@ from defusedcsv import csv
 from django.db.models import Sum
 from django.db.models.functions import TruncDate
 
-from billing import divisions, periods
+from billing import divisions, groups, periods
 from billing.models import Invoice, InvoiceLine, PricedBucket
 from billing.receipts import moment, plain
 from common.database import rows
@@ -33,6 +34,7 @@ BATCH = 1000
 EVENT_COLUMNS = (
     "month", "request_id", "source", "occurred_at", "recorded_at", "model", "region",
     "project_id", "api_key_id", "part", "tokens", "price_id", "amount", "currency", "uncovered",
+    "used_by",
 )  # fmt: skip
 PRICE_COLUMNS = (
     "price_id", "price_book", "currency", "model", "part", "service_tier", "unit_amount",
@@ -67,34 +69,56 @@ class Day:
     amount: Money
 
 
-def months(invoice: Invoice) -> list[periods.Period]:
-    """Return the invoice's own month and those that it corrects, oldest first."""
-    zone = invoice.organization.time_zone
-    corrected = invoice.lines.values_list("corrects", flat=True)
-    starts = {start for start in (invoice.period_start, *corrected) if start}
-    return [periods.containing(start, zone) for start in sorted(starts)]
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An organization's month that an invoice tells of."""
+
+    organization_id: UUID
+    month: periods.Period
+    #: Empty of the organization that is invoiced.
+    used_by: str
+
+
+def months(invoice: Invoice) -> list[Told]:
+    """Return the invoice's own months and those that it corrects, oldest first, then its members'."""
+    with scope(invoice.organization_id):
+        rows = set(invoice.lines.order_by().values_list("used_by", "corrects"))
+        starts = dict(groups.parts_of(invoice).values_list("organization", "period_start"))
+    own = invoice.period_start
+    found = {
+        (used_by, corrects or (starts[used_by] if used_by else own)) for used_by, corrects in rows
+    } | {(None, own)}
+    told = [_told(invoice, used_by, start) for used_by, start in found if start]
+    return sorted(told, key=lambda it: (it.used_by, it.month.start))
+
+
+def _told(invoice: Invoice, used_by: UUID | None, start: datetime) -> Told:
+    if used_by is None:
+        month = periods.containing(start, invoice.organization.time_zone)
+        return Told(invoice.organization_id, month, "")
+    with scope(used_by):
+        zone = Organization.objects.get(pk=used_by).time_zone
+    return Told(used_by, periods.containing(start, zone), str(used_by))
 
 
 def events(invoice: Invoice) -> Iterator[str]:
     """Yield the requests as CSV, piece by piece; each piece opens the scope for itself."""
     yield _csv([EVENT_COLUMNS])
-    with scope(invoice.organization_id):
-        told = months(invoice)
-    for month in told:
-        for found in _pieces(invoice, month):
-            yield _csv(cells for row in found for cells in _parts(month.label, row))
+    for told in months(invoice):
+        for found in _pieces(invoice, told):
+            yield _csv(cells for row in found for cells in _parts(told, row))
 
 
-def _pieces(invoice: Invoice, month: periods.Period) -> Iterator[list[dict[str, Any]]]:
+def _pieces(invoice: Invoice, told: Told) -> Iterator[list[dict[str, Any]]]:
     facts = {
-        "organization": invoice.organization_id,
-        "start": month.start,
-        "end": month.end,
+        "organization": told.organization_id,
+        "start": told.month.start,
+        "end": told.month.end,
         "known": invoice.issued_at,
     }
-    after, last = month.start, UUID(int=0)
+    after, last = told.month.start, UUID(int=0)
     while True:
-        with scope(invoice.organization_id):
+        with scope(told.organization_id):
             found = rows(EVENTS, {**facts, "after": after, "last": last})
         if found:
             yield found
@@ -103,7 +127,7 @@ def _pieces(invoice: Invoice, month: periods.Period) -> Iterator[list[dict[str, 
             return
 
 
-def _parts(month: str, row: dict[str, Any]) -> Iterator[Sequence[Any]]:
+def _parts(told: Told, row: dict[str, Any]) -> Iterator[Sequence[Any]]:
     """Yield a line per part; what no credit paid for stands once per request, on its first."""
     prices, amounts = json.loads(row["price_ids"]), json.loads(row["amounts"])
     uncovered = row["uncovered"]
@@ -112,7 +136,7 @@ def _parts(month: str, row: dict[str, Any]) -> Iterator[Sequence[Any]]:
         if not tokens:
             continue
         yield (
-            month,
+            told.month.label,
             row["event_id"],
             row["source"],
             moment(row["occurred_at"]),
@@ -127,18 +151,24 @@ def _parts(month: str, row: dict[str, Any]) -> Iterator[Sequence[Any]]:
             plain(amounts.get(part, "0")),
             row["currency"],
             plain(uncovered),
+            told.used_by,
         )
         uncovered = Decimal(0)
 
 
 def prices(invoice: Invoice) -> str:
     """Return, as CSV, the versions of prices that the invoice's usage was rated at."""
-    named: set[UUID] = set()
-    for month in months(invoice):
-        facts = {"organization": invoice.organization_id, "start": month.start, "end": month.end}
-        named |= {row["price_id"] for row in rows(PRICES, facts)}
-    found = Price.objects.filter(pk__in=named).select_related("book", "offer")
-    ordered = sorted(found, key=lambda it: (it.offer.name, it.token_part, it.effective_from))
+    found: dict[UUID, Price] = {}
+    for told in months(invoice):
+        month = told.month
+        facts = {"organization": told.organization_id, "start": month.start, "end": month.end}
+        with scope(told.organization_id):
+            named = [row["price_id"] for row in rows(PRICES, facts)]
+            books = Price.objects.select_related("book", "offer")
+            found |= books.in_bulk(named)
+    ordered = sorted(
+        found.values(), key=lambda it: (it.offer.name, it.token_part, it.effective_from)
+    )
     return _csv([PRICE_COLUMNS, *map(_price, ordered)])
 
 
@@ -166,8 +196,12 @@ def days(organization: Organization, line: InvoiceLine) -> list[Day]:
     start = line.corrects or line.invoice.period_start
     if start is None or line.price_id is None:
         return []
+    if line.used_by and not line.corrects:
+        start = groups.parts_of(line.invoice).get(organization=organization).period_start
     month = periods.containing(start, organization.time_zone)
-    if line.section:
+    section = groups.own_section(line.section, [organization.name])
+    if section:
+        line.section = section
         return [_day(day, it, line) for day, it in divisions.days(organization, month, line)]
     day = TruncDate("starts_at", tzinfo=ZoneInfo(organization.time_zone))
     found = (

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from billing import evidence, shop
+from billing import evidence, reading, shop
 from billing.api import PlainDecimal
 from billing.models import Invoice
 from common import streams
@@ -61,8 +61,7 @@ class InvoicePrices(InvoiceFile):
     def get(self, request: Request, org: str, number: str) -> HttpResponseBase:
         """Download the versions of prices that those requests were rated at."""
         invoice = self.invoice(number)
-        with scope(self.organization):
-            text = evidence.prices(invoice)
+        text = evidence.prices(invoice)
         return StreamingHttpResponse([text], content_type=CSV, headers=self.saved_as(number))
 
 
@@ -83,4 +82,4 @@ class InvoiceLineDays(InvoiceFile):
         invoice = self.invoice(number)
         with scope(self.organization):
             line = get_object_or_404(invoice.lines.select_related("invoice"), position=position)
-            return Response(DayOut(evidence.days(self.organization, line), many=True).data)
+        return Response(DayOut(reading.days(self.organization, line), many=True).data)

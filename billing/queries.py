@@ -10,9 +10,18 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from billing.models import CreditGrant, Invoice, LedgerEntry, Order, RatedUsage, SpendBucket
+from billing.models import (
+    CreditGrant,
+    Invoice,
+    InvoicePart,
+    LedgerEntry,
+    Order,
+    RatedUsage,
+    SpendBucket,
+)
 from common.money import Money
 from metering.models import UsageEvent
 from metering.queries import Cut, Labels
@@ -148,9 +157,16 @@ def entries(organization: Organization) -> QuerySet[LedgerEntry, LedgerEntry]:
 def untold(before: datetime) -> Sequence[str]:
     """Return the addresses of organizations with usage recorded before that no invoice tells of."""
     usage = Invoice.objects.filter(kind=Invoice.Kind.USAGE, organization=OuterRef("pk"))
-    last = usage.order_by().values("organization").annotate(last=Max("issued_at")).values("last")
+    parts = InvoicePart.objects.filter(organization=OuterRef("pk"))
+    own, others = (
+        Subquery(
+            it.order_by().values("organization").annotate(last=Max("issued_at")).values("last")
+        )
+        for it in (usage, parts)
+    )
     events = UsageEvent.objects.filter(organization=OuterRef("pk"), recorded_at__lt=before)
-    organizations = Organization.objects.annotate(told=Subquery(last))
+    # PostgreSQL takes the greater of what there is.
+    organizations = Organization.objects.annotate(told=Greatest(own, others))
     unbilled = organizations.filter(
         Q(Exists(events), told=None) | Exists(events.filter(recorded_at__gt=OuterRef("told")))
     )

@@ -22,6 +22,7 @@ from billing.models.invoices import Invoice, InvoiceLine, InvoiceSequence
 from billing.models.ledger import AccountKind, LedgerAccount, LedgerEntry, LedgerTransaction
 from billing.models.ledger_days import ClosedLedgerDay, LedgerDay
 from billing.models.orders import Order, StripeEvent
+from billing.models.payers import InvoicePart, Payer
 from billing.models.payments import (
     BalanceWatch,
     PaymentMethod,
@@ -73,6 +74,7 @@ __all__ = [
     "InvoiceCharge",
     "InvoiceHold",
     "InvoiceLine",
+    "InvoicePart",
     "InvoiceSequence",
     "Issuer",
     "LateMonth",
@@ -85,6 +87,7 @@ __all__ = [
     "Order",
     "OrganizationSeal",
     "Overage",
+    "Payer",
     "PaymentChoice",
     "PaymentMethod",
     "Payout",

@@ -25,6 +25,8 @@ class AccountKind(models.TextChoices):
     TAX = "tax", _("Tax")
     PAYMENTS_CLEARING = "payments_clearing", _("Payments clearing")
     ADJUSTMENTS = "adjustments", _("Adjustments")
+    #: What moved to the organization that pays; nothing over all of them.
+    GROUP = "group", _("Between organizations")
 
 
 class LedgerAccount(AppendOnly):

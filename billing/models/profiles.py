@@ -145,28 +145,11 @@ class BillingProfile(TimeStamped):
         blank=True,
         verbose_name=_("legal entity that invoices"),
     )
-    #: Whose invoice its usage stands on; empty is its own.
-    billed_to = models.ForeignKey(
-        Organization,
-        on_delete=models.PROTECT,
-        related_name="+",
-        null=True,
-        blank=True,
-        verbose_name=_("invoiced to"),
-    )
     emails = ArrayField(
         models.EmailField(), verbose_name=_("billing e-mail addresses"), default=list, blank=True
     )
 
     objects = BillingProfileQuerySet.as_manager()
-
-    class Meta:
-        constraints = (
-            models.CheckConstraint(
-                condition=~models.Q(billed_to=models.F("organization")),
-                name="billed_to_somebody_else",
-            ),
-        )
 
     def __str__(self) -> str:
         return self.legal_name

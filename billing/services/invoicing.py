@@ -10,18 +10,17 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import structlog
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import QuerySet, Sum
 from django.db.models.functions import TruncMonth
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from billing import agreements, divisions, periodic, periods, sharing
+from billing import agreements, divisions, groups, periodic, periods, sharing
 from billing.divisions import Division
 from billing.drafts import Draft, DraftLine, Shares, corrections, usage_draft
 from billing.models import (
     Contract,
     Invoice,
-    InvoiceLine,
     Issuer,
     Order,
     PricedBucket,
@@ -30,6 +29,8 @@ from billing.models import (
 )
 from billing.rating.proration import true_up
 from billing.services import holding, late_usage, limits, papers, true_ups
+from billing.services import parts as parts_of_group
+from billing.services.parts import Part
 from common import jobs
 from common.database import atomic, service
 from common.errors import Conflict
@@ -59,9 +60,41 @@ def draft(organization: Organization, period: periods.Period) -> Draft:
 
 
 def preview(organization: Organization, period: periods.Period) -> Draft:
-    """Return the same divided as the organization's invoices are."""
+    """Return the same divided as the organization's invoices are.
+
+    As the service, with the months of all for whom it pays.
+    """
     whole = _so_far(organization, period, divisions.of(organization))
-    return replace(whole, lines=sharing.divided(whole.lines, whole.currency))
+    members = groups.members(organization, period.label)
+    parts = [_shown(organization, period, whole)]
+    for member in members:
+        month = periods.parse(period.label, member.time_zone)
+        draft = _so_far(member, month, divisions.of(member))
+        parts.append(_shown(member, month, draft))
+    return replace(whole, lines=_together(parts))
+
+
+def _shown(organization: Organization, period: periods.Period, month: Draft) -> Part:
+    return Part(organization, period, month, sharing.divided(month.lines, month.currency))
+
+
+def _together(parts: Sequence[Part]) -> tuple[DraftLine, ...]:
+    """Return the lines of one invoice: those of the organization itself, then of its members.
+
+    Where members have some, each stands in sections of its own, under its name.
+    """
+    payer, *members = parts
+    if not any(part.lines for part in members):
+        return tuple(payer.lines)
+    return tuple(
+        replace(
+            line,
+            section=groups.section(part.organization.name, line.section),
+            used_by=None if part is payer else part.organization.pk,
+        )
+        for part in parts
+        for line in part.lines
+    )
 
 
 def _so_far(organization: Organization, period: periods.Period, division: Division | None) -> Draft:
@@ -82,7 +115,13 @@ def _so_far(organization: Organization, period: periods.Period, division: Divisi
     }
     spent = SpendBucket.objects.filter(**within, currency=organization.currency)
     stretches = agreements.stretches(organization, period)
-    used = [_sum(spent.filter(starts_at__gte=it.start, starts_at__lt=it.end)) for it in stretches]
+    all_spent = SpendBucket.objects.filter(
+        organization__in=[organization, *groups.members(organization, period.label)],
+        currency=organization.currency,
+    )
+    used = [
+        _sum(all_spent.filter(starts_at__gte=it.start, starts_at__lt=it.end)) for it in stretches
+    ]
     extra = _commitments(organization, period, stretches, used)
     owned = divisions.so_far(organization, period, division) if division else {}
     shares = {key: division.shares(of) for key, of in owned.items()} if division else {}
@@ -103,8 +142,13 @@ def rerated(
     }
     rated = RatedUsage.objects.filter(**within)
     stretches = agreements.stretches(organization, period)
+    # What members of a group use counts towards what who pays for them committed to.
+    all_rated = RatedUsage.objects.filter(
+        organization__in=[organization, *groups.members(organization, period.label)]
+    )
     used = [
-        _sum(rated.filter(occurred_at__gte=it.start, occurred_at__lt=it.end)) for it in stretches
+        _sum(all_rated.filter(occurred_at__gte=it.start, occurred_at__lt=it.end))
+        for it in stretches
     ]
     extra = _commitments(organization, period, stretches, used)
     events = UsageEvent.objects.filter(**within)
@@ -188,10 +232,8 @@ def late(organization: Organization, period: periods.Period) -> tuple[DraftLine,
     month and is rated at the prices that applied then.
     """
     events = UsageEvent.objects.filter(organization=organization, occurred_at__lt=period.start)
-    invoices = Invoice.objects.filter(organization=organization, kind=Invoice.Kind.USAGE)
-    # The last month, not the last document: a month that was held is written after later ones.
-    if last := invoices.order_by("-period_start").first():
-        events = events.filter(recorded_at__gt=last.issued_at - OVERLAP)
+    if last := groups.invoiced(organization):
+        events = events.filter(recorded_at__gt=last - OVERLAP)
     month = TruncMonth("occurred_at", tzinfo=ZoneInfo(organization.time_zone))
     starts = events.order_by().values_list(month, flat=True).distinct()
     lines: list[DraftLine] = []
@@ -199,6 +241,8 @@ def late(organization: Organization, period: periods.Period) -> tuple[DraftLine,
     accepted, division = late_usage.accepted(organization), divisions.of(organization)
     for start in sorted({*starts, *accepted} - holding.kept_back(organization)):
         earlier = periods.containing(start, organization.time_zone)
+        if _waits_elsewhere(organization, earlier):
+            continue
         if gone and earlier.start < gone:
             # What else was used in that month is no longer there to be rated with it.
             log.error("usage_too_late", organization=organization.slug, month=earlier.label)
@@ -206,15 +250,23 @@ def late(organization: Organization, period: periods.Period) -> tuple[DraftLine,
         if earlier.start not in accepted and _is_too_late(organization, earlier):
             late_usage.queue(organization, earlier)
             continue
-        own = Q(corrects=None, invoice__in=invoices.filter(period_start=earlier.start))
         lines += corrections(
             rerated(organization, earlier, division),
-            InvoiceLine.objects.filter(own | Q(corrects=earlier.start), organization=organization),
+            groups.told(organization, earlier),
             corrects=earlier.start,
             label=earlier.label,
             coverage_label=_coverage_label(),
         )
     return tuple(lines)
+
+
+def _waits_elsewhere(organization: Organization, month: periods.Period) -> bool:
+    """Whether the month belongs on an invoice of who pays that is or was held."""
+    found = groups.payer_of(organization, month.label)
+    if found is None:
+        return False
+    start = periods.parse(month.label, found.payer.time_zone).start
+    return start in holding.kept_back(found.payer)
 
 
 @atomic()
@@ -284,55 +336,86 @@ def finalize(organization: Organization, period: periods.Period) -> Invoice | No
 
 def _finalize(organization: Organization, period: periods.Period) -> Invoice | None:
     with service():
-        organization = Organization.objects.locked(organization.pk)
+        members = groups.locked(organization, period.label)
         present = Invoice.objects.filter(
             organization=organization, kind=Invoice.Kind.USAGE, period_start=period.start
         ).first()
         if present is not None:
             return present
+        if members is None or groups.payer_of(organization, period.label):
+            # The next round looks again; or the month stands on the invoice of who pays for it.
+            return None
         contract = _contract(organization, period)
         if timezone.now() < period.end + agreements.grace(contract):
             raise Conflict(_("The contract keeps this month's draft open for late usage."))
         if holding.is_waiting(organization, period) or _is_told(organization, period):
             return None
-        month = rerated(organization, period, divisions.of(organization))
-        lines = sharing.divided(month.lines + late(organization, period), month.currency)
-        computed = replace(month, lines=lines)
-        if not computed.lines:
-            true_ups.book(organization, period, month)
+        months = [periods.parse(period.label, it.time_zone) for it in members]
+        if any(month.end > timezone.now() for month in months):
+            # It has not ended where a member lives.
             return None
-        paper = papers.draw_up(
-            organization,
-            kind=Invoice.Kind.USAGE,
-            lines=computed.lines,
-            totals={
-                "currency": computed.currency,
-                "net": computed.net,
-                "exact_net": computed.exact_net,
-                "tax_rate": computed.tax_rate,
-                "tax_category": computed.tax_category,
-                "tax_reason": computed.tax_reason,
-                "tax": computed.tax,
-                "total": computed.total,
-            },
-            is_paid=computed.total <= 0,
-            contract=contract,
-            period_start=period.start,
-            period_end=period.end,
-        )
-        if not holding.let_through(paper):
-            return None
-        true_ups.book(organization, period, month)
-        invoice = papers.keep(paper)
-        limits.sync(organization)
-        jobs.enqueue("billing.collect")
-        return invoice
+        pairs = zip(members, months, strict=True)
+        parts = [_part(organization, period), *(_part(it, month) for it, month in pairs)]
+        return _write(organization, period, contract, parts)
+
+
+def _part(organization: Organization, period: periods.Period) -> Part:
+    month = rerated(organization, period, divisions.of(organization))
+    is_told = _is_told(organization, period)
+    own = () if is_told else month.lines
+    lines = sharing.divided(own + late(organization, period), month.currency)
+    return Part(organization, period, month, lines, is_told)
+
+
+def _write(
+    organization: Organization,
+    period: periods.Period,
+    contract: Contract | None,
+    parts: Sequence[Part],
+) -> Invoice | None:
+    """Write the invoice of these parts; none if there is nothing on it, or if it is held."""
+    computed = replace(parts[0].month, lines=_together(parts))
+    if not computed.lines:
+        _true_up(parts)
+        return None
+    paper = papers.draw_up(
+        organization,
+        kind=Invoice.Kind.USAGE,
+        lines=computed.lines,
+        totals={
+            "currency": computed.currency,
+            "net": computed.net,
+            "exact_net": computed.exact_net,
+            "tax_rate": computed.tax_rate,
+            "tax_category": computed.tax_category,
+            "tax_reason": computed.tax_reason,
+            "tax": computed.tax,
+            "total": computed.total,
+        },
+        is_paid=computed.total <= 0,
+        contract=contract,
+        period_start=period.start,
+        period_end=period.end,
+    )
+    if not holding.let_through(paper):
+        return None
+    _true_up(parts)
+    invoice = papers.keep(paper)
+    parts_of_group.keep(invoice, parts)
+    limits.sync(organization)
+    jobs.enqueue("billing.collect")
+    return invoice
+
+
+def _true_up(parts: Sequence[Part]) -> None:
+    for part in parts:
+        if not part.is_told:
+            true_ups.book(part.organization, part.period, part.month)
 
 
 def _is_told(organization: Organization, period: periods.Period) -> bool:
     """Whether a later invoice has told of the month already: the rest of it is late usage."""
-    lines = InvoiceLine.objects.filter(organization=organization, corrects=period.start)
-    return lines.exists()
+    return groups.lines(organization).filter(corrects=period.start).exists()
 
 
 def close_periods() -> int:

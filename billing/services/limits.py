@@ -4,15 +4,16 @@ The limit is a grant that is burnt last. What is used of it is no credit but deb
 receivable account. So requests stop exactly at the limit, at any concurrency, by the same leases.
 """
 
-from decimal import Decimal
+from collections.abc import Sequence
+from decimal import ROUND_DOWN, Decimal
 
 from django.utils import timezone
 
-from billing import agreements
+from billing import agreements, groups
 from billing.models import Contract, CreditGrant, Invoice, Wallet
 from billing.services import receiving
 from common.database import atomic, service
-from common.money import exact
+from common.money import EXACT, exact
 from tenants.models import Organization
 
 ZERO = Decimal(0)
@@ -28,8 +29,10 @@ def sync(organization: Organization) -> Decimal:
     when either changes, and by a sweep: payments come in by many doors. What processes hold stays
     with them. Answers what may still be owed.
     """
-    contract = agreements.in_force(organization, timezone.now())
-    limit = contract.credit_limit if contract is not None and contract.is_postpaid else ZERO
+    payer, members = groups.around(organization)
+    if members:
+        return _share(payer, [payer, *members])
+    limit = _limit(organization)
     given = _grant(organization, limit)
     if given is None:
         return ZERO
@@ -49,6 +52,34 @@ def _written_off(organization: Organization) -> Decimal:
         status=Invoice.Status.UNCOLLECTIBLE,
     )
     return sum((receiving.due(invoice).amount for invoice in lost), ZERO)
+
+
+def _limit(organization: Organization) -> Decimal:
+    contract = agreements.in_force(organization, timezone.now())
+    return contract.credit_limit if contract is not None and contract.is_postpaid else ZERO
+
+
+def _share(payer: Organization, group: Sequence[Organization]) -> Decimal:
+    """Let a group owe together what its payer's contract allows: nothing while it is shut out.
+
+    Each may use an equal part of what is free; the sweep deals anew each minute, so that who needs
+    more gets it. Together they never owe more: what processes hold is dealt out already.
+    """
+    limit = _limit(payer) if payer.status == Organization.Status.ACTIVE else ZERO
+    ordered = sorted(group, key=lambda it: it.pk)
+    grants = [given for it in ordered if (given := _grant(it, limit)) is not None]
+    if not grants:
+        return ZERO
+    # Read under the locks: who uses of a limit writes both in one transaction.
+    owed = sum((agreements.owed(it, payer.currency) for it in group), ZERO)
+    free = max(limit - max(owed, ZERO), ZERO)
+    leased = sum((given.leased for given in grants), ZERO)
+    each = (max(free - leased, ZERO) / len(grants)).quantize(EXACT, rounding=ROUND_DOWN)
+    for given in grants:
+        given.remaining = given.leased + each
+        given.granted = max(exact(limit), given.remaining, given.granted if not limit else ZERO)
+        given.save(update_fields=["granted", "remaining", "updated_at"])
+    return free
 
 
 def _grant(organization: Organization, limit: Decimal) -> CreditGrant | None:

@@ -7,17 +7,17 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from billing import documents, downloads, exports, paying, pdf, periods, quarrels, shop
+from billing import downloads, exports, groups, paying, pdf, quarrels, reading, shop
+from billing.documents import Document
 from billing.forms import InvoiceFilter
 from billing.models import Invoice, InvoiceCharge
 from billing.payments.errors import PaymentUnavailable
-from billing.services import charges, invoicing
+from billing.reading import Running
+from billing.services import charges
 from common.errors import Conflict
-from common.money import Money
 from tenants.access import TenantRequest, requires
 from tenants.models import Permission
 from tenants.scope import scope
@@ -26,19 +26,25 @@ PAGE = 50
 
 
 @require_safe
-@requires(Permission.BILLING_READ)
+@requires(Permission.BILLING_READ, scoped=False)
 def invoice_list(request: TenantRequest) -> HttpResponse:
     """List the running month's draft and the invoices the filter finds, newest first."""
-    return _list(request, _filter(request))
+    running = reading.running(request.organization)
+    with scope(request.organization):
+        return _list(request, _filter(request), running)
 
 
 @require_safe
-@requires(Permission.BILLING_READ)
+@requires(Permission.BILLING_READ, scoped=False)
 def invoices_csv(request: TenantRequest) -> HttpResponse:
     """Download the invoices the same filter finds as CSV."""
-    form = _filter(request)
-    if not form.is_valid():
-        return _list(request, form)
+    running = reading.running(request.organization)
+    with scope(request.organization):
+        form = _filter(request)
+        return _file(request, form) if form.is_valid() else _list(request, form, running)
+
+
+def _file(request: TenantRequest, form: InvoiceFilter) -> HttpResponse:
     name = f"invoices-{request.organization.slug}.csv"
     return HttpResponse(
         exports.invoices(shop.invoices(request.organization, **form.facts())),
@@ -51,18 +57,16 @@ def _filter(request: TenantRequest) -> InvoiceFilter:
     return InvoiceFilter(request.GET, years=shop.invoice_years(request.organization))
 
 
-def _list(request: TenantRequest, form: InvoiceFilter) -> HttpResponse:
+def _list(request: TenantRequest, form: InvoiceFilter, running: Running) -> HttpResponse:
     organization = request.organization
     is_valid = form.is_valid()
     found = shop.invoices(organization, **form.facts()) if is_valid else ()
-    period = periods.containing(timezone.now(), organization.time_zone)
-    draft = invoicing.draft(organization, period)
     context = {
         "form": form,
         "page": Paginator(found, PAGE).get_page(request.GET.get("page")),
         "is_filtered": form.is_filtered,
-        "draft_total": Money(draft.total, draft.currency),
-        "period": period,
+        "running": running,
+        "parts": groups.parts(organization) if not form.is_filtered else (),
         "surpluses": paying.surpluses(organization),
         "may_manage": request.membership.can(Permission.BILLING_MANAGE),
         "nav_section": "invoices",
@@ -71,12 +75,17 @@ def _list(request: TenantRequest, form: InvoiceFilter) -> HttpResponse:
 
 
 @require_safe
-@requires(Permission.BILLING_READ)
+@requires(Permission.BILLING_READ, scoped=False)
 def invoice_detail(request: TenantRequest, number: str) -> HttpResponse:
     """Show an invoice by its number, or a month's draft by ``2026-03``."""
+    document = reading.document(request.organization, number)
+    with scope(request.organization):
+        return _detail(request, document)
+
+
+def _detail(request: TenantRequest, document: Document) -> HttpResponse:
     organization = request.organization
     invoices = reverse("billing:invoice-list", args=[organization.slug])
-    document = documents.named(organization, number)
     found = document.invoice
     can_manage = request.membership.can(Permission.BILLING_MANAGE)
     context = {
@@ -95,22 +104,26 @@ def invoice_detail(request: TenantRequest, number: str) -> HttpResponse:
 
 
 @require_safe
-@requires(Permission.BILLING_READ)
+@requires(Permission.BILLING_READ, scoped=False)
 def invoice_pdf(request: TenantRequest, number: str) -> HttpResponse:
     """Download the same as PDF."""
-    document = documents.named(request.organization, number)
+    document = reading.document(request.organization, number)
+    with scope(request.organization):
+        content = pdf.invoice(document)
     return HttpResponse(
-        pdf.invoice(document),
+        content,
         content_type="application/pdf",
         headers={"Content-Disposition": f'attachment; filename="{document.file_name}"'},
     )
 
 
 @require_safe
-@requires(Permission.BILLING_READ)
+@requires(Permission.BILLING_READ, scoped=False)
 def invoice_file(request: TenantRequest, number: str, form: str) -> HttpResponse:
     """Download the same in another form: UBL, Factur-X, a workbook or CSV."""
-    return file_answer(downloads.file(documents.named(request.organization, number), form))
+    document = reading.document(request.organization, number)
+    with scope(request.organization):
+        return file_answer(downloads.file(document, form))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

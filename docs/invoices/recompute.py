@@ -141,6 +141,45 @@ def month_of(line: dict[str, Any], invoice: dict[str, Any]) -> str:
     return start
 
 
+def whose(line: dict[str, Any]) -> str:
+    """Return the organization that used what a line tells of; empty where it is the invoice's own."""
+    user: str = line.get("used_by") or ""
+    return user
+
+
+def compare_usage(
+    user: str,
+    invoice: dict[str, Any],
+    events: list[dict[str, str]],
+    units: dict[str, Decimal],
+    earlier: list[dict[str, Any]],
+) -> None:
+    """Compare what an organization used, month by month."""
+    digits = DIGITS.get(invoice["currency"], 2)
+    lines = [line for line in invoice["lines"] if whose(line) == user]
+    months: defaultdict[str, list[dict[str, str]]] = defaultdict(list)
+    for event in events:
+        months[event["month"]].append(event)
+    starts = sorted({month_of(line, invoice) for line in lines}, key=instant)
+    for start, label in zip(starts, sorted(months), strict=True):
+        found = told([it for it in lines if month_of(it, invoice) == start])
+        expected = rate(months[label], units, digits)
+        if instant(start) != instant(invoice["period_start"]):
+            before = [
+                line
+                for other in earlier
+                for line in other["lines"]
+                if whose(line) == user
+                and other["kind"] == "usage"
+                and instant(month_of(line, other)) == instant(start)
+            ]
+            expected = correct(expected, told(before))
+        for key in {*found.usage, *expected.usage}:
+            name = f"{label} {key.model} {key.part} {key.price_id}"
+            same(name, found.usage.get(key), expected.usage.get(key))
+        same(f"{label} covered by credit", found.covered, expected.covered)
+
+
 def compare(
     invoice: dict[str, Any],
     events: list[dict[str, str]],
@@ -149,30 +188,14 @@ def compare(
 ) -> int:
     """Compare every line and every total; return how many lines there are.
 
-    Where the invoice is divided, the lines of all sections together are what was rated at once.
+    Where the invoice is divided, the lines of all sections together are what was rated at once. Where
+    it is for several organizations, each was rated by itself.
     """
     if not invoice["period_start"]:
         raise NotComparable(f"{invoice['number']} is of a purchase; no usage was made into it")
     digits, units = DIGITS.get(invoice["currency"], 2), unit_amounts(prices)
-    months: defaultdict[str, list[dict[str, str]]] = defaultdict(list)
-    for event in events:
-        months[event["month"]].append(event)
-    starts = sorted({month_of(line, invoice) for line in invoice["lines"]}, key=instant)
-    for start, label in zip(starts, sorted(months), strict=True):
-        found = told([it for it in invoice["lines"] if month_of(it, invoice) == start])
-        expected = rate(months[label], units, digits)
-        if instant(start) != instant(invoice["period_start"]):
-            lines = [
-                line
-                for other in earlier
-                for line in other["lines"]
-                if other["kind"] == "usage" and instant(month_of(line, other)) == instant(start)
-            ]
-            expected = correct(expected, told(lines))
-        for key in {*found.usage, *expected.usage}:
-            name = f"{label} {key.model} {key.part} {key.price_id}"
-            same(name, found.usage.get(key), expected.usage.get(key))
-        same(f"{label} covered by credit", found.covered, expected.covered)
+    for user in sorted({whose(line) for line in invoice["lines"]} | {""}):
+        compare_usage(user, invoice, [it for it in events if it["used_by"] == user], units, earlier)
     net = sum((Decimal(line["amount"]) for line in invoice["lines"]), ZERO)
     same("net", Decimal(invoice["net"]), net)
     same("tax", Decimal(invoice["tax"]), rounded(net * Decimal(invoice["tax_rate"]), digits))

@@ -183,7 +183,7 @@ def test_the_running_month_is_a_draft(acme, used, alice_client):
     shown = text_of(alice_client.get(f"{LIST}{month}/"))
     printed = alice_client.get(f"{LIST}{month}/pdf/")
 
-    assert listed.context["draft_total"].amount == Decimal("0.18")
+    assert listed.context["running"].total.amount == Decimal("0.18")
     assert f"Draft {month}" in shown
     assert "It becomes an invoice when the month has ended." in words_of(printed.content)
     assert printed["Content-Disposition"] == f'attachment; filename="draft-{month}.pdf"'
