@@ -68,7 +68,7 @@ DROP POLICY billing_invoiceline_of_who_used_it ON billing_invoiceline;
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0027_invoices_are_charged"),
+        ("billing", "0028_refunds_are_tried_again"),
         ("marketplace", "0010_ends_to_come_can_be_moved"),
         ("tenants", "0007_every_limit_has_one_of_the_operators"),
     ]
