@@ -2,8 +2,6 @@
 
 import copy
 
-from facturx import generate_from_binary, generate_xml
-
 from billing.einvoice.facts import Facts
 
 LEVEL = "en16931"
@@ -26,6 +24,8 @@ def ubl(facts: Facts) -> bytes:
 def _made(facts: Facts, flavor: str) -> bytes:
     # The library writes into what it is given. It asks a server of its own for the rule sheets
     # and passes everything where there is none: ``sheets`` runs them instead.
+    from facturx import generate_xml  # noqa: PLC0415 - 16 MB that most processes never need
+
     try:
         made: bytes = generate_xml(
             copy.deepcopy(facts), flavor=flavor, level=LEVEL, check_xsd=True, check_schematron=False
@@ -37,6 +37,8 @@ def _made(facts: Facts, flavor: str) -> bytes:
 
 def embed(pdf: bytes, facts: Facts, *, title: str, author: str, language: str) -> bytes:
     """Return the PDF/A-3 with the Factur-X file inside."""
+    from facturx import generate_from_binary  # noqa: PLC0415 - as above
+
     made: bytes = generate_from_binary(
         pdf,
         facturx(facts),
