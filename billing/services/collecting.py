@@ -15,13 +15,12 @@ from billing import agreements
 from billing.models import (
     Collection,
     Contract,
-    Dispute,
     Invoice,
     InvoiceCharge,
     PaymentChoice,
     PaymentMethod,
 )
-from billing.services import charges, methods, offsetting, receiving
+from billing.services import charges, disputes, methods, offsetting, receiving
 from common import jobs
 from common.database import atomic, service
 from common.errors import Conflict
@@ -103,9 +102,9 @@ def _place(invoice_id: UUID, now: datetime) -> InvoiceCharge | None:
 
 
 def _is_held_back(invoice: Invoice) -> bool:
-    """Whether an attempt is in flight, or somebody objects to the invoice."""
+    """Whether an attempt is in flight, or somebody objects to the invoice, and not again in vain."""
     in_flight = InvoiceCharge.objects.pending().filter(invoice=invoice)
-    return in_flight.exists() or Dispute.objects.waiting().filter(invoice=invoice).exists()
+    return in_flight.exists() or disputes.in_earnest(invoice).exists()
 
 
 def _has_rested(invoice: Invoice, method: PaymentMethod, now: datetime) -> bool:

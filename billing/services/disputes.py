@@ -97,7 +97,7 @@ def hold_off(invoice: Invoice) -> bool:
     What nobody objects to is owed meanwhile, and whoever was told once why a line stands, or took
     an objection back, cannot put payment off by another one.
     """
-    waiting = list(_in_earnest(invoice))
+    waiting = list(in_earnest(invoice))
     if not waiting:
         return False
     left = credit_notes.remainder(invoice)
@@ -107,7 +107,7 @@ def hold_off(invoice: Invoice) -> bool:
     return left.total - credit_notes.paid(invoice) <= gross
 
 
-def _in_earnest(invoice: Invoice) -> QuerySet[Dispute]:
+def in_earnest(invoice: Invoice) -> QuerySet[Dispute]:
     """Return the open objections to what was not objected to in vain before."""
     every = Dispute.objects.filter(invoice=invoice)
     in_vain = set(every.filter(status__in=IN_VAIN).values_list("line", flat=True))

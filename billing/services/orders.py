@@ -185,15 +185,19 @@ def _remember(event: PaymentEvent, *, is_handled: bool) -> bool:
 
 
 def _act(event: PaymentEvent, session: CheckoutSession) -> None:
-    """Bring the order to where its session stands, and tell people what only they can settle."""
-    order = _order_of(session)
+    """Bring what was paid for to where its session stands, then what came back of it."""
+    if order := _order_of(session):
+        _act_on(order, event, session)
+    elif not charges.arrived(session):
+        log.warning("payment_without_order", session=session.session_id)
     if event.bounced:
+        # Last: everybody locks orders and invoices before what is given back of them.
         refunds.bounce(event.bounced)
         payouts.bounce(event.bounced)
-    if order is None:
-        if not charges.arrived(session):
-            log.warning("payment_without_order", session=session.session_id)
-        return
+
+
+def _act_on(order: Order, event: PaymentEvent, session: CheckoutSession) -> None:
+    """Settle the order, and tell people what only they can settle."""
     try:
         with atomic():
             _settle(order, session)

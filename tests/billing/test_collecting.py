@@ -247,6 +247,22 @@ def test_a_disputed_invoice_is_not_charged(acme, alice, save, automatic, bill):
     assert states() == []
 
 
+@pytest.mark.parametrize("before", ["refused", "withdrawn"])
+def test_an_objection_made_again_in_vain_puts_no_charge_off(
+    acme, alice, save, automatic, bill, before
+):
+    save()
+    automatic()
+    invoice = bill()
+    with service():
+        for status in (before, "open"):
+            Dispute.objects.create(
+                organization=acme, invoice=invoice, reason="no", opened_by=alice, status=status
+            )
+
+    assert collecting.sweep() == 1
+
+
 def test_only_what_is_still_asked_for_is_charged(stripe, save, automatic, bill):
     save()
     automatic()
