@@ -3,6 +3,7 @@
 import signal
 import threading
 import time
+from contextlib import suppress
 
 import httpx2 as httpx
 import openai
@@ -33,6 +34,12 @@ def words(stream):
     for chunk in stream:
         if chunk.choices and chunk.choices[0].delta.content:
             yield chunk.choices[0].delta.content
+
+
+def to_the_end(stream):
+    """Read what comes, however it ends."""
+    with suppress(openai.APIError):
+        list(stream)
 
 
 def test_a_stream_that_outlasts_the_grace_is_told_and_billed_for_what_came(ending, model, engine):
@@ -119,3 +126,39 @@ def test_while_one_of_two_gateways_ends_the_other_takes_all_that_is_new(
     assert {answer.usage.completion_tokens for answer in replies} == {5}
     assert leaving.process.wait(20) == 0
     assert len(recorded(20)) == 20
+
+
+@pytest.mark.parametrize("durability", ["journal", "commit"])
+def test_a_frozen_postgresql_holds_no_gateway_beyond_its_grace(
+    start_gateway, door, key, pay, model, engine, durability
+):
+    pay("10")
+    gateway = start_gateway(grace=1, METERING_DURABILITY=durability, **door.variables)
+    gateway.client(key).chat.completions.create(model=model, **hello())
+    recorded()
+    engine.pause = 0.05
+    stream = words(gateway.client(key).chat.completions.create(model=model, stream=True, **hello()))
+    next(stream)
+    door.freeze()
+    # The end of the answer may wait for PostgreSQL, which does not come.
+    threading.Thread(target=to_the_end, args=[stream], daemon=True).start()
+
+    gateway.process.send_signal(signal.SIGTERM)
+
+    assert gateway.process.wait(12) == 1
+    door.thaw()
+    start_gateway()
+    first, second = recorded(2)
+    assert second.output_tokens in range(1, 6)
+    assert first.output_tokens == 5
+    wait_for(lambda: leased() == 0, seconds=15)
+    assert len(events()) == 2
+
+
+def test_a_gateway_that_began_without_postgresql_ends_all_the_same(start_gateway, door):
+    door.freeze()
+    gateway = start_gateway(path="/healthz", grace=1, **door.variables)
+
+    gateway.process.send_signal(signal.SIGTERM)
+
+    assert gateway.process.wait(10) == 1
