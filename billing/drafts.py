@@ -3,17 +3,19 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Protocol
 from uuid import UUID
 
 from billing.rating.definition import PriceDefinition
-from billing.rating.lines import rate_piece
+from billing.rating.lines import Line, rate_piece
 from billing.rating.shapes import Piece
 from common.money import exact, round_to_minor
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
+#: As many decimals as a line keeps of what one costs.
+UNIT = Decimal("1e-18")
 #: Lines that say what something costs; the others say what credit paid of it.
 CHARGES = frozenset({"usage", "fee", "minimum", "commitment"})
 #: From the rater's words for what it charges to those of an invoice.
@@ -129,6 +131,8 @@ class Draft:
     #: What was settled while it was used: at the dearest price, and what of it no credit paid.
     settled: Decimal = ZERO
     settled_uncovered: Decimal = ZERO
+    #: What credit paid too much and came back already, when the period was closed before.
+    returned_before: Decimal = ZERO
 
     @property
     def charged(self) -> Decimal:
@@ -138,12 +142,17 @@ class Draft:
     @property
     def due(self) -> Decimal:
         """What of it no credit paid, exactly."""
-        return max(self.charged - self.settled + self.settled_uncovered, ZERO)
+        return max(self._left, ZERO)
 
     @property
     def returned(self) -> Decimal:
         """What credit paid too much, because the period turned out cheaper than it was settled."""
-        return max(self.settled - self.settled_uncovered - self.charged, ZERO)
+        return max(-self._left, ZERO)
+
+    @property
+    def _left(self) -> Decimal:
+        paid = self.settled - self.settled_uncovered - self.returned_before
+        return self.charged - paid
 
     @property
     def net(self) -> Decimal:
@@ -185,12 +194,14 @@ def usage_draft(
     tax_rate: Decimal,
     coverage_label: str,
     settled: Decimal | None = None,
+    returned: Decimal = ZERO,
     extra: Sequence[DraftLine] = (),
 ) -> Draft:
     """Return the invoice of a period: a line per offer, part and price, less what credit paid.
 
     The period is rated at once, whatever was ``settled`` while it ran (as much, unless it says
-    otherwise); ``extra`` are lines that no single price makes.
+    otherwise); ``extra`` are lines that no single price makes, and ``returned`` is credit that an
+    earlier closing gave back.
 
     What is left to pay is what credit did not cover, rounded once; the coverage line takes the rest
     off the rounded lines. It never takes off more than they are.
@@ -200,7 +211,14 @@ def usage_draft(
     lines += extra
     charged = sum((line.exact_amount for line in lines), ZERO)
     settled = charged if settled is None else settled
-    draft = Draft(tuple(lines), currency, tax_rate, settled=settled, settled_uncovered=uncovered)
+    draft = Draft(
+        tuple(lines),
+        currency,
+        tax_rate,
+        settled=settled,
+        settled_uncovered=uncovered,
+        returned_before=returned,
+    )
     covered = charged - draft.due
     if covered > 0:
         rounded = sum((line.amount for line in lines), ZERO)
@@ -226,6 +244,13 @@ def _whole(used: Sequence[UsedTokens]) -> list[UsedTokens]:
             shares[name] = shares.get(name, ZERO) + tokens * item.multiplier
         shaped[key] = replace(item, weighed=weighed, shares=tuple(shares.items()))
     return [it for it in found if it.tokens] + list(shaped.values())
+
+
+def worth(used: Sequence[UsedTokens], *, currency: str, is_over: bool) -> Decimal:
+    """Return what a period's usage comes to so far, exactly; its minimums only when it is over."""
+    lines = [line for item in _whole(used) for line in _lines(item, currency)]
+    counted = (line for line in lines if is_over or line.kind != "minimum")
+    return sum((line.exact_amount for line in counted), ZERO)
 
 
 def corrections(
@@ -353,23 +378,37 @@ def _lines(item: UsedTokens, currency: str) -> list[DraftLine]:
     if item.price is None or item.price.is_plain:
         return [_line(item, currency)]
     rated = rate_piece(item.price, Piece(item.weighed), currency=currency)
-    exactly = {(line.kind, line.tier): line.total for line in rated.exact_lines}
+    told, exactly = (
+        {(line.kind, line.tier): line for line in lines}
+        for lines in (rated.lines, rated.exact_lines)
+    )
+    # A minimum that is missed by less than half a cent is exact, and rounds to nothing.
     return [
-        DraftLine(
-            kind=KINDS.get(line.kind, "usage"),
-            description=_words(item, *([f"tier {line.tier}"] if line.tier else []), line.kind),
-            quantity=line.quantity,
-            unit_amount=line.unit_amount,
-            exact_amount=exactly.get((line.kind, line.tier), ZERO),
-            amount=line.total,
-            offer_name=item.offer_name,
-            part=item.part,
-            price_id=item.price_id,
-            tier=line.tier,
-            shares=item.shares,
-        )
-        for line in rated.lines
+        _shaped(item, line, told.get(place), exactly.get(place))
+        for place, line in (exactly | told).items()
     ]
+
+
+def _shaped(item: UsedTokens, line: Line, told: Line | None, exactly: Line | None) -> DraftLine:
+    tier = [f"tier {line.tier}"] if line.tier else []
+    return DraftLine(
+        kind=KINDS.get(line.kind, "usage"),
+        description=_words(item, *tier, line.kind),
+        quantity=exact(line.quantity),
+        unit_amount=_unit(line.unit_amount),
+        exact_amount=exactly.total if exactly else ZERO,
+        amount=told.total if told else ZERO,
+        offer_name=item.offer_name,
+        part=item.part,
+        price_id=item.price_id,
+        tier=line.tier,
+        shares=item.shares,
+    )
+
+
+def _unit(amount: Decimal) -> Decimal:
+    """Return it as a line keeps it: what is kept compares to what is computed again."""
+    return amount.quantize(UNIT, ROUND_HALF_UP)
 
 
 def _words(item: UsedTokens, *more: str) -> str:
@@ -385,7 +424,7 @@ def _line(item: UsedTokens, currency: str) -> DraftLine:
         kind="usage",
         description=_words(item, *weight),
         quantity=Decimal(item.tokens),
-        unit_amount=unit,
+        unit_amount=_unit(unit),
         exact_amount=amount,
         amount=round_to_minor(amount, currency),
         offer_name=item.offer_name,

@@ -19,18 +19,21 @@ from defusedcsv import csv
 from django.db.models import Sum
 from django.db.models.functions import TruncDate
 
+from billing import commitments as committed
 from billing import divisions, groups, periods
+from billing.commitments import Commitment
 from billing.models import Invoice, InvoiceLine, PricedBucket
 from billing.receipts import moment, plain
 from common.database import rows
 from common.money import Money, exact
-from marketplace.models import Price
+from marketplace.models import OtherPart, Price
 from marketplace.models.prices import FALLBACK
 from metering.models import TOKEN_PARTS
 from tenants.models import Organization
 from tenants.scope import scope
 
 BATCH = 1000
+REQUESTS = OtherPart.REQUESTS.value
 EVENT_COLUMNS = (
     "month", "request_id", "source", "occurred_at", "recorded_at", "model", "region",
     "project_id", "api_key_id", "part", "tokens", "price_id", "amount", "currency", "uncovered",
@@ -39,6 +42,9 @@ EVENT_COLUMNS = (
 PRICE_COLUMNS = (
     "price_id", "price_book", "currency", "model", "part", "service_tier", "unit_amount",
     "definition", "effective_from", "effective_until",
+)  # fmt: skip
+COMMITMENT_COLUMNS = (
+    "month", "contract", "committed", "from", "until", "month_ends", "days", "of_days", "used_by",
 )  # fmt: skip
 EVENTS = f"""
 SELECT e.id, e.event_id, e.source, e.occurred_at, e.recorded_at, e.offer_name, e.region,
@@ -128,12 +134,16 @@ def _pieces(invoice: Invoice, told: Told) -> Iterator[list[dict[str, Any]]]:
 
 
 def _parts(told: Told, row: dict[str, Any]) -> Iterator[Sequence[Any]]:
-    """Yield a line per part; what no credit paid for stands once per request, on its first."""
+    """Yield a line per part, and one for the request where requests have a price.
+
+    What no credit paid for stands once per request, on its first line.
+    """
     prices, amounts = json.loads(row["price_ids"]), json.loads(row["amounts"])
+    counts = {part: row[f"{part}_tokens"] for part in TOKEN_PARTS}
+    counts[REQUESTS] = int(REQUESTS in prices)
     uncovered = row["uncovered"]
-    for part in TOKEN_PARTS:
-        tokens = row[f"{part}_tokens"]
-        if not tokens:
+    for part, count in counts.items():
+        if not count:
             continue
         yield (
             told.month.label,
@@ -146,7 +156,7 @@ def _parts(told: Told, row: dict[str, Any]) -> Iterator[Sequence[Any]]:
             row["project_id"],
             row["api_key_id"] or "",
             part,
-            tokens,
+            count,
             prices.get(part) or prices.get(FALLBACK.get(part, ""), ""),
             plain(amounts.get(part, "0")),
             row["currency"],
@@ -186,6 +196,22 @@ def _price(price: Price) -> Sequence[Any]:
         moment(price.effective_from),
         moment(until) if until else "",
     )
+
+
+def commitments(invoice: Invoice) -> str:
+    """Return, as CSV, what contracts ask for in the invoice's months, whatever was used."""
+    lines: list[Sequence[Any]] = [COMMITMENT_COLUMNS]
+    for told in months(invoice):
+        with scope(told.organization_id):
+            organization = Organization.objects.get(pk=told.organization_id)
+            lines += [_committed(told, it) for it in committed.of(organization, told.month)]
+    return _csv(lines)
+
+
+def _committed(told: Told, it: Commitment) -> Sequence[Any]:
+    ends = moment(it.start), moment(it.end), moment(told.month.end)
+    amounts = it.contract, plain(it.committed)
+    return (told.month.label, *amounts, *ends, it.days, it.of_days, told.used_by)
 
 
 def days(organization: Organization, line: InvoiceLine) -> list[Day]:

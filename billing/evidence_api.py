@@ -65,6 +65,20 @@ class InvoicePrices(InvoiceFile):
         return StreamingHttpResponse([text], content_type=CSV, headers=self.saved_as(number))
 
 
+class InvoiceCommitments(InvoiceFile):
+    """What contracts ask for in the months of an invoice."""
+
+    name = "commitments"
+
+    @extend_schema(responses={(200, "text/csv"): OpenApiTypes.STR})
+    def get(self, request: Request, org: str, number: str) -> HttpResponseBase:
+        """Download the commitments that the usage of the invoice's months is held against."""
+        invoice = self.invoice(number)
+        with scope(self.organization):
+            text = evidence.commitments(invoice)
+        return StreamingHttpResponse([text], content_type=CSV, headers=self.saved_as(number))
+
+
 class DayOut(serializers.Serializer[Any]):
     """One day of a line; its amount is exact, for the line is rounded once."""
 

@@ -49,7 +49,7 @@ class InvoiceLineOut(serializers.ModelSerializer[InvoiceLine]):
         model = InvoiceLine
         fields = (
             "position", "kind", "description", "section", "quantity", "unit_amount",
-            "offer_name", "part", "price_id", "corrects", "used_by", "exact_amount", "amount",
+            "offer_name", "part", "price_id", "tier", "corrects", "used_by", "exact_amount", "amount",
         )  # fmt: skip
 
 

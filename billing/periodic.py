@@ -1,20 +1,36 @@
 """What was used in a period, summed up from its events by price and by what a token counted."""
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import reduce
 from operator import add, or_
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, F, Q, QuerySet, Sum, UUIDField, Value
+from django.db.models import (
+    Case,
+    Count,
+    DateTimeField,
+    F,
+    Func,
+    IntegerField,
+    Q,
+    QuerySet,
+    Sum,
+    UUIDField,
+    Value,
+    When,
+)
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 
-from billing.drafts import UsedTokens
-from billing.rating.conditions import Circumstances, multiplier
-from billing.rating.definition import parse
+from billing.drafts import Shares, UsedTokens
+from billing.models import PricedBucket
+from billing.rating.conditions import QUARTER, Circumstances, multiplier
+from billing.rating.definition import PriceDefinition, parse
+from billing.rating.tokens import Unpriced
 from marketplace.models import FALLBACK, OtherPart, Price, ServiceTier
 from marketplace.queries import CONDITIONS
 from metering.models import PROMPT_PARTS, TOKEN_PARTS, UsageEvent
@@ -28,6 +44,20 @@ Owned = dict[Key, dict[Owner, int]]
 ONE = Decimal(1)
 PROMPT = reduce(add, (F(f"{part}_tokens") for part in PROMPT_PARTS))
 REQUESTS = OtherPart.REQUESTS.value
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MOMENT = DateTimeField()
+NOT_SHARED: Mapping[Key, Shares] = {}
+#: Stands for the price of what came without one.
+NO_PRICE = str(None)
+
+
+def summed(buckets: QuerySet[PricedBucket]) -> Sums:
+    """Return what the sums of quarters of an hour come to: what their events used."""
+    rows = buckets.values("offer_name", "token_part", "price_id", "multiplier")
+    return {
+        (it["offer_name"], it["token_part"], str(it["price_id"]), it["multiplier"]): it["sum"]
+        for it in rows.annotate(sum=Sum("tokens")).order_by()
+    }
 
 
 def sums(events: QuerySet[UsageEvent]) -> Sums:
@@ -37,48 +67,73 @@ def sums(events: QuerySet[UsageEvent]) -> Sums:
 
 def owned(events: QuerySet[UsageEvent], by: str = "") -> Owned:
     """Return the same by whose usage it is: of a project or of a key, by their columns."""
-    found: Owned = {}
     owner = F(by) if by else Value(None, UUIDField())
-    events = events.annotate(owner=owner)
-    for part in TOKEN_PARTS:
-        of_part = events.filter(**{f"{part}_tokens__gt": 0}).annotate(price=_price_of(part))
-        rows = of_part.values_list("offer_name", "price", "owner")
-        counts = list(rows.annotate(tokens=Sum(f"{part}_tokens")).order_by())
-        weighing = _weighing({price for _offer, price, *_rest in counts})
-        for offer, price, whose, tokens in counts:
-            if price not in weighing:
-                found.setdefault((offer, part, price, ONE), {})[whose] = tokens
-        for price in weighing.values():
-            _weigh(of_part, part, price, found)
-    _count(events, found)
+    owning = events.annotate(owner=owner)
+    # All parts in one go: the events are read once.
+    rows = owning.values("offer_name", "price_ids", "owner").annotate(
+        requests=Count("pk"), **{part: Sum(f"{part}_tokens") for part in TOKEN_PARTS}
+    )
+    each: Iterable[Mapping[str, Any]] = rows.order_by()
+    found: Owned = {}
+    for row in each:
+        prices = row["price_ids"]
+        for part in TOKEN_PARTS:
+            price = prices.get(part) or prices.get(FALLBACK.get(part))
+            _add(found, (row["offer_name"], part, str(price), ONE), row["owner"], row[part])
+        if REQUESTS in prices:
+            key = row["offer_name"], REQUESTS, prices[REQUESTS], ONE
+            _add(found, key, row["owner"], row[REQUESTS])
+    weighing = _weighing({key[2] for key in found})
+    for key in [key for key in found if key[2] in weighing and key[1] != REQUESTS]:
+        del found[key]
+        _weigh(owning, key, weighing[key[2]], found)
     return found
 
 
-def _count(events: QuerySet[Any], found: Owned) -> None:
-    priced = events.filter(price_ids__has_key=REQUESTS).annotate(price=_key(REQUESTS))
-    rows = priced.values_list("offer_name", "price", "owner").annotate(count=Count("pk"))
-    for offer, price, whose, count in rows.order_by():
-        found.setdefault((offer, REQUESTS, price, ONE), {})[whose] = count
+def _add(found: Owned, key: Key, owner: Owner, tokens: int) -> None:
+    if tokens:
+        used = found.setdefault(key, {})
+        used[owner] = used.get(owner, 0) + tokens
 
 
 def _weighing(prices: set[str]) -> dict[str, Price]:
     """Return those of the prices by which a token counts more or less than one."""
-    known = Price.objects.filter(pk__in=prices, definition__has_any_keys=sorted(CONDITIONS))
-    return {str(price.pk): price for price in known}
+    weighing = _known(prices).filter(definition__has_any_keys=sorted(CONDITIONS))
+    return {str(price.pk): price for price in weighing}
 
 
-def _weigh(events: QuerySet[Any], part: str, price: Price, found: Owned) -> None:
+def _known(prices: Iterable[str]) -> QuerySet[Price]:
+    return Price.objects.filter(pk__in=set(prices) - {NO_PRICE})
+
+
+def _weigh(events: QuerySet[Any], key: Key, price: Price, found: Owned) -> None:
+    """Add the tokens of one price by what each counts, summed up by all that decides it."""
+    offer, part, price_id, _count = key
     definition, is_batch = parse(price.definition), price.service_tier == ServiceTier.BATCH
-    rows = (
-        events.filter(price=str(price.pk))
-        .annotate(prompt=PROMPT)
-        .values_list("offer_name", "owner", "occurred_at", "prompt", f"{part}_tokens")
-        .order_by()
-    )
-    for offer, whose, occurred_at, prompt, tokens in rows.iterator():
-        counts = multiplier(definition, Circumstances(occurred_at, prompt, is_batch))
-        used = found.setdefault((offer, part, str(price.pk), counts), {})
-        used[whose] = used.get(whose, 0) + tokens
+    of_part = events.filter(offer_name=offer, **{f"{part}_tokens__gt": 0})
+    of_price = of_part.annotate(price=_price_of(part), length=PROMPT).filter(price=price_id)
+    alike = of_price.annotate(prompt=_shortest(definition), quarter=_quarter(definition))
+    rows = alike.values("owner", "prompt", "quarter").annotate(tokens=Sum(f"{part}_tokens"))
+    for row in rows.order_by():
+        of = Circumstances(row["quarter"], row["prompt"], is_batch)
+        _add(
+            found, (offer, part, price_id, multiplier(definition, of)), row["owner"], row["tokens"]
+        )
+
+
+def _shortest(definition: PriceDefinition) -> Case:
+    """Return the shortest prompt that counts as a request's does."""
+    steps = [int(step.above) for step in reversed(definition.long_context)]
+    whens = (When(length__gt=above, then=above + 1) for above in steps)
+    return Case(*whens, default=0, output_field=IntegerField())
+
+
+def _quarter(definition: PriceDefinition) -> Any:
+    """Return the quarter of an hour in which a request was made, where its price asks for it."""
+    if definition.time_of_day is None:
+        return Value(None, output_field=MOMENT)
+    quarter = Value(timedelta(minutes=QUARTER))
+    return Func(quarter, "occurred_at", Value(EPOCH), function="date_bin", output_field=MOMENT)
 
 
 def requests(
@@ -102,6 +157,18 @@ def request_count(events: QuerySet[UsageEvent], offer: str, tier: str) -> int:
 def _ids(offer: str, tier: str) -> list[str]:
     found = Price.objects.filter(offer__name=offer, service_tier=tier).order_by()
     return [str(pk) for pk in found.values_list("pk", flat=True)]
+
+
+def priced(sums: Sums, shares: Mapping[Key, Shares] = NOT_SHARED) -> list[UsedTokens]:
+    """Return sums as a draft takes them, with their shares; raises ``Unpriced`` rather than rate any at zero."""
+    prices = {str(price.pk): price for price in _known(key[2] for key in sums)}
+    for _offer, part, price, _count in sums:
+        if price not in prices:
+            raise Unpriced(part)
+    return [
+        replace(used(prices[key[2]], key, tokens), shares=shares.get(key, ()))
+        for key, tokens in sums.items()
+    ]
 
 
 def used(price: Price, key: Key, tokens: int) -> UsedTokens:

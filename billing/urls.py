@@ -189,6 +189,11 @@ api_urlpatterns = [
         name="invoice-prices",
     ),
     path(
+        "organizations/<slug:org>/invoices/<slug:number>/commitments.csv",
+        evidence_api.InvoiceCommitments.as_view(),
+        name="invoice-commitments",
+    ),
+    path(
         "organizations/<slug:org>/invoices/<slug:number>/lines/<int:position>/days",
         evidence_api.InvoiceLineDays.as_view(),
     ),

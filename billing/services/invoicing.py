@@ -1,8 +1,8 @@
 """Invoices: drafts computed from usage, numbers given once, documents that never change."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -15,9 +15,9 @@ from django.db.models.functions import TruncMonth
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from billing import agreements, divisions, groups, periodic, periods, sharing
+from billing import agreements, commitments, divisions, groups, periodic, periods, sharing
 from billing.divisions import Division
-from billing.drafts import Draft, DraftLine, Shares, corrections, usage_draft
+from billing.drafts import Draft, DraftLine, UsedTokens, corrections, usage_draft, worth
 from billing.models import (
     Contract,
     Invoice,
@@ -27,21 +27,19 @@ from billing.models import (
     RatedUsage,
     SpendBucket,
 )
-from billing.rating.proration import true_up
 from billing.services import holding, late_usage, limits, papers, true_ups
 from billing.services import parts as parts_of_group
 from billing.services.parts import Part
 from common import jobs
 from common.database import atomic, service
 from common.errors import Conflict
-from common.money import round_to_minor
-from marketplace.models import Price
 from metering.models import UsageEvent
 from metering.queries import dropped_until
 from tenants.models import Organization
 
 #: Usage that was being recorded while an invoice was made is looked for again this long after.
 OVERLAP = timedelta(days=1)
+ZERO = Decimal(0)
 
 log = structlog.get_logger(__name__)
 
@@ -103,29 +101,16 @@ def _so_far(organization: Organization, period: periods.Period, division: Divisi
         "starts_at__gte": period.start,
         "starts_at__lt": period.end,
     }
-    rows = (
-        PricedBucket.objects.filter(**within)
-        .values("offer_name", "token_part", "price_id", "multiplier")
-        .annotate(sum=Sum("tokens"))
-        .order_by()
-    )
-    sums = {
-        (row["offer_name"], row["token_part"], str(row["price_id"]), row["multiplier"]): row["sum"]
-        for row in rows
-    }
     spent = SpendBucket.objects.filter(**within, currency=organization.currency)
-    stretches = agreements.stretches(organization, period)
-    all_spent = SpendBucket.objects.filter(
-        organization__in=[organization, *groups.members(organization, period.label)],
-        currency=organization.currency,
-    )
-    used = [
-        _sum(all_spent.filter(starts_at__gte=it.start, starts_at__lt=it.end)) for it in stretches
-    ]
-    extra = _commitments(organization, period, stretches, used)
+
+    def until(whose: Organization, start: datetime, end: datetime) -> periodic.Sums:
+        within = {"organization": whose, "starts_at__gte": start, "starts_at__lt": end}
+        return periodic.summed(PricedBucket.objects.filter(**within))
+
+    whole = until(organization, period.start, period.end)
     owned = divisions.so_far(organization, period, division) if division else {}
     shares = {key: division.shares(of) for key, of in owned.items()} if division else {}
-    return _drafted(organization, period, sums, spent, extra, shares)
+    return _drafted(organization, period, periodic.priced(whole, shares), until, spent)
 
 
 def rerated(
@@ -140,51 +125,52 @@ def rerated(
         "occurred_at__gte": period.start,
         "occurred_at__lt": period.end,
     }
-    rated = RatedUsage.objects.filter(**within)
-    stretches = agreements.stretches(organization, period)
-    # What members of a group use counts towards what who pays for them committed to.
-    all_rated = RatedUsage.objects.filter(
-        organization__in=[organization, *groups.members(organization, period.label)]
-    )
-    used = [
-        _sum(all_rated.filter(occurred_at__gte=it.start, occurred_at__lt=it.end))
-        for it in stretches
-    ]
-    extra = _commitments(organization, period, stretches, used)
-    events = UsageEvent.objects.filter(**within)
+    events, rated = UsageEvent.objects.filter(**within), RatedUsage.objects.filter(**within)
     owned = periodic.owned(events, division.by if division else "")
-    sums = {key: sum(of.values()) for key, of in owned.items()}
+    whole = {key: sum(of.values()) for key, of in owned.items()}
     shares = {key: division.shares(of) for key, of in owned.items()} if division else {}
-    return _drafted(organization, period, sums, rated, extra, shares)
 
+    def until(whose: Organization, start: datetime, end: datetime) -> periodic.Sums:
+        within = {"organization": whose, "occurred_at__gte": start, "occurred_at__lt": end}
+        return periodic.sums(UsageEvent.objects.filter(**within))
 
-def _sum(of: QuerySet[Any], column: str = "amount") -> Decimal:
-    found: Decimal | None = of.aggregate(sum=Sum(column))["sum"]
-    return found or Decimal(0)
+    return _drafted(organization, period, periodic.priced(whole, shares), until, rated)
 
 
 def _drafted(
     organization: Organization,
     period: periods.Period,
-    sums: periodic.Sums,
+    used: Sequence[UsedTokens],
+    until: Callable[[Organization, datetime, datetime], periodic.Sums],
     settled: QuerySet[Any],
-    extra: Sequence[DraftLine],
-    shares: Mapping[periodic.Key, Shares],
 ) -> Draft:
-    prices = {str(price.pk): price for price in Price.objects.filter(pk__in={k[2] for k in sums})}
+    currency = organization.currency
+
+    def worth_until(end: datetime) -> Decimal:
+        if end == period.start:
+            return ZERO
+        is_over = end == period.end
+        own = used if is_over else periodic.priced(until(organization, period.start, end))
+        found = worth(own, currency=currency, is_over=is_over)
+        # What members of a group use counts towards what who pays for them committed to.
+        for member in groups.members(organization, period.label):
+            month = periods.parse(period.label, member.time_zone)
+            its = until(member, month.start, month.end if is_over else end)
+            found += worth(periodic.priced(its), currency=currency, is_over=is_over)
+        return found
+
     contract = _contract(organization, period)
     tax = agreements.tax(organization, contract, agreements.issuer_of(organization))
+    totals = settled.aggregate(amount=Sum("amount"), uncovered=Sum("uncovered"))
     drafted = usage_draft(
-        [
-            replace(periodic.used(prices[key[2]], key, tokens), shares=shares.get(key, ()))
-            for key, tokens in sums.items()
-        ],
-        uncovered=_sum(settled, "uncovered"),
-        currency=organization.currency,
+        used,
+        uncovered=totals["uncovered"] or ZERO,
+        currency=currency,
         tax_rate=tax.rate,
         coverage_label=_coverage_label(),
-        settled=_sum(settled),
-        extra=extra,
+        settled=totals["amount"] or ZERO,
+        returned=true_ups.returned(organization, period),
+        extra=commitments.lines(organization, period, worth_until),
     )
     return replace(drafted, tax_category=tax.category, tax_reason=tax.reason)
 
@@ -194,49 +180,24 @@ def _contract(organization: Organization, period: periods.Period) -> Contract | 
     return agreements.in_force(organization, period.end - timedelta(microseconds=1))
 
 
-def _commitments(
-    organization: Organization,
-    period: periods.Period,
-    stretches: Sequence[agreements.Stretch],
-    used: Sequence[Decimal],
-) -> list[DraftLine]:
-    """Return what usage misses of each contract's commitment, by the days on which it held."""
-    of_days = agreements.days_of(period, organization.time_zone)
-    lines = []
-    for stretch, worth in zip(stretches, used, strict=True):
-        committed = stretch.contract.commitment
-        missing = true_up(committed, worth, days=stretch.days, of_days=of_days)
-        if missing:
-            lines.append(
-                DraftLine(
-                    kind="commitment",
-                    description=_("Commitment not used · %(contract)s")
-                    % {"contract": stretch.contract.number},
-                    quantity=Decimal(1),
-                    unit_amount=missing,
-                    exact_amount=missing,
-                    amount=round_to_minor(missing, organization.currency),
-                )
-            )
-    return lines
-
-
 def _coverage_label() -> str:
     return _("Covered by prepaid credit")
 
 
-def late(organization: Organization, period: periods.Period) -> tuple[DraftLine, ...]:
-    """Return the lines for usage of earlier months that no invoice has told of yet.
+def late(
+    organization: Organization, period: periods.Period
+) -> list[tuple[periods.Period, Draft, tuple[DraftLine, ...]]]:
+    """Return what earlier months come to now, with the lines that no invoice has told of yet.
 
-    It was reported after its month was closed, or its month was never closed. Each line names its
-    month and is rated at the prices that applied then.
+    Their usage was reported after the month was closed, or the month was never closed. Each line
+    names its month and is rated at the prices that applied then.
     """
     events = UsageEvent.objects.filter(organization=organization, occurred_at__lt=period.start)
     if last := groups.invoiced(organization):
         events = events.filter(recorded_at__gt=last - OVERLAP)
     month = TruncMonth("occurred_at", tzinfo=ZoneInfo(organization.time_zone))
     starts = events.order_by().values_list(month, flat=True).distinct()
-    lines: list[DraftLine] = []
+    found = []
     gone = dropped_until()
     accepted, division = late_usage.accepted(organization), divisions.of(organization)
     for start in sorted({*starts, *accepted} - holding.kept_back(organization)):
@@ -250,14 +211,16 @@ def late(organization: Organization, period: periods.Period) -> tuple[DraftLine,
         if earlier.start not in accepted and _is_too_late(organization, earlier):
             late_usage.queue(organization, earlier)
             continue
-        lines += corrections(
-            rerated(organization, earlier, division),
+        whole = rerated(organization, earlier, division)
+        lines = corrections(
+            whole,
             groups.told(organization, earlier),
             corrects=earlier.start,
             label=earlier.label,
             coverage_label=_coverage_label(),
         )
-    return tuple(lines)
+        found.append((earlier, whole, lines))
+    return found
 
 
 def _waits_elsewhere(organization: Organization, month: periods.Period) -> bool:
@@ -363,8 +326,11 @@ def _part(organization: Organization, period: periods.Period) -> Part:
     month = rerated(organization, period, divisions.of(organization))
     is_told = _is_told(organization, period)
     own = () if is_told else month.lines
-    lines = sharing.divided(own + late(organization, period), month.currency)
-    return Part(organization, period, month, lines, is_told)
+    earlier = late(organization, period)
+    told = (line for _period, _whole, lines in earlier for line in lines)
+    lines = sharing.divided((*own, *told), month.currency)
+    wholes = tuple((its, whole) for its, whole, _lines in earlier)
+    return Part(organization, period, month, lines, is_told, wholes)
 
 
 def _write(
@@ -411,6 +377,8 @@ def _true_up(parts: Sequence[Part]) -> None:
     for part in parts:
         if not part.is_told:
             true_ups.book(part.organization, part.period, part.month)
+        for period, whole in part.earlier:
+            true_ups.book(part.organization, period, whole)
 
 
 def _is_told(organization: Organization, period: periods.Period) -> bool:

@@ -24,6 +24,8 @@ class Part:
     lines: Sequence[DraftLine]
     #: Whether a later invoice has told of the month already: the rest of it is late usage.
     is_told: bool = False
+    #: What earlier months come to now, of which it tells too.
+    earlier: Sequence[tuple[Period, Draft]] = ()
 
 
 def keep(invoice: Invoice, parts: Sequence[Part]) -> None:

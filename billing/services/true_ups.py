@@ -17,6 +17,8 @@ from billing.services.ledger import Posting
 from tenants.models import Organization
 
 ZERO = Decimal(0)
+#: Where what comes back stands until the grant that it becomes takes it off.
+RETURNING = AccountKind.PAYMENTS_CLEARING
 
 
 def book(organization: Organization, period: Period, whole: Draft) -> None:
@@ -25,13 +27,13 @@ def book(organization: Organization, period: Period, whole: Draft) -> None:
     Part of the transaction that finalizes it. Cumulative minus booked: rated again after late usage,
     it books the rest.
     """
-    prefix = f"true-up:{period.start.isoformat()}:"
+    prefix = _prefix(period)
     receivable = whole.due - whole.settled_uncovered
     revenue = whole.settled - whole.charged
     postings = [
         Posting(AccountKind.RECEIVABLE, whole.currency, receivable),
         Posting(AccountKind.REVENUE, whole.currency, revenue),
-        Posting(AccountKind.ADJUSTMENTS, whole.currency, -whole.returned),
+        Posting(RETURNING, whole.currency, -whole.returned_before - whole.returned),
     ]
     booked = _booked(organization, prefix)
     rest = [
@@ -40,7 +42,9 @@ def book(organization: Organization, period: Period, whole: Draft) -> None:
     ]
     if not any(posting.amount for posting in rest):
         return
-    number = f"{len(booked)}:{whole.charged.normalize():f}"
+    # What was settled only grows: each state of the month has a key of its own.
+    state = (whole.settled, whole.settled_uncovered, whole.charged)
+    number = ":".join(f"{amount.normalize():f}" for amount in state)
     ledger.book(organization, key=prefix + number, kind="true-up", postings=rest)
     returned = -rest[2].amount
     if returned > 0:
@@ -50,8 +54,19 @@ def book(organization: Organization, period: Period, whole: Draft) -> None:
             quantity=returned,
             source_key=prefix + number,
             kind=CreditGrant.Kind.PROMOTIONAL,
+            # It was revenue and is owed again: when it is used, it is revenue anew.
+            cost_basis=returned,
             reason=f"{period.label} came to less than was settled",
         )
+
+
+def returned(organization: Organization, period: Period) -> Decimal:
+    """Return the credit that came back when the period was closed before."""
+    return -_booked(organization, _prefix(period)).get(RETURNING.value, ZERO)
+
+
+def _prefix(period: Period) -> str:
+    return f"true-up:{period.start.isoformat()}:"
 
 
 def _booked(organization: Organization, prefix: str) -> dict[str, Decimal]:

@@ -1,36 +1,52 @@
 #!/usr/bin/env python3
 """Makes an invoice again from the requests and prices it was made of, and compares to the last digit.
 
-    python recompute.py invoice.json events.csv prices.csv [earlier-invoice.json ...]
+    python recompute.py invoice.json events.csv prices.csv [commitments.csv] [earlier-invoice.json ...]
 
 The files are what the API answers at /api/v1/organizations/{org}/invoices/{number} and, below it, at
-/events.csv and /prices.csv. Where the invoice corrects earlier months, all invoices that told of those
-months before are needed, too. Python's own library is enough; nothing of the portal is used. docs/billing.md
-explains each step.
+/events.csv, /prices.csv and /commitments.csv. Where the invoice corrects earlier months, all invoices that
+told of those months before are needed, too. Python's own library is enough; nothing of the portal is used.
+docs/billing.md explains each step.
 """
 
 import csv
 import json
 import sys
 from collections import defaultdict
-from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal, localcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime, time, timedelta
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal, localcontext
 from pathlib import Path
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 DIGITS = {
     "BHD": 3, "CLP": 0, "IQD": 3, "ISK": 0, "JOD": 3, "JPY": 0, "KRW": 0, "KWD": 3,
     "LYD": 3, "OMR": 3, "PYG": 0, "RWF": 0, "TND": 3, "UGX": 0, "VND": 0, "XAF": 0, "XOF": 0,
 }  # fmt: skip
-ZERO = Decimal(0)
+ROUNDINGS = {"ceiling": ROUND_CEILING, "floor": ROUND_FLOOR, "half_up": ROUND_HALF_UP}
+#: The parts of a request's tokens that are its prompt.
+PROMPT = {"input", "cached_input", "cache_write", "image_input", "audio_input"}
+#: What the charges of a price are called on an invoice; all others are usage.
+KINDS = {"flat": "fee", "fixed": "fee", "minimum": "minimum"}
+#: So many decimals has what is exact, and the price of one on a line.
+EXACT, UNIT = 12, 18
+ZERO, ONE = Decimal(0), Decimal(1)
+
+Price = dict[str, Any]
+Event = dict[str, str]
 
 
 class Key(NamedTuple):
-    """What a line of usage is about."""
+    """What a line is about."""
 
+    kind: str
     model: str
-    part: str
-    price_id: str
+    part: str = ""
+    price_id: str = ""
+    tier: int | None = None
+    #: Of usage: tokens that count for more stand on a line of their own.
+    unit: Decimal = ZERO
 
 
 class Sums(NamedTuple):
@@ -46,10 +62,23 @@ class Sums(NamedTuple):
 
 
 class Month(NamedTuple):
-    """A month's usage by line, and what of it credit paid: exactly, and off the rounded lines."""
+    """A month's charges by line, and what of it credit paid: exactly, and off the rounded lines."""
 
-    usage: dict[Key, Sums]
+    charges: dict[Key, Sums]
     covered: Sums
+
+    def total(self, name: str) -> Decimal:
+        """Return what all lines come to."""
+        return sum((getattr(it, name) for it in [*self.charges.values(), self.covered]), ZERO)
+
+
+class Charge(NamedTuple):
+    """So much of something at an amount each, before rounding."""
+
+    kind: str
+    tier: int | None
+    quantity: Decimal
+    unit: Decimal
 
 
 NOTHING = Sums(ZERO, ZERO, ZERO)
@@ -68,65 +97,348 @@ def rounded(amount: Decimal, digits: int) -> Decimal:
     return amount.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
 
 
-def unit_amounts(prices: list[dict[str, str]]) -> dict[str, Decimal]:
-    """Return the price of one token by the version's id; refuse shapes that need a period's total."""
-    found = {}
-    for price in prices:
-        definition = json.loads(price["definition"])
-        if definition["model"] != "per_unit":
-            raise Differs(f"price {price['price_id']} is {definition['model']}, not per unit")
-        found[price["price_id"]] = Decimal(definition["unit_amount"])
+def number(price: Price, name: str, default: str = "0") -> Decimal:
+    """Return what a price says, as a number."""
+    return Decimal(price.get(name) or default)
+
+
+# What a token counts, by what its request was like.
+
+
+def weight(price: Price, is_batch: bool, at: datetime | None, prompt: int) -> Decimal:
+    """Return what each token of such a request counts: one, unless the price says otherwise."""
+    found = ONE
+    for step in price.get("long_context", []):
+        if prompt > Decimal(step["above"]):
+            found = Decimal(step["multiplier"])
+    if "time_of_day" in price and at is not None:
+        found *= by_the_clock(price["time_of_day"], at)
+    if is_batch:
+        found *= number(price, "batch_multiplier", "1")
+    return rounded(found, EXACT)
+
+
+def by_the_clock(hours: Price, at: datetime) -> Decimal:
+    """Return what the first window of the day says that the time lies in."""
+    local = at.astimezone(ZoneInfo(hours["time_zone"]))
+    for window in hours["windows"]:
+        begins, ends = time.fromisoformat(window["from"]), time.fromisoformat(window["until"])
+        # A window past midnight belongs to the day on which it began.
+        is_past_midnight = ends < begins and local.time() < ends
+        day = local - timedelta(days=1) if is_past_midnight else local
+        is_in = begins <= local.time() < ends if begins < ends else local.time() >= begins
+        if (is_in or is_past_midnight) and day.isoweekday() in window.get("days", range(1, 8)):
+            return Decimal(window["multiplier"])
+    return ONE
+
+
+# What a period's total is charged.
+
+
+def charges(price: Price, quantity: Decimal, values: Sequence[Decimal] = ()) -> list[Charge]:
+    """Return what a whole period's quantity is charged by a price; values are of single events."""
+    if conversion := price.get("unit_conversion"):
+        quantity = converted(conversion, quantity)
+    if price["model"] != "percentage":
+        quantity = max(quantity - number(price, "free_quantity"), ZERO)
+    found = SHAPES[price["model"]](price, quantity, values)
+    return [charge for charge in found if charge.quantity * charge.unit]
+
+
+def converted(conversion: Price, quantity: Decimal) -> Decimal:
+    """Return the quantity in the unit that the price is for."""
+    factor = Decimal(conversion["factor"])
+    found = quantity / factor if conversion["operation"] == "divide" else quantity * factor
+    if conversion.get("rounding", "none") == "none":
+        return found
+    step = Decimal(1).scaleb(-conversion.get("precision", 0))
+    return found.quantize(step, rounding=ROUNDINGS[conversion["rounding"]])
+
+
+def packages(quantity: Decimal, size: Decimal) -> Decimal:
+    """Return how many packages the quantity opens."""
+    return (quantity / size).to_integral_value(ROUND_CEILING)
+
+
+def in_tier(tier: Price, quantity: Decimal) -> tuple[Decimal, Decimal]:
+    """Return how much is charged in a tier, and what one costs: of a share, a unit of money."""
+    if tier.get("package_size"):
+        quantity = packages(quantity, Decimal(tier["package_size"]))
+    return quantity, number(tier, "unit_amount") or number(tier, "rate") / 100
+
+
+def graduated(price: Price, quantity: Decimal, _values: Sequence[Decimal]) -> Iterator[Charge]:
+    """Each unit at the price of the tier it falls in; a tier's fee once it is entered."""
+    lower = ZERO
+    for place, tier in enumerate(price["tiers"], start=1):
+        inside = max(min(quantity, number(tier, "up_to", "Infinity")) - lower, ZERO)
+        if inside or (place == 1 and price.get("charge_first_flat_fee_at_zero")):
+            yield Charge("flat", place, ONE, number(tier, "flat_amount"))
+        yield Charge("usage", place, *in_tier(tier, inside))
+        lower = number(tier, "up_to")
+
+
+def volume(price: Price, quantity: Decimal, _values: Sequence[Decimal]) -> Iterator[Charge]:
+    """All units at the price of the tier that their total reaches."""
+    if not quantity and not price.get("charge_first_flat_fee_at_zero"):
+        return
+    bounds = (number(tier, "up_to", "Infinity") for tier in price["tiers"])
+    place = next(place for place, bound in enumerate(bounds, start=1) if quantity <= bound)
+    tier = price["tiers"][place - 1]
+    yield Charge("flat", place, ONE, number(tier, "flat_amount"))
+    yield Charge("usage", place, *in_tier(tier, quantity))
+
+
+def percentage(price: Price, value: Decimal, events: Sequence[Decimal]) -> Iterator[Charge]:
+    """A share of the value and a fee for each event, but for those that are free."""
+    rate, fee = number(price, "rate") / 100, number(price, "fixed_amount")
+    count, free = for_nothing(price, events)
+    if price.get("minimum_per_event") is None and price.get("maximum_per_event") is None:
+        yield Charge("percentage", None, max(value - free, ZERO), rate)
+        yield Charge("fixed", None, Decimal(len(events) - count), fee)
+        return
+    least, most = number(price, "minimum_per_event"), number(price, "maximum_per_event", "Infinity")
+    most_free, due = price.get("free_events") or len(events), ZERO
+    # Where the free value runs out inside an event, its rest is paid for.
+    left = number(price, "free_quantity") - sum(events[:count], ZERO) if count < most_free else ZERO
+    for event in events[count:]:
+        paid, left = max(event - left, ZERO), max(left - event, ZERO)
+        due += min(max(paid * rate + fee, least), most) if paid else ZERO
+    yield Charge("percentage", None, ONE, due)
+
+
+def for_nothing(price: Price, events: Sequence[Decimal]) -> tuple[int, Decimal]:
+    """Return how many of the first events are free, and how much value is."""
+    most, free = price.get("free_events") or 0, number(price, "free_quantity")
+    if not free:
+        return min(most, len(events)), sum(events[:most], ZERO)
+    count, value = 0, ZERO
+    while count < min(most or len(events), len(events)) and value + events[count] <= free:
+        value, count = value + events[count], count + 1
+    return count, value if most else free
+
+
+Shape = Callable[[Price, Decimal, Sequence[Decimal]], Iterable[Charge]]
+SHAPES: dict[str, Shape] = {
+    "per_unit": lambda price, quantity, _: [
+        Charge("usage", None, quantity, number(price, "unit_amount"))
+    ],
+    "flat": lambda price, _quantity, _: [Charge("flat", None, ONE, number(price, "unit_amount"))],
+    "package": lambda price, quantity, _: [
+        Charge(
+            "usage",
+            None,
+            packages(quantity, number(price, "package_size")),
+            number(price, "package_amount"),
+        )
+    ],
+    "graduated": graduated,
+    "graduated_percentage": graduated,
+    "volume": volume,
+    "percentage": percentage,
+}
+
+
+def totals(price: Price, found: Sequence[Charge], digits: int) -> list[tuple[Charge, Decimal]]:
+    """Return what each charge comes to: rounded, less its discount, within the most and the least."""
+    told, billed = [], ZERO
+    for charge in found:
+        amount = rounded(charge.quantity * charge.unit, digits)
+        amount -= rounded(amount * number(price, "discount_percent") / 100, digits)
+        if price.get("maximum_amount") is not None:
+            over = rounded(billed + amount - number(price, "maximum_amount"), digits)
+            amount -= min(max(over, ZERO), amount)
+        billed += amount
+        told.append((charge, amount))
+    missing = rounded(number(price, "minimum_amount") - billed, digits)
+    if missing > 0:
+        told.append((Charge("minimum", None, ONE, missing), missing))
+    return told
+
+
+def is_plain(price: Price) -> bool:
+    """Whether each token costs its amount, however many there are of them."""
+    limits = (price.get(it) for it in ("minimum_amount", "maximum_amount", "unit_conversion"))
+    reductions = (number(price, it) for it in ("free_quantity", "discount_percent"))
+    is_limited = any(limit is not None for limit in limits)
+    return price["model"] == "per_unit" and not is_limited and not any(reductions)
+
+
+class Book:
+    """The versions of prices by their ids, and what requests come to at them."""
+
+    def __init__(self, rows: Iterable[dict[str, str]], currency: str) -> None:
+        self.prices = {row["price_id"]: json.loads(row["definition"]) for row in rows}
+        self.batches = {row["price_id"] for row in rows if row["service_tier"] == "batch"}
+        self.digits = DIGITS.get(currency, 2)
+
+    def rate(self, events: Sequence[Event]) -> dict[Key, Sums]:
+        """Rate requests at once: by model, part and price, each line rounded once."""
+        tokens: defaultdict[Key, defaultdict[Decimal, Decimal]]
+        tokens = defaultdict(lambda: defaultdict(Decimal))
+        prompts = self._prompts(events)
+        for event in events:
+            key = Key("usage", event["model"], event["part"], event["price_id"])
+            counts = self._weight(event, prompts[request_of(event)])
+            tokens[key][counts] += Decimal(event["tokens"])
+        found: dict[Key, Sums] = {}
+        for key, by_weight in tokens.items():
+            found |= self._lines(key, by_weight)
+        return found
+
+    def _prompts(self, events: Iterable[Event]) -> dict[tuple[str, str], int]:
+        found: defaultdict[tuple[str, str], int] = defaultdict(int)
+        for event in events:
+            read = int(event["tokens"]) if event["part"] in PROMPT else 0
+            found[request_of(event)] += read
+        return found
+
+    def _weight(self, event: Event, prompt: int) -> Decimal:
+        price_id = event["price_id"]
+        if event["part"] == "requests":
+            return ONE
+        price, is_batch = self.prices[price_id], price_id in self.batches
+        return weight(price, is_batch, instant(event["occurred_at"]), prompt)
+
+    def _lines(self, key: Key, by_weight: dict[Decimal, Decimal]) -> dict[Key, Sums]:
+        price, digits = self.prices[key.price_id], self.digits
+        if is_plain(price):
+            units = {counts: number(price, "unit_amount") * counts for counts in by_weight}
+            return {
+                key._replace(unit=rounded(units[counts], UNIT)): Sums(
+                    quantity,
+                    exact := rounded(quantity * units[counts], EXACT),
+                    rounded(exact, digits),
+                )
+                for counts, quantity in by_weight.items()
+            }
+        weighed = sum((counts * quantity for counts, quantity in by_weight.items()), ZERO)
+        found = charges(price, weighed)
+        lines: dict[Key, Sums] = {}
+        for places in (EXACT, digits):
+            for charge, amount in totals(price, found, places):
+                kind = KINDS.get(charge.kind, "usage")
+                unit = rounded(charge.unit, UNIT) if kind == "usage" else ZERO
+                line = key._replace(kind=kind, tier=charge.tier, unit=unit)
+                before = lines.get(line, NOTHING)
+                is_exact = places == EXACT
+                lines[line] = Sums(
+                    rounded(charge.quantity, EXACT),
+                    amount if is_exact else before.exact,
+                    before.amount if is_exact else amount,
+                )
+        return lines
+
+
+def request_of(event: Event) -> tuple[str, str]:
+    """Return which request of which meter it is about."""
+    return event["source"], event["request_id"]
+
+
+class Usage(NamedTuple):
+    """What is known of an organization's month."""
+
+    events: Sequence[Event]
+    #: What those used whose usage counts towards its commitments.
+    others: Sequence[Event]
+    commitments: Sequence[dict[str, str]]
+
+    def known(self, at: datetime) -> "Usage":
+        """Return the same as it was known then."""
+        own, others = (
+            [event for event in events if instant(event["recorded_at"]) <= at]
+            for events in (self.events, self.others)
+        )
+        return Usage(own, others, self.commitments)
+
+    def paid(self) -> Decimal:
+        """Return what credit paid while the requests were made."""
+        paid = (Decimal(it["amount"]) - Decimal(it["uncovered"]) for it in self.events)
+        return sum(paid, ZERO)
+
+
+def rate(usage: Usage, book: Book, closings: Sequence[datetime] = ()) -> Month:
+    """Rate a month: its usage, what that misses of commitments, and what of both credit paid."""
+    found = charged(usage, book)
+    worth = sum((line.exact for line in found.values()), ZERO)
+    asked = sum((line.amount for line in found.values()), ZERO)
+    # Requests were settled at the dearest price; what the month comes to at once is what is due.
+    # Where that was too much, credit came back each time the month was closed.
+    came_back = ZERO
+    for closing in closings:
+        known = usage.known(closing)
+        its = sum((line.exact for line in charged(known, book).values()), ZERO)
+        came_back = max(came_back, known.paid() - its)
+    exactly_due = max(worth - usage.paid() + came_back, ZERO)
+    if worth <= exactly_due:
+        return Month(found, NOTHING)
+    due = min(rounded(exactly_due, book.digits), asked)
+    return Month(found, Sums(ZERO, exactly_due - worth, due - asked))
+
+
+def charged(usage: Usage, book: Book) -> dict[Key, Sums]:
+    """Return what a month's usage comes to, and what it misses of commitments."""
+    found = book.rate(usage.events)
+    for row in usage.commitments:
+        missing = missed(row, usage, book)
+        if missing:
+            key = Key("commitment", row["contract"])
+            found[key] = Sums(ONE, missing, rounded(missing, book.digits))
     return found
 
 
-def rate(events: list[dict[str, str]], units: dict[str, Decimal], digits: int) -> Month:
-    """Rate a month's requests: tokens by model, part and price, each line rounded once."""
-    tokens: defaultdict[Key, Decimal] = defaultdict(Decimal)
-    for event in events:
-        tokens[Key(event["model"], event["part"], event["price_id"])] += Decimal(event["tokens"])
-    usage = {}
-    for key, quantity in tokens.items():
-        exact = rounded(quantity * units[key.price_id], 12)
-        usage[key] = Sums(quantity, exact, rounded(exact, digits))
-    uncovered = sum((Decimal(event["uncovered"]) for event in events), ZERO)
-    worth = sum((line.exact for line in usage.values()), ZERO)
-    if worth <= uncovered:
-        return Month(usage, NOTHING)
-    asked = sum((line.amount for line in usage.values()), ZERO)
-    due = min(rounded(uncovered, digits), asked)
-    return Month(usage, Sums(ZERO, uncovered - worth, due - asked))
+def missed(row: dict[str, str], usage: Usage, book: Book) -> Decimal:
+    """Return what usage misses of what a contract asks for, by the days on which it held."""
+    share = Decimal(row["committed"]) * Decimal(row["days"]) / Decimal(row["of_days"])
+    start, end, closes = (instant(row[name]) for name in ("from", "until", "month_ends"))
+    used = worth_until(end, usage, book, is_over=end == closes)
+    used -= worth_until(start, usage, book, is_over=False)
+    return max(rounded(share, EXACT) - used, ZERO)
 
 
-def told(lines: list[dict[str, Any]]) -> Month:
+def worth_until(end: datetime, usage: Usage, book: Book, *, is_over: bool) -> Decimal:
+    """Return what the month's usage comes to so far; its minimums only when it is over."""
+    by_user: defaultdict[str, list[Event]] = defaultdict(list)
+    for event in [*usage.events, *usage.others]:
+        if is_over or instant(event["occurred_at"]) < end:
+            by_user[event["used_by"]].append(event)
+    rated = (line for events in by_user.values() for line in book.rate(events).items())
+    return sum((line.exact for key, line in rated if is_over or key.kind != "minimum"), ZERO)
+
+
+def told(lines: Iterable[dict[str, Any]]) -> Month:
     """Return what lines of invoices say of one month."""
-    usage: defaultdict[Key, Sums] = defaultdict(lambda: NOTHING)
+    found: defaultdict[Key, Sums] = defaultdict(lambda: NOTHING)
     covered = NOTHING
     for line in lines:
-        exact, amount = Decimal(line["exact_amount"]), Decimal(line["amount"])
-        if line["kind"] == "usage":
-            key = Key(line["offer_name"], line["part"], line["price_id"])
-            before = usage[key]
-            quantity = before.quantity + Decimal(line["quantity"])
-            usage[key] = Sums(quantity, before.exact + exact, before.amount + amount)
-        else:
-            covered = Sums(ZERO, covered.exact + exact, covered.amount + amount)
-    return Month(dict(usage), covered)
+        its = Sums(*(Decimal(line[name]) for name in ("quantity", "exact_amount", "amount")))
+        if line["kind"] == "prepaid":
+            covered = Sums(ZERO, covered.exact + its.exact, covered.amount + its.amount)
+            continue
+        unit = Decimal(line["unit_amount"]) if line["kind"] == "usage" else ZERO
+        key = Key(
+            line["kind"], line["offer_name"], line["part"], line["price_id"] or "",
+            line["tier"], unit,
+        )  # fmt: skip
+        found[key] = Sums(*(a + b for a, b in zip(found[key], its, strict=True)))
+    return Month(dict(found), covered)
 
 
 def correct(now: Month, before: Month) -> Month:
     """Return what a month comes to now, less what earlier invoices said of it."""
-    usage = {
-        key: line.less(before.usage.get(key, NOTHING))
-        for key, line in now.usage.items()
-        if line.quantity != before.usage.get(key, NOTHING).quantity
-    }
-    booked = [*before.usage.values(), before.covered]
-    worth = sum((it.exact for it in [*now.usage.values(), now.covered]), ZERO)
-    asked = sum((it.amount for it in [*now.usage.values(), now.covered]), ZERO)
-    exact = worth - sum((it.exact for it in booked), ZERO)
-    exact -= sum((line.exact for line in usage.values()), ZERO)
-    due = max(asked - sum((it.amount for it in booked), ZERO), ZERO)
-    return Month(usage, Sums(ZERO, exact, due - sum((it.amount for it in usage.values()), ZERO)))
+    changed = {}
+    for key in {**now.charges, **before.charges}:
+        line = now.charges.get(key, NOTHING).less(before.charges.get(key, NOTHING))
+        if line.quantity or line.exact:
+            changed[key] = line
+    exact = now.total("exact") - before.total("exact")
+    due = now.total("amount") - before.total("amount")
+    if exact >= 0:
+        due = max(due, ZERO)
+    exact -= sum((line.exact for line in changed.values()), ZERO)
+    return Month(
+        changed, Sums(ZERO, exact, due - sum((it.amount for it in changed.values()), ZERO))
+    )
 
 
 def same(name: str, found: object, expected: object) -> None:
@@ -150,41 +462,39 @@ def whose(line: dict[str, Any]) -> str:
 def compare_usage(
     user: str,
     invoice: dict[str, Any],
-    events: list[dict[str, str]],
-    units: dict[str, Decimal],
-    earlier: list[dict[str, Any]],
+    events: Sequence[Event],
+    commitments: Sequence[dict[str, str]],
+    book: Book,
+    earlier: Sequence[dict[str, Any]],
 ) -> None:
     """Compare what an organization used, month by month."""
-    digits = DIGITS.get(invoice["currency"], 2)
     lines = [line for line in invoice["lines"] if whose(line) == user]
-    months: defaultdict[str, list[dict[str, str]]] = defaultdict(list)
-    for event in events:
-        months[event["month"]].append(event)
+    asked = [row for row in commitments if row["used_by"] == user]
+    own = [event for event in events if event["used_by"] == user]
+    # What members of a group use counts towards what who pays for them committed to.
+    others = [] if user else [event for event in events if event["used_by"]]
     starts = sorted({month_of(line, invoice) for line in lines}, key=instant)
-    for start, label in zip(starts, sorted(months), strict=True):
-        found = told([it for it in lines if month_of(it, invoice) == start])
-        expected = rate(months[label], units, digits)
+    labels = sorted({row["month"] for row in [*own, *asked]})
+    for start, label in zip(starts, labels, strict=True):
+        before = [it for it in earlier if any(lines_about(start, user, [it]))]
+        closings = sorted(instant(it["issued_at"]) for it in before)
+        usage = Usage(of_month(own, label), of_month(others, label), of_month(asked, label))
+        expected = rate(usage, book, closings)
         if instant(start) != instant(invoice["period_start"]):
-            before = [
-                line
-                for other in earlier
-                for line in other["lines"]
-                if whose(line) == user
-                and other["kind"] == "usage"
-                and instant(month_of(line, other)) == instant(start)
-            ]
-            expected = correct(expected, told(before))
-        for key in {*found.usage, *expected.usage}:
-            name = f"{label} {key.model} {key.part} {key.price_id}"
-            same(name, found.usage.get(key), expected.usage.get(key))
+            expected = correct(expected, told(lines_about(start, user, before)))
+        found = told(it for it in lines if month_of(it, invoice) == start)
+        for key in {**found.charges, **expected.charges}:
+            name = " ".join([label, *map(str, filter(None, key[:-1]))]).replace(" usage", "")
+            same(name, found.charges.get(key), expected.charges.get(key))
         same(f"{label} covered by credit", found.covered, expected.covered)
 
 
 def compare(
     invoice: dict[str, Any],
-    events: list[dict[str, str]],
-    prices: list[dict[str, str]],
-    earlier: list[dict[str, Any]],
+    events: Sequence[Event],
+    prices: Sequence[dict[str, str]],
+    commitments: Sequence[dict[str, str]],
+    earlier: Sequence[dict[str, Any]],
 ) -> int:
     """Compare every line and every total; return how many lines there are.
 
@@ -193,14 +503,32 @@ def compare(
     """
     if not invoice["period_start"]:
         raise NotComparable(f"{invoice['number']} is of a purchase; no usage was made into it")
-    digits, units = DIGITS.get(invoice["currency"], 2), unit_amounts(prices)
+    if any(line["kind"] == "commitment" for line in invoice["lines"]) and not commitments:
+        raise NotComparable(f"{invoice['number']} asks for a commitment; name its commitments.csv")
+    book = Book(prices, invoice["currency"])
     for user in sorted({whose(line) for line in invoice["lines"]} | {""}):
-        compare_usage(user, invoice, [it for it in events if it["used_by"] == user], units, earlier)
+        compare_usage(user, invoice, events, commitments, book, earlier)
     net = sum((Decimal(line["amount"]) for line in invoice["lines"]), ZERO)
     same("net", Decimal(invoice["net"]), net)
-    same("tax", Decimal(invoice["tax"]), rounded(net * Decimal(invoice["tax_rate"]), digits))
-    same("total", Decimal(invoice["total"]), net + Decimal(invoice["tax"]))
+    tax = rounded(net * Decimal(invoice["tax_rate"]), book.digits)
+    same("tax", Decimal(invoice["tax"]), tax)
+    same("total", Decimal(invoice["total"]), net + tax)
     return len(invoice["lines"])
+
+
+def of_month(rows: Sequence[dict[str, str]], label: str) -> list[dict[str, str]]:
+    """Return the rows of one month."""
+    return [row for row in rows if row["month"] == label]
+
+
+def lines_about(
+    start: str, user: str, invoices: Iterable[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """Return what invoices said of an organization's month that begins then."""
+    for invoice in invoices:
+        if invoice["kind"] == "usage":
+            its = (line for line in invoice["lines"] if whose(line) == user)
+            yield from (it for it in its if instant(month_of(it, invoice)) == instant(start))
 
 
 def instant(text: str) -> datetime:
@@ -214,15 +542,15 @@ def table(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def main(invoice_file: str, events_file: str, prices_file: str, *earlier_files: str) -> None:
+def main(invoice_file: str, events_file: str, prices_file: str, *more: str) -> None:
     """Read the files, compare, and tell."""
-    invoice, *earlier = (
-        json.loads(Path(name).read_text("utf-8")) for name in (invoice_file, *earlier_files)
-    )
+    commitments = [row for name in more if name.endswith(".csv") for row in table(name)]
+    others = [name for name in more if not name.endswith(".csv")]
+    invoice, *earlier = (json.loads(Path(it).read_text("utf-8")) for it in (invoice_file, *others))
     events = table(events_file)
-    with localcontext(prec=60):
-        lines = compare(invoice, events, table(prices_file), earlier)
-    requests = len({(event["source"], event["request_id"]) for event in events})
+    with localcontext(prec=120):
+        lines = compare(invoice, events, table(prices_file), commitments, earlier)
+    requests = len({request_of(event) for event in events})
     print(
         f"{invoice['number']}: {lines} lines from {requests} requests, the same to the last digit"
     )

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
@@ -18,6 +19,7 @@ from portal.environment import ROOT
 from tenants.scope import scope
 from tenants.services import api_keys
 from tests.billing.terms import profile
+from tests.support.people import signed_in
 from tests.support.usage import used
 
 __all__ = ["profile", "used"]
@@ -53,11 +55,12 @@ def use(used):
 
 
 @pytest.fixture
-def download(alice_client):
-    """Return a file of an invoice as Alice downloads it."""
+def download():
+    """Return a file of an invoice as who may read it downloads it."""
 
-    def download(invoice, name=""):
-        answer = alice_client.get(f"/api/v1/organizations/acme/invoices/{invoice.number}{name}")
+    def download(invoice, name="", *, client):
+        organization = invoice.organization.slug
+        answer = client.get(f"/api/v1/organizations/{organization}/invoices/{invoice.number}{name}")
         assert answer.status_code == 200
         return b"".join(answer).decode()
 
@@ -65,20 +68,21 @@ def download(alice_client):
 
 
 @pytest.fixture
-def recompute(tmp_path, download):
+def recompute(tmp_path, download, alice):
     """Run the script over the files of an invoice, and over other invoices beside it."""
 
-    def recompute(invoice, *earlier, forge=lambda text: text):
-        texts = [
-            download(invoice),
-            forge(download(invoice, "/events.csv")),
-            download(invoice, "/prices.csv"),
-            *map(download, earlier),
-        ]
-        files = [tmp_path / str(number) for number in range(len(texts))]
-        for file, text in zip(files, texts, strict=True):
-            file.write_text(text)
-        command = [sys.executable, "-I", RECOMPUTE, *files]
+    def recompute(invoice, *earlier, commitments=False, forge=lambda text: text, client=None):
+        read = partial(download, client=client or signed_in(alice))
+        texts = {
+            "invoice.json": read(invoice),
+            "events.csv": forge(read(invoice, "/events.csv")),
+            "prices.csv": read(invoice, "/prices.csv"),
+            **({"commitments.csv": read(invoice, "/commitments.csv")} if commitments else {}),
+            **{f"{other.number}.json": read(other) for other in earlier},
+        }
+        for name, text in texts.items():
+            (tmp_path / name).write_text(text)
+        command = [sys.executable, "-I", RECOMPUTE, *(tmp_path / name for name in texts)]
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
     return recompute
@@ -167,11 +171,11 @@ def test_a_missing_file_is_told_in_one_sentence(tmp_path):
     )
 
 
-def test_the_export_has_a_line_for_each_part(acme, use, download):
+def test_the_export_has_a_line_for_each_part(acme, use, download, alice_client):
     name = use(10, 5)
     invoice = invoicing.finalize(acme, JANUARY)
 
-    lines = list(csv.DictReader(io.StringIO(download(invoice, "/events.csv"))))
+    lines = list(csv.DictReader(io.StringIO(download(invoice, "/events.csv", client=alice_client))))
 
     assert [(it["request_id"], it["part"], it["tokens"]) for it in lines] == [
         (name, "input", "10"),
@@ -204,7 +208,7 @@ def test_nobody_else_reads_it(acme, use, charlie_client, bob_client):
     use(10)
     number = invoicing.finalize(acme, JANUARY).number
 
-    for name in ("events.csv", "prices.csv", "lines/1/days"):
+    for name in ("events.csv", "prices.csv", "commitments.csv", "lines/1/days"):
         address = f"/api/v1/organizations/acme/invoices/{number}/{name}"
         assert charlie_client.get(address).status_code == 404
         assert bob_client.get(address).status_code == 403

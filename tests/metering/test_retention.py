@@ -124,10 +124,10 @@ def test_an_invoice_never_takes_back_what_was_dropped(invoiced, used, acme, owne
     month = periods.containing(datetime.now(UTC), "UTC")
 
     with service():
-        lines = invoicing.late(acme, month)
+        late = invoicing.late(acme, month)
         assert queries.dropped_until() == datetime(2024, 5, 1, tzinfo=UTC)
 
-    assert lines == ()
+    assert late == []
 
 
 @pytest.mark.parametrize(
