@@ -4,12 +4,14 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
+from billing import agreements
 from billing.models import (
     BalanceWatch,
     BillingProfile,
     CreditGrant,
     Invoice,
     InvoiceCharge,
+    Order,
     TopUpRule,
 )
 from billing.payments.provider import NEEDS_PAYER
@@ -123,6 +125,24 @@ def reminder(organization_id: UUID, invoice_id: UUID) -> None:
     }
     subject = _("Reminder: invoice %(number)s is overdue")
     mails.write(sorted(addresses), subject % {"number": invoice.number}, "reminder", context)
+
+
+def proforma(organization_id: UUID, order_id: UUID) -> None:
+    """Write to who ordered, and to the billing addresses, what to transfer and until when."""
+    with scope(organization_id):
+        order = Order.objects.select_related("organization", "placed_by").get(pk=order_id)
+        profile = BillingProfile.objects.filter(organization=organization_id).first()
+        issuer = order.issuer or agreements.issuer_of(order.organization)
+        addresses = {order.placed_by.email, *(profile.emails if profile else [])}
+    context = {
+        "organization": order.organization,
+        "order": order,
+        "issuer": issuer,
+        "total": _money(order.gross),
+        "link": mails.link("billing:checkout-return", order.organization.slug, order.pk),
+    }
+    subject = _("Your order of %(bundle)s: what to transfer") % {"bundle": order.bundle_name}
+    mails.write(sorted(addresses), subject, "proforma", context)
 
 
 def _money(amount: Money) -> str:

@@ -6,8 +6,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from billing.bank import references
 from billing.budget_forms import MOST
-from billing.models import Invoice
+from billing.models import Invoice, Order
 from billing.services import receiving
 from marketplace.forms import fields
 
@@ -48,6 +49,20 @@ class InvoiceNumberForm(forms.Form):
 
 class AssignForm(InvoiceNumberForm):
     """Which invoice a movement pays; what is too much for it is kept for its customer."""
+
+
+class AssignOrderForm(forms.Form):
+    """Which order a movement pays, by its reference."""
+
+    reference = forms.CharField(label=_("Payment reference of an order"), max_length=40)
+
+    def clean_reference(self) -> Order:
+        """Return the order that has this reference, however it was typed."""
+        wanted = references.squeezed(self.cleaned_data["reference"])
+        found = Order.objects.filter(transfer_reference=wanted).first()
+        if found is None:
+            raise forms.ValidationError(_("There is no order with this reference."))
+        return found
 
 
 class SettleForm(forms.Form):

@@ -21,6 +21,7 @@ class OrderForm(forms.Form):
 
     bundle = forms.SlugField(max_length=50)
     operation_key = forms.UUIDField()
+    way = forms.ChoiceField(choices=[("page", ""), ("transfer", "")], required=False)
 
 
 class InvoiceFilter(forms.Form):

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
 from billing import agreements, queries
-from billing.models import CreditGrant, Invoice, Order
+from billing.models import CreditGrant, Invoice, Issuer, Order
 from common.errors import NotFound
 from common.money import Money, round_to_minor
 from marketplace.models import Bundle
@@ -176,6 +176,35 @@ def purchase(organization: Organization, order: Order) -> Purchase:
             Invoice.objects.filter(organization=organization, order=order).first(),
             grants.filter(source_key=f"order:{order.pk}").first(),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """What a bank transfer has to say to pay an order."""
+
+    issuer: Issuer
+    reference: str
+    expires_at: datetime | None
+
+
+def transfer(organization: Organization, order: Order) -> Transfer | None:
+    """Return what to transfer for an order; None where it is paid another way. Opens the scope."""
+    if order.transfer_reference is None:
+        return None
+    with scope(organization):
+        issuer = order.issuer or agreements.issuer_of(organization)
+        return Transfer(issuer, order.transfer_reference, order.expires_at)
+
+
+def awaited_transfers() -> QuerySet[Order]:
+    """Return every customer's orders that wait for a transfer, with what came; as the service."""
+    found = Order.objects.pending().by_transfer().select_related("organization")
+    return found.annotate(came=Sum("bank_lines__amount")).order_by("expires_at")
+
+
+def takes_transfers(organization: Organization) -> bool:
+    """Whether who sells to the organization has an account to transfer to."""
+    return bool(agreements.issuer_of(organization).iban)
 
 
 def invoices(

@@ -23,6 +23,7 @@ from billing.services import (
     rehearsing,
     sealing,
     top_ups,
+    transfers,
     verifying,
     watching,
 )
@@ -172,6 +173,20 @@ def verify_seals() -> None:
 def top_up() -> None:
     """Buy for those whose balance is below their rule."""
     top_ups.sweep()
+
+
+@shared_task(name="billing.expire_orders")
+def expire_orders() -> None:
+    """End orders whose transfer did not come in time."""
+    transfers.expire_due()
+
+
+@shared_task(
+    name="billing.send_proforma", autoretry_for=(OSError,), retry_backoff=True, max_retries=8
+)
+def send_proforma(organization_id: str, order_id: str) -> None:
+    """Tell those who pay what to transfer for an order."""
+    balance_mails.proforma(uuid.UUID(organization_id), uuid.UUID(order_id))
 
 
 @shared_task(name="billing.watch_balances")

@@ -23,6 +23,7 @@ app.conf.beat_schedule = {
     "tell of budgets": {"task": "billing.watch_budgets", "schedule": timedelta(seconds=30)},
     "top up": {"task": "billing.top_up", "schedule": timedelta(seconds=30)},
     "collect invoices": {"task": "billing.collect", "schedule": timedelta(minutes=1)},
+    "expire orders": {"task": "billing.expire_orders", "schedule": HOURLY},
     "watch balances": {"task": "billing.watch_balances", "schedule": timedelta(minutes=1)},
     "dun overdue invoices": {"task": "billing.dun", "schedule": HOURLY},
     "grant credit of the month": {

@@ -6,6 +6,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from billing.models.invoices import Invoice
+from billing.models.orders import Order
 from common.models import AppendOnly, LockingQuerySet, Row, TimeStamped
 from common.money import Money
 from tenants.models import Organization
@@ -96,6 +97,8 @@ class BankLine(TimeStamped):
     payment = models.OneToOneField(
         IncomingPayment, on_delete=models.PROTECT, related_name="bank_line", null=True
     )
+    #: The purchase that it pays, or a part of it.
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="bank_lines", null=True)
 
     objects = BankLineQuerySet.as_manager()
 

@@ -1,11 +1,10 @@
 """Invoices: written once, numbered without gaps, never changed but in how they are paid."""
 
-import re
-
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from billing.bank import references
 from billing.models.orders import Order
 from billing.models.profiles import Issuer
 from common.models import AppendOnly, LockingQuerySet, TimeStamped
@@ -126,8 +125,7 @@ class Invoice(TimeStamped):
     @property
     def payment_reference(self) -> str:
         """What a transfer should carry: the number as a creditor reference (ISO 11649)."""
-        body = "".join(re.findall("[A-Z0-9]", self.number.upper()))[-21:]
-        return f"RF{98 - int(_as_digits(f'{body}RF00')) % 97:02}{body}"
+        return references.creditor(self.number)
 
     @property
     def is_overdue(self) -> bool:
@@ -178,8 +176,3 @@ class InvoiceLine(AppendOnly):
             self.used_by, self.section, self.offer_name, self.part, self.price_id, self.tier,
             self.unit_amount, self.corrects,
         )  # fmt: skip
-
-
-def _as_digits(text: str) -> str:
-    """Return the text with its letters as ISO 7064 counts them: A is 10, Z is 35."""
-    return "".join(str(int(letter, 36)) for letter in text)

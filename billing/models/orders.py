@@ -16,6 +16,10 @@ from tenants.models import Organization
 class OrderQuerySet(AttemptQuerySet["Order"]):
     """Orders."""
 
+    def by_transfer(self) -> "OrderQuerySet":
+        """Those that a bank transfer pays."""
+        return self.exclude(transfer_reference=None)
+
     def uninvoiced(self) -> "OrderQuerySet":
         """Those that were paid and whose invoice is still to be written, unless a person has it."""
         held = models.Q(invoice_holds__status="waiting")
@@ -63,6 +67,10 @@ class Order(TimeStamped):
     is_automatic = models.BooleanField(default=False)
     #: The provider's id of the saved method that is charged for it.
     method_id = models.CharField(max_length=255, blank=True)
+    #: What a bank transfer has to carry, where that is how it is paid.
+    transfer_reference = models.CharField(max_length=25, null=True, unique=True)  # noqa: DJ001
+    #: Until when a transfer is waited for.
+    expires_at = models.DateTimeField(null=True)
     #: Why the provider declined it, in its own word; a bank that asks for the payer included.
     failure = models.CharField(max_length=60, blank=True)
 
@@ -87,6 +95,11 @@ class Order(TimeStamped):
 
     def __str__(self) -> str:
         return self.bundle_name
+
+    @property
+    def is_by_transfer(self) -> bool:
+        """Whether a bank transfer pays it."""
+        return self.transfer_reference is not None
 
     @property
     def gross(self) -> Money:

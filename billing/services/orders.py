@@ -6,6 +6,7 @@ the session is fetched as it stands now, so neither order nor repetition of deli
 
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -58,7 +59,7 @@ BACK_OFF = timedelta(hours=1)
 
 def start(organization: Organization, bundle: Bundle, *, by: User, operation_key: str) -> Order:
     """Place the order once per operation key and open its one payment page."""
-    order = _place(organization, bundle, by=by, operation_key=operation_key)
+    order = place(organization, bundle, by=by, operation_key=operation_key)
     if order.checkout_url:
         return order
     session = provider.open_checkout(_request(order, organization.slug, by))
@@ -71,7 +72,10 @@ def start(organization: Organization, bundle: Bundle, *, by: User, operation_key
     return order
 
 
-def _place(organization: Organization, bundle: Bundle, *, by: User, operation_key: str) -> Order:
+def place(
+    organization: Organization, bundle: Bundle, *, by: User, operation_key: str, **facts: Any
+) -> Order:
+    """Place an order of a bundle that is sold, on the terms of now, once per operation key."""
     if not bundle.is_active or bundle.currency != organization.currency:
         raise NotFound
     if organization.status != Organization.Status.ACTIVE:
@@ -85,6 +89,7 @@ def _place(organization: Organization, bundle: Bundle, *, by: User, operation_ke
                     bundle=bundle,
                     placed_by=by,
                     **terms(organization, bundle),
+                    **facts,
                 )
         except IntegrityError:
             # The second click of two: the first one's order is this operation's.
@@ -278,9 +283,14 @@ def _order_of(session: CheckoutSession) -> Order | None:
 def _pay(order: Order, session: CheckoutSession) -> Order:
     if session.amount != order.gross:
         raise PaymentMismatch
-    order.paid_at = timezone.now()
     order.session_id = session.session_id or order.session_id
     order.payment_reference = session.payment_reference
+    return give(order)
+
+
+def give(order: Order) -> Order:
+    """Grant what a locked order bought, with its invoice: its money is there."""
+    order.paid_at = timezone.now()
     _move(order, Order.Status.PAID)
     invoicing.invoice_purchase(order)
     credits.grant(

@@ -5,15 +5,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
-from uuid import UUID
 
 from django.db import IntegrityError
 from django.utils.translation import gettext_lazy as _
 
 from billing.bank import camt, csv_file, references
 from billing.bank.lines import Line, Statement, UnreadableStatement
-from billing.models import BankLine, BankStatement, IncomingPayment, Invoice
-from billing.services import offsetting, receiving
+from billing.models import BankLine, BankStatement, IncomingPayment, Invoice, Order
+from billing.services import offsetting, receiving, transfers
 from common.database import atomic
 from common.errors import Conflict, DomainError
 from tenants.models import User
@@ -31,10 +30,9 @@ class NoStatement(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An open invoice, and the words by which a payer names it."""
+    """An open invoice or an order, and the words by which a payer names it."""
 
-    invoice_id: UUID
-    currency: str
+    subject: Invoice | Order
     words: tuple[str, ...]
 
 
@@ -95,11 +93,16 @@ def _digest(text: str) -> str:
 
 
 def _asked() -> list[Asked]:
-    """Return the words by which payers name what is open: read once, not for every movement."""
-    return [
-        Asked(it.pk, it.currency, (it.payment_reference, references.squeezed(it.number)))
+    """Return the words by which payers name what is asked for: read once, not for every movement.
+
+    Orders that expired are among them: a person is told what late money was meant for.
+    """
+    invoices = [
+        Asked(it, (it.payment_reference, references.squeezed(it.number)))
         for it in Invoice.objects.filter(status=Invoice.Status.OPEN)
     ]
+    ordered = Order.objects.by_transfer().filter(status__in=transfers.WAITING)
+    return invoices + [Asked(it, (str(it.transfer_reference),)) for it in ordered]
 
 
 def _take(
@@ -136,24 +139,42 @@ def _take(
 
 
 def _match(row: BankLine, asked: Sequence[Asked], by: User) -> None:
-    """Pay the one open invoice that the movement names; anything else waits for a person."""
+    """Pay the one invoice or order that the movement names; anything else waits for a person."""
     said = references.squeezed(f"{row.text}")
-    keys = [
-        it.invoice_id
-        for it in asked
-        if it.currency == row.currency and any(word in said for word in it.words)
-    ]
+    named = [it.subject for it in asked if any(word in said for word in it.words)]
     # A movement before this one may have paid it.
-    named = list(Invoice.objects.filter(status=Invoice.Status.OPEN, pk__in=keys)) if keys else []
+    named = [it for it in named if it.currency == row.currency and _is_open(it)]
     if len(named) != 1:
         row.words = "it names no open invoice" if not named else "it names several open invoices"
         return
+    (subject,) = named
     try:
         with atomic():
-            row.payment = _pay(row, named[0], by)
-        row.state = State.MATCHED
+            if isinstance(subject, Order):
+                _fulfil(row, subject, by)
+            else:
+                row.payment = _pay(row, subject, by)
+                row.state = State.MATCHED
     except DomainError as error:
-        row.words = f"{named[0].number}: {error.detail}"[:250]
+        name = subject.bundle_name if isinstance(subject, Order) else subject.number
+        row.words = f"{name}: {error.detail}"[:250]
+
+
+def _is_open(subject: Invoice | Order) -> bool:
+    if isinstance(subject, Order):
+        return Order.objects.filter(pk=subject.pk, status__in=transfers.WAITING).exists()
+    return Invoice.objects.open().filter(pk=subject.pk).exists()
+
+
+def _fulfil(row: BankLine, order: Order, by: User) -> None:
+    """Let an order take the very amount it asks for; what differs or is late is a person's to judge."""
+    order = Order.objects.locked(order.pk)
+    facts = {"total": order.gross.rounded(), "reference": order.transfer_reference}
+    if order.status != Order.Status.PENDING:
+        raise Conflict(_("Order %(reference)s has expired.") % facts)
+    if row.amount != order.total - transfers.received(order):
+        raise Conflict(_("Order %(reference)s asks for %(total)s.") % facts)
+    transfers.receive(row, order, by=by)
 
 
 def _pay(row: BankLine, invoice: Invoice, by: User) -> IncomingPayment:
@@ -197,6 +218,15 @@ def assign(line: BankLine, invoice: Invoice, *, by: User) -> BankLine:
     line.payment = _pay_all(line, invoice, by)
     line.state, line.words = State.MATCHED, invoice.number
     line.save()
+    return line
+
+
+@atomic()
+def assign_order(line: BankLine, order: Order, *, by: User) -> BankLine:
+    """Let a waiting movement pay the order that a person found, wholly or in part."""
+    order = Order.objects.locked(order.pk)
+    line = _waiting(line)
+    transfers.receive(line, order, by=by)
     return line
 
 

@@ -30,7 +30,7 @@ from tenants.services import audit
 
 def of_credit_note(note: CreditNote, amount: Decimal) -> Surplus:
     """Keep what a credit note took back and had been paid; part of its transaction."""
-    return _keep(
+    return keep(
         note.organization,
         amount,
         note.currency,
@@ -51,7 +51,7 @@ def keep_money(
     payment_reference: str = "",
 ) -> Surplus:
     """Keep and book money that came in and that nothing asks for."""
-    surplus = _keep(
+    surplus = keep(
         organization,
         amount,
         currency,
@@ -64,9 +64,10 @@ def keep_money(
     return surplus
 
 
-def _keep(
+def keep(
     organization: Organization, amount: Decimal, currency: str, *, key: str, **facts: Any
 ) -> Surplus:
+    """Keep money that stands on the receivable account already; part of the caller's transaction."""
     surplus = Surplus.objects.create(
         organization=organization,
         amount=amount,

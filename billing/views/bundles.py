@@ -14,7 +14,7 @@ from billing import shop
 from billing.forms import OrderForm
 from billing.models import Order
 from billing.payments.errors import PaymentUnavailable
-from billing.services import orders
+from billing.services import orders, transfers
 from common.htmx import render_page
 from tenants.access import TenantRequest, requires
 from tenants.models import Organization, Permission
@@ -57,6 +57,7 @@ def _bundles_page(
     context = {
         "bundles": shop.bundles(request.organization),
         "left": left,
+        "takes_transfers": shop.takes_transfers(request.organization),
         "form": form,
         "may_buy": request.membership.can(Permission.BILLING_MANAGE) and not _is_suspended(request),
         "is_suspended": _is_suspended(request),
@@ -74,7 +75,8 @@ def checkout_start(request: TenantRequest) -> HttpResponse:
     if not form.is_valid():
         with scope(request.organization):
             return _bundles_page(request, form=form, status=422)
-    order = orders.start(
+    begin = transfers.place if form.cleaned_data["way"] == "transfer" else orders.start
+    order = begin(
         request.organization,
         shop.bundle(form.cleaned_data["bundle"]),
         by=request.user,
@@ -97,6 +99,7 @@ def checkout_return(request: TenantRequest, order_id: uuid.UUID) -> HttpResponse
     context = {
         "order": order,
         "purchase": shop.purchase(request.organization, order),
+        "transfer": shop.transfer(request.organization, order),
         "may_buy": request.membership.can(Permission.BILLING_MANAGE),
         "crumbs": _crumbs(request),
         "nav_section": "billing",

@@ -9,9 +9,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from billing.bank_forms import AssignForm, PaymentForm, SettleForm, StatementForm
-from billing.models import BankLine, BankStatement, ManualPayment
-from billing.services import receiving, statements
+from billing import shop
+from billing.bank_forms import AssignForm, AssignOrderForm, PaymentForm, SettleForm, StatementForm
+from billing.models import BankLine, BankStatement, ManualPayment, Order
+from billing.services import receiving, statements, transfers
 from common.errors import DomainError
 from tenants.access import StaffRequest, staff_required
 
@@ -50,6 +51,7 @@ def _page(request: StaffRequest, **forms: Any) -> HttpResponse:
         "payment_form": PaymentForm(),
         "waiting": BankLine.objects.waiting().select_related("statement")[:SHOWN],
         "lines": BankLine.objects.exclude(state=BankLine.State.WAITING)[:SHOWN],
+        "ordered": shop.awaited_transfers()[:SHOWN],
         "statements": BankStatement.objects.all()[:20],
         "proposed": proposed.select_related("invoice__organization", "proposed_by"),
         "nav_section": "staff-bank",
@@ -81,6 +83,33 @@ def _refused(form: AssignForm, line: BankLine, request: StaffRequest) -> str:
     except DomainError as refusal:
         return str(refusal.detail)
     return ""
+
+
+@require_POST
+@staff_required
+def assign_order(request: StaffRequest, line_id: uuid.UUID) -> HttpResponse:
+    """Let a movement pay the order that was found."""
+    form = AssignOrderForm(request.POST)
+    line = get_object_or_404(BankLine, pk=line_id)
+    if not form.is_valid():
+        messages.error(request, str(form.errors["reference"][0]))
+        return redirect("staff:bank")
+    try:
+        statements.assign_order(line, form.cleaned_data["reference"], by=request.user)
+    except DomainError as refusal:
+        messages.error(request, str(refusal.detail))
+    else:
+        messages.success(request, _("The movement is assigned."))
+    return redirect("staff:bank")
+
+
+@require_POST
+@staff_required
+def give_up(request: StaffRequest, order_id: uuid.UUID) -> HttpResponse:
+    """End an order that was paid in part."""
+    transfers.give_up(get_object_or_404(Order, pk=order_id), by=request.user)
+    messages.success(request, _("The order is ended; what came in is kept for the customer."))
+    return redirect("staff:bank")
 
 
 @require_POST
