@@ -8,15 +8,42 @@ from django.forms.models import construct_instance
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import Contract
+from billing.stages import Stages, read
+from common.errors import DomainError
 from marketplace.forms.fields import Amount
 from marketplace.models import PriceBook
 
 DAY = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 FIELDS = (
     "number", "starts_on", "ends_on", "time_zone", "price_book", "commitment", "overage",
-    "credit_limit", "net_days", "grace_days", "late_days", "tax_treatment", "collection",
+    "credit_limit", "net_days", "grace_days", "late_days", "tax_treatment", "collection", "dunning",
     "recipients",
 )  # fmt: skip
+
+
+def read_stages(text: str) -> Stages | None:
+    """Return the stages that somebody wrote, or say what is wrong with them."""
+    try:
+        return read(text)
+    except DomainError as refusal:
+        raise forms.ValidationError([str(it) for it in refusal.field_errors["stages"]]) from None
+
+
+class StagesForm(forms.Form):
+    """The operator's usual stages."""
+
+    stages = forms.CharField(
+        label=_("Usual stages"),
+        widget=forms.Textarea(attrs={"rows": 5, "dir": "ltr"}),
+        help_text=_(
+            "One a line: days after the due date, then mail, restrict or suspend. "
+            "“none”: nothing is done."
+        ),
+    )
+
+    def clean_stages(self) -> Stages | None:
+        """Return the stages that were written."""
+        return read_stages(self.cleaned_data["stages"])
 
 
 class ContractForm(forms.ModelForm[Contract]):
@@ -25,6 +52,15 @@ class ContractForm(forms.ModelForm[Contract]):
     commitment = Amount(label=_("Commitment a month"), min_value=0, max_digits=20, decimal_places=2)
     credit_limit = Amount(label=_("Credit limit"), min_value=0, max_digits=20, decimal_places=2)
 
+    dunning = forms.CharField(
+        label=_("When invoices are not paid in time"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4, "dir": "ltr"}),
+        help_text=_(
+            "One stage a line: days after the due date, then mail, restrict or suspend. "
+            "Empty: the operator's usual stages. “none”: nothing is done."
+        ),
+    )
     recipients = SimpleArrayField(
         forms.EmailField(),
         delimiter="\n",
@@ -45,6 +81,10 @@ class ContractForm(forms.ModelForm[Contract]):
         books = PriceBook.objects.filter(currency=organization.currency, customer_group=None)
         own = books.filter(organization=organization) | books.filter(organization=None)
         self.fields["price_book"].queryset = own  # type: ignore[attr-defined]
+
+    def clean_dunning(self) -> Stages | None:
+        """Return the stages that were written."""
+        return read_stages(self.cleaned_data["dunning"])
 
     def _post_clean(self) -> None:
         """Fill the instance only: the service validates, and a clash is its to tell."""

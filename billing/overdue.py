@@ -73,9 +73,7 @@ def queue(now: datetime | None = None) -> list[Overdue]:
 
 def _overdue(invoice: Invoice, now: datetime) -> Overdue:
     steps = list(DunningStep.objects.filter(invoice=invoice))
-    taken = {step.position for step in steps}
-    stages = dunning.stages_of(invoice.organization_id)
-    coming = [stage for position, stage in enumerate(stages) if position not in taken]
+    coming = dunning.coming(dunning.stages_of(invoice, now), steps)
     return Overdue(
         invoice=invoice,
         due=receiving.due(invoice),

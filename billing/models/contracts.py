@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from billing.models.charges import Collection
+from billing.models.dunning import Act
 from billing.models.invoices import Invoice
 from common.models import AppendOnly, LockingQuerySet, TimeStamped
 from common.money import Money
@@ -84,6 +85,10 @@ class Terms(models.Model):
     collection = models.CharField(
         _("how invoices are paid"), max_length=10, choices=Collection, default=Collection.CHOICE
     )
+
+    #: What is done about invoices that are not paid in time: days and acts. Nothing said is the
+    #: operator's usual stages, an empty list is that nothing is done.
+    dunning = models.JSONField(null=True, blank=True)
 
     class Meta:
         abstract = True
@@ -204,6 +209,11 @@ class Contract(Terms, TimeStamped):
     def limit(self) -> Money:
         """What may be owed at once."""
         return Money(self.credit_limit, self.currency)
+
+    @property
+    def dunning_stages(self) -> list[tuple[int, str]]:
+        """What is done about unpaid invoices: after how many days, and what, in words."""
+        return [(stage["days"], str(Act(stage["act"]).label)) for stage in self.dunning or ()]
 
     @property
     def is_postpaid(self) -> bool:

@@ -30,12 +30,21 @@ def usual_stages() -> list[dict[str, Any]]:
 
 
 class DunningPolicy(TimeStamped):
-    """An organization's own stages: so many days after an invoice was due, this is done."""
+    """Stages: so many days after an invoice was due, this is done. Of nobody: the operator's usual."""
 
     organization = models.OneToOneField(
-        Organization, on_delete=models.PROTECT, related_name="dunning_policy"
+        Organization, on_delete=models.PROTECT, related_name="dunning_policy", null=True
     )
     stages = models.JSONField(default=usual_stages)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                models.Value(1),
+                condition=models.Q(organization=None),
+                name="one_usual_dunning_policy",
+            ),
+        )
 
     def __str__(self) -> str:
         return str(self.organization_id)
@@ -56,6 +65,7 @@ class DunningStep(Row):
         Organization, on_delete=models.PROTECT, related_name="dunning_steps"
     )
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="dunning_steps")
+    #: Which of the invoice's steps it is, from 0.
     position = models.PositiveSmallIntegerField()
     act = models.CharField(max_length=10, choices=Act)
     taken_at = models.DateTimeField(default=timezone.now)
@@ -69,7 +79,8 @@ class DunningStep(Row):
         ordering = ("taken_at", "id")
         constraints = (
             models.UniqueConstraint(
-                fields=("invoice", "position"), name="dunning_stage_once_per_invoice"
+                fields=("invoice", "position"),
+                name="dunning_stage_once_per_invoice",
             ),
         )
 

@@ -4,43 +4,33 @@ An invoice is left alone while all that it still asks for is disputed. What a st
 back with the payment, unless another invoice holds it back too or staff has changed it meanwhile.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
 
+from billing import agreements, stages
 from billing.models import DunningPolicy, DunningStep, Invoice
 from billing.models.dunning import Act, usual_stages
 from billing.services import disputes
+from billing.stages import Stages
 from common import jobs
 from common.database import atomic, service
-from common.errors import DomainError
 from tenants.models import Organization, User
 from tenants.services import audit, organizations
 
 #: What is left of calls a minute to who is restricted.
 FEW = 10
-MOST_STAGES, FURTHEST = 10, 365
 #: What is written off is not: who never paid gets nothing back, unless staff gives it.
 SETTLED = (Invoice.Status.PAID, Invoice.Status.VOID)
 
 
 @atomic()
-def set_stages(
-    organization: Organization, stages: list[dict[str, Any]], *, by: User
-) -> DunningPolicy:
-    """Agree on an organization's own stages; their days only go up."""
-    days = [day for stage in stages if type(day := stage.get("days")) is int]
-    is_known = all(stage.get("act") in Act.values for stage in stages)
-    are_days = len(days) == len(stages) and all(0 <= day <= FURTHEST for day in days)
-    if not stages or len(stages) > MOST_STAGES or not is_known or not are_days:
-        raise DomainError(field_errors={"stages": [_("Each stage has days and an act.")]})
-    if days != sorted(set(days)):
-        raise DomainError(field_errors={"stages": [_("Each stage comes later than the last.")]})
-    kept = [{"days": stage["days"], "act": stage["act"]} for stage in stages]
+def set_stages(organization: Organization | None, given: Stages, *, by: User) -> DunningPolicy:
+    """Set an organization's own stages, or the operator's usual ones; none means nothing is done."""
+    kept = stages.checked(given)
     policy, _made = DunningPolicy.objects.update_or_create(
         organization=organization, defaults={"stages": kept}
     )
@@ -55,21 +45,39 @@ def set_stages(
 
 
 def sweep(now: datetime | None = None) -> int:
-    """Take the stages that are due and undo those whose invoice is settled; return the taken."""
+    """Take the stages that are due and undo those that no longer hold; return the taken."""
     now = now or timezone.now()
     with service():
         overdue = list(Invoice.objects.open().filter(due_at__lt=now).values_list("pk", flat=True))
-        standing = DunningStep.objects.standing().filter(invoice__status__in=SETTLED)
-        settled = list(standing.values_list("pk", flat=True))
-    for step_id in settled:
+        standing = DunningStep.objects.standing().select_related("invoice__organization")
+        over = [step.pk for step in standing if _is_over(step, now)]
+    for step_id in over:
         _undo(step_id)
     return sum(_take(invoice_id, now) for invoice_id in overdue)
 
 
-def stages_of(organization_id: UUID) -> list[dict[str, Any]]:
-    """Return the organization's stages."""
-    policy = DunningPolicy.objects.filter(organization=organization_id).first()
+def usual() -> Stages:
+    """Return the operator's stages for who agreed on none."""
+    policy = DunningPolicy.objects.filter(organization=None).first()
     return policy.stages if policy else usual_stages()
+
+
+def stages_of(invoice: Invoice, now: datetime) -> Stages:
+    """Return an invoice's stages: of the contract in force, else of its own, else the customer's."""
+    held = agreements.in_force(invoice.organization, now) or invoice.contract
+    if held is not None and held.dunning is not None:
+        return list(held.dunning)
+    policy = DunningPolicy.objects.filter(organization=invoice.organization_id).first()
+    return policy.stages if policy else usual()
+
+
+def _is_over(step: DunningStep, now: datetime) -> bool:
+    """Whether what a step took away comes back: its invoice is settled, or agreed otherwise now."""
+    invoice = step.invoice
+    if invoice.status != Invoice.Status.OPEN:
+        return invoice.status in SETTLED
+    agreed = (it for it in stages_of(invoice, now) if it["act"] == step.act)
+    return not any(invoice.due_at + timedelta(days=it["days"]) <= now for it in agreed)
 
 
 def _take(invoice_id: UUID, now: datetime) -> int:
@@ -96,10 +104,29 @@ def _take(invoice_id: UUID, now: datetime) -> int:
 
 
 def _due(invoice: Invoice, now: datetime) -> Iterator[tuple[int, Act]]:
-    taken = set(DunningStep.objects.filter(invoice=invoice).values_list("position", flat=True))
-    for position, stage in enumerate(stages_of(invoice.organization_id)):
-        if position not in taken and invoice.due_at + timedelta(days=stage["days"]) <= now:
-            yield position, Act(stage["act"])
+    steps = list(DunningStep.objects.filter(invoice=invoice))
+    due = (
+        stage
+        for stage in coming(stages_of(invoice, now), steps)
+        if invoice.due_at + timedelta(days=stage["days"]) <= now
+    )
+    for position, stage in enumerate(due, start=len(steps)):
+        yield position, Act(stage["act"])
+
+
+def coming(agreed: Stages, steps: Sequence[DunningStep]) -> Stages:
+    """Return the stages that were not taken yet: as many of each act as stand are taken.
+
+    What was agreed may have changed since, so it is the acts that count and not their places.
+    """
+    taken = Counter(step.act for step in steps if step.undone_at is None)
+    left = []
+    for stage in agreed:
+        if taken[stage["act"]]:
+            taken[stage["act"]] -= 1
+        else:
+            left.append(stage)
+    return left
 
 
 def _carry_out(step: DunningStep) -> None:

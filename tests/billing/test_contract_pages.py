@@ -125,3 +125,15 @@ def test_the_customer_reads_the_contract_that_is_to_begin(alice_client, acme, st
     assert "C-2026-1" in page
     assert "Begins" in page
     assert "No contract" not in page
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [("", None), ("none", []), ("10 mail\n60 restrict", [(10, "mail"), (60, "restrict")])],
+)
+def test_a_contract_says_what_is_done_about_unpaid_invoices(staff_client, acme, text, kept):
+    staff_client.post(f"{DESK}new/", form(dunning=text))
+
+    with service():
+        said = Contract.objects.get().dunning
+    assert said == (kept and [{"days": days, "act": act} for days, act in kept])

@@ -343,7 +343,6 @@ def test_an_organization_has_its_own_stages(acme, sam, owe):
 @pytest.mark.parametrize(
     "stages",
     [
-        [],
         [{"days": -1, "act": "mail"}],
         [{"days": "3", "act": "mail"}],
         [{"days": True, "act": "mail"}],
@@ -375,3 +374,70 @@ def test_what_is_owed_stands_by_age(owe, staff_client):
 
 def test_nothing_overdue_is_told(staff_client):
     assert "Nothing is overdue" in staff_client.get("/staff/dunning/").content.decode()
+
+
+SUSPEND = [{"days": 5, "act": "suspend"}]
+
+
+def test_the_contract_says_what_is_done(owe, held):
+    held(dunning=[{"days": 30, "act": "restrict"}])
+    owe(30)
+
+    dunning.sweep()
+
+    assert [act for act, _undone in acts()] == ["restrict"]
+
+
+def test_for_a_ministry_nothing_is_done(owe, held):
+    held(dunning=[])
+    owe(365)
+
+    assert (dunning.sweep(), acts(), stands()) == (0, [], ("active", None))
+
+
+def test_a_contract_that_says_nothing_leaves_the_usual(owe, held, sam):
+    held()
+    with service():
+        dunning.set_stages(None, SUSPEND, by=sam)
+        dunning.set_stages(None, [{"days": 4, "act": "suspend"}], by=sam)
+    owe(4)
+
+    dunning.sweep()
+
+    assert [act for act, _undone in acts()] == ["suspend"]
+
+
+def test_what_is_agreed_otherwise_comes_back_and_is_taken_again_when_it_is_due(owe, held, sam):
+    invoice = owe(30)
+    dunning.sweep()
+    assert stands() == ("suspended", 10)
+
+    held(dunning=[{"days": 3, "act": "mail"}, {"days": 90, "act": "suspend"}])
+    dunning.sweep()
+    dunning.sweep()
+    assert stands() == ("active", None)
+    dunning.sweep(timezone.now() + timedelta(days=60))
+
+    assert stands() == ("suspended", None)
+    with service():
+        standing = DunningStep.objects.standing().filter(invoice=invoice)
+        assert [step.act for step in standing] == ["suspend"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "3", "mail 3", "-3 mail", "3 shout", "9 mail\n3 mail", "٣ mail"]
+)
+def test_usual_stages_that_cannot_be_meant_are_refused(staff_client, text):
+    assert staff_client.post("/staff/dunning/", {"stages": text}).status_code == 422
+
+
+def test_the_desk_sets_the_usual_stages(staff_client):
+    page = "/staff/dunning/"
+    assert "30 suspend" in staff_client.get(page).content.decode()
+
+    for text in ("3 mail\n60 suspend", "none", "7: Mail"):
+        assert staff_client.post(page, {"stages": text}).status_code == 302
+
+    assert "7 mail" in staff_client.get(page).content.decode()
+    with service():
+        assert dunning.usual() == [{"days": 7, "act": "mail"}]

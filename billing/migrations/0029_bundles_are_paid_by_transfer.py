@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0027_invoices_are_charged"),
+        ("billing", "0028_refunds_are_tried_again"),
     ]
 
     operations = [
