@@ -10,6 +10,7 @@ from billing import (
     invoice_api,
     rehearsal_api,
     seal_api,
+    staff_credit_api,
     usage_api,
 )
 from billing.views import (
@@ -206,6 +207,11 @@ api_urlpatterns = [
     path(
         "organizations/<slug:org>/disputes/<uuid:dispute_id>",
         invoice_api.DisputeDetail.as_view(),
+    ),
+    path("staff/customers/<slug:slug>/credits", staff_credit_api.CreditList.as_view()),
+    path(
+        "staff/customers/<slug:slug>/credits/<uuid:grant_id>/void",
+        staff_credit_api.CreditVoid.as_view(),
     ),
     path(
         "staff/price-books/<slug:code>/versions/<int:number>/rehearsals",

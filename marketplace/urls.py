@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from marketplace import book_api
+from marketplace import book_api, group_api
 from marketplace.views import (
     catalogue,
     staff_books,
@@ -25,6 +25,12 @@ urlpatterns = [
 public_urlpatterns = urlpatterns
 
 api_urlpatterns = [
+    path("staff/customer-groups", group_api.GroupList.as_view()),
+    path("staff/customer-groups/<slug:code>", group_api.GroupDetail.as_view()),
+    path(
+        "staff/customer-groups/<slug:code>/customers/<slug:slug>",
+        group_api.GroupMembership.as_view(),
+    ),
     path("staff/price-books", book_api.BookList.as_view()),
     path("staff/price-books/<slug:code>", book_api.BookDetail.as_view()),
     path("staff/price-books/<slug:code>/versions", book_api.VersionList.as_view()),

@@ -1,0 +1,91 @@
+"""Customer groups over the management API, for the operator's staff."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from common.errors import NotFound
+from marketplace import bookshelf
+from marketplace.models import CustomerGroup
+from marketplace.services import books
+from tenants.models import Organization
+from tenants.staff_api import StaffView
+
+
+class GroupIn(serializers.Serializer[Any]):
+    """A new group."""
+
+    code = serializers.SlugField(max_length=40)
+    name = serializers.CharField(max_length=100)
+
+
+class GroupOut(GroupIn):
+    """A group of customers."""
+
+    customers = serializers.SerializerMethodField()
+
+    def get_customers(self, group: CustomerGroup) -> list[str]:
+        """Return who is in it."""
+        members = Organization.objects.filter(customer_group__group=group)
+        return list(members.order_by("slug").values_list("slug", flat=True))
+
+
+class GroupList(StaffView):
+    """The customer groups."""
+
+    @extend_schema(operation_id="staff_customer_groups", responses=GroupOut(many=True))
+    def get(self, request: Request) -> Response:
+        """List the groups and who is in each."""
+        return Response(GroupOut(bookshelf.groups(), many=True).data)
+
+    @extend_schema(request=GroupIn, responses={201: GroupOut})
+    def post(self, request: Request) -> Response:
+        """Make a group."""
+        wanted = GroupIn(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        group = books.open_group(**wanted.validated_data, by=self.user)
+        return Response(GroupOut(group).data, status=201)
+
+
+class GroupDetail(StaffView):
+    """One customer group."""
+
+    @extend_schema(responses=GroupOut)
+    def get(self, request: Request, code: str) -> Response:
+        """Show a group and who is in it."""
+        return Response(GroupOut(_group(code)).data)
+
+
+class GroupMembership(StaffView):
+    """A customer in a group."""
+
+    @extend_schema(request=None, responses=GroupOut)
+    def put(self, request: Request, code: str, slug: str) -> Response:
+        """Let a customer in; they leave any other group."""
+        group = _group(code)
+        books.join(_customer(Organization.objects.filter(slug=slug).first()), group, by=self.user)
+        return Response(GroupOut(group).data)
+
+    @extend_schema(responses=GroupOut)
+    def delete(self, request: Request, code: str, slug: str) -> Response:
+        """Take a customer out; who is not in it is not found."""
+        group = _group(code)
+        member = Organization.objects.filter(customer_group__group=group, slug=slug).first()
+        books.join(_customer(member), None, by=self.user)
+        return Response(GroupOut(group).data)
+
+
+def _group(code: str) -> CustomerGroup:
+    found = bookshelf.groups().filter(code=code).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _customer(found: Organization | None) -> Organization:
+    if found is None:
+        raise NotFound
+    return found
