@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0029_bundles_are_paid_by_transfer"),
+        ("billing", "0030_bundles_are_paid_by_transfer"),
         ("tenants", "0007_every_limit_has_one_of_the_operators"),
     ]
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0028_refunds_are_tried_again"),
+        ("billing", "0029_one_pays_for_others"),
     ]
 
     operations = [
