@@ -15,14 +15,14 @@ from tenants.models import Organization
 from tenants.staff_api import StaffView
 
 
-class GroupIn(serializers.Serializer[Any]):
+class CustomerGroupIn(serializers.Serializer[Any]):
     """A new group."""
 
     code = serializers.SlugField(max_length=40)
     name = serializers.CharField(max_length=100)
 
 
-class GroupOut(GroupIn):
+class CustomerGroupOut(CustomerGroupIn):
     """A group of customers."""
 
     customers = serializers.SerializerMethodField()
@@ -36,46 +36,46 @@ class GroupOut(GroupIn):
 class GroupList(StaffView):
     """The customer groups."""
 
-    @extend_schema(operation_id="staff_customer_groups", responses=GroupOut(many=True))
+    @extend_schema(operation_id="staff_customer_groups", responses=CustomerGroupOut(many=True))
     def get(self, request: Request) -> Response:
         """List the groups and who is in each."""
-        return Response(GroupOut(bookshelf.groups(), many=True).data)
+        return Response(CustomerGroupOut(bookshelf.groups(), many=True).data)
 
-    @extend_schema(request=GroupIn, responses={201: GroupOut})
+    @extend_schema(request=CustomerGroupIn, responses={201: CustomerGroupOut})
     def post(self, request: Request) -> Response:
         """Make a group."""
-        wanted = GroupIn(data=request.data)
+        wanted = CustomerGroupIn(data=request.data)
         wanted.is_valid(raise_exception=True)
         group = books.open_group(**wanted.validated_data, by=self.user)
-        return Response(GroupOut(group).data, status=201)
+        return Response(CustomerGroupOut(group).data, status=201)
 
 
 class GroupDetail(StaffView):
     """One customer group."""
 
-    @extend_schema(responses=GroupOut)
+    @extend_schema(responses=CustomerGroupOut)
     def get(self, request: Request, code: str) -> Response:
         """Show a group and who is in it."""
-        return Response(GroupOut(_group(code)).data)
+        return Response(CustomerGroupOut(_group(code)).data)
 
 
 class GroupMembership(StaffView):
     """A customer in a group."""
 
-    @extend_schema(request=None, responses=GroupOut)
+    @extend_schema(request=None, responses=CustomerGroupOut)
     def put(self, request: Request, code: str, slug: str) -> Response:
         """Let a customer in; they leave any other group."""
         group = _group(code)
         books.join(_customer(Organization.objects.filter(slug=slug).first()), group, by=self.user)
-        return Response(GroupOut(group).data)
+        return Response(CustomerGroupOut(group).data)
 
-    @extend_schema(responses=GroupOut)
+    @extend_schema(responses=CustomerGroupOut)
     def delete(self, request: Request, code: str, slug: str) -> Response:
         """Take a customer out; who is not in it is not found."""
         group = _group(code)
         member = Organization.objects.filter(customer_group__group=group, slug=slug).first()
         books.join(_customer(member), None, by=self.user)
-        return Response(GroupOut(group).data)
+        return Response(CustomerGroupOut(group).data)
 
 
 def _group(code: str) -> CustomerGroup:
