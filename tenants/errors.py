@@ -108,3 +108,11 @@ class TimeZoneFixed(Conflict):
     detail = _(
         "Months have been invoiced in this time zone, so it stays. Ask the operator to move you."
     )
+
+
+class TooManyTests(DomainError):
+    """An endpoint is tested again and again."""
+
+    code = "too_many_tests"
+    status = 429
+    detail = _("An endpoint is tested ten times a minute at most. Try again in a minute.")

@@ -12,6 +12,7 @@ from common.database import atomic
 from common.errors import Conflict
 from common.ids import uuid7
 from tenants import webhook_types
+from tenants.errors import TooManyTests
 from tenants.models import (
     ApiKey,
     Organization,
@@ -26,6 +27,8 @@ from tenants.webhook_signing import new_secret
 #: How long the secret before a rotation goes on signing.
 OVERLAP = timedelta(hours=24)
 MOST_ENDPOINTS = 20
+#: Of one endpoint, in a minute: whoever adds an address cannot make us hammer on it.
+MOST_TESTS = 10
 
 
 @atomic()
@@ -155,6 +158,10 @@ def remove(endpoint: WebhookEndpoint, *, by: User, through: ApiKey | None = None
 def test(endpoint: WebhookEndpoint) -> WebhookDelivery:
     """Send a test to this endpoint alone."""
     endpoint = _present(endpoint)
+    tests = endpoint.deliveries.filter(event__type=webhook_types.TEST)
+    lately = timezone.now() - timedelta(minutes=1)
+    if tests.filter(created_at__gt=lately).count() >= MOST_TESTS:
+        raise TooManyTests
     event = WebhookEvent.objects.create(
         organization=endpoint.organization,
         type=webhook_types.TEST,
@@ -170,6 +177,9 @@ def replay(delivery: WebhookDelivery) -> WebhookDelivery:
     delivery = WebhookDelivery.objects.locked(delivery.pk)
     if not delivery.endpoint.is_active:
         raise Conflict
+    if delivery.state == WebhookDelivery.State.WAITING and not delivery.attempts:
+        # It is on its way already: asked for twice, it is called once.
+        return delivery
     delivery.state = WebhookDelivery.State.WAITING
     delivery.attempts, delivery.next_attempt_at = 0, timezone.now()
     delivery.save(update_fields=["state", "attempts", "next_attempt_at", "updated_at"])

@@ -12,6 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tenants.access import TenantRequest, requires
+from tenants.errors import TooManyTests
 from tenants.models import Permission, WebhookEndpoint
 from tenants.services import webhooks
 from tenants.webhook_forms import EndpointForm
@@ -97,8 +98,12 @@ def webhook_switch(request: TenantRequest, endpoint_id: uuid.UUID) -> HttpRespon
 def webhook_test(request: TenantRequest, endpoint_id: uuid.UUID) -> HttpResponse:
     """Send a test to an endpoint."""
     endpoint = _endpoint(request, endpoint_id)
-    webhooks.test(endpoint)
-    messages.success(request, _("A test is on its way; the log below tells how it went."))
+    try:
+        webhooks.test(endpoint)
+    except TooManyTests as refusal:
+        messages.warning(request, str(refusal.detail))
+    else:
+        messages.success(request, _("A test is on its way; the log below tells how it went."))
     return _back(request, endpoint)
 
 

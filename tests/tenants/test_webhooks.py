@@ -450,6 +450,19 @@ def test_the_api_does_what_the_pages_do(alice_client, acme, receiver):
     assert alice_client.get(here).status_code == 404
 
 
+def test_an_endpoint_is_tested_ten_times_a_minute_at_most(alice_client, endpoint, receiver):
+    detail = f"{LIST}{endpoint.pk}/"
+    for _ in range(10):
+        alice_client.post(f"{detail}test/")
+
+    told = alice_client.post(f"{detail}test/", follow=True).content.decode()
+    refused = alice_client.post(f"{API}/{endpoint.pk}/test", content_type="application/json")
+
+    assert "ten times a minute" in told
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many_tests")
+    assert len(receiver.got) == 10
+
+
 def test_an_unknown_event_is_refused(alice_client, acme):
     body = {"url": "https://x.example/", "events": ["moon.full"]}
 
