@@ -80,6 +80,10 @@ bench-peers: $(RUN_READY) ## Compare a call with nginx and LiteLLM before the sa
 bench-ingest: $(RUN_READY) ## Measure how fast usage comes into PostgreSQL
 	$(BIN)/python -W ignore -m benchmarks.ingest
 
+.PHONY: bench-billing
+bench-billing: $(RUN_READY) $(ASSETS_READY) ## Measure rating, invoices, reads and settlement
+	$(BIN)/python -W ignore -m benchmarks.billing
+
 .PHONY: bench-pages
 bench-pages: $(RUN_READY) $(ASSETS_READY) ## Measure the busiest pages over a million requests
 	$(BIN)/python -W ignore -m benchmarks.pages

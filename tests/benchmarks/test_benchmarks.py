@@ -57,3 +57,15 @@ def test_the_pages_are_walked_through_a_history():
         assert page["status"] == 200
         assert page["queries"] > 0
         assert page["milliseconds"]["p50"] > 0
+
+
+@pytest.mark.timeout(300)
+def test_billing_is_measured_from_the_same_requests():
+    small = ("--organizations", "3", "--events", "600", "--more-events", "600", "--visits", "1")
+    report = measured("benchmarks.billing", *small, "--documents", "1", "--settled", "250")
+
+    charged = report["charged"]
+    assert charged["invoices"] == 3
+    timings = [*charged["rating"].values(), *charged["few"].values(), *charged["many"].values()]
+    timings += [charged["finalized"], charged["drawn"], report["settlement"]]
+    assert all(it["seconds"] > 0 for it in timings if isinstance(it, dict))
