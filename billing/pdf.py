@@ -12,6 +12,7 @@ from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher, URLFetcherResponse
 
 from billing import electronic
+from billing.account_statements import Month
 from billing.documents import Document
 from billing.einvoice import xml
 
@@ -49,14 +50,7 @@ def invoice(document: Document) -> bytes:
 
     Where the seller writes electronic invoices, Factur-X stands in it and says the same.
     """
-    fonts = FontConfiguration()
-    sheet = CSS(string=STYLE.read_text("utf-8"), url_fetcher=Fonts(), font_config=fonts)
-    html = render_to_string("billing/invoice_pdf.html", {"document": document})
-    made: bytes | None = HTML(string=html, url_fetcher=Nothing()).write_pdf(
-        stylesheets=[sheet], font_config=fonts, pdf_variant="pdf/a-3a"
-    )
-    if made is None:
-        raise RuntimeError("no document was made")
+    made = _made("billing/invoice_pdf.html", {"document": document})
     facts = electronic.facts_of(document)
     if facts is None:
         return made
@@ -67,3 +61,20 @@ def invoice(document: Document) -> bytes:
         author=document.seller["legal_name"],
         language=get_language() or "en",
     )
+
+
+def statement(month: Month) -> bytes:
+    """Return a month's statement of account as a tagged PDF with its fonts inside."""
+    return _made("billing/statement_pdf.html", {"month": month})
+
+
+def _made(template: str, context: dict[str, Any]) -> bytes:
+    fonts = FontConfiguration()
+    sheet = CSS(string=STYLE.read_text("utf-8"), url_fetcher=Fonts(), font_config=fonts)
+    html = render_to_string(template, context)
+    made: bytes | None = HTML(string=html, url_fetcher=Nothing()).write_pdf(
+        stylesheets=[sheet], font_config=fonts, pdf_variant="pdf/a-3a"
+    )
+    if made is None:
+        raise RuntimeError("no document was made")
+    return made

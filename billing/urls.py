@@ -37,6 +37,7 @@ from billing.views import (
     staff_refunds,
     staff_rehearsals,
     staff_vouchers,
+    statements,
     surpluses,
     vouchers,
     webhooks,
@@ -97,6 +98,22 @@ urlpatterns = [
         "o/<slug:org>/billing/surpluses/<uuid:surplus_id>/",
         surpluses.choose,
         name="surplus-choose",
+    ),
+    path("o/<slug:org>/billing/statements/", statements.statement_list, name="statement-list"),
+    path(
+        "o/<slug:org>/billing/statements/<slug:month>/",
+        statements.statement_detail,
+        name="statement-detail",
+    ),
+    path(
+        "o/<slug:org>/billing/statements/<slug:month>/pdf/",
+        statements.statement_pdf,
+        name="statement-pdf",
+    ),
+    path(
+        "o/<slug:org>/billing/statements/<slug:month>/csv/",
+        statements.statement_csv,
+        name="statement-csv",
     ),
     path("o/<slug:org>/billing/disputes/", disputes.dispute_list, name="dispute-list"),
     path(
