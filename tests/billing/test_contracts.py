@@ -350,6 +350,22 @@ async def test_late_usage_in_another_tier_books_the_difference(acme, price, use,
 
     assert first.net == Decimal("0.90")
     assert first.net + second.net == Decimal("1.20")
+    assert books()["receivable"] == first.total + second.total
+    assert -books()["revenue"] == Decimal("1.20")
+
+
+async def test_usage_that_comes_late_again_and_again_is_trued_up_each_time(acme, price, use, books):
+    package = price({"model": "package", "package_size": "1000", "package_amount": "1"})
+    total = Decimal(0)
+    for number in range(1, 5):
+        await use(package, 1500 if number == 1 else 100, JANUARY.start + INSIDE)
+        invoice = invoicing.finalize(acme, periods.month(2026, number, "UTC"))
+        total += invoice.total if invoice else 0
+
+    # Two packages, however often a little more of the second is used.
+    assert -books()["revenue"] == 2
+    assert books()["receivable"] == total
+    assert sum(books().values()) == 0
 
 
 async def test_tokens_of_long_prompts_count_more_on_drafts_and_invoices(acme, price, use):

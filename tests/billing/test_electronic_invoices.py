@@ -23,9 +23,9 @@ from portal.celery import app
 from tenants.services import organizations
 from tests.billing.paper import invoice_of
 from tests.billing.terms import electronic, profile
-from tests.billing.test_invoicing import INSIDE, JANUARY, price, use
+from tests.billing.test_invoicing import INSIDE, JANUARY
 
-__all__ = ["electronic", "price", "profile", "use"]
+__all__ = ["electronic", "profile"]
 PDFA = "{http://www.aiim.org/pdfa/ns/id/}"
 
 

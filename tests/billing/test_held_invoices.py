@@ -18,9 +18,9 @@ from marketplace import demo
 from marketplace.models import Bundle
 from tests.billing.paper import invoice_of
 from tests.billing.terms import electronic, profile
-from tests.billing.test_invoicing import FEBRUARY, INSIDE, JANUARY, MARCH, lines, price, use
+from tests.billing.test_invoicing import FEBRUARY, INSIDE, JANUARY, MARCH, lines
 
-__all__ = ["electronic", "price", "profile", "use"]
+__all__ = ["electronic", "profile"]
 
 
 @pytest.fixture

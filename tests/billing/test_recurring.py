@@ -295,8 +295,10 @@ def test_staff_take_a_gift_back_with_a_reason(staff_client, acme, give):
     assert entry.after["reason"] == "Given to the wrong customer"
 
 
-def test_bought_credit_is_not_taken_back_but_refunded(staff_client, acme, give):
-    bought = give("50")
+@pytest.mark.parametrize("kind", ["purchased", "promotional"])
+def test_paid_credit_is_not_taken_back_but_refunded(staff_client, acme, give, kind):
+    # Of the second kind: what a month came to less than was settled comes back as credit.
+    bought = give("50", kind=kind)
 
     page = f"/staff/customers/acme/credit/{bought.pk}/void/"
     assert staff_client.get(page).status_code == 404
