@@ -32,6 +32,12 @@ def room(organization: Organization) -> Room:
     )
 
 
+def known(organization: Organization, file_id: uuid.UUID) -> StoredFile | None:
+    """Return the organization's file, though its content may be gone."""
+    files = StoredFile.objects.filter(organization=organization, pk=file_id)
+    return files.select_related("region").first()
+
+
 def living(organization: Organization, file_id: uuid.UUID) -> StoredFile | None:
     """Return the organization's file, if it can be read."""
     files = StoredFile.objects.living().filter(organization=organization, pk=file_id)

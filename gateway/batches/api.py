@@ -44,7 +44,7 @@ class BatchList(KeyView):
         with scope(self.organization):
             batch = intake.create(
                 self.organization,
-                file=files.living(self.organization, file_id) if file_id else None,
+                file=files.known(self.organization, file_id) if file_id else None,
                 by=self.api_key,
                 endpoint=wanted["endpoint"],
                 completion_window=wanted["completion_window"],

@@ -31,7 +31,7 @@ def create(
 ) -> Batch:
     """Take the file's lines in; they are checked and run soon, with the rights of this key.
 
-    The same operation key returns the batch it was first used for.
+    The same operation key returns the batch it was first used for, though its file is gone since.
     """
     if file is None or file.purpose != Purpose.BATCH:
         raise UnknownFile(field_errors={"input_file_id": [UnknownFile.detail]})
@@ -46,6 +46,8 @@ def create(
         input_file=file,
         expires_at=timezone.now() + WINDOWS[completion_window],
     )
+    if not file.is_living:
+        return _first(batch)
     try:
         with atomic():
             batch.save(force_insert=True)
@@ -61,7 +63,14 @@ def create(
 
 def _first(batch: Batch) -> Batch:
     batches = Batch.objects.select_related("input_file", "output_file", "error_file")
-    first = batches.get(organization=batch.organization, operation_key=batch.operation_key)
+    first = batches.filter(
+        organization=batch.organization,
+        operation_key=batch.operation_key,
+        operation_key__isnull=False,
+    ).first()
+    if first is None:
+        # Only of a file that is gone.
+        raise UnknownFile(field_errors={"input_file_id": [UnknownFile.detail]})
     same = ("input_file_id", "endpoint", "completion_window", "metadata", "results_kept_for")
     if any(getattr(first, name) != getattr(batch, name) for name in same):
         raise OperationMeansAnother

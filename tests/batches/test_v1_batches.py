@@ -64,6 +64,25 @@ def test_the_same_operation_is_one_batch(client, model):
         assert AuditEntry.objects.filter(action="batch.created").count() == 1
 
 
+def test_an_operation_asked_for_again_is_answered_though_its_file_is_gone(client, model):
+    file = client.files.create(file=jsonl(line("a", model)), purpose="batch")
+    facts = {"input_file_id": file.id, "endpoint": "/v1/chat/completions"}
+    facts |= {"completion_window": "24h"}
+    key = {"extra_headers": {"Idempotency-Key": "k1"}}
+    first = client.batches.create(**facts, **key)
+    client.files.delete(file.id)
+
+    assert client.batches.create(**facts, **key).id == first.id
+    with pytest.raises(openai.ConflictError):
+        client.batches.create(**facts, **key, metadata={"purpose": "other"})
+    for other in ({}, {"extra_headers": {"Idempotency-Key": "k2"}}):
+        with pytest.raises(openai.APIStatusError) as caught:
+            client.batches.create(**facts, **other)
+        assert caught.value.code == "invalid_input_file"
+    with service():
+        assert Batch.objects.count() == 1
+
+
 def test_the_invoice_is_what_its_events_rate_to(client, model, acme):
     start(client, *[line(f"name-{number}", model) for number in range(7)])
 
