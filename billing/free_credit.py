@@ -13,7 +13,7 @@ from psycopg.rows import class_row
 
 from billing.burning import BurnKey, Unit, burn_key, split
 from billing.settlement import Settled
-from marketplace.models import Offer, with_twins
+from marketplace.models import Offer, ServiceTier, with_twins
 from metering.services import rows
 
 # Of all organizations at once and by id, in the lock order of the house.
@@ -84,7 +84,10 @@ class FreeCredit:
     def _tokens(self, settled: Settled) -> Decimal:
         weights = self._weights[settled.offer_name]
         counts = settled.parts.items()
-        return sum((weights.get(part, Decimal(1)) * count for part, count in counts), Decimal(0))
+        one = sum((weights.get(part, Decimal(1)) * count for part, count in counts), Decimal(0))
+        # Of a bundle of tokens a batch takes half as many, whoever ran it.
+        is_batch = settled.policy.get("service_tier") == ServiceTier.BATCH
+        return one / 2 if is_batch else one
 
 
 def _weights(offer: Offer) -> dict[str, Decimal]:

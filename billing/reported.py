@@ -27,7 +27,7 @@ from billing.rating.definition import parse
 from billing.rating.tokens import Unpriced, rate, weigh
 from common.database import SERVICE, service
 from marketplace import books, pricelist
-from marketplace.models import Offer, Status
+from marketplace.models import Offer, ServiceTier, Status
 from metering import reports
 from metering.models import PROMPT_PARTS
 from metering.reports import Fault, Report
@@ -157,7 +157,8 @@ def _rated(
 ) -> Settled | list[Fault]:
     currency = subject.organization.currency
     special = known.books.get((subject.organization.pk, _quarter(report.occurred_at)), [])
-    prices = known.prices.at(offer, report.occurred_at, currency, special)
+    tier = report.service_tier
+    prices = known.prices.at(offer, report.occurred_at, currency, special, tier)
     try:
         amounts = rate(report.parts, {part: price.per_token for part, price in prices.items()})
     except Unpriced as unpriced:
@@ -186,8 +187,16 @@ def _rated(
         latency_ms=report.latency_ms,
         streamed=report.streamed,
         outcome=report.outcome,
-        policy={"jurisdiction": offer.region.jurisdiction, "estimated": False, "reported": True},
+        policy=_policy(report, offer),
     )
+
+
+def _policy(report: Report, offer: Offer) -> dict[str, Any]:
+    facts = {"jurisdiction": offer.region.jurisdiction, "estimated": False, "reported": True}
+    if report.service_tier != ServiceTier.STANDARD:
+        # Left out of others: what was taken in before there were tiers keeps its hash.
+        facts["service_tier"] = report.service_tier
+    return facts
 
 
 def _record(batch: Sequence[Settled], known: _Known) -> list[str]:

@@ -32,9 +32,12 @@ MOST_TOKENS = 10**9
 ALWAYS = frozenset({"input", "cached_input", "output", "reasoning"})
 LONGEST_MS = 24 * 60 * 60 * 1000
 LONGEST_TEXT = 100
+#: At which prices; what is left out was answered at once.
+TIERS = ("standard", "batch")
 OUTCOMES = ("completed", "client_gone", "interrupted", "upstream_failed")
 DATA = (
-    "model", "tokens", "project", "region", "streamed", "ttft_ms", "latency_ms", "outcome",
+    "model", "tokens", "project", "region", "service_tier", "streamed", "ttft_ms", "latency_ms",
+    "outcome",
 )  # fmt: skip
 
 
@@ -60,6 +63,7 @@ class Report:
     parts: dict[str, int]
     project: str | None
     region: str | None
+    service_tier: str
     streamed: bool
     ttft_ms: int | None
     latency_ms: int | None
@@ -138,6 +142,7 @@ def read(event: Any, *, now: datetime) -> Report | list[Fault]:
         parts=_parts(tokens),
         project=data.may("project", _text, "a project's address"),
         region=data.may("region", _text, "a region's code"),
+        service_tier=data.may("service_tier", _tier, ", ".join(TIERS)) or TIERS[0],
         streamed=data.may("streamed", _truth, "true or false") or False,
         ttft_ms=data.may("ttft_ms", _milliseconds, _DURATION),
         latency_ms=data.may("latency_ms", _milliseconds, _DURATION),
@@ -199,6 +204,10 @@ def _milliseconds(value: Any) -> int | None:
 
 def _outcome(value: Any) -> str | None:
     return value if value in OUTCOMES else None
+
+
+def _tier(value: Any) -> str | None:
+    return value if value in TIERS else None
 
 
 def _moment(value: Any, now: datetime) -> datetime | None:

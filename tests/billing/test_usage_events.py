@@ -107,6 +107,24 @@ def test_tokens_of_the_models_class_pay_first(acme, report, give, left):
     assert left() == [(Decimal(5000 - 1300), Decimal(0)), (Decimal(1), Decimal(0))]
 
 
+def test_what_a_batch_used_has_the_prices_of_batches(acme, report):
+    report(event("now"), event("later", data={"service_tier": "batch"}))
+
+    with scope(acme):
+        worth = dict(RatedUsage.objects.values_list("event_id", "amount"))
+        found = UsageEvent.objects.get(event_id="later")
+    assert worth == {"now": WORTH, "later": WORTH / 2}
+    assert found.policy["service_tier"] == "batch"
+
+
+def test_a_batch_takes_half_as_many_tokens_of_a_bundle(acme, report, give, left):
+    give("5000", token_class=TokenClass.objects.first(), cost="1")
+
+    report(event(data={"service_tier": "batch"}))
+
+    assert left() == [(Decimal(5000 - 650), Decimal(0))]
+
+
 def test_what_the_gateway_holds_is_left_to_it(acme, report, give, left, books):
     grant = give("1")
     with service():
@@ -177,6 +195,7 @@ def test_whatever_a_meter_calls_itself_it_is_known_as_the_customers(acme, report
         ({"data": {"model": "gpt-unknown"}}, "data.model"),
         ({"data": {"model": 7}}, "data.model"),
         ({"data": {"region": "moon"}}, "data.region"),
+        ({"data": {"service_tier": "flex"}}, "data.service_tier"),
         ({"data": {"project": "moon"}}, "data.project"),
         ({"data": {"streamed": "yes"}}, "data.streamed"),
         ({"data": {"ttft_ms": -1}}, "data.ttft_ms"),
