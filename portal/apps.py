@@ -23,4 +23,5 @@ class PortalConfig(AppConfig):
             return
         celery_app.autodiscover_tasks(force=True)
         import_module("portal.answers")
+        import_module("portal.task_counts")
         import_module("tenants.schema")
