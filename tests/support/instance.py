@@ -57,7 +57,7 @@ class Instance:
         """Return all it has written so far."""
         return "".join(self.lines)
 
-    def wait_until_ready(self, seconds=90):
+    def wait_until_ready(self, seconds=180):
         """Wait for the addresses; return how long the start took."""
         finished = wait_until(
             lambda: "Ctrl-C stops" in self.output or self.process.poll() is not None,
