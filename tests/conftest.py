@@ -7,12 +7,17 @@ import os
 
 import django
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support import network, servers
 
 os.environ.update(servers.environment())
 os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
 django.setup()
+
+# A property is not a measurement: a busy machine makes no example wrong.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 pytest_plugins = ["tests.support.world", "tests.support.people", "tests.support.browser"]
 
