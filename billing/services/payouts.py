@@ -2,6 +2,7 @@
 
 import contextlib
 from decimal import Decimal
+from functools import partial
 from uuid import UUID
 
 from django.db import IntegrityError
@@ -15,7 +16,7 @@ from billing.payments.errors import RefundRefused
 from billing.payments.stripe.provider import provider
 from billing.services import four_eyes, ledger
 from billing.services.ledger import Posting
-from common import jobs
+from common import jobs, sweeping
 from common.database import atomic, service
 from common.errors import Conflict, DomainError
 from tenants.models import User
@@ -162,12 +163,11 @@ def _ended(payout: Payout, *, reference: str = "", failure: str = "") -> Payout:
 
 
 def sweep() -> int:
-    """Send what was approved and never sent; answers how many there were."""
+    """Send what was approved and never sent; answers with how many that went well."""
     with service():
         waiting = list(Payout.objects.unsent().values_list("pk", flat=True))
-    for payout_id in waiting:
-        send(payout_id)
-    return len(waiting)
+    sends = (partial(send, payout_id) for payout_id in waiting)
+    return sweeping.each(sends, trouble="payout_put_off")
 
 
 def _locked(payout: Payout, status: Payout.Status) -> tuple[Surplus, Payout]:

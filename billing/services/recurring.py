@@ -6,6 +6,8 @@ sweep at midnight.
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
+from itertools import chain
 from uuid import UUID
 
 from django.db.models import F, QuerySet
@@ -17,6 +19,7 @@ from billing import periods
 from billing.models import CreditGrant, RecurringGrant, RecurringInstance
 from billing.periods import Period
 from billing.services import credits
+from common import sweeping
 from common.database import atomic, service
 from common.errors import DomainError
 from common.money import exact
@@ -125,12 +128,19 @@ def sweep() -> None:
     with service():
         running = list(RecurringGrant.objects.running().order_by("pk"))
         over = list(_beyond_rollover(now).order_by("pk"))
-    for recurring in running:
-        with service():
-            _grant_due(recurring, now)
-    for instance in over:
-        with service():
-            credits.trim(instance.grant, keep=instance.recurring.rollover)
+    grants = (partial(_grant_swept, recurring, now) for recurring in running)
+    trims = (partial(_trim, instance) for instance in over)
+    sweeping.each(chain(grants, trims), trouble="monthly_credit_put_off")
+
+
+def _grant_swept(recurring: RecurringGrant, now: datetime) -> None:
+    with service():
+        _grant_due(recurring, now)
+
+
+def _trim(instance: RecurringInstance) -> None:
+    with service():
+        credits.trim(instance.grant, keep=instance.recurring.rollover)
 
 
 def _beyond_rollover(now: datetime) -> QuerySet[RecurringInstance]:

@@ -5,12 +5,10 @@ provider is asked, as often as it takes, for one and the same refund.
 """
 
 import uuid
-from collections.abc import Callable
 from decimal import ROUND_DOWN, Decimal
 from functools import partial
 
-import structlog
-from django.db import DatabaseError, IntegrityError
+from django.db import IntegrityError
 from django.db.models import DecimalField, F, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -22,15 +20,16 @@ from billing.payments.errors import RefundRefused
 from billing.payments.stripe.provider import provider
 from billing.services import credit_notes, credits, four_eyes, holding, ledger
 from billing.services.ledger import Posting
-from common import jobs
+from common import jobs, sweeping
 from common.database import atomic, service
-from common.errors import Conflict, DomainError
+from common.errors import Conflict
 from common.money import Money, minor_digits
 from tenants.models import User
 from tenants.services import audit
 
 ZERO = Decimal(0)
-log = structlog.get_logger(__name__)
+#: What the log calls trouble with one of them.
+PUT_OFF = "refund_put_off"
 
 
 def refundable(order: Order) -> Money:
@@ -197,7 +196,7 @@ def sweep() -> int:
     """Send what was approved and never sent; answers with how many that went well."""
     with service():
         waiting = list(Refund.objects.unsent().values_list("pk", flat=True))
-    return sum(_tried(partial(send, refund_id)) for refund_id in waiting)
+    return sweeping.each((partial(send, refund_id) for refund_id in waiting), trouble=PUT_OFF)
 
 
 def credit_returned() -> int:
@@ -211,17 +210,8 @@ def credit_returned() -> int:
         open_ones = returned.annotate(noted=noted).filter(noted__lt=F("total")).order_by("pk")
         waiting = list(open_ones.values_list("pk", flat=True))
     writes = (partial(_credit_rest, invoice_id) for invoice_id in waiting)
-    return sum(_tried(partial(holding.looked_at, write)) for write in writes)
-
-
-def _tried(work: Callable[[], object]) -> bool:
-    """Whether it was done; what is in trouble is tried again next time."""
-    try:
-        work()
-    except (DomainError, DatabaseError) as error:
-        log.exception("refund_put_off", reason=repr(error))
-        return False
-    return True
+    looks = (partial(holding.looked_at, write) for write in writes)
+    return sweeping.each(looks, trouble=PUT_OFF)
 
 
 def _credit_rest(invoice_id: uuid.UUID) -> None:

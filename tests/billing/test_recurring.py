@@ -109,6 +109,28 @@ def test_the_next_month_is_granted_a_day_ahead_and_once(acme, begin, june):
     assert left(acme) == [Decimal(10), Decimal(10)]
 
 
+def test_trouble_with_one_customer_leaves_the_others_their_month(acme, charlie, sam, begin, june):
+    begin()
+    other = organizations.found(name="Globex", owner=charlie, country="FR")
+    with service():
+        recurring.begin(
+            other,
+            unit="money",
+            quantity=Decimal(20),
+            first_month="2027-06",
+            reason="Pilot",
+            operation=uuid4(),
+            by=sam,
+        )
+        Organization.objects.filter(pk=acme.pk).update(time_zone="Mars/Olympus")
+    june.move_to(END_OF_JUNE)
+
+    recurring.sweep()
+
+    assert left(acme) == [Decimal(10)]
+    assert left(other) == [Decimal(20), Decimal(20)]
+
+
 def test_sweeps_beside_each_other_grant_a_month_once(acme, begin, june):
     begin()
     june.move_to(JULY)
