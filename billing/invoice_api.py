@@ -16,7 +16,7 @@ from billing.models import CreditNote, CreditNoteLine, Dispute, Invoice, Invoice
 from billing.services import disputes
 from common.api import NewestFirstPagination
 from tenants.models import Permission
-from tenants.organization_api import OrganizationView
+from tenants.organization_api import OrganizationView, key_of
 from tenants.scope import scope
 
 
@@ -204,6 +204,7 @@ class DisputeList(OrganizationView):
             dispute = disputes.open_(
                 invoice,
                 by=self.membership.user,
+                through=key_of(request),
                 reason=facts["reason"],
                 line=line,
                 claimed=facts.get("claimed"),
@@ -229,4 +230,5 @@ class DisputeDetail(OrganizationView):
         """Withdraw a dispute that nobody has decided; it stays on record."""
         with scope(self.organization):
             found = get_object_or_404(quarrels.disputes(self.organization), pk=dispute_id)
-            return Response(DisputeOut(disputes.withdraw(found, by=self.membership.user)).data)
+            gone = disputes.withdraw(found, by=self.membership.user, through=key_of(request))
+            return Response(DisputeOut(gone).data)

@@ -15,7 +15,7 @@ from common import jobs
 from common.database import atomic
 from common.errors import Conflict
 from common.money import minor_digits
-from tenants.models import User
+from tenants.models import ApiKey, User
 from tenants.services import audit
 
 #: What came of these was nothing: opened again about the same, they hold nobody off.
@@ -28,6 +28,7 @@ def open_(
     *,
     by: User,
     reason: str,
+    through: ApiKey | None = None,
     line: InvoiceLine | None = None,
     claimed: Decimal | None = None,
     request_ids: Sequence[str] = (),
@@ -51,7 +52,7 @@ def open_(
         raise Conflict(_("A dispute about this is open already.")) from None
     audit.record(
         organization=invoice.organization,
-        actor=by,
+        actor=through or by,
         action="dispute.opened",
         target=dispute,
         after={"invoice": invoice.number, "claimed": claimed, "reason": reason},
@@ -60,12 +61,12 @@ def open_(
 
 
 @atomic()
-def withdraw(dispute: Dispute, *, by: User) -> Dispute:
+def withdraw(dispute: Dispute, *, by: User, through: ApiKey | None = None) -> Dispute:
     """Take the objection back while nobody has decided it."""
     dispute = _locked(dispute)
     dispute.status = Dispute.Status.WITHDRAWN
     dispute.save(update_fields=["status", "updated_at"])
-    _audit(dispute, by)
+    _audit(dispute, through or by)
     return dispute
 
 
@@ -134,10 +135,10 @@ def _locked(dispute: Dispute) -> Dispute:
     return dispute
 
 
-def _audit(dispute: Dispute, by: User) -> None:
+def _audit(dispute: Dispute, actor: User | ApiKey) -> None:
     audit.record(
         organization=dispute.organization,
-        actor=by,
+        actor=actor,
         action=f"dispute.{dispute.status}",
         target=dispute,
         before={"status": Dispute.Status.OPEN.value},

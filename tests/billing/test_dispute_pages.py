@@ -7,7 +7,9 @@ import pytest
 from billing.models import Correction, CreditNote, Dispute
 from billing.services import corrections
 from common.database import service
+from tenants.models import AuditEntry
 from tenants.scope import scope
+from tenants.services import api_keys
 from tests.billing.paper import invoice_of
 
 DESK = "/staff/corrections/"
@@ -171,6 +173,21 @@ def test_disputes_over_the_api(invoice, alice_client):
     assert [it["status"] for it in listed] == ["open"]
     gone = alice_client.delete(f"{API}disputes/{made.json()['id']}")
     assert gone.json()["status"] == "withdrawn"
+
+
+def test_the_audit_log_names_the_key_that_objected(invoice, client, acme, alice):
+    with scope(acme):
+        minted = api_keys.create(acme, name="erp", by=alice, scopes=["management"])
+    client.post(
+        f"{API}disputes",
+        {"invoice": invoice.number, "reason": "Not ours"},
+        "application/json",
+        headers={"authorization": f"Bearer {minted.text}"},
+    )
+
+    with scope(acme):
+        opened = AuditEntry.objects.get(action="dispute.opened")
+    assert (opened.actor_kind, opened.actor_label) == ("key", str(minted.api_key))
 
 
 def test_more_than_the_line_is_refused_over_the_api(invoice, alice_client):
