@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from portal.embedded.launch import wait_until
 from tests.journeys import steps
 
 pytestmark = pytest.mark.timeout(240)
@@ -81,6 +82,26 @@ def test_a_menu_opens_and_closes_and_gives_the_focus_back(signed_in, name):
 
     expect(menu).to_have_count(0)
     expect(opener).to_be_focused()
+
+
+def test_a_menu_that_fills_once_it_is_open_keeps_the_focus(signed_in):
+    page, held = signed_in("founder@startup.example"), []
+    page.goto("/o/northwind-ai/")
+
+    def hold(route):
+        held.append(route)
+
+    page.route("**/*?all", hold)
+    opener = page.locator("summary").filter(has_text="Organization:")
+
+    tab_to(page, opener)
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="All your organizations")).to_be_focused()
+    assert wait_until(lambda: page.wait_for_timeout(50) or held, seconds=5)
+    held.pop().continue_()
+
+    expect(page.get_by_role("searchbox", name="Find an organization")).to_be_focused()
 
 
 def test_a_dialog_holds_the_focus_and_gives_it_back(signed_in):
