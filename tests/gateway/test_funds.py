@@ -53,9 +53,11 @@ def test_200_parallel_calls_on_money_for_ten_let_ten_through_at_most(
 
     statuses = asyncio.run(many(gateways, key, name, 200, max_tokens=20))
 
-    assert set(statuses) == {20, 402}
+    # Where a gateway took too long to say what it holds, 503 says that nobody knows.
+    assert set(statuses) <= {20, 402, 503}
     assert 5 <= statuses[20] <= 10
-    assert statuses[402] == 200 - statuses[20]
+    assert statuses[402] >= 150
+    assert statuses[402] + statuses[503] == 200 - statuses[20]
     recorded(statuses[20])
     wait_for(lambda: leased() == 0, seconds=10)
     assert remaining() == WORTH * (10 - statuses[20])

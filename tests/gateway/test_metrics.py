@@ -13,7 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway import exposition
 from gateway.metrics import MOST_MODELS, OTHERS, Histogram, Metrics
 from portal import environment
+from portal.celery import app as celery_app
 from portal.environment import ROOT
+from portal.task_counts import Counts
 from portal.variables import ConfigurationError
 from tests.gateway.conftest import hello, recorded, wait_for
 from tests.support import processes
@@ -193,9 +195,9 @@ class Idle:
     draining, engines, waiting, journal_bytes = False, (), 0, 0
 
 
-def families():
-    """Return the names of all that can be scraped, as they are asked for."""
-    found = list(exposition.Watch(Idle()).collect())
+def families(collector=None):
+    """Return the names of all that a gateway, or another, lets be scraped, as they are asked for."""
+    found = list((collector or exposition.Watch(Idle())).collect())
     return {each.name + ("_total" if each.type == "counter" else "") for each in found}
 
 
@@ -214,7 +216,7 @@ def test_what_is_asked_of_prometheus_is_there(path):
     histograms = {name.removesuffix("_bucket") for name in asked if name.endswith("_bucket")}
     counted = {name for name in asked if not name.endswith("_bucket")} | histograms
 
-    assert counted - DATABASES <= families()
+    assert counted - DATABASES <= families() | families(Counts(celery_app))
 
 
 def test_models_beyond_many_share_a_label():
