@@ -8,18 +8,22 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Q, QuerySet, Sum
+from django.utils import timezone
 
 from billing import periods
 from billing.models import (
     BillingProfile,
     Contract,
+    ContractEnd,
     ContractTax,
     Issuer,
     LedgerEntry,
+    Plan,
     PurchaseOrder,
     TaxTreatment,
     VatState,
 )
+from billing.models.contracts import TERMS
 from billing.models.ledger import AccountKind
 from billing.taxes import Rates, Tax, tax_of
 from common.money import Money
@@ -81,7 +85,41 @@ def customers_of_books(at: datetime) -> dict[UUID, int]:
 def of(organization: Organization) -> QuerySet[Contract]:
     """Return all contracts of the organization, the newest first."""
     found = Contract.objects.filter(organization=organization)
-    return found.select_related("organization", "price_book", "plan")
+    return found.select_related("organization", "price_book", "plan", "signed_by")
+
+
+def blank(
+    organization: Organization, *, plan: Plan | None = None, like: Contract | None = None
+) -> Contract:
+    """Return a contract to be drafted, with the terms of a plan or of another contract."""
+    pattern: Plan | Contract | None = plan or like
+    terms = {name: getattr(pattern, name) for name in TERMS} if pattern else {}
+    return Contract(
+        organization=organization,
+        plan=plan,
+        time_zone=organization.time_zone,
+        starts_on=timezone.now().astimezone(ZoneInfo(organization.time_zone)).date(),
+        recipients=like.recipients if like else [],
+        **terms | {"currency": organization.currency},
+    )
+
+
+def plans() -> QuerySet[Plan]:
+    """Return all plans with how many customers live by each now, the offered ones first."""
+    now = timezone.now()
+    lasting = Q(contracts__effective_until=None) | Q(contracts__effective_until__gt=now)
+    held = Q(contracts__status=Contract.Status.ACTIVE, contracts__effective_from__lte=now)
+    found = Plan.objects.select_related("price_book").annotate(
+        customers=Count("contracts", filter=held & lasting)
+    )
+    return found.order_by("-is_offered", "name")
+
+
+def ends() -> QuerySet[ContractEnd]:
+    """Return everybody's proposed and decided ends of contracts, newest first."""
+    return ContractEnd.objects.select_related(
+        "organization", "contract", "followed_by", "proposed_by", "decided_by"
+    )
 
 
 def stretches(organization: Organization, period: periods.Period) -> list[Stretch]:

@@ -80,11 +80,32 @@ class ContractOverlaps(Conflict):
     detail = _("Another contract holds then. End that one first, or begin later.")
 
 
+class ContractNotRunning(Conflict):
+    """What has not begun or is over would be ended."""
+
+    code = "contract_not_running"
+    detail = _("Only a signed contract that is not over can be ended.")
+
+
+class EndProposed(Conflict):
+    """A contract's end would be proposed beside another."""
+
+    code = "contract_end_proposed"
+    detail = _("An end of this contract waits for a second person already.")
+
+
 class ContractSigned(Conflict):
     """A signed contract would be changed."""
 
     code = "contract_signed"
     detail = _("This contract is signed. Draft a new one: the old ends where it begins.")
+
+
+class PlanTaken(Conflict):
+    """Another plan has this code."""
+
+    code = "plan_taken"
+    detail = _("There is a plan with this code.")
 
 
 class OrderTaken(Conflict):

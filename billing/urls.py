@@ -10,7 +10,9 @@ from billing import (
     invoice_api,
     rehearsal_api,
     seal_api,
+    staff_contract_api,
     staff_credit_api,
+    staff_plan_api,
     usage_api,
 )
 from billing.views import (
@@ -34,6 +36,7 @@ from billing.views import (
     staff_credit,
     staff_dunning,
     staff_payers,
+    staff_plans,
     staff_refunds,
     staff_rehearsals,
     staff_vouchers,
@@ -230,6 +233,28 @@ api_urlpatterns = [
         "staff/customers/<slug:slug>/credits/<uuid:grant_id>/void",
         staff_credit_api.CreditVoid.as_view(),
     ),
+    path("staff/customers/<slug:slug>/contracts", staff_contract_api.ContractList.as_view()),
+    path(
+        "staff/customers/<slug:slug>/contracts/<uuid:contract_id>",
+        staff_contract_api.ContractDetail.as_view(),
+    ),
+    path(
+        "staff/customers/<slug:slug>/contracts/<uuid:contract_id>/sign",
+        staff_contract_api.ContractSign.as_view(),
+    ),
+    path(
+        "staff/customers/<slug:slug>/contracts/<uuid:contract_id>/ends",
+        staff_contract_api.ContractEnds.as_view(),
+    ),
+    path("staff/contract-ends/<uuid:end_id>/approve", staff_contract_api.EndApprove.as_view()),
+    path("staff/contract-ends/<uuid:end_id>/refuse", staff_contract_api.EndRefuse.as_view()),
+    path("staff/customers/<slug:slug>/purchase-orders", staff_contract_api.OrderList.as_view()),
+    path(
+        "staff/customers/<slug:slug>/purchase-orders/<uuid:order_id>/close",
+        staff_contract_api.OrderClose.as_view(),
+    ),
+    path("staff/plans", staff_plan_api.PlanList.as_view()),
+    path("staff/plans/<slug:code>", staff_plan_api.PlanDetail.as_view()),
     path(
         "staff/price-books/<slug:code>/versions/<int:number>/rehearsals",
         rehearsal_api.RehearsalCreate.as_view(),
@@ -245,6 +270,16 @@ staff_urlpatterns = [
         contracts.contract_step,
         name="contract-step",
     ),
+    path(
+        "customers/<slug:slug>/contracts/<uuid:contract_id>/end/",
+        contracts.contract_end,
+        name="contract-end",
+    ),
+    path("contract-ends/<uuid:end_id>/", contracts.contract_end_decide, name="contract-end-decide"),
+    path("plans/", staff_plans.plan_list, name="plan-list"),
+    path("plans/new/", staff_plans.plan_create, name="plan-create"),
+    path("plans/<slug:code>/", staff_plans.plan_edit, name="plan-edit"),
+    path("plans/<slug:code>/offer/", staff_plans.plan_offer, name="plan-offer"),
     path("customers/<slug:slug>/orders/", contracts.order_add, name="order-add"),
     path("customers/<slug:slug>/monthly/", staff_credit.recurring_list, name="recurring-list"),
     path(

@@ -49,3 +49,9 @@ class Conflict(DomainError):
     code = "conflict"
     status = 409
     detail = _("This was changed meanwhile. Reload and try again.")
+
+
+def in_words(refusal: DomainError) -> str:
+    """Return what is wrong in one line: the fields' sentences, or the refusal's own."""
+    fields = [str(words) for field in refusal.field_errors.values() for words in field]
+    return " ".join(fields) or str(refusal.detail)

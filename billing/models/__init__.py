@@ -17,6 +17,7 @@ from billing.models.contracts import (
 from billing.models.corrections import Correction, Dispute, InvoiceHold
 from billing.models.credit_notes import CreditNote, CreditNoteLine
 from billing.models.dunning import DunningPolicy, DunningStep
+from billing.models.endings import ContractEnd
 from billing.models.grants import CreditGrant, Lease
 from billing.models.invoices import Invoice, InvoiceLine, InvoiceSequence
 from billing.models.ledger import AccountKind, LedgerAccount, LedgerEntry, LedgerTransaction
@@ -59,6 +60,7 @@ __all__ = [
     "ClosedLedgerDay",
     "Collection",
     "Contract",
+    "ContractEnd",
     "ContractTax",
     "Correction",
     "CostCentre",

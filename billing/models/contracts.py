@@ -93,6 +93,20 @@ class Terms(models.Model):
     class Meta:
         abstract = True
 
+    @property
+    def committed(self) -> Money:
+        """What usage of a month comes to at least."""
+        return Money(self.commitment, self.currency)
+
+    @property
+    def limit(self) -> Money:
+        """What may be owed at once."""
+        return Money(self.credit_limit, self.currency)
+
+
+#: What a plan hands on to a contract.
+TERMS = tuple(field.name for field in Terms._meta.local_fields)
+
 
 def _terms_hold(prefix: str) -> tuple[models.BaseConstraint, ...]:
     """Return what the database promises of terms, named for their table."""
@@ -199,16 +213,6 @@ class Contract(Terms, TimeStamped):
     def is_draft(self) -> bool:
         """Whether it can still be changed."""
         return self.status == self.Status.DRAFT
-
-    @property
-    def committed(self) -> Money:
-        """What usage of a month comes to at least."""
-        return Money(self.commitment, self.currency)
-
-    @property
-    def limit(self) -> Money:
-        """What may be owed at once."""
-        return Money(self.credit_limit, self.currency)
 
     @property
     def dunning_stages(self) -> list[tuple[int, str]]:

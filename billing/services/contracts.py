@@ -13,52 +13,30 @@ from django.utils.translation import gettext as _
 from billing.errors import (
     ContractInThePast,
     ContractInvalid,
+    ContractNotRunning,
     ContractOverlaps,
     ContractSigned,
     OrderTaken,
 )
-from billing.models import Contract, Plan, PurchaseOrder
-from billing.models.contracts import Overage, Terms
+from billing.models import Contract, PurchaseOrder
+from billing.models.contracts import TERMS, Overage, Terms
 from billing.services import limits
 from common.database import atomic
 from tenants.models import Organization, User
 from tenants.services import audit
 from tenants.services import organizations as tenants
 
-#: What a plan hands on to a contract.
-TERMS = tuple(field.name for field in Terms._meta.get_fields())
 #: Usage is summed up by the quarter of an hour: terms change at no other time.
 QUARTER = timedelta(minutes=15)
 #: Nobody lends more than this: a slip of the finger.
 HIGHEST = Decimal(10) ** 12
 
 
-def from_plan(plan: Plan) -> dict[str, Any]:
-    """Return the terms of a plan, for a contract to begin with."""
-    return {name: getattr(plan, name) for name in TERMS} | {"plan": plan}
-
-
-@atomic()
-def save_plan(plan: Plan, *, by: User) -> Plan:
-    """Keep a plan; contracts that were made of it stay as they were signed."""
-    _check(plan)
-    is_new = plan._state.adding
-    plan.save()
-    audit.record(
-        organization=None,
-        actor=by,
-        action="plan.opened" if is_new else "plan.changed",
-        target=plan,
-        after={"code": plan.code, **_facts(plan)},
-    )
-    return plan
-
-
 @atomic()
 def draft(organization: Organization, *, by: User, facts: Mapping[str, Any]) -> Contract:
     """Write a contract down; it says nothing until it is signed."""
     contract = Contract(organization=organization, **facts)
-    _check(contract)
+    check(contract)
     _check_parties(contract)
     return _written(_saved(contract), "contract.drafted", by)
 
@@ -69,7 +47,7 @@ def change(contract: Contract, *, by: User, facts: Mapping[str, Any]) -> Contrac
     contract = _open(contract)
     for name, value in facts.items():
         setattr(contract, name, value)
-    _check(contract)
+    check(contract)
     _check_parties(contract)
     return _written(_saved(contract), "contract.changed", by)
 
@@ -80,7 +58,7 @@ def _written(contract: Contract, action: str, by: User) -> Contract:
         actor=by,
         action=action,
         target=contract,
-        after={"number": contract.number, "starts_on": contract.starts_on, **_facts(contract)},
+        after={"number": contract.number, "starts_on": contract.starts_on, **facts_of(contract)},
     )
     return contract
 
@@ -104,20 +82,18 @@ def sign(contract: Contract, *, by: User) -> Contract:
     organization = Organization.objects.locked(contract.organization_id)
     contract = _open(contract)
     now = timezone.now()
-    zone = ZoneInfo(contract.time_zone)
-    if contract.starts_on < now.astimezone(zone).date():
-        raise ContractInThePast(field_errors={"starts_on": [ContractInThePast.detail]})
-    _check(contract)
+    check(contract)
     _check_parties(contract)
+    zone = ZoneInfo(contract.time_zone)
     tenants.change(organization, by=by, time_zone=contract.time_zone)
     begins = max(_midnight(contract.starts_on, zone), _next_quarter(now))
     # Signed in the last minutes of a day, it begins with the next.
     contract.starts_on = begins.astimezone(zone).date()
+    if contract.ends_on is not None:
+        contract.effective_until = _midnight(contract.ends_on + timedelta(days=1), zone)
     _end_others(contract, begins)
     contract.status = Contract.Status.ACTIVE
     contract.effective_from, contract.signed_at, contract.signed_by = begins, now, by
-    if contract.ends_on is not None:
-        contract.effective_until = _midnight(contract.ends_on + timedelta(days=1), zone)
     try:
         with atomic():
             contract.save()
@@ -128,19 +104,26 @@ def sign(contract: Contract, *, by: User) -> Contract:
         actor=by,
         action="contract.signed",
         target=contract,
-        after={"number": contract.number, "effective_from": begins, **_facts(contract)},
+        after={"number": contract.number, "effective_from": begins, **facts_of(contract)},
     )
     limits.sync(organization)
     return contract
 
 
 def _end_others(contract: Contract, begins: datetime) -> None:
-    """End what holds without an end when this one begins; a later one stands in its way."""
+    """End what holds without an end when this one begins; all else stands in its way."""
     same = Contract.objects.active().filter(organization=contract.organization_id)
-    if same.filter(effective_from__gte=begins).exists() and contract.ends_on is None:
-        raise ContractOverlaps
-    before = same.filter(effective_from__lt=begins, effective_until=None).first()
+    later = same.filter(effective_from__gte=begins).order_by("effective_from").first()
+    ends = contract.effective_until
+    if later is not None and (ends is None or ends > _begin(later)):
+        raise _overlap("ends_on", later, _("“%(number)s” begins on %(day)s: end before that day."))
+    before = same.filter(effective_from__lt=begins).order_by("-effective_from").first()
     if before is None:
+        return
+    if before.effective_until is not None:
+        if before.effective_until > begins:
+            sentence = _("“%(number)s” holds until %(day)s, that day included: begin later.")
+            raise _overlap("starts_on", before, sentence)
         return
     last = begins - timedelta(microseconds=1)
     before.effective_until = begins
@@ -148,21 +131,31 @@ def _end_others(contract: Contract, begins: datetime) -> None:
     before.save(update_fields=["effective_until", "ends_on", "updated_at"])
 
 
+def _begin(contract: Contract) -> datetime:
+    assert contract.effective_from is not None  # noqa: S101 - signed ones have a beginning
+    return contract.effective_from
+
+
+def _overlap(field: str, other: Contract, sentence: str) -> ContractOverlaps:
+    day = other.starts_on if field == "ends_on" else other.ends_on
+    words = sentence % {"number": other.number, "day": day}
+    return ContractOverlaps(field_errors={field: [words]})
+
+
 @atomic()
 def end(contract: Contract, *, on: date, by: User) -> Contract:
     """End a signed contract after this day; it ends later or today, never in the past."""
     organization = Organization.objects.locked(contract.organization_id)
     contract = Contract.objects.locked(contract.pk)
+    check_end(contract, on)
     zone = ZoneInfo(contract.time_zone)
-    if contract.is_draft or on < max(contract.starts_on, timezone.now().astimezone(zone).date()):
-        raise ContractInThePast(field_errors={"ends_on": [ContractInThePast.detail]})
     before = contract.ends_on
     contract.ends_on, contract.effective_until = on, _midnight(on + timedelta(days=1), zone)
     try:
         with atomic():
             contract.save(update_fields=["ends_on", "effective_until", "updated_at"])
     except IntegrityError as error:
-        raise ContractOverlaps from error
+        raise ContractOverlaps(field_errors={"ends_on": [ContractOverlaps.detail]}) from error
     audit.record(
         organization=organization,
         actor=by,
@@ -172,6 +165,22 @@ def end(contract: Contract, *, on: date, by: User) -> Contract:
         after={"ends_on": on},
     )
     return contract
+
+
+def check_end(contract: Contract, on: date) -> None:
+    """Refuse a last day that would change what was used: of the past, or of a contract that is over."""
+    ended = contract.effective_until
+    if contract.is_draft or (ended is not None and ended <= timezone.now()):
+        raise ContractNotRunning
+    _check_day("ends_on", on, ZoneInfo(contract.time_zone), contract.starts_on)
+
+
+def _check_day(field: str, day: date, zone: ZoneInfo, first: date | None = None) -> None:
+    today = timezone.now().astimezone(zone).date()
+    earliest = max(first or today, today)
+    if day < earliest:
+        sentence = _("Never in the past: accepted are %(day)s and later days.")
+        raise ContractInThePast(field_errors={field: [sentence % {"day": earliest}]})
 
 
 @atomic()
@@ -243,7 +252,7 @@ def _open(contract: Contract) -> Contract:
     return contract
 
 
-def _check(terms: Terms) -> None:
+def check(terms: Terms) -> None:
     """Refuse what cannot be lived by, with the field and the reason."""
     faults: dict[str, list[Any]] = {}
     for name in ("commitment", "credit_limit"):
@@ -274,9 +283,10 @@ def _check_parties(contract: Contract) -> None:
         faults["ends_on"] = [_("A contract ends on its first day or later.")]
     if faults:
         raise ContractInvalid(field_errors=faults)
+    _check_day("starts_on", contract.starts_on, ZoneInfo(contract.time_zone))
 
 
-def _facts(terms: Terms) -> dict[str, Any]:
+def facts_of(terms: Terms) -> dict[str, Any]:
     plain = {name: getattr(terms, name) for name in TERMS if name != "price_book"}
     book = terms.price_book
     return {name: str(value) for name, value in plain.items()} | {

@@ -1,6 +1,7 @@
 """Contracts: the customer reads theirs, staff draft and sign them."""
 
 import uuid
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -10,10 +11,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from billing import agreements
-from billing.contract_forms import ContractForm, OrderForm
-from billing.models import Contract
-from billing.services import contracts
-from common.errors import DomainError
+from billing.contract_forms import ContractForm, EndForm, OrderForm
+from billing.models import Contract, ContractEnd, Plan
+from billing.services import contracts, endings
+from common.errors import DomainError, in_words
 from common.money import Money
 from marketplace.views.staff_models import show_refusal
 from tenants.access import StaffRequest, TenantRequest, requires, staff_required
@@ -53,6 +54,9 @@ def _listed(
     context = {
         "organization": organization,
         "contracts": agreements.of(organization),
+        "ends": agreements.ends().filter(organization=organization)[:20],
+        "plans": Plan.objects.filter(is_offered=True, currency=organization.currency),
+        "now": now,
         "present": agreements.in_force(organization, now),
         "orders": agreements.purchase_orders(organization, now.date()),
         "form": form,
@@ -66,15 +70,10 @@ def _listed(
 def contract_draft(request: StaffRequest, slug: str) -> HttpResponse:
     """Write down a contract; it says nothing until it is signed."""
     organization = get_object_or_404(Organization, slug=slug)
-    blank = Contract(
-        organization=organization,
-        currency=organization.currency,
-        time_zone=organization.time_zone,
-        starts_on=timezone.now().date(),
-    )
+    blank = agreements.blank(organization, **_pattern(request, organization))
     form = ContractForm(request.POST if request.method == "POST" else None, instance=blank)
     if form.is_bound and form.is_valid():
-        facts = form.facts() | {"currency": organization.currency}
+        facts = form.facts() | {"currency": organization.currency, "plan": blank.plan}
         try:
             contracts.draft(organization, by=request.user, facts=facts)
         except DomainError as refusal:
@@ -82,9 +81,25 @@ def contract_draft(request: StaffRequest, slug: str) -> HttpResponse:
         else:
             messages.success(request, _("The contract is drafted. It holds once it is signed."))
             return redirect("staff:contract-list", slug=slug)
-    context = {"form": form, "organization": organization, "nav_section": SECTION}
+    context = {
+        "form": form,
+        "organization": organization,
+        "plans": Plan.objects.filter(is_offered=True, currency=organization.currency),
+        "plan": blank.plan,
+        "nav_section": SECTION,
+    }
     status = 422 if form.is_bound else 200
     return render(request, "staff/contract_form.html", context, status=status)
+
+
+def _pattern(request: StaffRequest, organization: Organization) -> dict[str, Any]:
+    """Return what the draft begins with: the terms of a plan, or of another contract."""
+    if code := request.GET.get("plan"):
+        offered = Plan.objects.filter(is_offered=True, currency=organization.currency)
+        return {"plan": get_object_or_404(offered, code=code)}
+    if key := request.GET.get("from"):
+        return {"like": get_object_or_404(agreements.of(organization), number=key)}
+    return {}
 
 
 @require_POST
@@ -102,8 +117,59 @@ def contract_step(request: StaffRequest, slug: str, contract_id: uuid.UUID) -> H
                 request, _("The contract is signed; it changes in nothing but its end.")
             )
     except DomainError as refusal:
-        messages.error(request, str(refusal.detail))
+        messages.error(request, in_words(refusal))
     return redirect("staff:contract-list", slug=slug)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_required
+def contract_end(request: StaffRequest, slug: str, contract_id: uuid.UUID) -> HttpResponse:
+    """Propose a contract's last day, and what follows."""
+    active = Contract.objects.active().select_related("organization")
+    found = get_object_or_404(active, organization__slug=slug, pk=contract_id)
+    posted = request.POST if request.method == "POST" else None
+    form = EndForm(posted, currency=found.currency)
+    if form.is_valid():
+        facts = form.cleaned_data
+        try:
+            endings.propose(
+                found,
+                on=facts["ends_on"],
+                followed_by=facts["followed_by"],
+                words=facts["words"],
+                by=request.user,
+            )
+        except DomainError as refusal:
+            show_refusal(form, refusal)
+        else:
+            messages.success(request, _("Proposed; somebody else has to approve it."))
+            return redirect("staff:contract-list", slug=slug)
+    context = {
+        "form": form,
+        "contract": found,
+        "organization": found.organization,
+        "nav_section": SECTION,
+    }
+    status = 422 if form.is_bound else 200
+    return render(request, "staff/contract_end.html", context, status=status)
+
+
+@require_POST
+@staff_required
+def contract_end_decide(request: StaffRequest, end_id: uuid.UUID) -> HttpResponse:
+    """Approve or refuse what somebody else proposed."""
+    ends = ContractEnd.objects.select_related("organization", "contract", "followed_by")
+    found = get_object_or_404(ends, pk=end_id)
+    try:
+        if "approve" in request.POST:
+            endings.approve(found, by=request.user)
+            messages.success(request, _("The contract ends as proposed."))
+        else:
+            endings.refuse(found, by=request.user)
+            messages.success(request, _("The proposal is closed; nothing has changed."))
+    except DomainError as refusal:
+        messages.error(request, in_words(refusal))
+    return redirect("staff:contract-list", slug=found.organization.slug)
 
 
 @require_POST

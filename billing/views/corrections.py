@@ -8,9 +8,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from billing import documents, paying, quarrels
+from billing import agreements, documents, paying, quarrels
 from billing.correction_forms import AnswerForm, CorrectionForm
-from billing.models import Correction, Dispute, Invoice
+from billing.models import ContractEnd, Correction, Dispute, Invoice
 from billing.services import corrections, credit_notes, disputes
 from common.errors import DomainError
 from common.money import Money
@@ -29,6 +29,7 @@ def desk(request: StaffRequest) -> HttpResponse:
         "proposed": quarrels.corrections().waiting().order_by("created_at"),
         "refunds": quarrels.refunds()[:50],
         "surpluses": paying.desk(),
+        "ends": agreements.ends().filter(status=ContractEnd.Status.PROPOSED),
         "decided": quarrels.corrections().exclude(status=Correction.Status.PROPOSED)[:20],
         "nav_section": SECTION,
     }

@@ -12,7 +12,7 @@ from billing.models import Payout, Surplus
 from billing.payout_forms import PayoutForm, TransferredForm, WishForm
 from billing.services import payouts, surpluses
 from common.database import service
-from common.errors import DomainError
+from common.errors import DomainError, in_words
 from tenants.access import StaffRequest, TenantRequest, requires, staff_required
 from tenants.models import Permission, User
 from tenants.scope import scope
@@ -47,7 +47,7 @@ def _choose(request: TenantRequest | StaffRequest, surplus: Surplus) -> None:
     try:
         surpluses.choose(surplus, wish, by=request.user, iban=iban)
     except DomainError as refusal:
-        messages.error(request, _words(refusal))
+        messages.error(request, in_words(refusal))
     else:
         messages.success(request, _("It is noted."))
 
@@ -71,7 +71,7 @@ def propose(request: StaffRequest, surplus_id: uuid.UUID) -> HttpResponse:
             by=request.user,
         )
     except DomainError as refusal:
-        messages.error(request, _words(refusal))
+        messages.error(request, in_words(refusal))
     else:
         messages.success(request, _("Proposed; somebody else has to approve it."))
     return redirect("staff:correction-desk")
@@ -85,7 +85,7 @@ def decide(request: StaffRequest, payout_id: uuid.UUID) -> HttpResponse:
     try:
         messages.success(request, _decided(request, payout, request.user))
     except DomainError as refusal:
-        messages.error(request, _words(refusal))
+        messages.error(request, in_words(refusal))
     return redirect("staff:correction-desk")
 
 
@@ -105,8 +105,3 @@ def _decided(request: StaffRequest, payout: Payout, by: User) -> str:
         return _("It is the customer's again; choose another way.")
     payouts.refuse(payout, by=by)
     return _("The proposal is closed; nothing has changed.")
-
-
-def _words(refusal: DomainError) -> str:
-    fields = [str(words) for field in refusal.field_errors.values() for words in field]
-    return " ".join(fields) or str(refusal.detail)

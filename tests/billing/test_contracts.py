@@ -149,9 +149,12 @@ def test_a_contract_in_the_past_is_refused(acme, alice):
     yesterday = timezone.now().date() - timedelta(days=1)
 
     with service():
-        contract = contracts.draft(acme, by=alice, facts=terms(starts_on=yesterday))
         with pytest.raises(ContractInThePast) as refusal:
-            contracts.sign(contract, by=alice)
+            contracts.draft(acme, by=alice, facts=terms(starts_on=yesterday))
+        draft = contracts.draft(acme, by=alice, facts=terms())
+        Contract.objects.update(starts_on=yesterday)
+        with pytest.raises(ContractInThePast):
+            contracts.sign(draft, by=alice)
 
         assert list(refusal.value.field_errors) == ["starts_on"]
         assert agreements.in_force(acme, timezone.now()) is None

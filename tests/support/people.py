@@ -71,11 +71,22 @@ def charlie_client(charlie):
     return signed_in(charlie)
 
 
-@pytest.fixture
-def staff_client(person):
-    """A browser in which a member of the operator's staff has proved a second factor."""
-    client = signed_in(person("sam@operator.example", is_staff=True))
+def at_the_desk(user):
+    """Sign in, and prove a second factor."""
+    client = signed_in(user)
     session = client.session
     session["account_authentication_methods"] = [{"method": "mfa", "at": time.time()}]
     session.save()
     return client
+
+
+@pytest.fixture
+def staff_client(person):
+    """A browser in which a member of the operator's staff has proved a second factor."""
+    return at_the_desk(person("sam@operator.example", is_staff=True))
+
+
+@pytest.fixture
+def colleague_client(person):
+    """The same of somebody else of the staff."""
+    return at_the_desk(person("kim@operator.example", is_staff=True))
