@@ -13,8 +13,8 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.conf import settings
 
-from billing.models import CreditGrant, Issuer
-from billing.services import credits, invoicing, issuers, profiles
+from billing.models import CreditGrant, Issuer, Overage, Plan
+from billing.services import credits, invoicing, issuers, plans, profiles
 from common.database import service
 from compute import demo as clusters
 from marketplace import demo as catalogue
@@ -133,6 +133,23 @@ def _public_sector(ministry: Organization, staff: User) -> None:
         profiles.decide(ministry, by=staff, facts={"issuer": issuer, "is_verified": False})
 
 
+def _plans(staff: User) -> None:
+    """Offer two plans: for those who pay beforehand, and for those who are invoiced."""
+    with service():
+        if Plan.objects.exists():
+            return
+        plans.open_plan(code="pay-first", name="Pay first", by=staff)
+        plans.open_plan(
+            code="invoiced",
+            name="Invoiced monthly",
+            commitment=Decimal(100),
+            overage=Overage.CREDIT_THEN_INVOICE,
+            credit_limit=Decimal(1_000),
+            grace_days=2,
+            by=staff,
+        )
+
+
 def seed() -> dict[str, Any]:
     """Make the demo once; a second call returns what the first one wrote.
 
@@ -147,6 +164,7 @@ def seed() -> dict[str, Any]:
     staff = _person("staff@operator.example", "Sam Staff", password, is_staff=True)
     colleague = _person("colleague@operator.example", "Cleo Colleague", password, is_staff=True)
     _issuer(staff)
+    _plans(staff)
     founder = _person("founder@startup.example", "Fay Founder", password)
     minister = _person("admin@ministry.example", "Ada Admin", password)
     developer = _person("developer@startup.example", "Dan Developer", password)

@@ -262,6 +262,12 @@ def refund_of(page, slug):
     return page.get_by_role("link", name="Pay back what is left").get_attribute("href")
 
 
+def end_of_contract(page, slug):
+    """Return the address where the end of a customer's contract is proposed."""
+    page.goto(f"/staff/customers/{slug}/contracts/")
+    return page.get_by_role("link", name="End it").first.get_attribute("href")
+
+
 def rehearse(page, book, version):
     """Have last month's usage replayed under a version of a price book, and wait for the result."""
     open_version(page, book, version)

@@ -40,6 +40,8 @@ BOOK, VERSION = "staff/books/<uuid:book_id>/", "staff/versions/<uuid:version_id>
 VERSION_FORMS = {f"{VERSION}{act}/" for act in ("adjust", "import", "publish")}
 #: Only an invoice over a purchase leads to it.
 REFUND = "staff/orders/<uuid:order_id>/refund/"
+#: Only who has a contract that is not over can end one.
+END = "staff/customers/<slug:slug>/contracts/<uuid:contract_id>/end/"
 #: Where the words of a label stand, without what is ticked.
 WORDS = """(label) => {
   const range = document.createRange();
@@ -112,9 +114,10 @@ def test_the_desk(site, desk, signed_in, language, views):
         site.filled.add("desk")
     book, version = steps.open_version(page, "Public bodies", "Version 2")
     refund = steps.refund_of(page, "northwind-ai")
+    end = steps.end_of_contract(page, MINISTRY)
     speak(page, site, language)
     walk = Walk(page, f"desk-{language}", views=views)
-    walk.addresses |= {BOOK: book, VERSION: version, REFUND: refund}
+    walk.addresses |= {BOOK: book, VERSION: version, REFUND: refund, END: end}
 
     left = walk.over(STAFF - set(STAGES) - VERSION_FORMS)
 
