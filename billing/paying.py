@@ -2,14 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.db.models import Prefetch
+from django.utils import timezone
 
 from billing.models import IncomingPayment, Invoice, InvoiceCharge, Payout, Surplus
 from billing.models.surpluses import SurplusQuerySet
 from billing.services import payouts, receiving
 from common.money import Money
 from tenants.models import Organization
+
+#: So long after a transfer went out a bank may send it back.
+BOUNCES_WITHIN = timedelta(days=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,11 @@ class Kept:
         return self.payout is not None and self.payout.status in Payout.OPEN
 
     @property
+    def is_transferred(self) -> bool:
+        """Whether it is gone by a transfer that the bank may still send back."""
+        return bool(self.payout and self.payout.may_come_back and not self.is_moving)
+
+    @property
     def wants_back(self) -> bool:
         """Whether somebody asked for it to be paid back."""
         return self.surplus.wish == Surplus.Wish.PAY_BACK
@@ -81,10 +91,14 @@ def surpluses(organization: Organization) -> list[Kept]:
 
 
 def desk() -> list[Kept]:
-    """Return every customer's money that is left or on its way: who wants it back comes first."""
-    moving = Payout.objects.open().values("surplus")
-    waiting = _every().filter(pk__in=moving) | _every().left_over()
-    return sorted((_kept(it) for it in waiting.distinct()), key=lambda it: not it.wants_back)
+    """Return every customer's money that is left or on its way: who wants it back comes first.
+
+    Last comes what was transferred lately: a bank may send it back.
+    """
+    moving = Payout.objects.open() | Payout.objects.transferred(timezone.now() - BOUNCES_WITHIN)
+    waiting = _every().filter(pk__in=moving.values("surplus")) | _every().left_over()
+    kept = (_kept(it) for it in waiting.distinct())
+    return sorted(kept, key=lambda it: (it.is_transferred, not it.wants_back))
 
 
 def _every() -> SurplusQuerySet:

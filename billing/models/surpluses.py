@@ -1,5 +1,7 @@
 """Money of a customer's that no invoice asks for, and how it goes back."""
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -78,6 +80,10 @@ class PayoutQuerySet(LockingQuerySet["Payout"]):
         """Those that are proposed or on their way."""
         return self.filter(status__in=Payout.OPEN)
 
+    def transferred(self, since: datetime) -> "PayoutQuerySet":
+        """Those that the bank was told of since then."""
+        return self.filter(status=Payout.Status.SENT, way=Payout.Way.BANK, updated_at__gte=since)
+
     def unsent(self) -> "PayoutQuerySet":
         """Those that the provider has not been seen to take."""
         return self.filter(status=Payout.Status.APPROVED, way=Payout.Way.METHOD)
@@ -155,6 +161,11 @@ class Payout(TimeStamped):
     def is_proposed(self) -> bool:
         """Whether a second person has to decide."""
         return self.status == self.Status.PROPOSED
+
+    @property
+    def may_come_back(self) -> bool:
+        """Whether staff may note that the bank sent it back: the provider tells of its own."""
+        return self.way == self.Way.BANK and self.status in (self.Status.APPROVED, self.Status.SENT)
 
     @property
     def awaits_transfer(self) -> bool:

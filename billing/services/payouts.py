@@ -113,9 +113,15 @@ def transferred(payout: Payout, *, reference: str, by: User) -> Payout:
 
 
 @atomic()
-def came_back(payout: Payout, *, why: str, by: User | None = None) -> Payout:
-    """Take back what could not be paid out: it is the customer's again, to be sent another way."""
-    return _returned(payout, Payout.Status.APPROVED, why=why, by=by)
+def came_back(payout: Payout, *, why: str, by: User) -> Payout:
+    """Take back what a bank did not take, at once or days later: it is the customer's again.
+
+    What the provider pays back is its own to tell of: a person could only guess, and it would go twice.
+    """
+    payout = Payout.objects.get(pk=payout.pk)
+    if not payout.may_come_back:
+        raise Conflict(_("No transfer of it is on its way."))
+    return _returned(payout, Payout.Status(payout.status), why=why, by=by)
 
 
 @atomic()
@@ -153,7 +159,7 @@ def _ended(payout: Payout, *, reference: str = "", failure: str = "") -> Payout:
     with service():
         try:
             if failure:
-                return came_back(payout, why=failure)
+                return _returned(payout, Payout.Status.APPROVED, why=failure, by=None)
             _surplus, payout = _locked(payout, Payout.Status.APPROVED)
         except Conflict:
             # Another worker asked for the same and noted the answer.

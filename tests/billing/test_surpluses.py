@@ -272,6 +272,39 @@ def test_a_transfer_that_came_back_is_the_customers_again(lined, sam, kim, books
     assert left() == [0]
 
 
+def test_a_transfer_that_comes_back_after_days_is_the_customers_again(
+    lined, sam, kim, books, staff_client
+):
+    pay(lined(), "150")
+    payout = approve(propose(*kept(), sam), kim)
+    with service():
+        payouts.transferred(payout, reference="B-77", by=sam)
+    assert "B-77" in staff_client.get(DESK).content.decode()
+
+    for _ in range(2):
+        staff_client.post(f"/staff/payouts/{payout.pk}/", {"decision": "back"})
+
+    assert (left(), status(payout)) == ([30], "failed")
+    assert books() == {"payments_clearing": 150, "receivable": -150}
+
+
+def test_nobody_takes_back_what_the_provider_may_have_sent(
+    stripe, save, alice, lined, sam, kim, settings, staff_client
+):
+    charged(stripe, save, alice, lined)
+    settings.STRIPE_API_BASE = "http://127.0.0.1:9"
+    payout = propose(*kept(), sam, way="method", iban="")
+    with contextlib.suppress(Retry):
+        approve(payout, kim)
+    settings.STRIPE_API_BASE = stripe.url
+
+    staff_client.post(f"/staff/payouts/{payout.pk}/", {"decision": "back"})
+    payouts.sweep()
+    staff_client.post(f"/staff/payouts/{payout.pk}/", {"decision": "back"})
+
+    assert (left(), status(payout), refunded(stripe)) == ([0], "sent", [3000])
+
+
 def test_approvals_at_once_pay_back_once(lined, sam, kim, person, books):
     lee = person("lee-who-pays-back@operator.example", is_staff=True)
     pay(lined(), "150")
