@@ -71,12 +71,12 @@ class CreditList(StaffView):
         form = CreditForm(typed)
         _check(form)
         facts = form.facts()
-        given = credits.grant(
-            organization, kind=CreditGrant.Kind.PROMOTIONAL, by=self.user, **facts
-        )
+        given = credits.give(organization, by=self.user, **facts)
         same = ("unit", "token_class", "priority", "expires_at")
         is_other = any(getattr(given, name) != facts[name] for name in same)
-        if is_other or given.granted != facts["quantity"]:
+        # Where no first day is asked for, it is the moment of the grant.
+        begins = facts["effective_from"] or min(given.effective_from, given.created_at)
+        if is_other or (given.granted, given.effective_from) != (facts["quantity"], begins):
             raise Conflict(_("This Idempotency-Key was used for another grant."))
         return Response(GrantOut(given).data, status=201)
 
@@ -87,9 +87,7 @@ class CreditVoid(StaffView):
     @extend_schema(request=ReasonIn, responses=GrantOut)
     def post(self, request: Request, slug: str, grant_id: uuid.UUID) -> Response:
         """Take back what is left of credit that nobody paid for; asked again, nothing changes."""
-        gifts = CreditGrant.objects.filter(
-            kind=CreditGrant.Kind.PROMOTIONAL, organization=_customer(slug)
-        )
+        gifts = CreditGrant.objects.gifts().filter(organization=_customer(slug))
         given = gifts.filter(pk=grant_id).first()
         if given is None:
             raise NotFound

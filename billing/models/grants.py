@@ -19,6 +19,10 @@ class CreditGrantQuerySet(LockingQuerySet["CreditGrant"]):
         """Those that were bought or given, and not what a contract lets the customer owe."""
         return self.exclude(kind=CreditGrant.Kind.LIMIT)
 
+    def gifts(self) -> "CreditGrantQuerySet":
+        """Those that nobody paid for: what a month's end gave back is named so too, and was paid."""
+        return self.filter(kind=CreditGrant.Kind.PROMOTIONAL, cost_basis=0)
+
     def usable(self) -> "CreditGrantQuerySet":
         """Those that pay for usage now."""
         unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=Now())

@@ -1,4 +1,4 @@
-"""Who may approve what somebody else proposed."""
+"""Who may approve what somebody else proposed, and who may give credit away."""
 
 from uuid import UUID
 
@@ -12,5 +12,15 @@ def check(by: User, *, proposed_by_id: UUID, organization_id: UUID) -> None:
     """Refuse who proposed it, and who belongs to the customer that it is about."""
     if proposed_by_id == by.pk:
         raise Forbidden(_("Somebody else has to approve what you proposed."))
-    if Membership.objects.filter(organization=organization_id, user=by).exists():
+    if _belongs(by, organization_id):
         raise Forbidden(_("You belong to this customer: somebody else has to approve this."))
+
+
+def check_gift(by: User, *, organization_id: UUID) -> None:
+    """Refuse who would give credit to a customer that they belong to."""
+    if _belongs(by, organization_id):
+        raise Forbidden(_("You belong to this customer: somebody else has to give it credit."))
+
+
+def _belongs(by: User, organization_id: UUID) -> bool:
+    return Membership.objects.filter(organization=organization_id, user=by).exists()

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from billing import periods
 from billing.models import CreditGrant, RecurringGrant, RecurringInstance
 from billing.periods import Period
-from billing.services import credits
+from billing.services import credits, four_eyes
 from common import sweeping
 from common.database import atomic, service
 from common.errors import DomainError
@@ -50,6 +50,7 @@ def begin(
 
     The present month is granted at once, whole. A first month that is over is refused.
     """
+    four_eyes.check_gift(by, organization_id=organization.pk)
     now = timezone.now()
     _check_months(organization, now, first_month, last_month)
     recurring, is_new = RecurringGrant.objects.get_or_create(

@@ -65,10 +65,7 @@ def recurring_end(request: StaffRequest, slug: str, recurring_id: uuid.UUID) -> 
 @staff_required
 def credit_void(request: StaffRequest, slug: str, grant_id: uuid.UUID) -> HttpResponse:
     """Take back what is left of credit that nobody paid for, with a reason."""
-    # What a month's end gave back is named like a gift, and was paid for.
-    gifts = CreditGrant.objects.filter(
-        kind=CreditGrant.Kind.PROMOTIONAL, cost_basis=0, organization__slug=slug
-    )
+    gifts = CreditGrant.objects.gifts().filter(organization__slug=slug)
     given = get_object_or_404(gifts.select_related("organization", "wallet"), pk=grant_id)
     form = ReasonForm(request.POST if request.method == "POST" else None)
     if form.is_valid():

@@ -2,14 +2,17 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from django.db import connections
+from django.utils import timezone
 
 from billing.models import CreditGrant
 from common.database import service
+from common.ids import uuid7
 from marketplace.models import CustomerGroup
-from tenants.models import AuditEntry
+from tenants.models import AuditEntry, Membership, User
 
 CREDITS = "/api/v1/staff/customers/acme/credits"
 GROUPS = "/api/v1/staff/customer-groups"
@@ -57,7 +60,26 @@ def test_a_key_is_of_one_grant(send):
     send("post", CREDITS, GIFT)
 
     assert send("post", CREDITS, GIFT | {"quantity": "26"}).status_code == 409
+    later = (timezone.now() + timedelta(days=9)).date().isoformat()
+    assert send("post", CREDITS, GIFT | {"starts_on": later}).status_code == 409
     assert grants() == [25]
+
+
+def test_nobody_gives_credit_to_a_customer_they_belong_to(send, acme, staff_client):
+    with service():
+        sam = User.objects.get(email="sam@operator.example")
+        Membership.objects.create(organization=acme, user=sam, role="billing")
+    form = GIFT | {"operation": uuid7(), "priority": "0"}
+    monthly = form | {"first_month": f"{timezone.now():%Y-%m}", "rollover": "0"}
+
+    answers = [
+        send("post", CREDITS, GIFT),
+        staff_client.post("/staff/customers/acme/credit/", form),
+        staff_client.post("/staff/customers/acme/monthly/new/", monthly),
+    ]
+
+    assert [it.status_code for it in answers] == [403, 403, 422]
+    assert grants() == []
 
 
 def test_one_key_at_once_grants_once(send):
@@ -138,3 +160,13 @@ def test_to_everybody_else_it_does_not_exist(alice_client, client, acme):
     with service():
         assert not CustomerGroup.objects.exists()
     assert grants() == []
+
+
+def test_credit_that_was_paid_for_is_not_taken_back(send, give, books):
+    # A month's end gives back what was settled too dear as credit of this kind.
+    given = give("30", kind=CreditGrant.Kind.PROMOTIONAL)
+    before = books()
+
+    answer = send("post", f"{CREDITS}/{given.pk}/void", {"reason": "a mistake"})
+
+    assert (answer.status_code, books()) == (404, before)

@@ -10,7 +10,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from billing.credit_forms import CreditForm
-from billing.models import CreditGrant
 from billing.services import credits
 from portal import customers
 from portal.staff_forms import StatusForm
@@ -60,9 +59,7 @@ def credit_grant(request: StaffRequest, slug: str) -> HttpResponse:
     organization = get_object_or_404(Organization, slug=slug)
     form = CreditForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        credits.grant(
-            organization, kind=CreditGrant.Kind.PROMOTIONAL, by=request.user, **form.facts()
-        )
+        credits.give(organization, by=request.user, **form.facts())
         messages.success(request, _("The credit is granted."))
         return redirect("staff:customer-detail", slug=slug)
     context = {"form": form, "organization": organization, "nav_section": SECTION}
