@@ -24,7 +24,7 @@ from billing import divisions, groups, periods
 from billing.commitments import Commitment
 from billing.models import Invoice, InvoiceLine, PricedBucket
 from billing.receipts import moment, plain
-from common.database import rows
+from common.database import rows, service
 from common.money import Money, exact
 from marketplace.models import OtherPart, Price
 from marketplace.models.prices import FALLBACK
@@ -86,7 +86,16 @@ class Told:
 
 
 def months(invoice: Invoice) -> list[Told]:
-    """Return the invoice's own months and those that it corrects, oldest first, then its members'."""
+    """Return the months whose requests the invoice was made of: its own, then its members'.
+
+    Both with those that it corrects, oldest first. What members used in a month counts towards what
+    who pays committed to, though no line may tell of it.
+    """
+    told = _told_of(invoice)
+    return sorted({*told, *_counted(invoice, told)}, key=lambda it: (it.used_by, it.month.start))
+
+
+def _told_of(invoice: Invoice) -> list[Told]:
     with scope(invoice.organization_id):
         rows = set(invoice.lines.order_by().values_list("used_by", "corrects"))
         starts = dict(groups.parts_of(invoice).values_list("organization", "period_start"))
@@ -94,8 +103,18 @@ def months(invoice: Invoice) -> list[Told]:
     found = {
         (used_by, corrects or (starts[used_by] if used_by else own)) for used_by, corrects in rows
     } | {(None, own)}
-    told = [_told(invoice, used_by, start) for used_by, start in found if start]
-    return sorted(told, key=lambda it: (it.used_by, it.month.start))
+    return [_told(invoice, used_by, start) for used_by, start in found if start]
+
+
+def _counted(invoice: Invoice, told: Sequence[Told]) -> Iterator[Told]:
+    """Yield the members' months that count towards a commitment of the invoiced organization."""
+    with service():
+        own = [it.month for it in told if not it.used_by]
+        for month in own:
+            if committed.of(invoice.organization, month):
+                for member in groups.members(invoice.organization, month.label):
+                    theirs = periods.parse(month.label, member.time_zone)
+                    yield Told(member.pk, theirs, str(member.pk))
 
 
 def _told(invoice: Invoice, used_by: UUID | None, start: datetime) -> Told:
@@ -222,10 +241,11 @@ def days(organization: Organization, line: InvoiceLine) -> list[Day]:
     start = line.corrects or line.invoice.period_start
     if start is None or line.price_id is None:
         return []
+    parts = groups.parts_of(line.invoice)
     if line.used_by and not line.corrects:
-        start = groups.parts_of(line.invoice).get(organization=organization).period_start
+        start = parts.get(organization=organization).period_start
     month = periods.containing(start, organization.time_zone)
-    section = groups.own_section(line.section, [organization.name])
+    section = groups.own_section(line.section, groups.names_on(organization, parts))
     if section:
         line.section = section
         return [_day(day, it, line) for day, it in divisions.days(organization, month, line)]

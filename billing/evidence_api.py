@@ -73,9 +73,7 @@ class InvoiceCommitments(InvoiceFile):
     @extend_schema(responses={(200, "text/csv"): OpenApiTypes.STR})
     def get(self, request: Request, org: str, number: str) -> HttpResponseBase:
         """Download the commitments that the usage of the invoice's months is held against."""
-        invoice = self.invoice(number)
-        with scope(self.organization):
-            text = evidence.commitments(invoice)
+        text = evidence.commitments(self.invoice(number))
         return StreamingHttpResponse([text], content_type=CSV, headers=self.saved_as(number))
 
 

@@ -116,6 +116,16 @@ def parts(organization: Organization) -> QuerySet[InvoicePart]:
     return InvoicePart.objects.filter(organization=organization)
 
 
+def names_on(organization: Organization, parts: Iterable[InvoicePart]) -> set[str]:
+    """Return what an invoice with these parts calls an organization, and what it is called now."""
+    found = {it.name for it in parts if it.organization_id == organization.pk}
+    return (
+        found
+        | {it.payer_name for it in parts if it.payer_id == organization.pk}
+        | {organization.name}
+    )
+
+
 def parts_of(invoice: Invoice) -> QuerySet[InvoicePart]:
     """Return the parts of others on an invoice. In a scope, too."""
     return InvoicePart.objects.filter(invoice=invoice)

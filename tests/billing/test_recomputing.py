@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing import periods
-from billing.models import Contract, Invoice, InvoiceLine
+from billing.models import Contract, Invoice, InvoiceLine, Payer
 from billing.rating import conditions
 from billing.rating.conditions import Circumstances
 from billing.rating.definition import parse
@@ -24,6 +24,8 @@ from marketplace import demo as catalogue
 from marketplace.models import Offer, Price, PriceBook
 from portal import demo
 from portal.environment import ROOT
+from tenants.models import Organization
+from tenants.services import organizations
 from tests.billing.rating import test_vectors as vectors
 from tests.billing.rating.test_properties import limits, quantities, shapes, strings
 from tests.billing.test_evidence import download, recompute
@@ -219,7 +221,7 @@ def price(db):
 def use(used):
     """Record a request as the gateway settles it: at the dearest that each of its prices can be."""
 
-    def use(name, prices, parts, at=NOON, is_batch=False):
+    def use(name, prices, parts, at=NOON, is_batch=False, **facts):
         rates = Rates(
             prices={part: it.per_token for part, it in prices.items()},
             price_ids={part: it.pk for part, it in prices.items()},
@@ -237,6 +239,7 @@ def use(used):
             price_ids=settled.price_ids,
             multipliers=settled.multipliers,
             occurred_at=at,
+            **facts,
         )
 
     return use
@@ -249,13 +252,14 @@ def everything(price, use):
     found = {name: price(definition) for name, definition in PRICES.items()}
     halved = price(PLAIN | {"batch_multiplier": "0.45"}, tier="batch")
 
-    def everything(period=JANUARY, tokens=777_777):
+    def everything(period=JANUARY, tokens=777_777, **whose):
         moved = period.start - JANUARY.start
         for name, one in found.items():
             prices = {"input": one, "cached_input": one, "requests": fee}
-            use(name, prices, {"input": tokens}, NOON + moved)
-            use(name, prices, {"input": 90_000, "cached_input": 20_001}, NIGHT + moved)
-        use("slow", {"input": halved}, {"input": tokens}, NOON + moved, is_batch=True)
+            use(name, prices, {"input": tokens}, NOON + moved, **whose)
+            both = {"input": 90_000, "cached_input": 20_001}
+            use(name, prices, both, NIGHT + moved, **whose)
+        use("slow", {"input": halved}, {"input": tokens}, NOON + moved, is_batch=True, **whose)
 
     return everything
 
@@ -317,6 +321,38 @@ def test_what_usage_misses_of_commitments_is_made_again(acme, committed, everyth
     assert recompute(first, commitments=True).stderr == ""
     assert recompute(second, first, commitments=True).stderr == ""
     assert "name its commitments.csv" in recompute(first).stderr
+
+
+@pytest.fixture
+def branch(acme, person):
+    """An organization far away that Acme pays for."""
+    dana = person("dana@branch.example")
+    found = organizations.found(name="Branch", owner=dana, country="JP")
+    with service():
+        Organization.objects.filter(pk=found.pk).update(time_zone="Asia/Tokyo")
+        Payer.objects.create(
+            organization=found, organization_name="Branch", payer=acme, payer_name="Acme",
+            first_month="2026-01",
+        )  # fmt: skip
+        return Organization.objects.get(pk=found.pk)
+
+
+def test_what_a_group_uses_of_its_payers_commitments_is_made_again(
+    acme, branch, committed, everything, recompute
+):
+    everything()
+    everything(tokens=1_234_567, organization=branch)
+    first = invoicing.finalize(acme, JANUARY)
+    # Late usage of the payer alone: what its member used in January counts all the same.
+    everything(tokens=99_999)
+    everything(FEBRUARY, tokens=3, organization=branch)
+    second = invoicing.finalize(acme, FEBRUARY)
+    everything(tokens=7, organization=branch)
+    third = invoicing.finalize(acme, MARCH)
+
+    assert recompute(first, commitments=True).stderr == ""
+    assert recompute(second, first, commitments=True).stderr == ""
+    assert recompute(third, first, second, commitments=True).stderr == ""
 
 
 def test_the_invoice_of_the_demo_is_made_again(db, settings, tmp_path, recompute, client):
