@@ -72,7 +72,8 @@ def _share(payer: Organization, group: Sequence[Organization]) -> Decimal:
         return ZERO
     # Read under the locks: who uses of a limit writes both in one transaction.
     owed = sum((agreements.owed(it, payer.currency) for it in group), ZERO)
-    free = max(limit - max(owed, ZERO), ZERO)
+    lost = sum((_written_off(it) for it in group), ZERO)
+    free = max(limit - max(owed, ZERO) - lost, ZERO)
     leased = sum((given.leased for given in grants), ZERO)
     each = (max(free - leased, ZERO) / len(grants)).quantize(EXACT, rounding=ROUND_DOWN)
     for given in grants:

@@ -486,3 +486,47 @@ def test_staff_let_one_pay_for_another(acme, branch, staff_client):
     assert "Branch" in staff_client.get("/staff/customers/acme/payer/").content.decode()
     ended = staff_client.post(f"/staff/payers/{agreed.pk}/end/")
     assert ended.status_code == 302
+
+
+def test_what_was_written_off_counts_against_a_groups_limit_too(acme, branch, sam, postpaid, bill):
+    invoice = bill("60")
+    with service():
+        payers.begin(branch, acme, by=sam)
+        Invoice.objects.filter(pk=invoice.pk).update(status=Invoice.Status.UNCOLLECTIBLE)
+    limits.sync_all()
+
+    assert (limit_of(acme), limit_of(branch)) == (20, 20)
+
+
+async def test_a_renamed_members_line_still_leads_to_its_days(
+    acme, branch, alice_client, price, use, use_of, pays
+):
+    one = price("0.001")
+    pays()
+    await use(one, 1000, JANUARY.start + INSIDE)
+    await use_of(one, 2000, JANUARY.start + INSIDE)
+    invoice = invoicing.finalize(acme, JANUARY)
+    with service():
+        organizations.change(branch, by=None, name="Twig")
+        organizations.change(acme, by=None, name="Peak")
+
+    address = f"/api/v1/organizations/acme/invoices/{invoice.number}/lines"
+    days = [alice_client.get(f"{address}/{place}/days").json() for place in (1, 2)]
+
+    assert [[day["tokens"] for day in each] for each in days] == [[1000], [2000]]
+
+
+async def test_the_payer_reads_what_contracts_of_all_ask_for(
+    acme, branch, alice_client, postpaid, price, use, use_of, pays
+):
+    one = price("0.001")
+    pays()
+    await use(one, 1000, FEBRUARY.start + INSIDE)
+    await use_of(one, 2000, FEBRUARY.start + INSIDE)
+    invoice = invoicing.finalize(acme, FEBRUARY)
+
+    address = f"/api/v1/organizations/acme/invoices/{invoice.number}/commitments.csv"
+    answer = alice_client.get(address)
+
+    assert answer.status_code == 200
+    assert b"".join(answer).decode().count("C-1") == 1
