@@ -27,7 +27,7 @@ from billing.models import (
     RatedUsage,
     SpendBucket,
 )
-from billing.services import holding, late_usage, limits, papers, true_ups
+from billing.services import holding, late_usage, limits, papers, surpluses, true_ups
 from billing.services import parts as parts_of_group
 from billing.services.parts import Part
 from common import jobs
@@ -368,6 +368,8 @@ def _write(
     _true_up(parts)
     invoice = papers.keep(paper)
     parts_of_group.keep(invoice, parts)
+    if invoice.total < 0:
+        surpluses.of_invoice(invoice)
     limits.sync(organization)
     jobs.enqueue("billing.collect")
     return invoice

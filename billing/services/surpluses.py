@@ -40,6 +40,17 @@ def of_credit_note(note: CreditNote, amount: Decimal) -> Surplus:
     )
 
 
+def of_invoice(invoice: Invoice) -> Surplus:
+    """Keep what an invoice gives back that asks for less than nothing; part of its transaction."""
+    return keep(
+        invoice.organization,
+        -invoice.total,
+        invoice.currency,
+        key=f"invoice:{invoice.pk}",
+        invoice=invoice,
+    )
+
+
 def keep_money(
     organization: Organization,
     amount: Decimal,

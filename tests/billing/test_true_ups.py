@@ -10,13 +10,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from billing import periods
+from billing import agreements, periods
 from billing.drafts import UsedTokens, corrections, usage_draft
-from billing.models import CreditGrant, Invoice, InvoiceHold, LedgerEntry
+from billing.models import CreditGrant, Invoice, InvoiceHold, LedgerEntry, Surplus
 from billing.rating.definition import parse
 from billing.rating.lines import rate_piece
 from billing.rating.shapes import Piece
-from billing.services import credits, invoicing
+from billing.services import credits, holding, invoicing
 from common.database import service
 from common.ids import uuid7
 from marketplace.models.prices import dearest_per_token
@@ -208,3 +208,26 @@ def test_ledger_and_invoices_come_to_the_same_whatever_is_used_when(play, name, 
     given = sum(credit for credit, _more in parts)
     left = sum(grant.remaining for grant in grants)
     assert given - left + sum(it.exact_net for it in invoices) == whole
+
+
+def test_what_an_invoice_below_zero_gives_back_is_the_customers(acme, alice, price, used):
+    one = price(PRICES["volume"])
+    at = JANUARY.start + timedelta(days=9)
+    for count in (900_000, 200_000):
+        amount = one.per_token * count
+        request = {"parts": {"input": count}, "price_ids": {"input": one.pk}, "occurred_at": at}
+        used(str(amount), amounts={"input": amount}, **request)
+        # The second came late, and made all of January cheaper.
+        invoicing.finalize(acme, JANUARY)
+    invoicing.finalize(acme, FEBRUARY)
+    with service():
+        holding.release(InvoiceHold.objects.get(), by=alice, words="It is")
+
+    invoice = invoicing.finalize(acme, FEBRUARY)
+
+    with service():
+        (surplus,) = Surplus.objects.all()
+        owed = agreements.owed(acme, "EUR")
+        asked_for = sum(it.total for it in Invoice.objects.all())
+    assert (invoice.total < 0, owed) == (True, asked_for)
+    assert (surplus.left, surplus.invoice_id) == (-invoice.total, invoice.pk)
