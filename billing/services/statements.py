@@ -178,11 +178,9 @@ def _fulfil(row: BankLine, order: Order, by: User) -> None:
 
 
 def _pay(row: BankLine, invoice: Invoice, by: User) -> IncomingPayment:
-    if row.amount is None or row.currency != invoice.currency:
-        raise Conflict(_("The movement and the invoice are of different currencies."))
     return receiving.receive(
         invoice,
-        row.amount,
+        transfers.amount_of(row, invoice.currency),
         source=IncomingPayment.Source.BANK,
         key=f"bank:{row.pk}",
         words=row.remitter,
@@ -197,11 +195,9 @@ def _noon(row: BankLine) -> datetime | None:
 
 def _pay_all(row: BankLine, invoice: Invoice, by: User) -> IncomingPayment | None:
     """Let the invoice take what it asks for; the rest is kept for its customer."""
-    if row.amount is None or row.currency != invoice.currency:
-        raise Conflict(_("The movement and the invoice are of different currencies."))
     return offsetting.receive(
         invoice,
-        row.amount,
+        transfers.amount_of(row, invoice.currency),
         source=IncomingPayment.Source.BANK,
         key=f"bank:{row.pk}",
         words=row.remitter,

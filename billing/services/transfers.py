@@ -20,6 +20,7 @@ from billing.services.ledger import Posting
 from common import jobs
 from common.database import atomic, service
 from common.errors import Conflict
+from common.money import round_to_minor
 from marketplace.models import Bundle
 from tenants.models import Organization, User
 from tenants.scope import scope
@@ -56,6 +57,17 @@ def place(organization: Organization, bundle: Bundle, *, by: User, operation_key
     return order
 
 
+def amount_of(line: BankLine, currency: str) -> Decimal:
+    """Return what a movement brought; refuse what is no money that came in in this currency."""
+    if line.currency != currency:
+        raise Conflict(_("The movement is of another currency."))
+    if line.amount is None or line.amount <= 0:
+        raise Conflict(_("No money came in with this movement."))
+    if line.amount != round_to_minor(line.amount, currency):
+        raise Conflict(_("The movement has more decimals than the currency."))
+    return line.amount
+
+
 def received(order: Order) -> Decimal:
     """Return what came in for the order and was not kept for something else."""
     came = BankLine.objects.filter(order=order).aggregate(sum=Sum("amount"))["sum"] or ZERO
@@ -68,9 +80,8 @@ def receive(line: BankLine, order: Order, *, by: User) -> Order:
 
     What comes for an order that is paid already, or was given back, is the customer's whole.
     """
-    if line.amount is None or line.currency != order.currency:
-        raise Conflict(_("The movement and the order are of different currencies."))
-    _book(order, f"bank-order:{line.pk}", line.amount)
+    amount = amount_of(line, order.currency)
+    _book(order, f"bank-order:{line.pk}", amount)
     line.order, line.state, line.words = order, BankLine.State.MATCHED, ""
     line.save()
     audit.record(
@@ -78,11 +89,11 @@ def receive(line: BankLine, order: Order, *, by: User) -> Order:
         actor=by,
         action="order.transfer_received",
         target=order,
-        after={"amount": line.amount, "currency": line.currency},
+        after={"amount": amount, "currency": line.currency},
     )
     came, key = received(order), f"order:{order.pk}:{line.pk}"
     if order.status not in WAITING:
-        _keep(order, line.amount, key)
+        _keep(order, amount, key)
     elif came >= order.total:
         # From here on it is booked as every purchase is.
         _book(order, f"transfer:{order.pk}", -order.total)
@@ -116,7 +127,9 @@ def give_up(order: Order, *, by: User) -> Order:
     if order.status not in WAITING or not came:
         raise Conflict
     orders.expire(order)
-    _keep(order, came, f"order:{order.pk}:given-up:{came}")
+    # The same sum may come again for an order that was given up: what was kept tells them apart.
+    kept = Surplus.objects.filter(order=order).count()
+    _keep(order, came, f"order:{order.pk}:given-up:{kept}")
     audit.record(
         organization=order.organization,
         actor=by,

@@ -436,3 +436,16 @@ def test_the_database_refuses_more_than_is_due(invoice, acme):
 
 def test_no_customer_sees_the_bank(alice_client, acme):
     assert alice_client.get(DESK).status_code == 404
+
+
+@pytest.mark.parametrize("amount", ["-5", "12.345", "200.001"])
+def test_a_person_assigns_no_money_that_cannot_be(invoice, take, sam, books, amount):
+    open_one = invoice()
+    (line,) = take(file_of(entry(text="hello")))
+    with service():
+        BankLine.objects.update(amount=Decimal(amount))
+
+    with pytest.raises(Conflict), service():
+        statements.assign(line, open_one, by=sam)
+
+    assert (status(open_one), books()) == ("open", {})

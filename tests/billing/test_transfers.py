@@ -185,6 +185,33 @@ def test_a_part_that_stays_one_is_the_customers(order, take, assign, sam, books)
         transfers.give_up(placed, by=sam)
 
 
+@pytest.mark.parametrize("amount", ["-5", "0", "12.345"])
+def test_a_person_assigns_no_money_that_cannot_be(order, take, assign, sam, books, amount):
+    placed = order()
+    (line,) = take((Decimal(1), "hello"))
+    with service():
+        BankLine.objects.update(amount=Decimal(amount))
+
+    with pytest.raises(Conflict):
+        assign(line, placed)
+
+    assert (status(placed), books()) == ("pending", {})
+
+
+def test_the_same_part_twice_is_kept_twice(order, take, assign, sam):
+    placed = order()
+    take((Decimal(1), "a", "B1"), (Decimal(1), "b", "B2"))
+
+    with service():
+        lines = list(BankLine.objects.all())
+    for line in lines:
+        assign(line, placed)
+        with service():
+            transfers.give_up(placed, by=sam)
+
+    assert kept() == [1, 1]
+
+
 def test_what_nobody_paid_expires(order):
     placed, part = order(), order()
     with service():
