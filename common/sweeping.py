@@ -1,23 +1,28 @@
 """Sweeps go over rows of many customers: trouble with one leaves the others theirs."""
 
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 import structlog
 
+T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
-def each(works: Iterable[Callable[[], object]], *, trouble: str) -> int:
-    """Do the works one by one; return how many went well.
+def answers(works: Iterable[Callable[[], T]], *, trouble: str) -> list[T]:
+    """Do the works one by one; return what those answered that went well.
 
     What fails is logged as ``trouble``. Its row stays as it was, so the next sweep tries it again.
     """
-    done = 0
+    found = []
     for work in works:
         try:
-            work()
+            found.append(work())
         except Exception:
             log.exception(trouble)
-        else:
-            done += 1
-    return done
+    return found
+
+
+def each(works: Iterable[Callable[[], object]], *, trouble: str) -> int:
+    """Do the works one by one in the same way; return how many went well."""
+    return len(answers(works, trouble=trouble))

@@ -97,6 +97,9 @@ class PaymentProvider(Protocol):
     def open_checkout(self, request: CheckoutRequest) -> CheckoutSession:
         """Open one payment page per order; asked again, return the same page."""
 
+    def close_checkout(self, session_id: str) -> None:
+        """Let nobody pay on a page any more; one that was paid or is over already stays as it is."""
+
     def session(self, session_id: str) -> CheckoutSession | None:
         """Return the session as it stands now; None where the account has no such session."""
 

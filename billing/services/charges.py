@@ -55,6 +55,7 @@ def place(
 
 def open_page(invoice: Invoice, *, by: User) -> str:
     """Return the page on which the invoice is paid now; whoever asks again gets the same page."""
+    _close_outdated(invoice)
     with service():
         charge = _for_page(Invoice.objects.locked(invoice.pk), by)
         wanted = _request(charge, by)
@@ -66,6 +67,22 @@ def open_page(invoice: Invoice, *, by: User) -> str:
         charge.session_id, charge.checkout_url = session.session_id, session.url
         charge.save(update_fields=["session_id", "checkout_url", "updated_at"])
     return session.url
+
+
+def _close_outdated(invoice: Invoice) -> None:
+    """End an attempt that waits for its payer and is of another sum than is asked for by now."""
+    with service():
+        asked = receiving.due(Invoice.objects.locked(invoice.pk)).amount
+        pending = InvoiceCharge.objects.pending().filter(invoice=invoice)
+        outdated = pending.exclude(amount=asked).first()
+        if outdated is None or not outdated.waits_for_payer:
+            return
+        if not outdated.session_id:
+            expire(outdated)
+            return
+    provider.close_checkout(outdated.session_id)
+    if session := provider.session(outdated.session_id):
+        settle(outdated, session)
 
 
 def _for_page(invoice: Invoice, by: User) -> InvoiceCharge:
@@ -110,15 +127,20 @@ def settle(charge: InvoiceCharge, session: CheckoutSession) -> InvoiceCharge:
         return _settle(charge.pk, session)
 
 
-def arrived(session: CheckoutSession) -> bool:
-    """Do the same for whatever attempt a session belongs to; answers whether there is one."""
+def arrived(session: CheckoutSession, *, is_dispute: bool = False) -> bool:
+    """Do the same for whatever attempt a session belongs to; answers whether there is one.
+
+    That its payer has the bank take it back is told to staff: only they can answer that.
+    """
     try:
         charge_id = uuid.UUID(session.order_id)
     except ValueError:
         return False
     if not InvoiceCharge.objects.filter(pk=charge_id).exists():
         return False
-    _settle(charge_id, session)
+    charge = _settle(charge_id, session)
+    if is_dispute:
+        _tell(charge, session, "invoice.charge_disputed")
     return True
 
 

@@ -5,6 +5,7 @@ key, so a worker that dies between the two leaves an attempt that the next sweep
 """
 
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from django.db.models import Q
@@ -21,7 +22,7 @@ from billing.models import (
     PaymentMethod,
 )
 from billing.services import charges, disputes, methods, offsetting, receiving
-from common import jobs
+from common import jobs, sweeping
 from common.database import atomic, service
 from common.errors import Conflict
 from tenants.models import Organization, User
@@ -30,6 +31,8 @@ from tenants.services import audit
 #: How long nothing is charged for an invoice after each decline of one method; then never again by
 #: itself: dunning goes on, and the customer may pay on a page or save another method.
 RESTS = (timedelta(hours=1), timedelta(days=1), timedelta(days=3), timedelta(days=5))
+#: What the log calls trouble with one of them.
+PUT_OFF = "charge_put_off"
 
 
 @atomic()
@@ -73,9 +76,11 @@ def sweep(now: datetime | None = None) -> int:
     with service():
         unfinished = list(InvoiceCharge.objects.lost(now).select_related("invoice"))
         waiting = list(_waiting(now))
-    placed = [it for invoice_id in waiting if (it := _place(invoice_id, now)) is not None]
+    places = (partial(_place, invoice_id, now) for invoice_id in waiting)
+    placed = filter(None, sweeping.answers(places, trouble=PUT_OFF))
     _give_up_unanswered(now)
-    return sum(_charge(attempt) for attempt in [*unfinished, *placed])
+    charged = (partial(_charge, attempt) for attempt in [*unfinished, *placed])
+    return sum(sweeping.answers(charged, trouble=PUT_OFF))
 
 
 def _waiting(now: datetime) -> list[UUID]:

@@ -6,12 +6,14 @@ invoice moves nothing there.
 
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from uuid import UUID
 
 from django.db.models import QuerySet
 
 from billing.models import IncomingPayment, Invoice, Surplus
 from billing.services import receiving, surpluses
+from common import sweeping
 from common.database import atomic, service
 from common.ids import uuid7
 from tenants.models import User
@@ -61,7 +63,8 @@ def apply_all() -> int:
             for surplus in usable
             for invoice_id in _payable(surplus).values_list("pk", flat=True)
         ]
-    return sum(_apply(surplus_id, invoice_id) for surplus_id, invoice_id in pairs)
+    takes = (partial(_apply, surplus_id, invoice_id) for surplus_id, invoice_id in pairs)
+    return sum(sweeping.answers(takes, trouble="surplus_not_taken"))
 
 
 def _payable(surplus: Surplus) -> QuerySet[Invoice]:

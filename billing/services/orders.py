@@ -193,7 +193,7 @@ def _act(event: PaymentEvent, session: CheckoutSession) -> None:
     """Bring what was paid for to where its session stands, then what came back of it."""
     if order := _order_of(session):
         _act_on(order, event, session)
-    elif not charges.arrived(session):
+    elif not charges.arrived(session, is_dispute=event.is_dispute):
         log.warning("payment_without_order", session=session.session_id)
     if event.bounced:
         # Last: everybody locks orders and invoices before what is given back of them.

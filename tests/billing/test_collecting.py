@@ -16,7 +16,9 @@ from billing.models import Dispute, IncomingPayment, Invoice, InvoiceCharge, Sur
 from billing.services import charges, collecting, dunning, methods, orders, receiving
 from common.database import service
 from common.errors import Conflict
-from tenants.models import WebhookEvent
+from common.ids import uuid7
+from tenants.models import AuditEntry, WebhookEvent
+from tenants.services import organizations
 
 
 @pytest.fixture
@@ -442,3 +444,82 @@ def test_the_page_switches_it_on_and_off(alice_client, save, acme):
     with service():
         acme.payment_choice.refresh_from_db()
         assert not acme.payment_choice.is_automatic
+
+
+def test_trouble_with_one_customer_leaves_the_others_charged(
+    stripe, save, automatic, bill, alice, acme
+):
+    save()
+    automatic()
+    invoice = bill()
+    other = organizations.found(name="Other", owner=alice, country="FR")
+    with service():
+        # One whom the provider does not know.
+        theirs = Invoice.objects.get(pk=invoice.pk)
+        theirs.pk, theirs.number, theirs.organization = uuid7(), "T-2026-000002", other
+        theirs.save(force_insert=True)
+        charges.place(theirs, Decimal(5), method_id="pm_1")
+    pass_time(minutes=2)
+
+    assert collecting.sweep() == 1
+    assert status(invoice) == "paid"
+
+
+def test_what_the_provider_never_charges_is_a_decline(save, automatic, bill):
+    save()
+    automatic()
+    bill("0.30")
+
+    collecting.sweep()
+    pass_time(minutes=2)
+    collecting.sweep()
+
+    # Nobody waits a day for it, and a page or a transfer may pay it at once.
+    assert [(it.status, it.failure) for it in attempts()] == [("failed", "amount_too_small")]
+
+
+def test_staff_are_told_of_a_payment_that_its_payer_takes_back(stripe, save, automatic, bill):
+    save()
+    automatic()
+    bill()
+    collecting.sweep()
+    (attempt,) = attempts()
+
+    stripe.control("disputes", payment_intent=attempt.payment_reference)
+    orders.reconcile()
+    orders.reconcile()
+
+    with service():
+        told = AuditEntry.objects.filter(action="invoice.charge_disputed")
+        assert [it.after["amount"] for it in told] == ["120.00"]
+
+
+def test_a_page_asks_for_what_is_still_due(stripe, alice_client, bill):
+    invoice = bill()
+    link = f"/o/acme/billing/invoices/{invoice.number}/pay/"
+    first = alice_client.post(link)["Location"]
+    transfer(invoice, "100")
+
+    second = alice_client.post(link)["Location"]
+
+    assert second != first
+    old, new = attempts()
+    assert (old.status, new.status, new.amount) == ("expired", "pending", 20)
+    sessions = stripe.client.v1.checkout.sessions
+    assert sessions.retrieve(old.session_id).status == "expired"
+    assert sessions.retrieve(new.session_id).amount_total == 2000
+
+
+def test_a_page_that_was_paid_meanwhile_is_booked(stripe, alice_client, bill):
+    invoice = bill()
+    link = f"/o/acme/billing/invoices/{invoice.number}/pay/"
+    alice_client.post(link)
+    (attempt,) = attempts()
+    transfer(invoice, "100")
+    stripe.control(f"checkout/sessions/{attempt.session_id}/pay")
+
+    alice_client.post(link)
+
+    assert (states(), status(invoice)) == (["paid"], "paid")
+    with service():
+        assert Surplus.objects.get().left == 100

@@ -58,6 +58,15 @@ class StripeProvider:
             raise PaymentUnavailable from error
         return events.session(opened.to_dict())
 
+    def close_checkout(self, session_id: str) -> None:
+        """Let nobody pay on a page any more; one that is over already stays as it is."""
+        try:
+            client().v1.checkout.sessions.expire(session_id)
+        except stripe.InvalidRequestError:
+            return
+        except stripe.StripeError as error:
+            raise PaymentUnavailable from error
+
     def session(self, session_id: str) -> CheckoutSession | None:
         """Return the session as it stands now; None where the account has no such session."""
         sessions = client().v1.checkout.sessions
@@ -139,13 +148,16 @@ class StripeProvider:
         key: stripe.RequestOptions = {"idempotency_key": f"charge-{charge.order_id}"}
         try:
             made = client().v1.payment_intents.create(wanted, key)
-        except stripe.CardError as error:
+        except (stripe.CardError, stripe.InvalidRequestError) as error:
+            # A method that is gone, or less than is ever charged: asking again would not help.
             return self._given_up(charge, error)
         except stripe.StripeError as error:
             raise PaymentUnavailable from error
         return events.payment(made.to_dict())
 
-    def _given_up(self, charge: Charge, error: stripe.CardError) -> CheckoutSession:
+    def _given_up(
+        self, charge: Charge, error: stripe.CardError | stripe.InvalidRequestError
+    ) -> CheckoutSession:
         """Cancel a declined payment, so that nobody pays it beside another one."""
         failed = getattr(error.error, "payment_intent", None)
         reference = failed.id if failed else ""
