@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ENGINES := .venv-engines
+TRAINER := .venv-trainer
 WORKERS ?= 2
 # Tests run in a shuffled order. The same one every time, so that a failure comes back when it is
 # looked for; `make test SEED=$$RANDOM` tries another.
@@ -20,6 +21,7 @@ TEST_READY := $(STAMPS)/requirements-dev
 ASSETS_READY := $(STAMPS)/assets
 TEXTS_READY := $(STAMPS)/translations
 ENGINES_READY := $(STAMPS)/requirements-engines
+TRAINER_READY := $(STAMPS)/requirements-trainer
 
 # Settings as an operator would have them; these commands need no running part.
 PRODUCTION := TESSERA_STATE=$(STAMPS)/state PUBLIC_URL=https://ai.example.com
@@ -62,6 +64,10 @@ lint: $(TEST_READY) $(ASSETS_READY) ## Format, lint, types, layers, migrations, 
 test-engines: $(TEST_READY) $(ENGINES_READY) ## Run the gateway against a real inference engine
 	ENGINES_BIN="$(CURDIR)/$(ENGINES)/bin" $(BIN)/python -m pytest tests/engines
 
+.PHONY: test-studio
+test-studio: $(TEST_READY) $(TRAINER_READY) ## Teach a tiny model for real, through a cluster too
+	TRAINER_PYTHON="$(CURDIR)/$(TRAINER)/bin/python" $(BIN)/python -m pytest tests/training
+
 REQUESTS ?= 100000
 
 .PHONY: faults
@@ -88,6 +94,12 @@ bench-billing: $(RUN_READY) $(ASSETS_READY) ## Measure rating, invoices, reads a
 bench-pages: $(RUN_READY) $(ASSETS_READY) ## Measure the busiest pages over a million requests
 	$(BIN)/python -W ignore -m benchmarks.pages
 
+.PHONY: bench-training
+bench-training: $(TEST_READY) $(TRAINER_READY) ## Compare training with a bare TRL script (SIZE=1b on a GPU)
+	TRAINER_PYTHON="$(CURDIR)/$(TRAINER)/bin/python" $(BIN)/python -m benchmarks.training --size $(SIZE)
+
+SIZE ?= tiny
+
 .PHONY: format
 format: $(TEST_READY) ## Lay out code and templates
 	$(BIN)/django-upgrade --exit-zero-even-if-changed --target-version 5.2 $$(git ls-files '*.py')
@@ -111,6 +123,8 @@ requirements: $(TEST_READY) ## Compile requirements/*.in to pinned lists with ha
 	$(COMPILE) -c requirements/base.txt requirements/dev.in -o requirements/dev.txt
 	$(COMPILE) --override requirements/engines-overrides.in --no-emit-package torch \
 		requirements/engines.in -o requirements/engines.txt
+	$(COMPILE) --override requirements/engines-overrides.in --no-emit-package torch \
+		requirements/trainer.in -o requirements/trainer.txt
 	$(COMPILE) requirements/node.in -o requirements/node.txt
 
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/python -m uv pip compile --quiet \
@@ -153,4 +167,12 @@ $(ENGINES_READY): requirements/engines.txt tests/support/torch.sh | $(STAMPS) $(
 	@$(ENGINES)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes \
 		--no-deps -r requirements/engines.txt
 	@sh tests/support/torch.sh $(ENGINES)/bin/python
+	@touch $@
+
+$(TRAINER_READY): requirements/trainer.txt tests/support/torch.sh | $(STAMPS) $(VENV_MADE)
+	@echo "Installing what trains models …"
+	@test -x $(TRAINER)/bin/python || $(PYTHON) -m venv $(TRAINER)
+	@$(TRAINER)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes \
+		--no-deps -r requirements/trainer.txt
+	@sh tests/support/torch.sh $(TRAINER)/bin/python
 	@touch $@

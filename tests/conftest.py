@@ -38,7 +38,7 @@ def pytest_sessionstart(session):
 
 
 def pytest_ignore_collect(collection_path, config):
-    """Leave out the tests with a real engine unless they are asked for by name."""
-    if collection_path.name == "engines":
-        return not any("engines" in argument for argument in config.args)
+    """Leave out the tests with a real engine, or real training, unless asked for by name."""
+    if collection_path.name in ("engines", "training"):
+        return not any(collection_path.name in argument for argument in config.args)
     return None

@@ -10,9 +10,9 @@ import sys
 from collections.abc import Callable, Mapping
 
 from studio.payload import dry
-from studio.payload.orders import BadInput, BadOrder, Interrupted, NoInput, Order
+from trainer.errors import BadOrder, Interrupted, Refused
+from trainer.orders import Order
 
-EXITS: dict[type[Exception], int] = {BadOrder: 64, BadInput: 65, NoInput: 66, Interrupted: 75}
 RECIPES: dict[str, Callable[[Order], None]] = {"dry": dry.run}
 
 
@@ -24,9 +24,9 @@ def main(variables: Mapping[str, str]) -> int:
             raise BadOrder(f"there is no recipe {order.recipe!r}")
         signal.signal(signal.SIGTERM, lambda *_: order.interrupt())
         RECIPES[order.recipe](order)
-    except tuple(EXITS) as error:
+    except (Refused, Interrupted) as error:
         sys.stderr.write(f"{error}\n")
-        return EXITS[type(error)]
+        return error.exit_code
     return 0
 
 

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from studio.counting import COUNTER, count_example
-from studio.payload.orders import BadInput, NoInput, Order
 from studio.validation.dataset import examples
 from studio.validation.lines import Readable
 from studio.validation.problems import Unusable
+from trainer.errors import BadInput, NoInput
+from trainer.orders import Order
 
 
 class Hashed:
