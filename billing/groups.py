@@ -31,14 +31,18 @@ def payer_of(organization: Organization, month: str) -> Payer | None:
 
 
 def paid_for(payer: Organization, month: str) -> QuerySet[Payer]:
-    """Return for whom an organization pays in a month or later. In a scope, too."""
+    """Return for whom an organization pays in a month or later."""
     return Payer.objects.not_over(month).filter(payer=payer).select_related("organization")
 
 
 def payers(organization: Organization) -> QuerySet[Payer]:
     """Return all who paid, pay or will pay for the organization, the first first."""
-    found = Payer.objects.filter(organization=organization)
-    return found.select_related("payer").order_by("first_month")
+    return paid_by(organization).select_related("payer")
+
+
+def paid_by(organization: Organization) -> QuerySet[Payer]:
+    """Return the same by the names of the day on which it was agreed. In a scope, too."""
+    return Payer.objects.filter(organization=organization).order_by("first_month")
 
 
 def agreed() -> QuerySet[Payer]:

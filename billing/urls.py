@@ -3,8 +3,10 @@
 from django.urls import path
 
 from billing import (
+    agreement_api,
     api,
     budget_api,
+    cost_centre_api,
     credits_api,
     evidence_api,
     invoice_api,
@@ -12,7 +14,9 @@ from billing import (
     seal_api,
     staff_contract_api,
     staff_credit_api,
+    staff_payer_api,
     staff_plan_api,
+    statement_api,
     usage_api,
 )
 from billing.views import (
@@ -192,6 +196,26 @@ api_urlpatterns = [
     path("organizations/<slug:org>/credits/redeem", credits_api.VoucherRedeem.as_view()),
     path("organizations/<slug:org>/budgets", budget_api.BudgetList.as_view()),
     path("organizations/<slug:org>/budgets/<uuid:budget_id>", budget_api.BudgetDetail.as_view()),
+    path("organizations/<slug:org>/contract", agreement_api.ContractDetail.as_view()),
+    path("organizations/<slug:org>/payers", agreement_api.PayerDetail.as_view()),
+    path("organizations/<slug:org>/cost-centres", cost_centre_api.CostCentreList.as_view()),
+    path(
+        "organizations/<slug:org>/cost-centres/<uuid:centre_id>",
+        cost_centre_api.CostCentreDetail.as_view(),
+    ),
+    path(
+        "organizations/<slug:org>/projects/<uuid:project_id>/cost-centre",
+        cost_centre_api.ProjectCharge.as_view(),
+    ),
+    path("organizations/<slug:org>/statements", statement_api.StatementList.as_view()),
+    path(
+        "organizations/<slug:org>/statements/<slug:month>",
+        statement_api.StatementDetail.as_view(),
+    ),
+    path(
+        "organizations/<slug:org>/statements/<slug:month>.csv",
+        statement_api.StatementFile.as_view(),
+    ),
     path("organizations/<slug:org>/ledger", api.LedgerList.as_view()),
     path("organizations/<slug:org>/invoices", invoice_api.InvoiceList.as_view()),
     path(
@@ -253,6 +277,8 @@ api_urlpatterns = [
         "staff/customers/<slug:slug>/purchase-orders/<uuid:order_id>/close",
         staff_contract_api.OrderClose.as_view(),
     ),
+    path("staff/customers/<slug:slug>/payers", staff_payer_api.PayerList.as_view()),
+    path("staff/payers/<uuid:payer_id>/end", staff_payer_api.PayerEnd.as_view()),
     path("staff/plans", staff_plan_api.PlanList.as_view()),
     path("staff/plans/<slug:code>", staff_plan_api.PlanDetail.as_view()),
     path(

@@ -8,12 +8,14 @@ from django.utils.translation import gettext as _
 from billing.models import CostCentre, CostCentreProject
 from common.database import atomic
 from common.errors import Conflict, DomainError
-from tenants.models import Organization, Project, User
+from tenants.models import ApiKey, Organization, Project, User
 from tenants.services import audit
 
 
 @atomic()
-def add(organization: Organization, *, code: str, name: str, by: User) -> CostCentre:
+def add(
+    organization: Organization, *, code: str, name: str, by: User, through: ApiKey | None = None
+) -> CostCentre:
     """Note a cost centre; its code stands once."""
     try:
         with atomic():
@@ -22,23 +24,27 @@ def add(organization: Organization, *, code: str, name: str, by: User) -> CostCe
         raise DomainError(
             field_errors={"code": [_("There is one with this code already.")]}
         ) from error
-    _told(made, "cost_centre.added", by, {"code": code, "name": name})
+    _told(made, "cost_centre.added", through or by, {"code": code, "name": name})
     return made
 
 
 @atomic()
-def remove(centre: CostCentre, *, by: User) -> None:
+def remove(centre: CostCentre, *, by: User, through: ApiKey | None = None) -> None:
     """Take a cost centre off the list; one that projects are charged to stays."""
     centre = CostCentre.objects.locked(centre.pk)
     if centre.projects.exists():
         raise Conflict(_("Projects are charged to it; charge them to another one first."))
-    _told(centre, "cost_centre.removed", by, {"code": centre.code, "name": centre.name})
+    _told(centre, "cost_centre.removed", through or by, {"code": centre.code, "name": centre.name})
     centre.delete()
 
 
 @atomic()
 def charge(
-    organization: Organization, centres: Mapping[Project, CostCentre | None], *, by: User
+    organization: Organization,
+    centres: Mapping[Project, CostCentre | None],
+    *,
+    by: User,
+    through: ApiKey | None = None,
 ) -> int:
     """Charge each project to its cost centre, or to none; return how many changed.
 
@@ -61,9 +67,8 @@ def charge(
             continue
         _charge(organization, project, centre)
         before = held.cost_centre.code if held else ""
-        _told(
-            project, "project.charged", by, {"cost_centre": centre.code if centre else ""}, before
-        )
+        after = {"cost_centre": centre.code if centre else ""}
+        _told(project, "project.charged", through or by, after, before)
         changed += 1
     return changed
 
@@ -78,7 +83,11 @@ def _charge(organization: Organization, project: Project, centre: CostCentre | N
 
 
 def _told(
-    target: CostCentre | Project, action: str, by: User, after: dict[str, str], before: str = ""
+    target: CostCentre | Project,
+    action: str,
+    by: User | ApiKey,
+    after: dict[str, str],
+    before: str = "",
 ) -> None:
     audit.record(
         organization=target.organization,
