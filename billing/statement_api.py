@@ -85,7 +85,7 @@ class StatementList(OrganizationView):
 
     permissions = {"GET": Permission.BILLING_READ}
 
-    @extend_schema(responses=MonthsOut)
+    @extend_schema(operation_id="statements", responses=MonthsOut)
     def get(self, request: Request, org: str) -> Response:
         """List the months there are statements of."""
         with scope(self.organization):
