@@ -4,12 +4,14 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
-from django.db.models import QuerySet, Sum
+from django.db.models import DecimalField, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from billing import agreements, queries
-from billing.models import CreditGrant, Invoice, Issuer, Order
+from billing.models import BankLine, CreditGrant, Invoice, Issuer, Order, Surplus
 from common.errors import NotFound
 from common.money import Money, round_to_minor
 from marketplace.models import Bundle
@@ -197,9 +199,22 @@ def transfer(organization: Organization, order: Order) -> Transfer | None:
 
 
 def awaited_transfers() -> QuerySet[Order]:
-    """Return every customer's orders that wait for a transfer, with what came; as the service."""
-    found = Order.objects.pending().by_transfer().select_related("organization")
-    return found.annotate(came=Sum("bank_lines__amount")).order_by("expires_at")
+    """Return every customer's orders that wait for a transfer, with what came; as the service.
+
+    One that expired is among them while a part of it is there, for that is the customer's.
+    """
+    found = Order.objects.by_transfer().annotate(
+        came=_sum_of(BankLine.objects.all()) - _sum_of(Surplus.objects.all())
+    )
+    late = Q(status=Order.Status.EXPIRED, came__gt=0)
+    waiting = found.filter(Q(status=Order.Status.PENDING) | late)
+    return waiting.select_related("organization").order_by("expires_at")
+
+
+def _sum_of(rows: QuerySet[Any]) -> Coalesce:
+    """Return what rows of an order come to."""
+    sums = rows.filter(order=OuterRef("pk")).order_by().values("order").annotate(sum=Sum("amount"))
+    return Coalesce(Subquery(sums.values("sum")), Decimal(0), output_field=DecimalField())
 
 
 def takes_transfers(organization: Organization) -> bool:

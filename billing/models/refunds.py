@@ -35,11 +35,12 @@ class Refund(TimeStamped):
         PROPOSED = "proposed", _("Waits for a second person")
         APPROVED = "approved", _("On its way")
         SENT = "sent", _("Paid back")
+        KEPT = "kept", _("Kept for a transfer")
         FAILED = "failed", _("The payment provider refused it")
         REFUSED = "refused", _("Refused")
 
     #: The credit is gone and the credit note written.
-    GOING = (Status.APPROVED, Status.SENT, Status.FAILED)
+    GOING = (Status.APPROVED, Status.SENT, Status.KEPT, Status.FAILED)
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="refunds")
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="refunds")

@@ -15,10 +15,10 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext as _
 
-from billing.models import AccountKind, CreditGrant, CreditNote, Invoice, Order, Refund
+from billing.models import AccountKind, CreditGrant, CreditNote, Invoice, Order, Refund, Surplus
 from billing.payments.errors import RefundRefused
 from billing.payments.stripe.provider import provider
-from billing.services import credit_notes, credits, four_eyes, holding, ledger
+from billing.services import credit_notes, credits, four_eyes, holding, ledger, surpluses
 from billing.services.ledger import Posting
 from common import jobs, sweeping
 from common.database import atomic, service
@@ -38,7 +38,8 @@ def refundable(order: Order) -> Money:
         organization=order.organization_id, source_key=f"order:{order.pk}", voided_at=None
     ).first()
     is_over = given is not None and given.expires_at and given.expires_at <= timezone.now()
-    if given is None or is_over or order.status != Order.Status.PAID or not order.payment_reference:
+    has_way_back = order.payment_reference or order.is_by_transfer
+    if given is None or is_over or order.status != Order.Status.PAID or not has_way_back:
         return Money(ZERO, order.currency)
     paid = given.cost_basis * (given.remaining - given.leased) / given.granted
     return Money(_down(paid, order.currency), order.currency)
@@ -70,7 +71,10 @@ def _check(order: Order) -> None:
 
 
 def approve(refund: Refund, *, by: User) -> Refund:
-    """Take back what is left, write the credit note, and send the money once this is committed."""
+    """Take back what is left, write the credit note, and send the money once this is committed.
+
+    What came by bank transfer is kept as the customer's, to be paid out as every surplus is.
+    """
     return holding.looked_at(partial(_approve, refund, by))
 
 
@@ -94,8 +98,23 @@ def _approve(refund: Refund, by: User) -> Refund:
     _book(refund, order, note, paid)
     refund.net, refund.tax, refund.credit_note = note.net, note.tax, note
     _decide(refund, Refund.Status.APPROVED, by)
+    if order.is_by_transfer:
+        return _keep(refund, order)
     jobs.enqueue("billing.send_refund", refund_id=str(refund.pk))
     return refund
+
+
+def _keep(refund: Refund, order: Order) -> Refund:
+    """Keep the money where no provider can carry it back: no invoice takes it meanwhile."""
+    surpluses.keep_money(
+        order.organization,
+        refund.total.amount,
+        order.currency,
+        key=f"refund:{refund.pk}",
+        order=order,
+        wish=Surplus.Wish.PAY_BACK,
+    )
+    return _ended(refund, Refund.Status.KEPT)
 
 
 def _note(order: Order, refund: Refund, net: Decimal, by: User) -> CreditNote:

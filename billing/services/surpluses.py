@@ -60,6 +60,7 @@ def keep_money(
     invoice: Invoice | None = None,
     order: Order | None = None,
     payment_reference: str = "",
+    wish: Surplus.Wish = Surplus.Wish.UNSAID,
 ) -> Surplus:
     """Keep and book money that came in and that nothing asks for."""
     surplus = keep(
@@ -70,6 +71,7 @@ def keep_money(
         invoice=invoice,
         order=order,
         payment_reference=payment_reference,
+        wish=wish,
     )
     _book(surplus, "surplus", surplus.pk, amount)
     return surplus

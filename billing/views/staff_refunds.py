@@ -55,6 +55,8 @@ def decide(request: StaffRequest, refund_id: uuid.UUID) -> HttpResponse:
         refunds.retry(refund, by=request.user)
         messages.success(request, _("It is sent once more."))
     else:
-        refunds.approve(refund, by=request.user)
-        messages.success(request, _("The credit is taken back and the money is on its way."))
+        is_kept = refunds.approve(refund, by=request.user).status == Refund.Status.KEPT
+        sent = _("The credit is taken back and the money is on its way.")
+        kept = _("The credit is taken back; pay the money out by bank transfer.")
+        messages.success(request, kept if is_kept else sent)
     return redirect("staff:correction-desk")

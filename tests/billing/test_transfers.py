@@ -12,8 +12,18 @@ from django.db import connections
 from django.utils import timezone
 from stdnum.iso11649 import is_valid
 
-from billing.models import BankLine, CreditGrant, Invoice, Issuer, LedgerEntry, Order, Surplus
-from billing.services import invoicing, orders, statements, transfers
+from billing.models import (
+    BankLine,
+    CreditGrant,
+    CreditNote,
+    Invoice,
+    Issuer,
+    LedgerEntry,
+    Order,
+    Payout,
+    Surplus,
+)
+from billing.services import invoicing, orders, payouts, refunds, statements, transfers
 from common.database import service
 from common.errors import Conflict, DomainError
 from common.ids import uuid7
@@ -210,6 +220,48 @@ def test_the_same_part_twice_is_kept_twice(order, take, assign, sam):
             transfers.give_up(placed, by=sam)
 
     assert kept() == [1, 1]
+
+
+def test_a_part_of_what_expired_is_shown_and_ended(order, take, assign, staff_client):
+    placed = order()
+    with service():
+        Order.objects.update(expires_at=timezone.now() - timedelta(minutes=1))
+    transfers.expire_due()
+    assert placed.transfer_reference not in staff_client.get("/staff/bank/").content.decode()
+    (line,) = take((Decimal(1), "late"))
+    assign(line, placed)
+
+    assert "end it" in staff_client.get("/staff/bank/").content.decode()
+    staff_client.post(f"/staff/bank/orders/{placed.pk}/give-up/")
+
+    assert (status(placed), kept()) == ("expired", [1])
+    assert "end it" not in staff_client.get("/staff/bank/").content.decode()
+
+
+def test_what_is_left_of_it_goes_back_by_bank_transfer(order, take, bundle, sam, person, books):
+    kim = person("kim-of-transfers@operator.example", is_staff=True)
+    placed = order()
+    take((placed.total, placed.transfer_reference))
+    with service():
+        refund = refunds.propose(placed, words="they asked", by=sam)
+    together(*[partial(approve_refund, refund, kim)] * 3)
+    with service():
+        (surplus,) = Surplus.objects.all()
+        assert (surplus.left, surplus.wish) == (placed.total, "pay_back")
+        back = Payout.Way.BANK
+        payout = payouts.propose(surplus, back, words="they asked", by=sam, iban=IBAN)
+        payouts.approve(payout, by=kim)
+
+    with service():
+        refund.refresh_from_db()
+        assert CreditNote.objects.get().total == placed.total
+    assert (refund.status, kept()) == ("kept", [0])
+    assert {kind: it for kind, it in books().items() if it} == {}
+
+
+def approve_refund(refund, by):
+    with service():
+        return refunds.approve(refund, by=by)
 
 
 def test_what_nobody_paid_expires(order):
