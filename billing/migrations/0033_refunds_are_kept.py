@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0031_contracts_say_what_is_done_about_debts")]
+    dependencies = [("billing", "0032_contracts_end_under_four_eyes")]
 
     operations = [
         migrations.AlterField(
