@@ -143,7 +143,11 @@ def _match(row: BankLine, asked: Sequence[Asked], by: User) -> None:
     said = references.squeezed(f"{row.text}")
     named = [it.subject for it in asked if any(word in said for word in it.words)]
     # A movement before this one may have paid it.
-    named = [it for it in named if it.currency == row.currency and _is_open(it)]
+    named = [
+        it
+        for it in named
+        if it.currency == row.currency and _is_open(it) and not _is_part_of_another(it, said)
+    ]
     if len(named) != 1:
         row.words = "it names no open invoice" if not named else "it names several open invoices"
         return
@@ -164,6 +168,17 @@ def _is_open(subject: Invoice | Order) -> bool:
     if isinstance(subject, Order):
         return Order.objects.filter(pk=subject.pk, status__in=transfers.WAITING).exists()
     return Invoice.objects.open().filter(pk=subject.pk).exists()
+
+
+def _is_part_of_another(subject: Invoice | Order, said: str) -> bool:
+    """Whether the words name another invoice, whose number has this one's in it.
+
+    Numbers are compared without what separates them: legal entities X and AX both have an X-2026-000001.
+    """
+    if isinstance(subject, Order) or subject.payment_reference in said:
+        return False
+    longer = Invoice.objects.filter(number__contains=subject.number).exclude(number=subject.number)
+    return any(references.squeezed(it) in said for it in longer.values_list("number", flat=True))
 
 
 def _fulfil(row: BankLine, order: Order, by: User) -> None:

@@ -54,7 +54,7 @@ def invoice(acme):
                 kind=Invoice.Kind.USAGE,
                 status=Invoice.Status.OPEN,
                 number=number,
-                period_start=now.replace(microsecond=int(number[-6:])),
+                period_start=now.replace(microsecond=len(number) * 1000 + int(number[-6:])),
                 currency=currency,
                 seller=issuer.snapshot(),
                 buyer={"legal_name": "Acme", "address": "", "country": "FR", "vat_id": ""},
@@ -449,3 +449,19 @@ def test_a_person_assigns_no_money_that_cannot_be(invoice, take, sam, books, amo
         statements.assign(line, open_one, by=sam)
 
     assert (status(open_one), books()) == ("open", {})
+
+
+def test_a_number_within_anothers_number_pays_nothing(invoice, take):
+    # Of two legal entities, and the second transfer for the one that is paid.
+    other, paid = invoice(), invoice(number="AT-2026-000001")
+    with service():
+        Invoice.objects.filter(pk=paid.pk).update(status="paid")
+
+    lines = take(
+        file_of(
+            entry(text=f"invoice {paid.number}", id="B1"),
+            entry(text=f"invoice {other.number}", id="B2"),
+        )
+    )
+
+    assert [it.state for it in lines] == ["waiting", "matched"]
