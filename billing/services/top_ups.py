@@ -6,6 +6,7 @@ key, so a worker that dies between the two leaves an order that the next sweep c
 
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import structlog
@@ -16,7 +17,7 @@ from billing import periods, queries
 from billing import webhook_types as types
 from billing.models import Order, TopUpRule
 from billing.services import methods, orders
-from common import jobs
+from common import jobs, sweeping
 from common.database import atomic, service
 from common.ids import uuid7
 from tenants.models import Organization, User
@@ -25,6 +26,8 @@ from tenants.services import audit, webhooks
 log = structlog.get_logger(__name__)
 #: So many in so short a time is no use of ours: it stops and somebody looks.
 BURST, BURST_WITHIN = 3, timedelta(minutes=10)
+#: What the log calls trouble with one of them.
+PUT_OFF = "top_up_put_off"
 
 
 @atomic()
@@ -53,9 +56,11 @@ def sweep() -> int:
     with service():
         due = list(TopUpRule.objects.ready().values_list("pk", flat=True))
         unfinished = list(Order.objects.lost(timezone.now()))
-    placed = [order for rule in due if (order := _place(rule)) is not None]
+    places = (partial(_place, rule) for rule in due)
+    placed = filter(None, sweeping.answers(places, trouble=PUT_OFF))
     _give_up_unanswered()
-    return sum(_charge(order) for order in [*unfinished, *placed])
+    charged = (partial(_charge, order) for order in [*unfinished, *placed])
+    return sum(sweeping.answers(charged, trouble=PUT_OFF))
 
 
 def _place(rule_id: Any) -> Order | None:

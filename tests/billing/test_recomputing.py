@@ -19,6 +19,7 @@ from billing.rating.shapes import Piece
 from billing.services import invoicing
 from common.database import service
 from common.ids import uuid7
+from common.money import MINOR_DIGITS
 from gateway.worth import Rates
 from marketplace import demo as catalogue
 from marketplace.models import Offer, Price, PriceBook
@@ -102,6 +103,10 @@ def whole(cases):
         if not any(Decimal(case.values[0].get(part, 0)) for part in parts)
         and case.values[0]["line_position"] == "single"
     ]
+
+
+def test_it_knows_the_decimals_of_every_currency(script):
+    assert script.DIGITS == MINOR_DIGITS
 
 
 @pytest.mark.parametrize(("given", "expected"), whole(vectors.cases("openmeter_rating")))

@@ -21,6 +21,7 @@ from marketplace import demo
 from marketplace.models import Bundle
 from tenants.models import AuditEntry, WebhookEvent
 from tenants.scope import scope
+from tenants.services import organizations
 
 PAGE = "/o/acme/billing/automatic/"
 
@@ -405,3 +406,24 @@ def test_saving_leads_to_the_providers_page(stripe, alice_client, acme):
 def test_a_developer_changes_nothing(bob_client, acme):
     assert bob_client.get(PAGE).status_code == 403
     assert bob_client.post("/o/acme/billing/methods/add/").status_code == 403
+
+
+def test_trouble_with_one_customer_leaves_the_others_topped_up(acme, alice, save, rule, bundle):
+    save()
+    rule()
+    other = organizations.found(name="Other", owner=alice, country="FR")
+    with service():
+        # One whom the provider does not know, and whose worker died.
+        Order.objects.create(
+            organization=other,
+            operation_key="top-up:1",
+            bundle=bundle,
+            placed_by=alice,
+            is_automatic=True,
+            method_id="pm_1",
+            **orders.terms(other, bundle),
+        )
+    pass_time(minutes=2)
+
+    assert top_ups.sweep() == 1
+    assert live(acme) == bundle.grant_quantity
