@@ -1,6 +1,6 @@
 """What was agreed with a customer, as it holds at an instant or over a period."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -124,16 +124,15 @@ def ends() -> QuerySet[ContractEnd]:
 
 def stretches(organization: Organization, period: periods.Period) -> list[Stretch]:
     """Return how contracts divide the period, in order; days without one are in none of them."""
-    signed = Contract.objects.active().filter(
-        organization=organization, effective_from__lt=period.end
-    )
-    held = [it for it in signed.order_by("effective_from") if _meets(it, period)]
+    signed = Contract.objects.active().filter(organization=organization)
+    held = [it for it in signed.order_by("effective_from") if meets(it, period)]
     return [_stretch(it, period, organization.time_zone) for it in held]
 
 
-def _meets(contract: Contract, period: periods.Period) -> bool:
-    ends = contract.effective_until
-    return ends is None or ends > period.start
+def meets(contract: Contract, period: periods.Period) -> bool:
+    begins, ends = contract.effective_from, contract.effective_until
+    has_begun = begins is not None and begins < period.end
+    return has_begun and (ends is None or ends > period.start)
 
 
 def _stretch(contract: Contract, period: periods.Period, time_zone: str) -> Stretch:
@@ -172,6 +171,16 @@ def issuer_of(organization: Organization) -> Issuer:
 def tax(organization: Organization, contract: Contract | None, issuer: Issuer) -> Tax:
     """Return the tax that documents carry: as the contract says, as staff decided, or by countries."""
     profile = BillingProfile.objects.filter(organization=organization).first()
+    return tax_by(organization, profile, contract, issuer)
+
+
+def tax_by(
+    organization: Organization,
+    profile: BillingProfile | None,
+    contract: Contract | None,
+    issuer: Issuer,
+) -> Tax:
+    """Return the same, when the billing details are known."""
     treatment: str = profile.tax_treatment if profile else TaxTreatment.AUTOMATIC
     if contract and contract.tax_treatment != ContractTax.AUTOMATIC:
         treatment = contract.tax_treatment
@@ -223,11 +232,17 @@ def purchase_orders(organization: Organization, today: date) -> list[StandingOrd
     return [_standing(it, today) for it in found.annotate(taken=Sum("uses__amount"))]
 
 
-def open_orders(organization: Organization, day: date, currency: str) -> Sequence[StandingOrder]:
-    """Return those that an invoice of the day can take from, the first to lapse first."""
-    found = PurchaseOrder.objects.on(day).filter(organization=organization, currency=currency)
-    standing = [_standing(it, day) for it in found.annotate(taken=Sum("uses__amount"))]
-    return [it for it in standing if it.left.amount > 0]
+def open_orders(
+    organizations: Iterable[UUID], day: date, currency: str
+) -> dict[UUID, list[StandingOrder]]:
+    """Return by customer those that an invoice of the day can take from, the first to lapse first."""
+    found = PurchaseOrder.objects.on(day).filter(organization__in=organizations, currency=currency)
+    standing: dict[UUID, list[StandingOrder]] = {}
+    for order in found.annotate(taken=Sum("uses__amount")):
+        its = _standing(order, day)
+        if its.left.amount > 0:
+            standing.setdefault(order.organization_id, []).append(its)
+    return standing
 
 
 def _standing(order: PurchaseOrder, today: date) -> StandingOrder:

@@ -27,7 +27,7 @@ class Purses:
 
     def has_invoiced_usage(self, organization: Organization) -> bool:
         """Whether a month was invoiced, cut in the organization's time zone."""
-        return groups.invoiced(organization) is not None
+        return bool(groups.invoiced([organization.pk]))
 
 
 class Budgets:

@@ -32,6 +32,7 @@ class Operation:
     key: str
     kind: str
     postings: tuple[Posting, ...]
+    memo: str = ""
 
     def merged(self) -> list[Posting]:
         """Return one posting per account and grant, without zeros."""

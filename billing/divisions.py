@@ -76,10 +76,11 @@ class Division:
 def of(organization: Organization) -> Division | None:
     """Return how the organization's invoices are divided; None where they are not."""
     profile = BillingProfile.objects.filter(organization=organization).first()
-    return _by(organization, profile.split_by if profile else Split.NONE)
+    return by(organization, profile.split_by if profile else Split.NONE)
 
 
-def _by(organization: Organization, split: str) -> Division | None:
+def by(organization: Organization, split: str) -> Division | None:
+    """Return how a choice of the billing details divides its invoices."""
     if split == Split.PROJECT:
         return Division(PROJECT, _projects(organization), _("Other projects"))
     if split == Split.CENTRE:
@@ -139,7 +140,7 @@ def days(
     Sections are known by name: of one that was renamed since, nothing is found.
     """
     for split in (Split.PROJECT, Split.CENTRE, Split.KEY):
-        division = _by(organization, split)
+        division = by(organization, split)
         if division and line.section in {*division.names.values(), division.rest}:
             return _days(organization, period, line, division)
     return ()

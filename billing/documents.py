@@ -10,10 +10,10 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django_countries import countries
 
-from billing import agreements, groups, periods
+from billing import customers, groups, periods
 from billing.drafts import DraftLine
 from billing.models import CreditNote, Invoice, InvoiceLine, InvoicePart
-from billing.services import invoicing, papers
+from billing.services import invoicing
 from billing.wording import in_words
 from common.errors import NotFound
 from common.money import Money
@@ -140,12 +140,13 @@ def of_draft(organization: Organization, period: periods.Period) -> Document:
     """Return a month as it would be invoiced now."""
     draft, money = invoicing.preview(organization, period), _in(organization.currency)
     payer = groups.payer_of(organization, period.label)
+    customer = customers.of(organization)
     return Document(
         reference=period.label,
         invoice=None,
         period=period,
-        seller=party(agreements.issuer_of(organization).snapshot()),
-        buyer=party(papers.buyer_of(organization)),
+        seller=party(customer.issuer.snapshot()),
+        buyer=party(customer.buyer()),
         payer_name=payer.payer_name if payer else "",
         lines=_lines(draft.lines, organization.currency),
         net=money(draft.net),

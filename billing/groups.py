@@ -3,10 +3,12 @@
 Called as the service, but for what says otherwise.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from billing import periods
@@ -18,6 +20,8 @@ from tenants.models import Organization
 BETWEEN = " · "
 #: What a line keeps of a section's name.
 LONGEST = 120
+#: Whose month, by its first instant.
+Told = tuple[UUID, datetime]
 
 
 def this_month(organization: Organization) -> str:
@@ -28,6 +32,12 @@ def this_month(organization: Organization) -> str:
 def payer_of(organization: Organization, month: str) -> Payer | None:
     """Return who pays for the organization's month; None where it pays itself. In a scope, too."""
     return Payer.objects.during(month).filter(organization=organization).first()
+
+
+def paid_for_by_others(organizations: Iterable[UUID], month: str) -> set[UUID]:
+    """Return for which of the organizations another one pays in a month."""
+    held = Payer.objects.during(month).filter(organization__in=organizations)
+    return set(held.values_list("organization_id", flat=True))
 
 
 def paid_for(payer: Organization, month: str) -> QuerySet[Payer]:
@@ -63,25 +73,47 @@ def around(organization: Organization) -> tuple[Organization, list[Organization]
     return payer, members(payer, this_month(payer))
 
 
-def locked(payer: Organization, month: str) -> list[Organization] | None:
-    """Return the members, locked with their payer in one order; None if they changed meanwhile."""
-    before = {it.pk for it in members(payer, month)}
-    for pk in sorted({payer.pk, *before}):
-        Organization.objects.locked(pk)
-    found = members(payer, month)
-    return found if {it.pk for it in found} == before else None
+def locked(payers: Iterable[UUID], month: str) -> list[list[Organization]]:
+    """Return each payer with its members, by name, all locked in one order.
 
-
-def invoiced(organization: Organization) -> datetime | None:
-    """Return when the latest month of the organization was invoiced, on whosesoever invoice."""
-    own = Invoice.objects.filter(organization=organization, kind=Invoice.Kind.USAGE)
-    parts = InvoicePart.objects.filter(organization=organization)
-    found = [
-        *own.order_by("-period_start").values_list("period_start", "issued_at")[:1],
-        *parts.order_by("-period_start").values_list("period_start", "issued_at")[:1],
+    Whose members changed meanwhile is left out: the next round looks again.
+    """
+    before = _pairs(payers, month)
+    held = {it.pk: it for it in Organization.objects.all_locked({*before, *_all(before)})}
+    after = _pairs(payers, month)
+    return [
+        [held[pk], *sorted((held[its] for its in after[pk]), key=lambda it: (it.name, it.pk))]
+        for pk in sorted(held.keys() & before.keys())
+        if before[pk] == after[pk]
     ]
+
+
+def _pairs(payers: Iterable[UUID], month: str) -> dict[UUID, set[UUID]]:
+    found: dict[UUID, set[UUID]] = {pk: set() for pk in payers}
+    held = Payer.objects.during(month).filter(payer__in=found)
+    for payer, member in held.order_by().values_list("payer_id", "organization_id"):
+        found[payer].add(member)
+    return found
+
+
+def _all(members: Mapping[UUID, set[UUID]]) -> set[UUID]:
+    return {pk for those in members.values() for pk in those}
+
+
+def invoiced(organizations: Iterable[UUID]) -> dict[UUID, datetime]:
+    """Return when the latest month of each was invoiced, on whosesoever invoice."""
+    asked = list(organizations)
+    own = Invoice.objects.filter(organization__in=asked, kind=Invoice.Kind.USAGE)
+    parts = InvoicePart.objects.filter(organization__in=asked)
     # The last month, not the last document: a month that was held is written after later ones.
-    return max(found)[1] if found else None
+    found: dict[UUID, tuple[Any, datetime]] = {}
+    for documents in (own, parts):
+        latest = documents.order_by("organization_id", "-period_start").distinct("organization_id")
+        for pk, start, issued_at in latest.values_list(
+            "organization_id", "period_start", "issued_at"
+        ):
+            found[pk] = max(found.get(pk, (start, issued_at)), (start, issued_at))
+    return {pk: issued_at for pk, (_start, issued_at) in found.items()}
 
 
 def is_invoiced(organization: Organization, month: Period) -> bool:
@@ -97,22 +129,38 @@ def lines(organization: Organization) -> QuerySet[InvoiceLine]:
     return InvoiceLine.objects.filter(own | Q(used_by=organization.pk))
 
 
-def told(organization: Organization, month: Period) -> list[InvoiceLine]:
-    """Return what invoices say of the organization's month, by the sections of its own."""
-    own = Q(used_by=None, invoice__kind=Invoice.Kind.USAGE, invoice__period_start=month.start)
-    parts = InvoicePart.objects.filter(organization=organization, period_start=month.start)
-    others = Q(used_by=organization.pk, invoice__in=parts.values("invoice"))
-    of_month = Q(corrects=month.start) | Q(corrects=None) & (own | others)
-    found = list(lines(organization).filter(of_month))
-    names = {*_names(organization), organization.name}
-    for line in found:
-        line.section = own_section(line.section, names)
+def told(months: Iterable[tuple[Organization, Period]]) -> dict[Told, list[InvoiceLine]]:
+    """Return what invoices say of organizations' months, by the sections of each one's own."""
+    asked = list(months)
+    names = {it.pk: {it.name} for it, _month in asked}
+    starts = {month.start for _it, month in asked}
+    parts: dict[tuple[UUID, UUID], datetime] = {}
+    for part in InvoicePart.objects.filter(organization__in=names).defer("seller", "buyer"):
+        names[part.organization_id].add(part.name)
+        parts[part.organization_id, part.invoice_id] = part.period_start
+    own = Q(used_by=None, invoice__kind=Invoice.Kind.USAGE, invoice__period_start__in=starts)
+    others = Q(used_by__in=names, invoice__in={invoice for _owner, invoice in parts})
+    of_months = Q(corrects__in=starts) | Q(corrects=None) & (own | others)
+    found: dict[Told, list[InvoiceLine]] = {}
+    for line in _lines(names).filter(of_months).annotate(start=F("invoice__period_start")):
+        owner = line.used_by or line.organization_id
+        start = parts[owner, line.invoice_id] if line.used_by and not line.corrects else line.start
+        line.section = own_section(line.section, names[owner])
+        found.setdefault((owner, line.corrects or start), []).append(line)
     return found
 
 
-def _names(organization: Organization) -> Iterable[str]:
-    parts = InvoicePart.objects.filter(organization=organization)
-    return parts.order_by().values_list("name", flat=True).distinct()
+def told_later(organizations: Iterable[UUID], starts: Iterable[datetime]) -> set[Told]:
+    """Return which of their months another month's invoice has told of already."""
+    corrected = _lines(organizations).filter(corrects__in=set(starts)).order_by()
+    each = corrected.values_list("organization_id", "used_by", "corrects").distinct()
+    return {(used_by or owner, start) for owner, used_by, start in each if start}
+
+
+def _lines(organizations: Iterable[UUID]) -> QuerySet[InvoiceLine]:
+    asked = list(organizations)
+    own = Q(organization__in=asked, used_by=None)
+    return InvoiceLine.objects.filter(own | Q(used_by__in=asked))
 
 
 def parts(organization: Organization) -> QuerySet[InvoicePart]:

@@ -1,7 +1,7 @@
 """What was used in a period, summed up from its events by price and by what a token counted."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import reduce
@@ -51,6 +51,57 @@ NOT_SHARED: Mapping[Key, Shares] = {}
 NO_PRICE = str(None)
 
 
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """What a price says of tokens."""
+
+    price_id: UUID
+    unit_amount: Decimal
+    is_batch: bool
+    #: The whole definition, where a token does not simply cost its unit amount.
+    definition: PriceDefinition | None
+
+    def used(self, key: Key, tokens: int, shares: Shares = ()) -> UsedTokens:
+        """Return a sum as a draft takes it."""
+        offer, part, _price, counts = key
+        return UsedTokens(
+            offer,
+            part,
+            tokens,
+            self.unit_amount,
+            self.price_id,
+            self.is_batch,
+            self.definition,
+            counts,
+            shares=shares,
+        )
+
+
+@dataclass(slots=True)
+class Used:
+    """What an organization used, by whose usage it is, and in how many requests."""
+
+    owned: Owned = field(default_factory=dict)
+    requests: int = 0
+
+    def add(self, key: Key, owner: Owner, tokens: int) -> None:
+        """Add tokens of one price."""
+        if tokens:
+            used = self.owned.setdefault(key, {})
+            used[owner] = used.get(owner, 0) + tokens
+
+    def take(self, row: Mapping[str, Any]) -> None:
+        """Add what requests used that have their prices in common."""
+        prices, offer, owner = row["price_ids"], row["offer_name"], row["owner"]
+        for part in TOKEN_PARTS:
+            if row[part]:
+                price = prices.get(part) or prices.get(FALLBACK.get(part))
+                self.add((offer, part, str(price), ONE), owner, row[part])
+        if REQUESTS in prices:
+            self.add((offer, REQUESTS, prices[REQUESTS], ONE), owner, row[REQUESTS])
+        self.requests += row[REQUESTS]
+
+
 def summed(buckets: QuerySet[PricedBucket]) -> Sums:
     """Return what the sums of quarters of an hour come to: what their events used."""
     rows = buckets.values("offer_name", "token_part", "price_id", "multiplier")
@@ -67,33 +118,25 @@ def sums(events: QuerySet[UsageEvent]) -> Sums:
 
 def owned(events: QuerySet[UsageEvent], by: str = "") -> Owned:
     """Return the same by whose usage it is: of a project or of a key, by their columns."""
-    owner = F(by) if by else Value(None, UUIDField())
-    owning = events.annotate(owner=owner)
-    # All parts in one go: the events are read once.
-    rows = owning.values("offer_name", "price_ids", "owner").annotate(
-        requests=Count("pk"), **{part: Sum(f"{part}_tokens") for part in TOKEN_PARTS}
+    return next((it.owned for it in of_each(events, by).values()), {})
+
+
+def of_each(events: QuerySet[UsageEvent], by: str = "") -> dict[UUID, Used]:
+    """Return what each organization used that has some of the events; they are read once for all."""
+    owning = events.annotate(owner=F(by) if by else Value(None, UUIDField()))
+    rows = owning.values("organization_id", "offer_name", "price_ids", "owner").annotate(
+        requests=Count("*"), **{part: Sum(f"{part}_tokens") for part in TOKEN_PARTS}
     )
-    each: Iterable[Mapping[str, Any]] = rows.order_by()
-    found: Owned = {}
-    for row in each:
-        prices = row["price_ids"]
-        for part in TOKEN_PARTS:
-            price = prices.get(part) or prices.get(FALLBACK.get(part))
-            _add(found, (row["offer_name"], part, str(price), ONE), row["owner"], row[part])
-        if REQUESTS in prices:
-            key = row["offer_name"], REQUESTS, prices[REQUESTS], ONE
-            _add(found, key, row["owner"], row[REQUESTS])
-    weighing = _weighing({key[2] for key in found})
-    for key in [key for key in found if key[2] in weighing and key[1] != REQUESTS]:
-        del found[key]
+    found: dict[UUID, Used] = {}
+    for row in rows.order_by():
+        found.setdefault(row["organization_id"], Used()).take(row)
+    keys = {key for used in found.values() for key in used.owned if key[1] != REQUESTS}
+    weighing = _weighing({key[2] for key in keys})
+    for key in sorted(key for key in keys if key[2] in weighing):
+        for used in found.values():
+            used.owned.pop(key, None)
         _weigh(owning, key, weighing[key[2]], found)
     return found
-
-
-def _add(found: Owned, key: Key, owner: Owner, tokens: int) -> None:
-    if tokens:
-        used = found.setdefault(key, {})
-        used[owner] = used.get(owner, 0) + tokens
 
 
 def _weighing(prices: set[str]) -> dict[str, Price]:
@@ -106,19 +149,18 @@ def _known(prices: Iterable[str]) -> QuerySet[Price]:
     return Price.objects.filter(pk__in=set(prices) - {NO_PRICE})
 
 
-def _weigh(events: QuerySet[Any], key: Key, price: Price, found: Owned) -> None:
+def _weigh(events: QuerySet[Any], key: Key, price: Price, found: Mapping[UUID, Used]) -> None:
     """Add the tokens of one price by what each counts, summed up by all that decides it."""
     offer, part, price_id, _count = key
     definition, is_batch = parse(price.definition), price.service_tier == ServiceTier.BATCH
     of_part = events.filter(offer_name=offer, **{f"{part}_tokens__gt": 0})
     of_price = of_part.annotate(price=_price_of(part), length=PROMPT).filter(price=price_id)
     alike = of_price.annotate(prompt=_shortest(definition), quarter=_quarter(definition))
-    rows = alike.values("owner", "prompt", "quarter").annotate(tokens=Sum(f"{part}_tokens"))
-    for row in rows.order_by():
+    rows = alike.values("organization_id", "owner", "prompt", "quarter")
+    for row in rows.annotate(tokens=Sum(f"{part}_tokens")).order_by():
         of = Circumstances(row["quarter"], row["prompt"], is_batch)
-        _add(
-            found, (offer, part, price_id, multiplier(definition, of)), row["owner"], row["tokens"]
-        )
+        weighed = offer, part, price_id, multiplier(definition, of)
+        found[row["organization_id"]].add(weighed, row["owner"], row["tokens"])
 
 
 def _shortest(definition: PriceDefinition) -> Case:
@@ -161,29 +203,36 @@ def _ids(offer: str, tier: str) -> list[str]:
 
 def priced(sums: Sums, shares: Mapping[Key, Shares] = NOT_SHARED) -> list[UsedTokens]:
     """Return sums as a draft takes them, with their shares; raises ``Unpriced`` rather than rate any at zero."""
-    prices = {str(price.pk): price for price in _known(key[2] for key in sums)}
+    return priced_by(tariffs(key[2] for key in sums), sums, shares)
+
+
+def priced_by(
+    known: Mapping[str, Tariff], sums: Sums, shares: Mapping[Key, Shares] = NOT_SHARED
+) -> list[UsedTokens]:
+    """Return the same, when the prices are known."""
     for _offer, part, price, _count in sums:
-        if price not in prices:
+        if price not in known:
             raise Unpriced(part)
-    return [
-        replace(used(prices[key[2]], key, tokens), shares=shares.get(key, ()))
-        for key, tokens in sums.items()
-    ]
+    return [known[key[2]].used(key, tokens, shares.get(key, ())) for key, tokens in sums.items()]
+
+
+def tariffs(prices: Iterable[str]) -> dict[str, Tariff]:
+    """Return what is known of these prices, each read and understood once."""
+    return {str(price.pk): _tariff(price) for price in _known(prices)}
 
 
 def used(price: Price, key: Key, tokens: int) -> UsedTokens:
     """Return a sum as a draft takes it."""
-    offer, part, _price, counts = key
+    return _tariff(price).used(key, tokens)
+
+
+def _tariff(price: Price) -> Tariff:
     definition = parse(price.definition)
-    return UsedTokens(
-        offer,
-        part,
-        tokens,
-        price.per_token,
+    return Tariff(
         price.pk,
+        price.per_token,
         price.service_tier == ServiceTier.BATCH,
         None if definition.is_plain else definition,
-        counts,
     )
 
 

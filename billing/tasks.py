@@ -90,6 +90,12 @@ def close_periods() -> None:
     invoicing.close_periods()
 
 
+@shared_task(name="billing.close_months")
+def close_months(organization_ids: list[str]) -> None:
+    """Finalize the last month of these organizations."""
+    invoicing.close_months([uuid.UUID(it) for it in organization_ids])
+
+
 @shared_task(name="billing.invoice_orders")
 def invoice_orders() -> None:
     """Write the invoices of paid orders that have none yet."""

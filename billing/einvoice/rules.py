@@ -7,6 +7,7 @@ asks by :class:`NotLookedAt` for what ``look`` finds out.
 """
 
 import threading
+from collections.abc import Sequence
 from decimal import Decimal
 
 from billing.einvoice import xml
@@ -29,11 +30,11 @@ _looked_at: dict[tuple[object, ...], tuple[Failure, ...]] = {}
 
 
 class NotLookedAt(Exception):
-    """The sheets have not seen a document of this form yet."""
+    """The sheets have not seen documents of these forms yet."""
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, *documents: Facts) -> None:
         super().__init__("not looked at")
-        self.facts = facts
+        self.documents = documents
 
 
 def broken(facts: Facts) -> list[Failure]:
@@ -47,28 +48,37 @@ def broken(facts: Facts) -> list[Failure]:
     return list(_looked_at[form])
 
 
-def look(facts: Facts) -> None:
-    """Hold the form of a document whose sums are right against the sheets, in their process."""
-    facts = {"BT-1": PENDING} | facts
-    if _sums(facts):
-        return
-    form = _form(facts)
+def look(*documents: Facts) -> None:
+    """Hold the forms of documents whose sums are right against the sheets, in their process."""
+    pending = [{"BT-1": PENDING} | facts for facts in documents]
+    forms = {_form(facts): facts for facts in pending if not _sums(facts)}
     # One at a time: ten at once were seen to take forty seconds each, and one takes one.
     with _looking:
-        if form in _looked_at:
-            return
-        found = _failures(facts)
-        if len(_looked_at) >= MOST_FORMS:
+        new = {form: facts for form, facts in forms.items() if form not in _looked_at}
+        if len(_looked_at) + len(new) > MOST_FORMS:
             _looked_at.clear()
-        _looked_at[form] = tuple(found)
+        _looked_at.update(zip(new, map(tuple, _failures(list(new.values()))), strict=True))
 
 
-def _failures(facts: Facts) -> list[Failure]:
-    try:
-        written = {"factur-x": xml.facturx(facts), "ubl": xml.ubl(facts)}
-    except xml.NotWritable as error:
-        return [Failure("XML", str(error))]
+def _failures(documents: Sequence[Facts]) -> list[list[Failure]]:
+    """Return the rules that each document breaks; all are looked at by one process."""
+    broken: list[list[Failure]] = []
+    written: list[dict[str, bytes]] = []
+    for facts in documents:
+        try:
+            written.append({"factur-x": xml.facturx(facts), "ubl": xml.ubl(facts)})
+            broken.append([])
+        except xml.NotWritable as error:
+            written.append({})
+            broken.append([Failure("XML", str(error))])
     found = failures(written)
+    return [
+        [*unwritable, *_counted(facts, failed)]
+        for facts, unwritable, failed in zip(documents, broken, found, strict=True)
+    ]
+
+
+def _counted(facts: Facts, found: list[Failure]) -> list[Failure]:
     if minor_digits(facts["BT-5"]) > TWO:
         # The standard writes two decimals; an amount of a currency with three is not cut short.
         return [failure for failure in found if not failure.code.startswith(DECIMALS)]

@@ -165,6 +165,14 @@ class InvoiceLine(AppendOnly):
                 fields=("invoice", "position"), name="line_position_once_per_invoice"
             ),
         )
+        indexes = (
+            # Closing a month asks what other months' invoices said of it.
+            models.Index(
+                fields=("used_by",),
+                condition=models.Q(used_by__isnull=False),
+                name="lines_of_who_is_paid_for",
+            ),
+        )
 
     def __str__(self) -> str:
         return self.description

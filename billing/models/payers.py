@@ -57,6 +57,10 @@ class Payer(TimeStamped):
     def __str__(self) -> str:
         return f"{self.payer_name} · {self.organization_name}"
 
+    def is_during(self, month: str) -> bool:
+        """Whether it holds in the month, written as 2026-03."""
+        return self.first_month <= month and (not self.last_month or self.last_month >= month)
+
 
 class InvoicePart(AppendOnly):
     """What of an invoice to another organization an organization's own month came to.

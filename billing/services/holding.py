@@ -4,20 +4,23 @@ What is held has no number and is written nowhere: it is computed anew when it i
 again, so nothing of it is lost and what was put right meanwhile counts.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
+from uuid import UUID
 
 import structlog
+from django.db.models import Exists, F, OuterRef, Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing import bounds, periods
 from billing.bounds import Finding
 from billing.einvoice import facts, rules
-from billing.models import Invoice, InvoiceHold
+from billing.models import Invoice, InvoiceHold, Order
 from billing.services.papers import Paper
 from common import jobs
 from common.database import atomic
@@ -41,6 +44,19 @@ class Held:
     period: periods.Period
 
 
+@dataclass(frozen=True, slots=True)
+class History:
+    """What an invoice is compared with: how it was held before, and what earlier months came to."""
+
+    holds: Sequence[InvoiceHold] = ()
+    before: Sequence[Decimal] = ()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it waits for a person."""
+        return any(hold.status == InvoiceHold.Status.WAITING for hold in self.holds)
+
+
 def looked_at(write: Callable[[], T]) -> T:
     """Run a transaction that numbers a document, after what it asks of the rules is known.
 
@@ -51,24 +67,45 @@ def looked_at(write: Callable[[], T]) -> T:
         try:
             return write()
         except rules.NotLookedAt as unknown:
-            rules.look(unknown.facts)
+            rules.look(*unknown.documents)
     raise Conflict(_("The document changed each time it was checked; try again."))
 
 
-def let_through(paper: Paper) -> bool:
+def histories(owners: Iterable[UUID], period: periods.Period) -> dict[UUID, History]:
+    """Return what each customer's invoice of a month is compared with."""
+    asked = list(owners)
+    holds: dict[UUID, list[InvoiceHold]] = {}
+    found = InvoiceHold.objects.filter(organization__in=asked, period_start=period.start)
+    for hold in found:
+        holds.setdefault(hold.organization_id, []).append(hold)
+    place = Window(RowNumber(), F("organization_id"), order_by=F("period_start").desc())
+    earlier = Invoice.objects.filter(
+        organization__in=asked, kind=Invoice.Kind.USAGE, period_start__lt=period.start
+    )
+    last = earlier.annotate(place=place).filter(place__lte=BEFORE).order_by("place")
+    before: dict[UUID, list[Decimal]] = {}
+    for pk, net in last.values_list("organization_id", "net"):
+        before.setdefault(pk, []).append(net)
+    return {pk: History(holds.get(pk, ()), before.get(pk, ())) for pk in asked}
+
+
+def of_order(order: Order) -> History:
+    """Return what the invoice of an order is compared with."""
+    return History(list(InvoiceHold.objects.filter(order=order)))
+
+
+def let_through(paper: Paper, history: History) -> bool:
     """Whether the invoice may get its number; what looks wrong is held for a person.
 
     What a person let go is held again only for what was not found then. One that was let go with
     broken rules is a document on paper: no electronic invoice that breaks them leaves the house.
     """
     invoice = paper.invoice
-    found = InvoiceHold.objects.filter(organization=invoice.organization_id, **_subject(invoice))
-    holds = list(found)
-    if any(hold.status == InvoiceHold.Status.WAITING for hold in holds):
+    if history.is_waiting:
         return False
-    released = [hold for hold in holds if hold.status == InvoiceHold.Status.RELEASED]
+    released = [it for it in history.holds if it.status == InvoiceHold.Status.RELEASED]
     allowed = {finding["code"] for hold in released for finding in hold.findings}
-    odd, broken = _odd(paper), _broken(paper)
+    odd, broken = _odd(paper, history), _broken(paper)
     if any(finding.code not in allowed for finding in [*odd, *broken]):
         _hold(invoice, [*odd, *broken])
         return False
@@ -77,25 +114,13 @@ def let_through(paper: Paper) -> bool:
     return True
 
 
-def _subject(invoice: Invoice) -> dict[str, Any]:
-    if invoice.order is not None:
-        return {"order": invoice.order}
-    return {"period_start": invoice.period_start}
-
-
-def _odd(paper: Paper) -> list[Finding]:
+def _odd(paper: Paper, history: History) -> list[Finding]:
     invoice = paper.invoice
     if invoice.kind != Invoice.Kind.USAGE:
         return []
-    earlier = Invoice.objects.filter(
-        organization=invoice.organization_id,
-        kind=Invoice.Kind.USAGE,
-        period_start__lt=invoice.period_start,
+    return bounds.findings(
+        paper.lines, net=invoice.net, currency=invoice.currency, before=history.before
     )
-    before: list[Decimal] = list(
-        earlier.order_by("-period_start").values_list("net", flat=True)[:BEFORE]
-    )
-    return bounds.findings(paper.lines, net=invoice.net, currency=invoice.currency, before=before)
 
 
 def _broken(paper: Paper) -> list[Finding]:
@@ -158,29 +183,32 @@ def _decide(hold: InvoiceHold, status: InvoiceHold.Status, *, by: User, words: s
     return hold
 
 
-def is_waiting(organization: Organization, period: periods.Period) -> bool:
-    """Whether the month's invoice waits for a person."""
-    held = InvoiceHold.objects.waiting().filter(organization=organization)
-    return held.filter(period_start=period.start).exists()
-
-
-def kept_back(organization: Organization) -> set[datetime]:
-    """Return the beginnings of months that are or were held and have no invoice of their own yet.
+def kept_back(owners: Iterable[UUID]) -> dict[UUID, set[datetime]]:
+    """Return by customer the beginnings of months that are or were held and have no invoice yet.
 
     No other invoice may tell of them as late usage.
     """
-    held = InvoiceHold.objects.filter(organization=organization, order=None)
-    written = Invoice.objects.filter(organization=organization, kind=Invoice.Kind.USAGE)
-    starts = held.exclude(period_start__in=written.values("period_start"))
-    return {start for start in starts.values_list("period_start", flat=True) if start}
+    held = InvoiceHold.objects.filter(organization__in=list(owners), order=None)
+    written = Invoice.objects.filter(
+        organization=OuterRef("organization"),
+        kind=Invoice.Kind.USAGE,
+        period_start=OuterRef("period_start"),
+    )
+    found: dict[UUID, set[datetime]] = {}
+    for hold in held.filter(~Exists(written)):
+        if hold.period_start:
+            found.setdefault(hold.organization_id, set()).add(hold.period_start)
+    return found
 
 
 def let_go() -> list[Held]:
     """Return the months that no longer wait and are still to be invoiced, the oldest first."""
     decided = InvoiceHold.objects.filter(order=None).exclude(status=InvoiceHold.Status.WAITING)
     found: dict[tuple[Any, Any], Held] = {}
+    unwritten = kept_back(decided.values_list("organization_id", flat=True))
     for hold in decided.select_related("organization").order_by("period_start"):
-        if hold.period_start in kept_back(hold.organization):
-            period = periods.containing(hold.period_start, hold.organization.time_zone)
-            found[hold.organization_id, hold.period_start] = Held(hold.organization, period)
+        start = hold.period_start
+        if start and start in unwritten.get(hold.organization_id, ()):
+            period = periods.containing(start, hold.organization.time_zone)
+            found[hold.organization_id, start] = Held(hold.organization, period)
     return list(found.values())

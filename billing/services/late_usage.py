@@ -1,14 +1,144 @@
-"""Usage that came later than the contract lets it be invoiced: a person decides, nothing is lost."""
+"""Usage that came after its month was closed: found, invoiced with a later month, or queued.
 
-from datetime import datetime
+What came later than the contract lets it be invoiced waits for a person; nothing is lost.
+"""
 
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
 from django.utils import timezone
 
+from billing import groups, periods
+from billing.drafts import Draft, DraftLine, corrections
 from billing.models import LateMonth
 from billing.periods import Period
-from common.database import atomic
+from billing.services import holding, months
+from billing.services.months import Month
+from common.database import atomic, rows
+from metering.queries import dropped_until
 from tenants.models import Organization, User
 from tenants.services import audit
+
+#: Usage that was being recorded while an invoice was made is looked for again this long after.
+OVERLAP = timedelta(days=1)
+# In which months of theirs customers used something that was recorded since an instant of each.
+REPORTED = """
+SELECT asked.organization_id, found.month
+FROM unnest(
+    %(organizations)s::uuid[], %(since)s::timestamptz[], %(until)s::timestamptz[], %(zones)s::text[]
+) AS asked(organization_id, since, until, zone)
+CROSS JOIN LATERAL (
+    SELECT DISTINCT date_trunc('month', event.occurred_at, asked.zone) AS month
+    FROM metering_usageevent event
+    WHERE event.organization_id = asked.organization_id AND event.occurred_at < asked.until
+        AND event.recorded_at > coalesce(asked.since, '-infinity')
+) AS found
+"""
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """What an earlier month comes to now, and the lines that no invoice has told of yet."""
+
+    period: Period
+    whole: Draft
+    lines: tuple[DraftLine, ...]
+
+
+def of_each(asked: Sequence[Month]) -> list[list[Late]]:
+    """Return for each month what earlier ones come to now beyond what was invoiced of them.
+
+    Their usage was reported after the month was closed, or the month was never closed. Each line
+    names its month and is rated at the prices that applied then.
+    """
+    earlier = list(_earlier(asked))
+    wholes = months.rerated([month for _place, month in earlier])
+    told = groups.told([(month.organization, month.period) for _place, month in earlier])
+    found: list[list[Late]] = [[] for _month in asked]
+    for (place, month), whole in zip(earlier, wholes, strict=True):
+        period = month.period
+        lines = corrections(
+            whole,
+            told.get((month.organization.pk, period.start), ()),
+            corrects=period.start,
+            label=period.label,
+            coverage_label=months.coverage_label(),
+        )
+        found[place].append(Late(period, whole, lines))
+    return found
+
+
+def _earlier(asked: Sequence[Month]) -> Iterator[tuple[int, Month]]:
+    """Return the earlier months whose usage is to be invoiced with those that are asked for."""
+    owners = [month.organization.pk for month in asked]
+    reported, accepted = _reported(asked), _accepted(owners)
+    kept_back, gone = holding.kept_back(owners), dropped_until()
+    elsewhere = _waiting_elsewhere(owners)
+    for place, month in enumerate(asked):
+        owner, zone = month.organization.pk, month.organization.time_zone
+        agreed = accepted.get(owner, set())
+        starts = {*reported.get(owner, ()), *agreed} - kept_back.get(owner, set())
+        for start in sorted(starts):
+            period = periods.containing(start, zone)
+            if (owner, period.label) in elsewhere:
+                continue
+            if gone and period.start < gone:
+                # What else was used in that month is no longer there to be rated with it.
+                slug = month.organization.slug
+                log.error("usage_too_late", organization=slug, month=period.label)
+            elif period.start not in agreed and _is_too_late(month, period):
+                queue(month.organization, period)
+            else:
+                yield place, replace(month, period=period)
+
+
+def _reported(asked: Sequence[Month]) -> dict[UUID, set[datetime]]:
+    """Return the beginnings of earlier months of which something was recorded lately."""
+    owners = [month.organization.pk for month in asked]
+    last = groups.invoiced(owners)
+    facts = {
+        "organizations": owners,
+        "since": [last[pk] - OVERLAP if pk in last else None for pk in owners],
+        "until": [month.period.start for month in asked],
+        "zones": [month.organization.time_zone for month in asked],
+    }
+    found: dict[UUID, set[datetime]] = {}
+    for row in rows(REPORTED, facts):
+        found.setdefault(row["organization_id"], set()).add(row["month"])
+    return found
+
+
+def _accepted(owners: Iterable[UUID]) -> dict[UUID, set[datetime]]:
+    """Return the beginnings of months whose late usage is to be invoiced all the same."""
+    months = LateMonth.objects.filter(organization__in=owners, is_accepted=True)
+    found: dict[UUID, set[datetime]] = {}
+    for owner, start in months.values_list("organization_id", "starts_at"):
+        found.setdefault(owner, set()).add(start)
+    return found
+
+
+def _waiting_elsewhere(owners: Sequence[UUID]) -> set[tuple[UUID, str]]:
+    """Return the months that belong on an invoice of who pays that is or was held, and of whom."""
+    agreed = list(groups.agreed().filter(organization__in=owners))
+    kept_back = holding.kept_back({it.payer_id for it in agreed})
+    return {
+        (it.organization_id, label)
+        for it in agreed
+        for start in kept_back.get(it.payer_id, ())
+        if it.is_during(label := periods.containing(start, it.payer.time_zone).label)
+    }
+
+
+def _is_too_late(month: Month, earlier: Period) -> bool:
+    """Whether usage of the month comes later than the contract of that month lets it be invoiced."""
+    contract = month.customer.contract_of(earlier)
+    if contract is None:
+        return False
+    return timezone.now() > earlier.end + timedelta(days=contract.late_days)
 
 
 @atomic()
@@ -26,12 +156,6 @@ def queue(organization: Organization, period: Period) -> LateMonth:
             after={"month": period.label},
         )
     return month
-
-
-def accepted(organization: Organization) -> set[datetime]:
-    """Return the beginnings of months whose late usage is to be invoiced all the same."""
-    months = LateMonth.objects.filter(organization=organization, is_accepted=True)
-    return set(months.values_list("starts_at", flat=True))
 
 
 @atomic()

@@ -4,9 +4,11 @@ The limit is a grant that is burnt last. What is used of it is no credit but deb
 receivable account. So requests stop exactly at the limit, at any concurrency, by the same leases.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_DOWN, Decimal
+from uuid import UUID
 
+from django.db.models import Q
 from django.utils import timezone
 
 from billing import agreements, groups
@@ -109,6 +111,31 @@ def _grant(organization: Organization, limit: Decimal) -> CreditGrant | None:
         },
     )
     return CreditGrant.objects.locked(made.pk)
+
+
+def sync_each(organizations: Iterable[Organization]) -> None:
+    """Bring the limits of these customers to what is owed now, each in its own transaction."""
+    asked = {it.pk: it for it in organizations}
+    with service():
+        concerned = _concerned(asked)
+    for pk in sorted(concerned):
+        with service():
+            sync(asked[pk])
+
+
+def _concerned(organizations: Iterable[UUID]) -> set[UUID]:
+    """Return which have a limit, will have one, or share one."""
+    asked = list(organizations)
+    limited = CreditGrant.objects.filter(kind=CreditGrant.Kind.LIMIT, organization__in=asked)
+    beginning = Contract.objects.at(timezone.now()).filter(
+        credit_limit__gt=0, organization__in=asked
+    )
+    paying = groups.agreed().filter(Q(organization__in=asked) | Q(payer__in=asked))
+    found = {*limited.values_list("organization_id", flat=True)}
+    found |= {*beginning.values_list("organization_id", flat=True)}
+    for pair in paying.values_list("organization_id", "payer_id"):
+        found.update(pair)
+    return found & set(asked)
 
 
 def sync_all() -> int:

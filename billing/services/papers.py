@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 
-from billing import agreements
+from billing import agreements, customers
+from billing.agreements import StandingOrder
+from billing.customers import Customer
 from billing.drafts import DraftLine
-from billing.models import AccountKind, BillingProfile, Invoice, InvoiceLine, Issuer
+from billing.models import AccountKind, Invoice, InvoiceLine, Issuer
 from billing.services import ledger, numbering, purchase_orders, telling
-from billing.services.ledger import Posting
+from billing.services.ledger import Operation, Posting
 from billing.services.purchase_orders import Share
-from tenants.models import Organization
+from tenants.models import AuditEntry, Organization
 from tenants.services import audit
 
 
@@ -23,20 +26,6 @@ class Paper:
     invoice: Invoice
     lines: Sequence[InvoiceLine]
     shares: Sequence[Share]
-
-
-def buyer_of(organization: Organization) -> dict[str, Any]:
-    """Return the buyer as the billing details name them now, or by the organization's name."""
-    profile = BillingProfile.objects.filter(organization=organization).first()
-    if profile is not None:
-        return profile.snapshot()
-    return {
-        "legal_name": organization.name,
-        "address": "",
-        "country": str(organization.country),
-        "vat_id": "",
-        "vat_state": "none",
-    }
 
 
 def draw_up(
@@ -50,18 +39,43 @@ def draw_up(
     **facts: Any,
 ) -> Paper:
     """Return the invoice as it would be written now; nothing is kept of it yet."""
-    issuer = issuer or agreements.issuer_of(organization)
-    profile = BillingProfile.objects.filter(organization=organization).first()
+    orders = purchase_orders.standing([organization], timezone.now())
+    return draw(
+        customers.of(organization),
+        orders.get(organization.pk, ()),
+        kind=kind,
+        lines=lines,
+        totals=totals,
+        is_paid=is_paid,
+        issuer=issuer,
+        **facts,
+    )
+
+
+def draw(
+    customer: Customer,
+    orders: Sequence[StandingOrder],
+    *,
+    kind: Invoice.Kind,
+    lines: Sequence[DraftLine],
+    totals: dict[str, Any],
+    is_paid: bool,
+    issuer: Issuer | None = None,
+    **facts: Any,
+) -> Paper:
+    """Return the same of a customer who has these purchase orders."""
+    organization, profile = customer.organization, customer.profile
+    issuer = issuer or customer.issuer
     now = timezone.now()
-    shares = purchase_orders.for_invoice(organization, totals["net"], now)
+    shares = purchase_orders.shared(orders, totals["net"])
     invoice = Invoice(
         organization=organization,
         issuer=issuer,
         kind=kind,
         status=Invoice.Status.PAID if is_paid else Invoice.Status.OPEN,
         seller=issuer.snapshot(),
-        buyer=buyer_of(organization),
-        purchase_order=purchase_orders.number(organization, shares),
+        buyer=customer.buyer(),
+        purchase_order=purchase_orders.number(profile, shares),
         buyer_reference=profile.buyer_reference if profile else "",
         issued_at=now,
         due_at=now if is_paid else now + agreements.term(facts.get("contract")),
@@ -88,34 +102,54 @@ def _line(invoice: Invoice, position: int, line: DraftLine) -> InvoiceLine:
 
 def keep(paper: Paper) -> Invoice:
     """Number the invoice and write it with its lines and bookings; from now on it stands."""
-    invoice = paper.invoice
-    [invoice.number] = numbering.take(invoice.issuer, str(invoice.issued_at.year))
-    invoice.save(force_insert=True)
-    InvoiceLine.objects.bulk_create(paper.lines)
-    purchase_orders.take(invoice, paper.shares)
-    _book(invoice)
-    audit.record(
+    [invoice] = keep_all([paper])
+    return invoice
+
+
+def keep_all(papers: Sequence[Paper]) -> list[Invoice]:
+    """Number the invoices in their order and write each with its lines and bookings."""
+    invoices = [paper.invoice for paper in papers]
+    ledger.book_all([it for it in map(_operation, invoices) if it.merged()])
+    # From here on all who number in these series wait for the end of the transaction.
+    _number(invoices)
+    Invoice.objects.bulk_create(invoices)
+    InvoiceLine.objects.bulk_create(line for paper in papers for line in paper.lines)
+    purchase_orders.take((paper.invoice, paper.shares) for paper in papers)
+    audit.record_all(map(_finalized, invoices))
+    telling.invoices_finalized(invoices)
+    return invoices
+
+
+def _number(invoices: Sequence[Invoice]) -> None:
+    """Give each the next number of its series; series are locked in one order."""
+    series: dict[tuple[UUID, str], list[Invoice]] = {}
+    for invoice in invoices:
+        place = invoice.issuer.pk, str(invoice.issued_at.year)
+        series.setdefault(place, []).append(invoice)
+    for (_issuer, year), those in sorted(series.items()):
+        numbers = numbering.take(those[0].issuer, year, len(those))
+        for invoice, number in zip(those, numbers, strict=True):
+            invoice.number = number
+
+
+def _finalized(invoice: Invoice) -> AuditEntry:
+    return audit.written(
         organization=invoice.organization,
         actor=None,
         action="invoice.finalized",
         target=invoice,
         after={"number": invoice.number, "total": invoice.total, "currency": invoice.currency},
     )
-    telling.invoice_finalized(invoice)
-    return invoice
 
 
-def _book(invoice: Invoice) -> None:
-    """Book what the document adds to the exact ledger: its tax, and what rounding its lines made."""
+def _operation(invoice: Invoice) -> Operation:
+    """Return what the document adds to the exact ledger: its tax, and what rounding its lines made."""
     is_purchase = invoice.kind == Invoice.Kind.PURCHASE
     owed = AccountKind.PAYMENTS_CLEARING if is_purchase else AccountKind.RECEIVABLE
     rounding = invoice.net - invoice.exact_net
-    postings = [
+    postings = (
         Posting(owed, invoice.currency, invoice.tax + rounding),
         Posting(AccountKind.TAX, invoice.currency, -invoice.tax),
         Posting(AccountKind.REVENUE, invoice.currency, -rounding),
-    ]
-    if any(posting.amount for posting in postings):
-        ledger.book(
-            invoice.organization, key=f"invoice:{invoice.pk}", kind="invoice", postings=postings
-        )
+    )
+    return Operation(invoice.organization_id, f"invoice:{invoice.pk}", "invoice", postings)

@@ -1,9 +1,10 @@
 """What members of a group owe moves to the organization that pays, with the invoice that says so."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from billing import groups
 from billing.drafts import Draft, DraftLine
 from billing.models import AccountKind, Invoice, InvoicePart
 from billing.periods import Period
@@ -26,6 +27,25 @@ class Part:
     is_told: bool = False
     #: What earlier months come to now, of which it tells too.
     earlier: Sequence[tuple[Period, Draft]] = ()
+
+
+def together(parts: Sequence[Part]) -> tuple[DraftLine, ...]:
+    """Return the lines of one invoice: those of the organization itself, then of its members.
+
+    Where members have some, each stands in sections of its own, under its name.
+    """
+    payer, *members = parts
+    if not any(part.lines for part in members):
+        return tuple(payer.lines)
+    return tuple(
+        replace(
+            line,
+            section=groups.section(part.organization.name, line.section),
+            used_by=None if part is payer else part.organization.pk,
+        )
+        for part in parts
+        for line in part.lines
+    )
 
 
 def keep(invoice: Invoice, parts: Sequence[Part]) -> None:

@@ -70,7 +70,7 @@ def end(agreed: Payer, *, by: User) -> None:
 
 def _is_closed(organization: Organization, month: periods.Period) -> bool:
     """Whether the month is invoiced, or its invoice is or was held."""
-    is_held = month.start in holding.kept_back(organization)
+    is_held = month.start in holding.kept_back([organization.pk]).get(organization.pk, ())
     return is_held or groups.is_invoiced(organization, month)
 
 

@@ -1,5 +1,6 @@
 """Tells customers' own systems what happened, in the transaction in which it happens."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -13,18 +14,20 @@ def plain(amount: Decimal) -> str:
     return f"{amount.normalize():f}"
 
 
-def invoice_finalized(invoice: Invoice) -> None:
-    """Tell of a new invoice."""
-    _invoice(invoice, types.INVOICE_FINALIZED)
+def invoices_finalized(invoices: Iterable[Invoice]) -> None:
+    """Tell of new invoices."""
+    facts = [(it.organization_id, str(it.pk), _invoice(it)) for it in invoices]
+    webhooks.emit_all(types.INVOICE_FINALIZED, facts)
 
 
 def invoice_paid(invoice: Invoice) -> None:
     """Tell that an invoice is paid."""
-    _invoice(invoice, types.INVOICE_PAID)
+    key, data = str(invoice.pk), _invoice(invoice)
+    webhooks.emit(invoice.organization_id, types.INVOICE_PAID, key=key, data=data)
 
 
-def _invoice(invoice: Invoice, type: str) -> None:
-    data = {
+def _invoice(invoice: Invoice) -> dict[str, Any]:
+    return {
         "invoice": invoice.number,
         "kind": invoice.kind,
         "status": invoice.status,
@@ -35,7 +38,6 @@ def _invoice(invoice: Invoice, type: str) -> None:
         "issued_at": invoice.issued_at.isoformat(),
         "due_at": invoice.due_at.isoformat(),
     }
-    webhooks.emit(invoice.organization_id, type, key=str(invoice.pk), data=data)
 
 
 def order(order: Order, type: str, *, reason: str = "") -> None:

@@ -5,7 +5,10 @@ the period is known when it has ended: the ledger gets the difference, and a cus
 paid too much gets it back as credit.
 """
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
+from uuid import UUID
 
 from django.db.models import Sum
 
@@ -13,21 +16,56 @@ from billing.drafts import Draft
 from billing.models import AccountKind, CreditGrant, LedgerEntry
 from billing.periods import Period
 from billing.services import credits, ledger
-from billing.services.ledger import Posting
+from billing.services.ledger import Operation, Posting
 from tenants.models import Organization
 
 ZERO = Decimal(0)
 #: Where what comes back stands until the grant that it becomes takes it off.
 RETURNING = AccountKind.PAYMENTS_CLEARING
+#: The character after the one that ends the beginning of a key.
+AFTER = chr(ord(":") + 1)
 
 
-def book(organization: Organization, period: Period, whole: Draft) -> None:
-    """Book what the period comes to beyond what was settled and trued up before, once.
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A customer's month and what it comes to."""
+
+    organization: Organization
+    period: Period
+    whole: Draft
+
+
+@dataclass(frozen=True, slots=True)
+class _TrueUp:
+    """What is still to be booked of a month, and what of it comes back as credit."""
+
+    month: Closed
+    operation: Operation
+    returned: Decimal
+
+
+def book_all(months: Iterable[Closed]) -> None:
+    """Book what each month comes to beyond what was settled and trued up before, once.
 
     Part of the transaction that finalizes it. Cumulative minus booked: rated again after late usage,
     it books the rest.
     """
-    prefix = _prefix(period)
+    alike: dict[Period, list[Closed]] = {}
+    for month in months:
+        alike.setdefault(month.period, []).append(month)
+    found = []
+    for period, those in alike.items():
+        booked = _booked([month.organization.pk for month in those], period)
+        found += [_rest(month, booked.get(month.organization.pk, {})) for month in those]
+    moving = [it for it in found if any(posting.amount for posting in it.operation.postings)]
+    ledger.book_all([it.operation for it in moving])
+    for it in moving:
+        _give_back(it)
+
+
+def _rest(month: Closed, booked: Mapping[str, Decimal]) -> _TrueUp:
+    """Return what is still to be booked of a month."""
+    whole = month.whole
     receivable = whole.due - whole.settled_uncovered
     revenue = whole.settled - whole.charged
     postings = [
@@ -35,44 +73,53 @@ def book(organization: Organization, period: Period, whole: Draft) -> None:
         Posting(AccountKind.REVENUE, whole.currency, revenue),
         Posting(RETURNING, whole.currency, -whole.returned_before - whole.returned),
     ]
-    booked = _booked(organization, prefix)
-    rest = [
+    rest = tuple(
         Posting(it.account, it.currency, it.amount - booked.get(it.account.value, ZERO))
         for it in postings
-    ]
-    if not any(posting.amount for posting in rest):
-        return
+    )
     # What was settled only grows: each state of the month has a key of its own.
     state = (whole.settled, whole.settled_uncovered, whole.charged)
-    number = ":".join(f"{amount.normalize():f}" for amount in state)
-    ledger.book(organization, key=prefix + number, kind="true-up", postings=rest)
-    returned = -rest[2].amount
-    if returned > 0:
-        credits.grant(
-            organization,
-            unit=CreditGrant.Unit.MONEY,
-            quantity=returned,
-            source_key=prefix + number,
-            kind=CreditGrant.Kind.PROMOTIONAL,
-            # It was revenue and is owed again: when it is used, it is revenue anew.
-            cost_basis=returned,
-            reason=f"{period.label} came to less than was settled",
-        )
+    key = _prefix(month.period) + ":".join(f"{amount.normalize():f}" for amount in state)
+    return _TrueUp(month, Operation(month.organization.pk, key, "true-up", rest), -rest[2].amount)
 
 
-def returned(organization: Organization, period: Period) -> Decimal:
-    """Return the credit that came back when the period was closed before."""
-    return -_booked(organization, _prefix(period)).get(RETURNING.value, ZERO)
+def _give_back(it: _TrueUp) -> None:
+    """Give the customer the credit that paid too much."""
+    if it.returned <= 0:
+        return
+    credits.grant(
+        it.month.organization,
+        unit=CreditGrant.Unit.MONEY,
+        quantity=it.returned,
+        source_key=it.operation.key,
+        kind=CreditGrant.Kind.PROMOTIONAL,
+        # It was revenue and is owed again: when it is used, it is revenue anew.
+        cost_basis=it.returned,
+        reason=f"{it.month.period.label} came to less than was settled",
+    )
+
+
+def returned(owners: Iterable[UUID], period: Period) -> dict[UUID, Decimal]:
+    """Return by customer the credit that came back when the period was closed before."""
+    booked = _booked(owners, period)
+    return {pk: -of.get(RETURNING.value, ZERO) for pk, of in booked.items()}
 
 
 def _prefix(period: Period) -> str:
     return f"true-up:{period.start.isoformat()}:"
 
 
-def _booked(organization: Organization, prefix: str) -> dict[str, Decimal]:
-    """Return by account what earlier runs booked for the period."""
+def _booked(owners: Iterable[UUID], period: Period) -> dict[UUID, dict[str, Decimal]]:
+    """Return by customer and account what earlier runs booked for the period."""
+    first = _prefix(period)
+    # All keys with this beginning, asked for so that their index finds them.
     entries = LedgerEntry.objects.filter(
-        organization=organization, transaction__operation_key__startswith=prefix
+        transaction__organization__in=list(owners),
+        transaction__operation_key__gte=first,
+        transaction__operation_key__lt=first[:-1] + AFTER,
     )
-    rows = entries.values("account__kind").annotate(sum=Sum("amount")).order_by()
-    return {row["account__kind"]: row["sum"] for row in rows}
+    rows = entries.values_list("organization_id", "account__kind").annotate(Sum("amount"))
+    found: dict[UUID, dict[str, Decimal]] = {}
+    for pk, kind, amount in rows.order_by():
+        found.setdefault(pk, {})[kind] = amount
+    return found

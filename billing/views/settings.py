@@ -7,9 +7,9 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from billing import documents
+from billing import customers, documents
 from billing.forms import BillingProfileForm
-from billing.services import papers, profiles
+from billing.services import profiles
 from tenants.access import TenantRequest, requires
 from tenants.models import Permission
 
@@ -31,7 +31,7 @@ def settings(request: TenantRequest) -> HttpResponse:
     organization = request.organization
     context = {
         "form": form,
-        "buyer": documents.party(papers.buyer_of(organization)),
+        "buyer": documents.party(customers.of(organization).buyer()),
         "profile": profiles.of(organization),
         "may_see_audit": request.membership.can(Permission.AUDIT_READ),
         "may_change": may_change,

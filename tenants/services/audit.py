@@ -1,7 +1,7 @@
 """Every administrative act leaves a row that says who, what, before and after."""
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
@@ -70,8 +70,37 @@ def record(
     ip_address: str | None = None,
 ) -> AuditEntry:
     """Write one row in the caller's transaction, so that act and record stand or fall together."""
+    entry = written(
+        organization=organization,
+        actor=actor,
+        action=action,
+        target=target,
+        before=before,
+        after=after,
+        ip_address=ip_address,
+    )
+    entry.save()
+    return entry
+
+
+def record_all(entries: Iterable[AuditEntry]) -> None:
+    """Write many rows at once in the caller's transaction."""
+    AuditEntry.objects.bulk_create(entries)
+
+
+def written(
+    *,
+    organization: Organization | None,
+    actor: User | ApiKey | None,
+    action: str,
+    target: Model,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    ip_address: str | None = None,
+) -> AuditEntry:
+    """Return the row of an act; nothing is kept of it yet."""
     target_id: uuid.UUID | str = target.pk
-    return AuditEntry.objects.create(
+    return AuditEntry(
         organization=organization,
         action=action,
         target_kind=target._meta.label_lower,

@@ -1,6 +1,6 @@
 """Endpoints of customers, what they are told, and how it gets there."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -50,6 +50,27 @@ def emit(
         if not endpoint.events or type in endpoint.events:
             _send(event, endpoint)
     return event
+
+
+@atomic()
+def emit_all(type: str, facts: Sequence[tuple[UUID, str, Mapping[str, Any]]]) -> None:
+    """Tell of many new facts of one type: each whose it is, its key and its data.
+
+    They are new, as their keys are: for what may have been told before there is :func:`emit`.
+    """
+    telling = WebhookEndpoint.objects.telling().filter(organization__in={it[0] for it in facts})
+    endpoints: dict[UUID, list[WebhookEndpoint]] = {}
+    for endpoint in telling:
+        if not endpoint.events or type in endpoint.events:
+            endpoints.setdefault(endpoint.organization_id, []).append(endpoint)
+    events = [
+        WebhookEvent(organization_id=owner, type=type, key=key, data=dict(data))
+        for owner, key, data in facts
+    ]
+    WebhookEvent.objects.bulk_create(events)
+    for event in events:
+        for endpoint in endpoints.get(event.organization_id, ()):
+            _send(event, endpoint)
 
 
 def _send(event: WebhookEvent, endpoint: WebhookEndpoint) -> WebhookDelivery:

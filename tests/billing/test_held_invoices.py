@@ -11,7 +11,7 @@ from django.utils import timezone
 from billing import bounds, periods
 from billing.einvoice import rules
 from billing.models import Invoice, InvoiceHold, InvoiceSequence, Order
-from billing.services import holding, invoicing, orders
+from billing.services import closing, holding, invoicing, late_usage, orders
 from common.database import service
 from common.errors import Conflict
 from marketplace import demo
@@ -90,7 +90,7 @@ async def test_no_later_invoice_tells_of_a_month_that_is_held(acme, sam, price, 
 async def test_usage_reported_before_a_held_month_was_let_go_is_not_lost(
     acme, sam, price, use, monkeypatch
 ):
-    monkeypatch.setattr(invoicing, "OVERLAP", timedelta(0))
+    monkeypatch.setattr(late_usage, "OVERLAP", timedelta(0))
     one = price("1")
     invoice_of(acme, "1.00")
     await use(one, 1100, FEBRUARY.start + INSIDE)
@@ -244,7 +244,7 @@ async def test_a_worker_that_dies_before_the_commit_leaves_the_month_and_the_num
     profile()
     await use(price("0.01"), 1000, JANUARY.start + INSIDE)
     with monkeypatch.context() as dying:
-        dying.setattr(invoicing.limits, "sync", lambda _organization: 1 / 0)
+        dying.setattr(closing.parts_of_group, "keep", lambda _invoice, _parts: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             invoicing.finalize(acme, JANUARY)
 
