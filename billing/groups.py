@@ -123,12 +123,6 @@ def is_invoiced(organization: Organization, month: Period) -> bool:
     return own.filter(period_start=month.start).exists() or parts.exists()
 
 
-def lines(organization: Organization) -> QuerySet[InvoiceLine]:
-    """Return all lines about the organization's own usage, whoever was invoiced."""
-    own = Q(organization=organization, used_by=None)
-    return InvoiceLine.objects.filter(own | Q(used_by=organization.pk))
-
-
 def told(months: Iterable[tuple[Organization, Period]]) -> dict[Told, list[InvoiceLine]]:
     """Return what invoices say of organizations' months, by the sections of each one's own."""
     asked = list(months)
