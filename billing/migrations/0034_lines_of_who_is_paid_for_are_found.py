@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0032_contracts_end_under_four_eyes"),
+        ("billing", "0033_refunds_are_kept"),
     ]
 
     operations = [
