@@ -7,14 +7,14 @@ are the ledger's receivable account. On the second stands prepaid credit, which 
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import accumulate
 
 from django.db.models import QuerySet, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 from django_stubs_ext import StrOrPromise
 
 from billing import periods
@@ -236,7 +236,7 @@ class _Entries:
         )
         names = _named([key for _at, _kind, key, _memo, _sum in rows])
         for at, kind, key, memo, total in rows:
-            words = str(WORDS.get(kind) or KINDS.get(kind, kind.replace("_", " ")))
+            words = _words(kind, key)
             amount = Money(self.sign * total, self.currency)
             number = names.get(key, "")
             is_note = key.startswith("credit-note:")
@@ -253,7 +253,8 @@ class _Entries:
         used = self._within(period).filter(transaction__kind="usage")
         total: Decimal | None = used.aggregate(sum=Sum("amount"))["sum"]
         if total:
-            end = min(period.end, timezone.now())
+            # The end is the first instant of the next month.
+            end = min(period.end - timedelta(microseconds=1), timezone.now())
             yield Row(end, _("Used in the month"), Money(self.sign * total, self.currency))
 
     def _within(self, period: periods.Period) -> QuerySet[LedgerEntry]:
@@ -264,13 +265,21 @@ class _Entries:
 
 #: What movements of an account are called; others as the ledger's page calls them.
 WORDS: dict[str, StrOrPromise] = {
-    "payment": _lazy("Payment"),
-    "credit_note": _lazy("Credit note"),
-    "write_off": _lazy("Written off"),
-    "surplus": _lazy("Paid too much"),
-    "payout": _lazy("Given back"),
-    "true-up": _lazy("Month rated as a whole"),
+    "payment": gettext_lazy("Payment"),
+    "credit_note": gettext_lazy("Credit note"),
+    "write_off": gettext_lazy("Written off"),
+    "surplus": gettext_lazy("Paid too much"),
+    "payout": gettext_lazy("Given back"),
+    "true-up": gettext_lazy("Month rated as a whole"),
 }
+
+
+def _words(kind: str, key: str) -> str:
+    """Return what a movement is called."""
+    if key.startswith("transfer:"):
+        # What had come in for a bundle pays for it, once all of it is there.
+        return _("Taken for a bundle")
+    return str(WORDS.get(kind) or KINDS.get(kind, kind.replace("_", " ")))
 
 
 def _named(keys: Sequence[str]) -> dict[str, str]:

@@ -2,16 +2,20 @@
 
 import csv
 import io
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.translation import override
 
 from billing import account_statements, periods
+from billing.account_statements import Account, Month, Row, Statement
 from billing.models import CreditNote, IncomingPayment, Invoice
 from billing.services import credit_notes, invoicing, receiving
 from common.database import service
+from common.money import Money
 from tenants.scope import scope
 
 JANUARY = periods.month(2026, 1, "UTC")
@@ -143,3 +147,38 @@ def test_there_is_no_statement_of_what_is_no_month(acme, alice_client, month):
 
 def test_who_may_not_read_billing_sees_no_statement(acme, bob_client):
     assert bob_client.get("/o/acme/billing/statements/").status_code == 403
+
+
+def test_days_are_those_of_the_customers_time_zone(acme):
+    acme.time_zone = "Asia/Tokyo"
+    nothing = Money(Decimal(0), "EUR")
+    row = Row(datetime(2026, 11, 30, 20, tzinfo=UTC), "Payment", nothing)
+    account = Account(nothing, [row])
+    statement = Statement("EUR", account, nothing, nothing, Account(nothing, []))
+    month = Month(acme, periods.month(2026, 12, acme.time_zone), True, [statement])  # noqa: FBT003
+
+    page = render_to_string("billing/statement_body.html", {"month": month})
+
+    assert ("1 Dec 2026" in page, "30 Nov 2026" in page) == (True, False)
+
+
+async def test_what_was_used_stands_on_the_last_day_of_its_month(
+    acme, price, use, give, take, conn
+):
+    give("5")
+    await use(price("0.001"), 2000, timezone.now(), leases=await take(conn, "2"))
+    ended = timezone.now()
+    period = periods.Period("2026-01", ended - timedelta(days=1), ended)
+
+    with scope(acme):
+        statement = account_statements._statement(acme, period, "EUR")
+
+    (used,) = [row for row in statement.credit.rows if row.words == "Used in the month"]
+    assert used.at < ended
+
+
+def test_every_word_of_a_statement_is_translated():
+    with override("ar"):
+        words = [str(it) for it in account_statements.WORDS.values()]
+
+    assert [it for it in words if it.isascii()] == []
