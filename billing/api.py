@@ -112,6 +112,8 @@ class CreditsOut(serializers.Serializer[Any]):
     currency = serializers.CharField()
     settled = PlainDecimal()
     live = PlainDecimal()
+    #: Set aside for work that takes long; not in ``live``.
+    held = PlainDecimal()
     tokens = TokenBalanceOut(many=True)
     grants = GrantOut(many=True)
 
@@ -130,6 +132,7 @@ class CreditDetail(OrganizationView):
                 "currency": balance.settled.currency,
                 "settled": balance.settled.amount,
                 "live": balance.live.amount,
+                "held": balance.held.amount,
                 "tokens": balance.token_balances,
                 "grants": queries.grants(self.organization),
             }

@@ -14,6 +14,7 @@ from psycopg.rows import class_row
 from billing.burning import BurnKey, Unit, burn_key, split
 from billing.settlement import Settled
 from marketplace.models import Offer, ServiceTier, with_twins
+from metering.models import TRAINED
 from metering.services import rows
 
 # Of all organizations at once and by id, in the lock order of the house.
@@ -73,13 +74,20 @@ class FreeCredit:
         return [self._paid(settled, free) for settled in new]
 
     def _paid(self, settled: Settled, free: Sequence[_Free]) -> Settled:
-        token_class_id = self._classes[settled.offer_name]
+        token_class_id = self._class(settled)
         payers = [grant for grant in free if grant.pays(settled, token_class_id)]
         paid = split(payers, money=settled.amount, tokens=self._tokens(settled))
         for allocation in paid.allocations:
             payer = next(grant for grant in payers if grant.grant_id == allocation.grant_id)
             payer.quantity -= allocation.quantity
         return msgspec.structs.replace(settled, allocations=list(paid.allocations))
+
+    def _class(self, settled: Settled) -> UUID | None:
+        """Return whose tokens may pay; for training those of a class that says what they count."""
+        is_training = TRAINED in settled.parts
+        if is_training and TRAINED not in self._weights[settled.offer_name]:
+            return None
+        return self._classes[settled.offer_name]
 
     def _tokens(self, settled: Settled) -> Decimal:
         weights = self._weights[settled.offer_name]

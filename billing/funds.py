@@ -106,6 +106,7 @@ ORDER BY grant_id
 ON CONFLICT (process_id, grant_id) DO UPDATE
 SET quantity = lease.quantity + excluded.quantity, heartbeat_at = now()
 """
+# What is set aside for long work (``billing.holds``) nobody gives back when asked.
 ELSEWHERE = """
 SELECT process_id, sum(quantity) FROM (
     SELECT process_id, quantity FROM billing_lease WHERE organization_id = %(organization)s
@@ -114,7 +115,7 @@ SELECT process_id, sum(quantity) FROM (
     JOIN billing_budgetwindow w ON w.id = lease.window_id
     WHERE lease.organization_id = %(organization)s AND w.budget_id = ANY(%(budgets)s)
 ) held
-WHERE process_id <> %(process)s GROUP BY 1 HAVING sum(quantity) > 0
+WHERE process_id <> %(process)s AND process_id NOT LIKE 'hold:%%' GROUP BY 1 HAVING sum(quantity) > 0
 """
 # Rows that a recorder holds are touched by it; waiting for them here could deadlock.
 BEAT = """

@@ -17,6 +17,7 @@ from billing.models import (
     CreditGrant,
     Invoice,
     InvoicePart,
+    Lease,
     LedgerEntry,
     Order,
     RatedUsage,
@@ -43,11 +44,13 @@ class Balance:
     """Prepaid money and tokens.
 
     ``settled`` is what the ledger owes the organization. ``live`` is what a new request can draw on:
-    usable grants without what expired or was voided; what processes hold idle counts as available.
+    usable grants without what expired or was voided; what processes hold idle counts as available,
+    what is set aside for work that takes long (``held``) does not.
     """
 
     settled: Money
     live: Money
+    held: Money
     token_balances: tuple[TokenBalance, ...]
 
 
@@ -69,9 +72,11 @@ def balance(organization: Organization, currency: str = "") -> Balance:
         .annotate(left=Sum("remaining"))
         .order_by("name")
     )
+    held = _held(money.usable())
     return Balance(
         settled=Money(_left(money), currency),
-        live=Money(_left(money.usable()), currency),
+        live=Money(_left(money.usable()) - held, currency),
+        held=Money(held, currency),
         token_balances=tuple(TokenBalance(row["name"], row["left"]) for row in tokens),
     )
 
@@ -79,6 +84,12 @@ def balance(organization: Organization, currency: str = "") -> Balance:
 def _left(grants: QuerySet[CreditGrant, CreditGrant]) -> Decimal:
     left: Decimal | None = grants.aggregate(left=Sum("remaining"))["left"]
     return left or ZERO
+
+
+def _held(grants: QuerySet[CreditGrant, CreditGrant]) -> Decimal:
+    leases = Lease.objects.set_aside().filter(grant__in=grants)
+    held: Decimal | None = leases.aggregate(held=Sum("quantity"))["held"]
+    return held or ZERO
 
 
 def grants(organization: Organization) -> QuerySet[CreditGrant, CreditGrant]:
@@ -135,16 +146,19 @@ def spent(organization: Organization, *, start: datetime, end: datetime) -> Mone
 
 
 def balances(organizations: Iterable[Organization]) -> Mapping[UUID, Money]:
-    """Return each organization's live balance in its own currency; as the service, one query."""
+    """Return each organization's live balance in its own currency; as the service, two queries."""
     wanted = {organization.pk: organization.currency for organization in organizations}
-    rows = (
+    grants = (
         CreditGrant.objects.prepaid()
         .usable()
         .filter(organization__in=list(wanted), unit=CreditGrant.Unit.MONEY)
-        .values("organization_id", "wallet__currency")
-        .annotate(left=Sum("remaining"))
     )
-    left = {(row["organization_id"], row["wallet__currency"]): row["left"] for row in rows}
+    money = grants.values("organization_id", "wallet__currency").annotate(left=Sum("remaining"))
+    left = {(row["organization_id"], row["wallet__currency"]): row["left"] for row in money}
+    leases = Lease.objects.set_aside().filter(grant__in=grants)
+    set_aside = leases.values("organization_id", "grant__wallet__currency")
+    for row in set_aside.annotate(held=Sum("quantity")):
+        left[row["organization_id"], row["grant__wallet__currency"]] -= row["held"]
     return {pk: Money(left.get((pk, c), ZERO), c) for pk, c in wanted.items()}
 
 

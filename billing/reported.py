@@ -12,9 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import structlog
-from django.db import connections
 from django.utils import timezone
 from psycopg import AsyncConnection
 from psycopg.errors import SerializationFailure
@@ -25,7 +23,7 @@ from billing.funds import Settled
 from billing.rating.conditions import Circumstances
 from billing.rating.definition import parse
 from billing.rating.tokens import Unpriced, rate, weigh
-from common.database import SERVICE, service
+from common.database import service, service_parameters
 from marketplace import books, pricelist
 from marketplace.models import Offer, ServiceTier, Status
 from metering import reports
@@ -216,9 +214,7 @@ def _record(batch: Sequence[Settled], known: _Known) -> list[str]:
 
 
 async def _written(batch: Sequence[Settled], credit: FreeCredit) -> funds.Recorded:
-    parameters = connections[SERVICE].get_connection_params()
-    kept = ("dbname", "user", "password", "host", "port", "sslmode", "options")
-    wanted = {name: parameters[name] for name in kept if parameters.get(name)}
+    parameters = service_parameters()
     connection: AsyncConnection[Any]
-    async with await psycopg.AsyncConnection.connect(**wanted, autocommit=True) as connection:
+    async with await AsyncConnection.connect(**parameters, autocommit=True) as connection:
         return await funds.record(connection, process_id=PROCESS, batch=batch, fund=credit.pay)

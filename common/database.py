@@ -89,6 +89,13 @@ def on_commit(callback: Callable[[], Any]) -> None:
     transaction.on_commit(outside, using=current_alias())
 
 
+def service_parameters() -> dict[str, Any]:
+    """Return the service role's way into the database, for a connection beside Django's."""
+    parameters = connections[SERVICE].get_connection_params()
+    kept = ("dbname", "user", "password", "host", "port", "sslmode", "options")
+    return {name: parameters[name] for name in kept if parameters.get(name)}
+
+
 @contextmanager
 def service() -> Iterator[None]:
     """Run the block as the service role, in one transaction; blocks of it may nest."""

@@ -7,13 +7,11 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import psycopg
 import redis.asyncio as redis
 from django.conf import settings
-from django.db import connections
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from redis.exceptions import RedisError
@@ -62,7 +60,7 @@ class Core:
     def __init__(self, folder: Path) -> None:
         self.process_id = uuid7().hex
         self.pool = AsyncConnectionPool[psycopg.AsyncConnection[TupleRow]](
-            kwargs=_service_role(),
+            kwargs=database.service_parameters(),
             min_size=1,
             max_size=MOST_CONNECTIONS,
             open=False,
@@ -260,10 +258,3 @@ async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
         for task in pending:
             task.cancel()
         _done, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN)
-
-
-def _service_role() -> dict[str, Any]:
-    """Return the service role's way into the database, as Django knows it."""
-    parameters = connections[database.SERVICE].get_connection_params()
-    kept = ("dbname", "user", "password", "host", "port", "sslmode", "options")
-    return {name: parameters[name] for name in kept if parameters.get(name)}

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db.models import F, Q, QuerySet
 
 from marketplace import ports
-from marketplace.models import Price, PriceBook, ServiceTier
+from marketplace.models import GroupMember, Price, PriceBook, ServiceTier
 from tenants.models import Organization
 
 #: By tier, offer and part.
@@ -25,7 +25,9 @@ def special(organization: Organization, at: datetime) -> list[UUID]:
     own = list(books.filter(organization=organization).values_list("pk", flat=True))
     named = ports.contracts.price_book(organization, at)
     contract = list(books.filter(pk=named).values_list("pk", flat=True)) if named else []
-    grouped = books.filter(customer_group__members__organization=organization)
+    # By its membership, which the customer may read; the groups themselves are the operator's.
+    groups = GroupMember.objects.filter(organization=organization).values("group_id")
+    grouped = books.filter(customer_group_id__in=groups)
     return [*own, *contract, *grouped.values_list("pk", flat=True)]
 
 

@@ -20,6 +20,7 @@ OTHERS = (
     TokenPart.AUDIO_INPUT,
     TokenPart.REASONING,
     TokenPart.AUDIO_OUTPUT,
+    TokenPart.TRAINED,
 )
 
 

@@ -50,6 +50,7 @@ class UsageOut(serializers.Serializer[Any]):
     output_tokens = serializers.IntegerField()
     reasoning_tokens = serializers.IntegerField()
     audio_output_tokens = serializers.IntegerField()
+    trained_tokens = serializers.IntegerField()
     total_tokens = serializers.IntegerField()
     mean_ttft_ms = serializers.IntegerField(allow_null=True)
 

@@ -14,7 +14,10 @@ from tenants.models import ApiKey, Organization, Project
 #: read from a cache, written into one, pictures and sound; then text, hidden thought and sound made.
 PROMPT_PARTS = ("input", "cached_input", "cache_write", "image_input", "audio_input")
 ANSWER_PARTS = ("output", "reasoning", "audio_output")
-TOKEN_PARTS = PROMPT_PARTS + ANSWER_PARTS
+REQUEST_PARTS = PROMPT_PARTS + ANSWER_PARTS
+#: What a model was trained with is counted beside them, in events of its own.
+TRAINED = "trained"
+TOKEN_PARTS = (*REQUEST_PARTS, TRAINED)
 #: What a meter calls itself, with whose it is before it; see ``metering.reports``.
 LONGEST_SOURCE = 120
 #: Outcomes of requests that we broke off; a client that leaves early is no failure.
@@ -32,6 +35,7 @@ class Tokens(models.Model):
     output_tokens = models.BigIntegerField(default=0)
     reasoning_tokens = models.BigIntegerField(default=0)
     audio_output_tokens = models.BigIntegerField(default=0, db_default=0)
+    trained_tokens = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
         abstract = True

@@ -79,6 +79,7 @@ class Usage:
     output_tokens: int = 0
     reasoning_tokens: int = 0
     audio_output_tokens: int = 0
+    trained_tokens: int = 0
     ttft_ms_sum: int = 0
     ttft_count: int = 0
 

@@ -10,8 +10,17 @@ from common.errors import NotFound
 from common.ids import from_public_id
 from files import queries as files
 from studio.models import Dataset, FineTuningJob
-from studio.services import fine_tuning
-from studio.shapes import EventPageIn, JobIn, JobPageIn, event_out, job_out, validation_out
+from studio.services import estimates, fine_tuning
+from studio.shapes import (
+    EstimateIn,
+    EventPageIn,
+    JobIn,
+    JobPageIn,
+    estimate_out,
+    event_out,
+    job_out,
+    validation_out,
+)
 from tenants.key_api import KeyView, listed, operation_key
 from tenants.models import Permission
 from tenants.scope import scope
@@ -76,6 +85,26 @@ class JobList(KeyView):
         """Return the job as it stands now: the first steps may have been taken."""
         with scope(self.organization):
             return Response(job_out(FineTuningJob.objects.select_related(*SHOWN).get(pk=job.pk)))
+
+
+class EstimateView(KeyView):
+    """What a job would cost."""
+
+    permissions = {"POST": Permission.STUDIO_READ}
+
+    def post(self, request: Request) -> Response:
+        """Tell it, and hold and keep nothing."""
+        wanted = EstimateIn(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        facts = wanted.validated_data
+        file_id = from_public_id("file", facts.pop("training_file"))
+        with scope(self.organization):
+            found = estimates.estimate(
+                self.organization,
+                file=files.living(self.organization, file_id) if file_id else None,
+                **facts,
+            )
+            return Response(estimate_out(found))
 
 
 class JobView(KeyView):

@@ -31,3 +31,10 @@ class OperationMeansAnother(Conflict):
 
     code = "idempotency_key_reused"
     detail = _("This Idempotency-Key was used for another job.")
+
+
+class NotPriced(DomainError):
+    """Training this model has no price, so nobody can be told what it costs."""
+
+    code = "model_not_priced"
+    detail = _("Training this model has no price yet. Choose another model, or ask its operator.")

@@ -9,9 +9,9 @@ from common.ids import public_id
 from common.models import AppendOnly, LockingQuerySet, TimeStamped
 from compute.models import ComputeJob
 from files.models import StoredFile
-from marketplace.models import Offer
+from marketplace.models import Offer, Price
 from studio.states import OPENAI, TERMINAL, State
-from tenants.models import Organization
+from tenants.models import ApiKey, Organization, Project
 
 
 class DatasetQuerySet(LockingQuerySet["Dataset"]):
@@ -88,7 +88,7 @@ class FineTuningJob(TimeStamped):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
     desired = models.CharField(max_length=10, choices=Desired.choices, default=Desired.RUN)
-    state = models.CharField(max_length=10, choices=State.choices, default=State.VALIDATING)
+    state = models.CharField(max_length=14, choices=State.choices, default=State.VALIDATING)
     epochs = models.PositiveSmallIntegerField(null=True, blank=True)
     attempt = models.PositiveSmallIntegerField(default=1)
     compute_job = models.ForeignKey(
@@ -98,6 +98,22 @@ class FineTuningJob(TimeStamped):
         StoredFile, on_delete=models.PROTECT, related_name="+", null=True, blank=True
     )
     trained_tokens = models.BigIntegerField(null=True, blank=True)
+    #: Whose budgets and invoices it stands in; jobs of a recipe that trains have one.
+    project = models.ForeignKey(
+        Project, on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+    api_key = models.ForeignKey(
+        ApiKey, on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+    #: More than this the customer does not pay: a dearer quote ends the job before it runs.
+    max_cost = models.DecimalField(max_digits=30, decimal_places=12, null=True, blank=True)
+    #: What all of it costs at most, at the price that held when the money was set aside.
+    quote = models.DecimalField(max_digits=30, decimal_places=12, null=True, blank=True)
+    price = models.ForeignKey(
+        Price, on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+    cost = models.DecimalField(max_digits=30, decimal_places=12, null=True, blank=True)
+    currency = models.CharField(max_length=3, blank=True)
     error_code = models.CharField(max_length=60, blank=True)
     error_message = models.CharField(max_length=500, blank=True)
     error_param = models.CharField(max_length=60, blank=True)
@@ -115,6 +131,10 @@ class FineTuningJob(TimeStamped):
                 condition=models.Q(state__in=sorted(TERMINAL), finished_at__isnull=False)
                 | ~models.Q(state__in=sorted(TERMINAL)) & models.Q(finished_at__isnull=True),
                 name="job_finished_when_it_ended",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(cost=None) | models.Q(cost__gte=0, cost__lte=models.F("quote")),
+                name="job_never_costs_more_than_quoted",
             ),
         )
         indexes = (

@@ -1,17 +1,24 @@
 """Fine-tuning as OpenAI's clients write and read it; what they do not know stands apart."""
 
 import uuid
+from decimal import Decimal
 from typing import Any
 
 from rest_framework import serializers
 
+from billing.services.telling import plain
 from common.ids import from_public_id, public_id
 from studio.models import Dataset, FineTuningJob, JobEvent
-from studio.recipes.registry import TRAINING
+from studio.recipes import registry
+from studio.services.estimates import Estimate
 from studio.services.fine_tuning import HIGHEST_SEED
 from tenants.key_api import Strict
 
 MOST_METADATA = 16
+MILLION = Decimal(1_000_000)
+#: An amount as people write it: plain digits, and six decimals at most.
+MONEY = r"\A(?=.*[1-9])[0-9]{1,12}(\.[0-9]{1,6})?\Z"
+NO_MONEY = 'An amount above 0 as a string is expected, such as "12.50", with up to six decimals.'
 AUTO = {"n_epochs": "auto", "batch_size": "auto", "learning_rate_multiplier": "auto"}
 
 
@@ -69,11 +76,18 @@ class JobIn(Strict):
     )
     hyperparameters = HyperparametersIn(required=False)
     method = MethodIn(required=False)
+    max_cost = serializers.RegexField(
+        MONEY, required=False, allow_null=True, error_messages={"invalid": NO_MONEY}
+    )
     metadata = serializers.DictField(
         child=serializers.CharField(max_length=512, allow_blank=True),
         required=False,
         allow_null=True,
     )
+
+    def validate_max_cost(self, value: str | None) -> Decimal | None:
+        """Read the amount; nothing at all is no limit."""
+        return None if value is None else Decimal(value)
 
     def validate_metadata(self, value: dict[str, str] | None) -> dict[str, str]:
         """Hold it to OpenAI's size, and its names to what can be stored."""
@@ -90,6 +104,21 @@ class JobIn(Strict):
         method = attrs.pop("method", {}).get("supervised", {}).get("hyperparameters")
         attrs["hyperparameters"] = method or attrs.get("hyperparameters", {})
         attrs["suffix"] = attrs.get("suffix") or ""
+        return attrs
+
+
+class EstimateIn(Strict):
+    """What an estimate is asked for with: as a job, so that the same body goes to both."""
+
+    model = serializers.CharField(max_length=100)
+    training_file = serializers.CharField(max_length=50)
+    hyperparameters = HyperparametersIn(required=False)
+    method = MethodIn(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Take the hyperparameters from where a job has them."""
+        method = attrs.pop("method", {}).get("supervised", {}).get("hyperparameters")
+        attrs["hyperparameters"] = method or attrs.get("hyperparameters", {})
         return attrs
 
 
@@ -161,12 +190,41 @@ def _beside(job: FineTuningJob) -> dict[str, Any]:
     return {
         "state": job.state,
         "recipe": job.recipe,
-        "trains": job.recipe in TRAINING,
+        "trains": registry.trains(job.recipe),
         "attempt": job.attempt,
         "cluster": attempt.cluster.slug if attempt else None,
         "jurisdiction": attempt.cluster.region.jurisdiction if attempt else None,
         "waiting_for": attempt.reason if attempt and attempt.state == "pending" else None,
         "dataset": {"examples": job.dataset.examples, "tokens": job.dataset.tokens},
+        "quote": _amount(job.quote),
+        "max_cost": _amount(job.max_cost),
+        "cost": _amount(job.cost),
+        "currency": job.currency or None,
+    }
+
+
+def _amount(amount: Decimal | None) -> str | None:
+    return None if amount is None else plain(amount)
+
+
+def estimate_out(estimate: Estimate) -> dict[str, Any]:
+    """Return what a job would cost."""
+    quoted = estimate.quote
+    return {
+        "object": "fine_tuning.estimate",
+        "model": estimate.offer.name,
+        "training_file": estimate.dataset.file.public_id,
+        "file_status": estimate.dataset.state,
+        "trains": quoted is not None,
+        "n_epochs": estimate.epochs,
+        "examples": estimate.dataset.examples,
+        "trained_tokens": estimate.tokens,
+        "price_per_million": _amount(quoted.price.per_token * MILLION) if quoted else None,
+        "cost": _amount(quoted.cost.amount) if quoted else None,
+        "currency": estimate.free.currency,
+        "free": _amount(estimate.free.amount),
+        "allowed_to_proceed": estimate.is_allowed,
+        "reason": estimate.reason,
     }
 
 

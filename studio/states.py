@@ -8,6 +8,7 @@ class State(models.TextChoices):
     """The states, from asking to the end."""
 
     VALIDATING = "validating", _("Checking the dataset")
+    AWAITING_FUNDS = "awaiting_funds", _("Waiting for credit")
     QUEUED = "queued", _("Queued")
     DISPATCHED = "dispatched", _("Handed to a cluster")
     RUNNING = "running", _("Running")
@@ -23,7 +24,8 @@ S = State
 #: The one table of what may follow what. A job that finished before its cancellation reached it
 #: has succeeded.
 ALLOWED: dict[str, frozenset[State]] = {
-    S.VALIDATING: frozenset({S.QUEUED, S.FAILED, S.CANCELLED}),
+    S.VALIDATING: frozenset({S.AWAITING_FUNDS, S.QUEUED, S.FAILED, S.CANCELLED}),
+    S.AWAITING_FUNDS: frozenset({S.QUEUED, S.FAILED, S.CANCELLED}),
     S.QUEUED: frozenset({S.DISPATCHED, S.FAILED, S.CANCELLED}),
     S.DISPATCHED: frozenset({S.RUNNING, S.RECOVERING, S.FINALIZING, S.CANCELLING, S.FAILED}),
     S.RUNNING: frozenset({S.RECOVERING, S.FINALIZING, S.CANCELLING, S.FAILED}),
@@ -41,6 +43,7 @@ TERMINAL = frozenset(state for state, following in ALLOWED.items() if not follow
 #: What OpenAI's clients are told.
 OPENAI = {
     S.VALIDATING: "validating_files",
+    S.AWAITING_FUNDS: "queued",
     S.QUEUED: "queued",
     S.DISPATCHED: "queued",
     S.RUNNING: "running",

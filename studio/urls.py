@@ -8,6 +8,7 @@ app_name = "studio"
 
 v1_urlpatterns = [
     path("fine_tuning/jobs", api.JobList.as_view()),
+    path("fine_tuning/estimate", api.EstimateView.as_view()),
     path("fine_tuning/jobs/<str:job_id>", api.JobDetail.as_view()),
     path("fine_tuning/jobs/<str:job_id>/cancel", api.JobCancel.as_view()),
     path("fine_tuning/jobs/<str:job_id>/events", api.JobEventList.as_view()),

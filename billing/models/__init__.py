@@ -18,7 +18,7 @@ from billing.models.corrections import Correction, Dispute, InvoiceHold
 from billing.models.credit_notes import CreditNote, CreditNoteLine
 from billing.models.dunning import DunningPolicy, DunningStep
 from billing.models.endings import ContractEnd
-from billing.models.grants import CreditGrant, Lease
+from billing.models.grants import HOLD, CreditGrant, Lease
 from billing.models.invoices import Invoice, InvoiceLine, InvoiceSequence
 from billing.models.ledger import AccountKind, LedgerAccount, LedgerEntry, LedgerTransaction
 from billing.models.ledger_days import ClosedLedgerDay, LedgerDay
@@ -48,6 +48,7 @@ from billing.models.vouchers import Voucher, VoucherCampaign, VoucherRedemption
 from billing.models.wallets import Wallet
 
 __all__ = [
+    "HOLD",
     "AccountKind",
     "BalanceWatch",
     "BankLine",

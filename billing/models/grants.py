@@ -123,14 +123,37 @@ class CreditGrant(TimeStamped):
         return self.effective_from > timezone.now()
 
 
+#: How the holder of credit is called that is no process: work that takes long, by its key. Nobody
+#: gives such a lease back but who placed it.
+HOLD = "hold:"
+
+
+class LeaseQuerySet(models.QuerySet["Lease"]):
+    """Leases."""
+
+    def of_processes(self) -> "LeaseQuerySet":
+        """Those of gateway processes, which beat while they live."""
+        return self.exclude(process_id__startswith=HOLD)
+
+    def set_aside(self) -> "LeaseQuerySet":
+        """Those that are holds: no request can have what they hold."""
+        return self.filter(process_id__startswith=HOLD)
+
+
 class Lease(Row):
-    """What one gateway process holds of one grant; reclaimed when the process is dead."""
+    """What one gateway process holds of one grant; reclaimed when the process is dead.
+
+    Where the holder's name begins with ``HOLD`` it is set aside for work that takes long
+    (``billing.holds``) and stays so until that is settled.
+    """
 
     process_id = models.CharField(max_length=100)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
     grant = models.ForeignKey(CreditGrant, on_delete=models.PROTECT, related_name="leases")
     quantity = models.DecimalField(max_digits=30, decimal_places=12)
     heartbeat_at = models.DateTimeField(default=timezone.now)
+
+    objects = LeaseQuerySet.as_manager()
 
     class Meta:
         constraints = (

@@ -7,7 +7,7 @@ from uuid import UUID
 import structlog
 from django.utils import timezone
 
-from billing.models import BudgetLease, BudgetWindow, CreditGrant, Lease
+from billing.models import HOLD, BudgetLease, BudgetWindow, CreditGrant, Lease
 from common.database import service
 
 log = structlog.get_logger(__name__)
@@ -23,9 +23,12 @@ def reclaim_dead() -> int:
     which the log says. Usage that it reports later draws on what is free then (``billing.purses``).
     """
     with service():
-        stale = Lease.objects.filter(heartbeat_at__lt=timezone.now() - LIFETIME)
+        silent = timezone.now() - LIFETIME
+        stale = Lease.objects.of_processes().filter(heartbeat_at__lt=silent)
         grants = sorted(set(stale.values_list("grant_id", flat=True)))
-        of_budgets = BudgetLease.objects.filter(heartbeat_at__lt=timezone.now() - LIFETIME)
+        of_budgets = BudgetLease.objects.exclude(process_id__startswith=HOLD).filter(
+            heartbeat_at__lt=silent
+        )
         windows = sorted(set(of_budgets.values_list("window_id", flat=True)))
     freed = sum(_reclaim(grant_id) for grant_id in grants)
     return freed + sum(_reclaim_window(window_id) for window_id in windows)
@@ -35,10 +38,10 @@ def _reclaim(grant_id: UUID) -> int:
     """Free the stale leases of one grant; they are read again under the grant's lock."""
     with service():
         grant = CreditGrant.objects.locked(grant_id)
-        stale = Lease.objects.filter(
+        stale = Lease.objects.of_processes().filter(
             grant_id=grant_id, heartbeat_at__lt=timezone.now() - LIFETIME
-        ).select_for_update()
-        leases = list(stale)
+        )
+        leases = list(stale.select_for_update())
         grant.leased -= sum((lease.quantity for lease in leases), Decimal(0))
         grant.save(update_fields=["leased", "updated_at"])
         Lease.objects.filter(pk__in=[lease.pk for lease in leases]).delete()
@@ -58,10 +61,10 @@ def _reclaim_window(window_id: UUID) -> int:
     """Free the stale leases of one window of a budget, read again under the window's lock."""
     with service():
         window = BudgetWindow.objects.locked(window_id)
-        stale = BudgetLease.objects.filter(
+        stale = BudgetLease.objects.exclude(process_id__startswith=HOLD).filter(
             window_id=window_id, heartbeat_at__lt=timezone.now() - LIFETIME
-        ).select_for_update()
-        leases = list(stale)
+        )
+        leases = list(stale.select_for_update())
         window.leased -= sum((lease.quantity for lease in leases), Decimal(0))
         window.save(update_fields=["leased"])
         BudgetLease.objects.filter(pk__in=[lease.pk for lease in leases]).delete()

@@ -25,6 +25,10 @@ def half(amount: Decimal) -> Decimal:
     return (amount * HALF).quantize(FINEST, ROUND_DOWN)
 
 
+#: What comes in batches: nobody trains in one.
+BATCHED = [part.value for part in TokenPart if part != TokenPart.TRAINED]
+
+
 class PriceForm(forms.Form):
     """The prices of an offer from a moment on; a part that is left empty has no price of its own."""
 
@@ -48,11 +52,12 @@ class PriceForm(forms.Form):
             self.fields[part.value] = fields.per_million(
                 _("%(part)s, per million tokens") % {"part": part.label}, required=is_needed
             )
-            self.fields[BATCH.format(part.value)] = fields.per_million(
-                _("%(part)s in batches") % {"part": part.label}, required=False
-            )
+            if part in BATCHED:
+                self.fields[BATCH.format(part.value)] = fields.per_million(
+                    _("%(part)s in batches") % {"part": part.label}, required=False
+                )
         paid = batch or {}
-        own = {it: paid[it] for it in TokenPart.values if it in paid and self._is_own(it, paid[it])}
+        own = {it: paid[it] for it in BATCHED if it in paid and self._is_own(it, paid[it])}
         for name, amount in [*self.present.items(), *((BATCH.format(it), own[it]) for it in own)]:
             self.fields[name].initial = format(amount.normalize(), "f")
         self.order_fields([*TokenPart.values, "effective_from"])
@@ -68,7 +73,7 @@ class PriceForm(forms.Form):
     @property
     def batch(self) -> list[forms.BoundField]:
         """The fields of batches."""
-        return [self[BATCH.format(part)] for part in TokenPart.values]
+        return [self[BATCH.format(part)] for part in BATCHED]
 
     def clean_effective_from(self) -> datetime | None:
         """Refuse the past, in which customers have already used the old price."""
@@ -100,8 +105,9 @@ class PriceForm(forms.Form):
 
     def batch_per_million(self) -> dict[str, Decimal]:
         """Return what batches pay for the same parts: what was given for them, else half."""
-        own = {part: self.cleaned_data[BATCH.format(part)] for part in TokenPart.values}
+        own = {part: self.cleaned_data[BATCH.format(part)] for part in BATCHED}
         return {
             part: half(amount) if own[part] is None else own[part]
             for part, amount in self.per_million().items()
+            if part in BATCHED
         }

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class TokenPart(models.TextChoices):
-    """The disjoint parts of a request's tokens."""
+    """The disjoint parts of a request's tokens, and those that a model is trained with."""
 
     INPUT = "input", _("Input")
     CACHED_INPUT = "cached_input", _("Cached input")
@@ -26,6 +26,7 @@ class TokenPart(models.TextChoices):
     OUTPUT = "output", _("Output")
     REASONING = "reasoning", _("Reasoning")
     AUDIO_OUTPUT = "audio_output", _("Audio output")
+    TRAINED = "trained", _("Trained tokens")
 
 
 #: A part without a price, or a weight, of its own costs what this other part does: never nothing.
@@ -46,9 +47,8 @@ def with_twins(own: Mapping[str, T]) -> dict[str, T]:
 
 
 class OtherPart(models.TextChoices):
-    """What is priced beside a request's tokens."""
+    """What is priced beside tokens."""
 
-    TRAINED_TOKENS = "trained_tokens", _("Trained tokens")
     GPU_HOURS = "gpu_hours", _("GPU hours")
     REQUESTS = "requests", _("Requests")
 

@@ -1,6 +1,7 @@
 """Asking for fine-tuning jobs and wishing their end: intent alone, ``progress`` does the rest."""
 
 import secrets
+from decimal import Decimal
 from typing import Any
 
 from django.db import IntegrityError
@@ -17,7 +18,7 @@ from marketplace.queries import offers_for
 from studio.errors import OperationMeansAnother, UnknownFile, UnknownModel
 from studio.models import FineTuningJob, JobEvent
 from studio.recipes import registry
-from studio.services import datasets
+from studio.services import datasets, funding
 from studio.states import TERMINAL
 from tenants.models import ApiKey, Organization
 from tenants.services import audit
@@ -36,14 +37,17 @@ def create(
     seed: int | None = None,
     hyperparameters: dict[str, Any] | None = None,
     metadata: dict[str, str] | None = None,
+    max_cost: Decimal | None = None,
     operation_key: str = "",
 ) -> FineTuningJob:
     """Ask for the job once: the same operation key returns the job it was first used for."""
-    offer = _offer(organization, model)
+    offer = offer_of(organization, model)
     if file is None or file.purpose != Purpose.FINE_TUNE:
         raise UnknownFile(field_errors={"training_file": [UnknownFile.detail]})
     if cluster_for(organization, jurisdiction=file.region.jurisdiction) is None:
         raise NoCluster
+    if registry.trains(registry.DEFAULT):
+        funding.price_of(organization, offer)
     job = FineTuningJob(
         organization=organization,
         operation_key=operation_key or uuid7().hex,
@@ -54,6 +58,9 @@ def create(
         seed=secrets.randbelow(HIGHEST_SEED) if seed is None else seed,
         hyperparameters=hyperparameters or {},
         metadata=metadata or {},
+        max_cost=max_cost,
+        project=by.project,
+        api_key=by,
         created_by=by.created_by,
     )
     try:
@@ -66,7 +73,8 @@ def create(
     return job
 
 
-def _offer(organization: Organization, name: str) -> Offer:
+def offer_of(organization: Organization, name: str) -> Offer:
+    """Return the model of this name that the organization may teach, or refuse."""
     offers = offers_for(organization).filter(model_version__model__kind=Kind.CHAT, name=name)
     if (offer := offers.first()) is None:
         words = _("There is no model %(name)s that you can fine-tune.") % {"name": name}
@@ -78,7 +86,7 @@ def _first(job: FineTuningJob) -> FineTuningJob:
     first = FineTuningJob.objects.get(
         organization=job.organization, operation_key=job.operation_key
     )
-    same = ("offer_id", "dataset_id", "suffix", "hyperparameters", "metadata")
+    same = ("offer_id", "dataset_id", "suffix", "hyperparameters", "metadata", "max_cost")
     if any(getattr(first, name) != getattr(job, name) for name in same):
         raise OperationMeansAnother
     return first

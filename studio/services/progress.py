@@ -5,7 +5,8 @@ what reads or writes files stands outside.
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from compute.models import ComputeJob
 from compute.queries import cluster_for
@@ -16,7 +17,7 @@ from studio import artifacts
 from studio.models import Dataset, FineTuningJob
 from studio.recipes import registry
 from studio.recipes.run import Run
-from studio.services import datasets, results
+from studio.services import datasets, funding, results
 from studio.services.transitions import fail, move
 from studio.states import State
 from tenants.scope import scope
@@ -32,6 +33,10 @@ def advance(organization_id: uuid.UUID, job_id: uuid.UUID) -> None:
     """Bring the job as far as it can go now."""
     while _step(organization_id, job_id):
         pass
+    with scope(organization_id):
+        job = FineTuningJob.objects.filter(pk=job_id).first()
+    if job is not None:
+        funding.release(job)
 
 
 def _step(organization_id: uuid.UUID, job_id: uuid.UUID) -> bool:
@@ -42,6 +47,8 @@ def _step(organization_id: uuid.UUID, job_id: uuid.UUID) -> bool:
         job = FineTuningJob.objects.locked(job_id)
         if job.state in STEPS:
             return STEPS[State(job.state)](job)
+    if job.state == State.AWAITING_FUNDS:
+        return funding.set_aside(job)
     return job.state == State.FINALIZING and results.take_over(job)
 
 
@@ -52,15 +59,21 @@ def _wait_for_dataset(job: FineTuningJob) -> bool:
     if dataset.state == Dataset.State.INVALID:
         fail(job, "invalid_training_file", datasets.verdict(dataset), "training_file")
     elif dataset.state == Dataset.State.READY:
-        move(job, State.QUEUED, epochs=_epochs(job))
+        funding.begin(job, epochs=epochs_of(job))
     return dataset.state != Dataset.State.VALIDATING
 
 
-def _epochs(job: FineTuningJob) -> int:
-    asked = job.hyperparameters.get("n_epochs", "auto")
+def epochs_of(job: FineTuningJob) -> int:
+    """Return how often the job goes through its checked dataset."""
+    return passes(job.dataset, job.hyperparameters)
+
+
+def passes(dataset: Dataset, hyperparameters: Mapping[str, Any]) -> int:
+    """Return how often a job with these goes through the checked dataset."""
+    asked = hyperparameters.get("n_epochs", "auto")
     if asked != "auto":
         return int(asked)
-    examples = job.dataset.examples
+    examples = dataset.examples
     if examples * USUAL < SMALL:
         return min(25, SMALL // examples)
     return max(1, LARGE // examples) if examples * USUAL > LARGE else USUAL

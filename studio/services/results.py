@@ -1,5 +1,7 @@
 """Taking over what a job has made, once."""
 
+from datetime import datetime
+
 from django.core.files import File
 
 from common.errors import DomainError
@@ -8,10 +10,14 @@ from files.services import stored_files
 from studio import artifacts
 from studio.artifacts import BadArtifacts, Manifest
 from studio.models import Checkpoint, FineTuningJob
-from studio.recipes.registry import TRAINING
+from studio.recipes import registry
+from studio.services import funding
 from studio.services.transitions import fail, move
 from studio.states import State
 from tenants.scope import scope
+
+#: What is read of a job before the transaction that settles it.
+READ = ("organization", "dataset__file__region", "compute_job", "offer", "price")
 
 
 def attempt_name(job: FineTuningJob, attempt: int) -> str:
@@ -23,7 +29,7 @@ def take_over(job: FineTuningJob) -> bool:
     """Check and keep the result, then settle the job in one transaction; safe to run again."""
     name = attempt_name(job, job.attempt)
     with scope(job.organization_id):
-        job = FineTuningJob.objects.select_related("organization", "dataset").get(pk=job.pk)
+        job = FineTuningJob.objects.select_related(*READ).get(pk=job.pk)
     expected = job.dataset.tokens * (job.epochs or 1)
     try:
         manifest = artifacts.read(name, tokens=expected)
@@ -51,6 +57,8 @@ def _keep(job: FineTuningJob, name: str, manifest: Manifest) -> StoredFile:
 
 
 def _settle(job: FineTuningJob, manifest: Manifest, result: StoredFile) -> None:
+    trained = manifest.tokens if registry.trains(job.recipe) else 0
+    cost = funding.charge(job, trained, at=_ended(job))
     with scope(job.organization_id):
         job = FineTuningJob.objects.locked(job.pk)
         if job.state != State.FINALIZING:
@@ -64,8 +72,13 @@ def _settle(job: FineTuningJob, manifest: Manifest, result: StoredFile) -> None:
                 tokens=mark.tokens,
                 sha256=mark.sha256,
             )
-        trained = manifest.tokens if job.recipe in TRAINING else 0
-        move(job, State.SUCCEEDED, result_file=result, trained_tokens=trained)
+        move(job, State.SUCCEEDED, result_file=result, trained_tokens=trained, cost=cost)
+
+
+def _ended(job: FineTuningJob) -> datetime:
+    """Return when the attempt ended: the cluster says it once, so it is the same for ever."""
+    ended = job.compute_job.ended_at if job.compute_job else None
+    return ended or job.created_at
 
 
 def _settle_badly(job: FineTuningJob, why: str) -> None:

@@ -6,11 +6,15 @@ from common import jobs
 from common.database import service
 from studio import artifacts
 from studio.models import Dataset, FineTuningJob
+from studio.services import funding
 from studio.states import TERMINAL
 
 
 def ring() -> int:
-    """Have every open job and unchecked dataset looked at; return how many there are."""
+    """Have every open job and unchecked dataset looked at; return how many there are.
+
+    Money that is still set aside for an ended job goes back.
+    """
     with service():
         datasets = list(Dataset.objects.unchecked().values_list("organization_id", "pk"))
         open_jobs = list(FineTuningJob.objects.open().values_list("organization_id", "pk"))
@@ -19,6 +23,7 @@ def ring() -> int:
         jobs.enqueue("studio.validate_dataset", **facts)
     for organization_id, job_id in open_jobs:
         jobs.enqueue("studio.advance", organization_id=str(organization_id), job_id=str(job_id))
+    funding.release_forgotten()
     return len(datasets) + len(open_jobs)
 
 

@@ -12,6 +12,7 @@ from tenants.services import audit
 
 #: What each state is told as.
 MESSAGES = {
+    State.AWAITING_FUNDS: "What the job costs at most is set aside.",
     State.QUEUED: "The dataset can be used; the job is queued.",
     State.DISPATCHED: "The job was handed to a cluster.",
     State.RUNNING: "The job runs.",

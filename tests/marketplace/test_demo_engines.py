@@ -6,7 +6,7 @@ from common.database import service
 from marketplace import demo, queries
 from marketplace.models import AIModel, Bundle, Kind, Upstream
 from marketplace.served import read
-from metering.models import PROMPT_PARTS, TOKEN_PARTS
+from metering.models import PROMPT_PARTS, REQUEST_PARTS
 
 LISTED = [
     {"id": "meta-llama/Llama-3.1-8B-Instruct", "object": "model", "max_model_len": 4096},
@@ -43,7 +43,7 @@ def test_the_models_an_engine_lists_are_sold_under_their_names(db):
     assert (vectors.kind, vectors.max_output) == (Kind.EMBEDDING, 0)
     assert routed(qwen) == [("http://engine.example/v1", "sesame", "qwen2.5:0.5b")]
     # What has no price of its own costs what it follows does.
-    assert set(qwen.prices) == {*TOKEN_PARTS}
+    assert set(qwen.prices) == {*REQUEST_PARTS}
     assert set(vectors.prices) == {*PROMPT_PARTS}
     with service():
         assert AIModel.objects.get(slug="qwen2-5-0-5b").card.startswith("Found on the engine")

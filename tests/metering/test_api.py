@@ -36,6 +36,7 @@ def test_days_come_in_order_with_their_sums(acme, alice_client, used):
         "output_tokens": 40,
         "reasoning_tokens": 2,
         "audio_output_tokens": 0,
+        "trained_tokens": 0,
         "total_tokens": 243,
         "mean_ttft_ms": 40,
     }
