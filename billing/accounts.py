@@ -150,6 +150,14 @@ def _since(last: date | None, as_of: date) -> Iterable[Movement]:
 
 def months(as_of: date | None = None) -> list[Month]:
     """Return the last months with what each earned and deferred, newest first, by currency."""
+    found: dict[str, list[Month]] = defaultdict(list)
+    for month in every_month(as_of):
+        found[month.currency].append(month)
+    return [month for currency in sorted(found) for month in found[currency][::-1][:MONTHS]]
+
+
+def every_month(as_of: date | None = None) -> list[Month]:
+    """Return all months there were, the oldest first, by currency."""
     as_of = as_of or timezone.now().date()
     moved: dict[str, dict[str, dict[str, Decimal]]] = defaultdict(dict)
     for it in movements(as_of):
@@ -173,4 +181,4 @@ def _months(currency: str, moved: Mapping[str, Mapping[str, Decimal]]) -> list[M
                 deferred=Money(deferred, currency),
             )
         )
-    return found[::-1][:MONTHS]
+    return found

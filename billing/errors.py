@@ -101,6 +101,13 @@ class ContractSigned(Conflict):
     detail = _("This contract is signed. Draft a new one: the old ends where it begins.")
 
 
+class GpuCostStated(Conflict):
+    """Two costs of a model would begin on one day."""
+
+    code = "gpu_cost_stated"
+    detail = _("A cost of this model begins that day already. Withdraw it first.")
+
+
 class PlanTaken(Conflict):
     """Another plan has this code."""
 

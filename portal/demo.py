@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,15 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.conf import settings
+from django.utils import timezone
 
 from billing.models import CreditGrant, Issuer, Overage, Plan
-from billing.services import credits, invoicing, issuers, plans, profiles
+from billing.services import credits, gpu_costs, invoicing, issuers, plans, profiles
 from common.database import service
 from compute import demo as clusters
 from marketplace import demo as catalogue
 from marketplace import demo_books
+from marketplace.models import Offer
 from portal import demo_history, reachability
 from portal.environment import Environment
 from tenants.models import Membership, Organization, Role, User
@@ -28,6 +31,9 @@ from tenants.services import api_keys, organizations
 KEY_NAME = "Demo scripts"
 #: A gift in euros to each demo organization.
 CREDIT = Decimal(25)
+CURRENCY = "EUR"
+#: By model: its GPUs, and what one costs an hour.
+COSTS = {"atlas-mini": ("0.001", "2.10"), "atlas-reason": ("0.005", "2.80")}
 
 
 def path() -> Path:
@@ -150,6 +156,23 @@ def _plans(staff: User) -> None:
         )
 
 
+def _costs(staff: User) -> None:
+    """State what some models' GPUs cost since last month; the numbers are made up."""
+    first = (timezone.now().date().replace(day=1) - timedelta(days=1)).replace(day=1)
+    with service():
+        for offer in Offer.objects.filter(name__in=COSTS, gpu_costs=None):
+            gpus, per_hour = COSTS[offer.name]
+            gpu_costs.state(
+                offer,
+                starts_on=first,
+                currency=CURRENCY,
+                gpus=Decimal(gpus),
+                per_hour=Decimal(per_hour),
+                note="made up for the demo",
+                by=staff,
+            )
+
+
 def seed() -> dict[str, Any]:
     """Make the demo once; a second call returns what the first one wrote.
 
@@ -165,6 +188,7 @@ def seed() -> dict[str, Any]:
     colleague = _person("colleague@operator.example", "Cleo Colleague", password, is_staff=True)
     _issuer(staff)
     _plans(staff)
+    _costs(staff)
     founder = _person("founder@startup.example", "Fay Founder", password)
     minister = _person("admin@ministry.example", "Ada Admin", password)
     developer = _person("developer@startup.example", "Dan Developer", password)

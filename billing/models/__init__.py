@@ -18,6 +18,7 @@ from billing.models.corrections import Correction, Dispute, InvoiceHold
 from billing.models.credit_notes import CreditNote, CreditNoteLine
 from billing.models.dunning import DunningPolicy, DunningStep
 from billing.models.endings import ContractEnd
+from billing.models.gpu_costs import GpuCost
 from billing.models.grants import HOLD, CreditGrant, Lease
 from billing.models.invoices import Invoice, InvoiceLine, InvoiceSequence
 from billing.models.ledger import AccountKind, LedgerAccount, LedgerEntry, LedgerTransaction
@@ -72,6 +73,7 @@ __all__ = [
     "Dispute",
     "DunningPolicy",
     "DunningStep",
+    "GpuCost",
     "IncomingPayment",
     "Invoice",
     "InvoiceCharge",

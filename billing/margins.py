@@ -1,0 +1,207 @@
+"""What each model brought and cost in a month: measured usage, and GPUs as staff stated them.
+
+Months are UTC's. Read as the service. Revenue is what usage was booked at as it came; commitments,
+trued-up months and credit that was given away belong to no one model, and stand beside the sum.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from functools import reduce
+from itertools import pairwise
+from operator import add
+
+from django.db.models import F, Min, Sum
+from django.utils import timezone
+
+from billing import accounts, periods
+from billing.models import GpuCost, SpendDay
+from billing.periods import Period
+from common.errors import NotFound
+from common.money import Money, exact
+from metering.models import TOKEN_PARTS, UsageDay
+
+ZERO = Decimal(0)
+MILLION = 1_000_000
+HOUR = Decimal(3600)
+MOST_MONTHS = 36
+TOKENS = reduce(add, (F(f"{part}_tokens") for part in TOKEN_PARTS))
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """A model in one currency."""
+
+    model: str
+    #: Measured: all its tokens, whatever they were paid in.
+    tokens: int
+    requests: int
+    #: Measured: what its usage was booked at.
+    revenue: Money
+    #: GPUs as stated times the hours of the month in which that held, so far.
+    gpu_hours: Decimal
+    #: None where nobody stated what the model costs in this currency.
+    cost: Money | None
+
+    @property
+    def hours(self) -> Decimal:
+        """The GPU-hours as people read them."""
+        return round(self.gpu_hours, 1)
+
+    @property
+    def margin(self) -> Money | None:
+        """What is left of the revenue."""
+        return None if self.cost is None else self.revenue - self.cost
+
+    @property
+    def share(self) -> Decimal | None:
+        """The margin as a share of the revenue."""
+        margin = self.margin
+        return margin.amount / self.revenue.amount if margin and self.revenue else None
+
+    @property
+    def cost_per_million(self) -> Money | None:
+        """What a million tokens cost: at this mean price the model breaks even."""
+        if self.cost is None or not self.tokens:
+            return None
+        return self.cost * (Decimal(MILLION) / self.tokens)
+
+    @property
+    def break_even_tokens(self) -> int | None:
+        """At how many tokens the month pays for the GPUs, at the mean price it was sold at."""
+        if self.cost is None or not self.tokens or self.revenue.amount <= 0:
+            return None
+        return int((self.cost.amount * self.tokens / self.revenue.amount).to_integral_value())
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """All models in one currency, beside what the ledger says the month earned."""
+
+    currency: str
+    revenue: Money
+    cost: Money
+    recognized: Money
+
+    @property
+    def margin(self) -> Money:
+        """What is left of the revenue."""
+        return self.revenue - self.cost
+
+    @property
+    def of_no_model(self) -> Money:
+        """What the month earned beyond its usage: commitments, true-ups, gifts, expired credit."""
+        return self.recognized - self.revenue
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """The models of a month, those that leave least first; of the running one, so far."""
+
+    label: str
+    is_over: bool
+    models: Sequence[Margin]
+    totals: Sequence[Total]
+    #: Models that were used and have no stated cost.
+    unstated: Sequence[str]
+
+
+def months() -> list[str]:
+    """Return the months there is anything to say of, the running one first."""
+    now = timezone.now()
+    days = SpendDay.objects.aggregate(first=Min("day"))["first"], _first_stated()
+    first = min((day for day in days if day is not None), default=now.date())
+    period, found = periods.containing(now, "UTC"), list[str]()
+    while period.label >= f"{first:%Y-%m}" and len(found) < MOST_MONTHS:
+        found.append(period.label)
+        period = periods.before(period, "UTC")
+    return found or [period.label]
+
+
+def _first_stated() -> date | None:
+    stated = GpuCost.objects.standing().order_by()
+    first: date | None = stated.aggregate(first=Min("starts_on"))["first"]
+    return first
+
+
+def month(label: str) -> Month:
+    """Return the models of a month written as 2026-03; there is none of the future."""
+    now = timezone.now()
+    try:
+        period = periods.parse(label, "UTC")
+    except ValueError as error:
+        raise NotFound from error
+    if period.start > now:
+        raise NotFound
+    models = sorted(_margins(period, min(period.end, now)), key=_least_first)
+    unstated = [it.model for it in models if it.cost is None and it.revenue]
+    return Month(label, period.end <= now, models, _totals(label, models), unstated)
+
+
+def _least_first(it: Margin) -> tuple[bool, Decimal, str]:
+    margin = it.margin
+    return margin is None, margin.amount if margin is not None else -it.revenue.amount, it.model
+
+
+def _margins(period: Period, until: datetime) -> Iterator[Margin]:
+    inside = {"day__gte": period.start.date(), "day__lt": period.end.date()}
+    used = UsageDay.objects.filter(**inside).order_by().values_list("offer_name")
+    counts = {
+        name: (int(tokens), requests)
+        for name, tokens, requests in used.annotate(tokens=Sum(TOKENS), asked=Sum("requests"))
+    }
+    spent = SpendDay.objects.filter(**inside).order_by().values_list("offer_name", "currency")
+    revenue = {(name, currency): sum_ for name, currency, sum_ in spent.annotate(Sum("amount"))}
+    costs = _costs(period.start, until)
+    for model, currency in sorted({*revenue, *costs}):
+        hours, cost = costs.get((model, currency), (ZERO, None))
+        tokens, requests = counts.get(model, (0, 0))
+        yield Margin(
+            model,
+            tokens,
+            requests,
+            Money(revenue.get((model, currency), ZERO), currency),
+            exact(hours),
+            None if cost is None else Money(exact(cost), currency),
+        )
+
+
+def _costs(start: datetime, until: datetime) -> dict[tuple[str, str], tuple[Decimal, Decimal]]:
+    """Return GPU-hours and cost by model and currency, as far as statements hold before ``until``."""
+    found: dict[tuple[str, str], tuple[Decimal, Decimal]] = {}
+    standing = list(GpuCost.objects.standing().select_related("offer"))
+    for stated, following in pairwise([*standing, None]):
+        assert stated is not None  # noqa: S101 - only the last is nothing
+        is_same = following is not None and following.offer_id == stated.offer_id
+        ends = _midnight(following) if is_same and following is not None else until
+        begins = max(_midnight(stated), start)
+        seconds = int((min(ends, until) - begins).total_seconds())
+        if seconds <= 0:
+            continue
+        hours = stated.gpus * seconds / HOUR
+        key = stated.offer.name, stated.currency
+        held, cost = found.get(key, (ZERO, ZERO))
+        found[key] = held + hours, cost + hours * stated.per_hour
+    return found
+
+
+def _midnight(stated: GpuCost) -> datetime:
+    return datetime.combine(stated.starts_on, time(), tzinfo=UTC)
+
+
+def _totals(label: str, models: Sequence[Margin]) -> list[Total]:
+    earned = {it.currency: it.recognized for it in accounts.every_month() if it.label == label}
+    found = []
+    for currency in sorted({it.revenue.currency for it in models} | set(earned)):
+        nothing = Money(ZERO, currency)
+        own = [it for it in models if it.revenue.currency == currency]
+        found.append(
+            Total(
+                currency,
+                sum((it.revenue for it in own), nothing),
+                sum((it.cost for it in own if it.cost is not None), nothing),
+                earned.get(currency, nothing),
+            )
+        )
+    return found
