@@ -28,6 +28,8 @@ from tenants.services import audit
 
 #: How long an order waits for its transfer; money that comes later waits for a person.
 PATIENCE = timedelta(days=14)
+#: So many wait at once: each has mail written to addresses that the customer names.
+MOST_WAITING = 10
 ZERO = Decimal(0)
 #: Letters and digits that nobody takes for one another.
 CLEAR = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -41,20 +43,32 @@ def place(organization: Organization, bundle: Bundle, *, by: User, operation_key
     if not account:
         raise Conflict(_("Bank transfers cannot be received yet. Choose another way to pay."))
     reference = references.creditor("".join(secrets.choice(CLEAR) for _position in range(12)))
-    order = orders.place(
-        organization,
-        bundle,
-        by=by,
-        operation_key=f"transfer:{operation_key}",
-        transfer_reference=reference,
-        expires_at=timezone.now() + PATIENCE,
-    )
+    key = f"transfer:{operation_key}"
+    with scope(organization):
+        # Those who order at once count each other.
+        Organization.objects.locked(organization.pk)
+        _check_waiting(organization, key)
+        order = orders.place(
+            organization,
+            bundle,
+            by=by,
+            operation_key=key,
+            transfer_reference=reference,
+            expires_at=timezone.now() + PATIENCE,
+        )
     if order.transfer_reference == reference:
         # Not the second click of two.
         jobs.enqueue(
             "billing.send_proforma", organization_id=str(organization.pk), order_id=str(order.pk)
         )
     return order
+
+
+def _check_waiting(organization: Organization, key: str) -> None:
+    """Refuse another order while many wait; one that is asked for again is none."""
+    waiting = Order.objects.pending().by_transfer().filter(organization=organization)
+    if waiting.exclude(operation_key=key).count() >= MOST_WAITING:
+        raise Conflict(_("Ten orders wait for their transfer already. Pay one of them first."))
 
 
 def amount_of(line: BankLine, currency: str) -> Decimal:

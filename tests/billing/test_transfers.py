@@ -354,6 +354,21 @@ def test_the_same_click_is_one_order(order):
     assert len({it.pk for it in placed}) == 1
 
 
+def test_only_so_many_orders_wait_at_once(order, alice_client, bundle):
+    placed = together(*[partial(order, f"key-{number}") for number in range(12)])
+
+    refused = [it for it in placed if isinstance(it, Conflict)]
+    kept = [it for it in placed if isinstance(it, Order)]
+    assert (len(kept), len(refused), len(mail.outbox)) == (10, 2, 10)
+    assert order(kept[0].operation_key.removeprefix("transfer:")).pk == kept[0].pk
+    more = {"bundle": bundle.slug, "operation_key": str(uuid7()), "way": "transfer"}
+    page = alice_client.post("/o/acme/billing/checkout/", more)
+    assert (page.status_code, "Pay one of them first" in page.content.decode()) == (409, True)
+    with service():
+        Order.objects.filter(pk=kept[0].pk).update(status="expired")
+    assert order().status == "pending"
+
+
 def test_without_an_account_nothing_is_ordered_by_transfer(order):
     with service():
         Issuer.objects.update(iban="")
