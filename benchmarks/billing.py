@@ -39,7 +39,11 @@ class Charged(msgspec.Struct):
     seeding_seconds: float
     rating: Rating
     few: Read
+    #: One by one, in lots by one process, and in lots by two processes at once; how many of each.
+    alone: Timed
     finalized: Timed
+    beside: Timed
+    counts: list[int]
     invoices: int
     drawn: Timed
     many: Read
@@ -72,7 +76,9 @@ def table(report: Report) -> str:
         _row("plain SQL aggregate", rating.plain, report.events),
         _row("rated from each request", rating.rated, report.events),
         _row("rated from their sums", rating.drafted, report.events),
-        _row("invoices finalized", found.finalized, found.invoices),
+        _row("invoices finalized one by one", found.alone, found.counts[0]),
+        _row("invoices finalized in lots", found.finalized, found.counts[1]),
+        _row("in lots by two processes", found.beside, found.counts[2]),
         _row("PDFs made", found.drawn, min(report.documents, found.invoices)),
         _row(f"balance, {report.events:,} behind it", found.few.balance, report.visits),
         _row(f"balance, {many:,} behind it", found.many.balance, report.visits),
@@ -114,6 +120,7 @@ def arguments() -> argparse.Namespace:
     add("--more-events", type=int, default=40_000_000, help="before all is read once more")
     add("--documents", type=int, default=100, help="made as PDF")
     add("--visits", type=int, default=60)
+    add("--alone", type=int, default=20, help="customers that are closed one by one")
     add("--settled", type=int, default=20_000, help="requests of one customer")
     add("--batch", type=int, default=250, help="of them in one transaction: 1,000 a second")
     add("--json", type=Path, help="file for all numbers; '-' prints them instead of the table")
@@ -132,6 +139,7 @@ def main() -> None:
             "documents": asked.documents,
             "visits": asked.visits,
             "postgres": stack.storage("postgres"),
+            "alone": min(asked.alone, asked.organizations // 2),
         }
         charged = msgspec.convert(stack.ask("benchmarks.charging", task), Charged)
         settling = {

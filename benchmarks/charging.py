@@ -6,9 +6,10 @@ with triggers off, into last month. Prints what each step took.
 
 import os
 import resource
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import django
@@ -24,9 +25,11 @@ from django.utils import timezone  # noqa: E402
 from benchmarks import machine, seeding  # noqa: E402
 from benchmarks.browsing import SECOND_FACTOR  # noqa: E402
 from benchmarks.machine import Timed  # noqa: E402
+from billing import customers as customers_read  # noqa: E402
 from billing import documents, pdf, periods, queries  # noqa: E402
 from billing.models import Invoice  # noqa: E402
-from billing.services import invoicing  # noqa: E402
+from billing.services import closing, invoicing, months  # noqa: E402
+from billing.services.months import Month  # noqa: E402
 from common.database import OWNER, service  # noqa: E402
 from marketplace import demo as catalogue  # noqa: E402
 from metering.models import TOKEN_PARTS  # noqa: E402
@@ -119,6 +122,8 @@ class Task(msgspec.Struct):
     documents: int
     visits: int
     postgres: int
+    #: Customers that are closed one by one.
+    alone: int
 
 
 def write(first: int, last: int) -> None:
@@ -160,7 +165,7 @@ def last_month() -> periods.Period:
     return periods.before(periods.containing(timezone.now(), "UTC"), "UTC")
 
 
-def rate(task: Task, everybody: Iterable[Organization]) -> dict[str, Any]:
+def rate(task: Task, everybody: Sequence[Organization]) -> dict[str, Any]:
     """Sum the requests up in plain SQL, then rate them from each of them and from their sums."""
     month = last_month()
 
@@ -169,31 +174,85 @@ def rate(task: Task, everybody: Iterable[Organization]) -> dict[str, Any]:
             cursor.execute(PLAIN, {"start": month.start, "end": month.end})
             cursor.fetchall()
 
-    def each(ways: Callable[[Organization, periods.Period], Any]) -> Callable[[], None]:
-        def work() -> None:
-            for organization in everybody:
-                with service():
-                    ways(organization, month)
+    def rated() -> None:
+        for lot in lots(everybody):
+            with service():
+                known = customers_read.read(lot)
+                months.rerated([Month(it, month) for it in known.values()])
 
-        return work
+    def drafted() -> None:
+        for organization in everybody:
+            with service():
+                invoicing.draft(organization, month)
 
     plainly()
     found: dict[str, Any] = {"plain": timed(task, plainly)}
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    found["rated"] = timed(task, each(invoicing.rerated))
-    found["drafted"] = timed(task, each(invoicing.draft))
+    found["rated"] = timed(task, rated)
+    found["drafted"] = timed(task, drafted)
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return found | {"more_mib": round((after - before) / 1024, 1)}
 
 
-def finalize(task: Task, everybody: Iterable[Organization]) -> Timed:
-    """Write the invoice of last month for all."""
+def lots(everybody: Sequence[Organization]) -> Iterator[Sequence[Organization]]:
+    """Return the customers as they are closed."""
+    for at in range(0, len(everybody), invoicing.BATCH):
+        yield everybody[at : at + invoicing.BATCH]
 
-    def work() -> None:
-        for organization in everybody:
+
+def finalize(task: Task, everybody: Sequence[Organization]) -> dict[str, Any]:
+    """Write the invoices of last month: some one by one, half by one process, the rest by two."""
+    alone, rest = everybody[: task.alone], everybody[task.alone :]
+    half = len(rest) // 2
+    by_one, by_two = rest[:half], rest[half:]
+
+    def one_by_one() -> None:
+        for organization in alone:
             invoicing.finalize(organization, last_month())
 
-    return timed(task, work)
+    def in_lots() -> None:
+        for lot in lots(by_one):
+            closing.each(lot, last_month())
+
+    return {
+        "alone": timed(task, one_by_one),
+        "finalized": timed(task, in_lots),
+        "beside": beside(task, [by_two[::2], by_two[1::2]]),
+        "counts": [len(alone), len(by_one), len(by_two)],
+    }
+
+
+def beside(task: Task, shares: Sequence[Sequence[Organization]]) -> Timed:
+    """Let a process for each share close it, all at once."""
+    pipe, command = subprocess.PIPE, [sys.executable, "-m", "benchmarks.closing"]
+    workers = [subprocess.Popen(command, stdin=pipe, stdout=pipe) for _share in shares]  # noqa: S603
+    for worker, share in zip(workers, shares, strict=True):
+        tell(worker, msgspec.json.encode([it.pk for it in share]))
+    for worker in workers:
+        heard(worker)
+    spent: list[float] = []
+
+    def work() -> None:
+        for worker in workers:
+            tell(worker, b"go")
+        spent.extend(float(heard(worker)) for worker in workers)
+
+    took = timed(task, work)
+    for worker in workers:
+        worker.communicate()
+    return Timed(took.seconds, sum(spent), took.postgres_ms)
+
+
+def tell(worker: "subprocess.Popen[bytes]", words: bytes) -> None:
+    """Write a line to a worker."""
+    if worker.stdin:
+        worker.stdin.write(words + b"\n")
+        worker.stdin.flush()
+
+
+def heard(worker: "subprocess.Popen[bytes]") -> bytes:
+    """Return the next line that a worker writes."""
+    return worker.stdout.readline() if worker.stdout else b""
 
 
 def draw(task: Task) -> Timed:
@@ -241,11 +300,11 @@ def main() -> None:
     write(1, task.events)
     seeded = round(time.monotonic() - begun, 1)
     with service():
-        everybody = list(Organization.objects.order_by("slug"))
+        everybody = list(Organization.objects.order_by("pk"))
         first = Organization.objects.get(memberships__user=owner)
     found: dict[str, Any] = {"seeding_seconds": seeded, "rating": rate(task, everybody)}
     found["few"] = read(task, owner, first)
-    found["finalized"] = finalize(task, everybody)
+    found |= finalize(task, everybody)
     with service():
         found["invoices"] = Invoice.objects.count()
     found["drawn"] = draw(task)
