@@ -343,8 +343,15 @@ def branch(acme, person):
 
 
 def test_what_a_group_uses_of_its_payers_commitments_is_made_again(
-    acme, branch, committed, everything, recompute
+    acme, branch, everything, recompute
 ):
+    with service():
+        # More than they ever use, so that each request of theirs takes something off it.
+        Contract.objects.create(
+            organization=acme, number="C-1", status="active", starts_on=JANUARY.start.date(),
+            time_zone="UTC", effective_from=JANUARY.start, signed_at=JANUARY.start,
+            commitment=Decimal(100_000), late_days=3650,
+        )  # fmt: skip
     everything()
     everything(tokens=1_234_567, organization=branch)
     first = invoicing.finalize(acme, JANUARY)
