@@ -19,6 +19,7 @@ from billing.services import budgeting
 from billing.standings import Standing
 from common.api import NewestFirstPagination
 from tenants.models import Permission, User
+from tenants.once import once
 from tenants.organization_api import OrganizationView, key_of
 from tenants.scope import scope
 
@@ -106,6 +107,7 @@ class BudgetList(OrganizationView):
             return page.get_paginated_response(BudgetOut(found, many=True).data)
 
     @extend_schema(request=BudgetIn, responses={201: BudgetOut})
+    @once()
     def post(self, request: Request, org: str) -> Response:
         """Make a budget; it counts what its present window has already seen."""
         wanted = BudgetIn(data=request.data)

@@ -15,6 +15,7 @@ from billing.services import cost_centres
 from billing.terms_api import choose
 from tenants.key_api import Strict
 from tenants.models import Permission, User
+from tenants.once import once
 from tenants.organization_api import OrganizationView, key_of
 from tenants.scope import scope
 
@@ -73,6 +74,7 @@ class CostCentreList(OrganizationView):
             return Response(CostCentreOut(found, many=True).data)
 
     @extend_schema(request=CostCentreIn, responses={201: CostCentreOut})
+    @once()
     def post(self, request: Request, org: str) -> Response:
         """Note a cost centre; its code stands once."""
         wanted = CostCentreIn(data=request.data)

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from billing.api import GrantOut
 from billing.services import vouchers
 from tenants.models import Permission, User
+from tenants.once import once
 from tenants.organization_api import OrganizationView, key_of
 from tenants.scope import scope
 
@@ -26,6 +27,7 @@ class VoucherRedeem(OrganizationView):
     permissions = {"POST": Permission.BILLING_MANAGE}
 
     @extend_schema(request=RedeemIn, responses={201: GrantOut})
+    @once()
     def post(self, request: Request, org: str) -> Response:
         """Redeem a voucher once; the second time it is refused and nothing changes."""
         wanted = RedeemIn(data=request.data)

@@ -16,6 +16,7 @@ from billing.models import CreditNote, CreditNoteLine, Dispute, Invoice, Invoice
 from billing.services import disputes
 from common.api import NewestFirstPagination
 from tenants.models import Permission
+from tenants.once import once
 from tenants.organization_api import OrganizationView, key_of
 from tenants.scope import scope
 
@@ -189,6 +190,7 @@ class DisputeList(OrganizationView):
             return page.get_paginated_response(DisputeOut(rows, many=True).data)
 
     @extend_schema(request=DisputeIn, responses={201: DisputeOut})
+    @once()
     def post(self, request: Request, org: str) -> Response:
         """Object to an invoice or to a line of it; a second one about the same is refused."""
         form = DisputeIn(data=request.data)

@@ -14,6 +14,7 @@ from billing.models import Rehearsal
 from billing.services import rehearsing
 from common.errors import NotFound
 from marketplace.book_api import find_version
+from tenants.once import once
 from tenants.staff_api import StaffView
 
 
@@ -98,6 +99,7 @@ class RehearsalCreate(StaffView):
     """Rehearsals of a version."""
 
     @extend_schema(request=RehearsalIn, responses={202: RehearsalOut})
+    @once()
     def post(self, request: Request, code: str, number: int) -> Response:
         """Have months of usage replayed under a version; a worker does it."""
         wanted = RehearsalIn(data=request.data)

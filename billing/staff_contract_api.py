@@ -18,6 +18,7 @@ from billing.terms_api import TermsIn, TermsOut
 from common.errors import DomainError, NotFound
 from tenants.key_api import Strict
 from tenants.models import Organization
+from tenants.once import once
 from tenants.staff_api import StaffView
 
 
@@ -125,6 +126,7 @@ class ContractList(StaffView):
         return Response(ContractOut(agreements.of(_customer(slug)), many=True).data)
 
     @extend_schema(request=ContractIn, responses={201: ContractOut})
+    @once()
     def post(self, request: Request, slug: str) -> Response:
         """Draft a contract. Signed, it ends the one that holds where it begins: never in the past."""
         organization = _customer(slug)
@@ -179,6 +181,7 @@ class ContractEnds(StaffView):
         return Response(EndOut(found, many=True).data)
 
     @extend_schema(request=EndIn, responses={201: EndOut})
+    @once()
     def post(self, request: Request, slug: str, contract_id: uuid.UUID) -> Response:
         """Propose a contract's last day; somebody else has to approve it."""
         contract = _contract(slug, contract_id)
@@ -220,6 +223,7 @@ class OrderList(StaffView):
         return Response(OrderOut(_standing(_customer(slug)), many=True).data)
 
     @extend_schema(request=OrderIn, responses={201: OrderOut})
+    @once()
     def post(self, request: Request, slug: str) -> Response:
         """Note a purchase order."""
         organization = _customer(slug)

@@ -17,6 +17,7 @@ from billing.terms_api import choose
 from common.errors import DomainError, NotFound
 from marketplace.models import Offer
 from tenants.key_api import Strict
+from tenants.once import once
 from tenants.staff_api import StaffView
 
 MONTH = OpenApiParameter("month", description="Such as 2026-03, in UTC; the running one if absent.")
@@ -104,6 +105,7 @@ class GpuCostList(StaffView):
         return Response(GpuCostOut(found, many=True).data)
 
     @extend_schema(request=GpuCostIn, responses={201: GpuCostOut})
+    @once()
     def post(self, request: Request) -> Response:
         """State what a model's GPUs cost from a day on."""
         wanted = GpuCostIn(data=request.data)

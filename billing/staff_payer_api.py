@@ -15,6 +15,7 @@ from billing.services import payers
 from common.errors import DomainError, NotFound
 from tenants.key_api import Strict
 from tenants.models import Organization
+from tenants.once import once
 from tenants.staff_api import StaffView
 
 
@@ -47,6 +48,7 @@ class PayerList(StaffView):
         return Response(PayerOut(found, many=True).data)
 
     @extend_schema(request=PayerIn, responses={201: PayerOut})
+    @once()
     def post(self, request: Request, slug: str) -> Response:
         """Let another organization pay for all of the running month, or from the next one on."""
         organization = _customer(slug)

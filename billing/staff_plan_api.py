@@ -13,6 +13,7 @@ from billing.models import Plan
 from billing.services import plans
 from billing.terms_api import TermsIn, TermsOut
 from common.errors import NotFound
+from tenants.once import once
 from tenants.staff_api import StaffView
 
 
@@ -49,6 +50,7 @@ class PlanList(StaffView):
         return Response(PlanOut(agreements.plans(), many=True).data)
 
     @extend_schema(request=PlanIn, responses={201: PlanOut})
+    @once()
     def post(self, request: Request) -> Response:
         """Write a plan down, to be offered from now on."""
         wanted = PlanIn(data=request.data)

@@ -16,6 +16,7 @@ from marketplace.forms.prices import FURTHEST
 from marketplace.models import Offer, PriceBook, PriceBookVersion
 from marketplace.services import books, drafting
 from marketplace.services.drafting import Place
+from tenants.once import once
 from tenants.staff_api import StaffView
 
 
@@ -135,6 +136,7 @@ class VersionList(StaffView):
         return Response(VersionOut(found, many=True).data)
 
     @extend_schema(request=DraftIn, responses={201: VersionOut})
+    @once()
     def post(self, request: Request, code: str) -> Response:
         """Draft a version as a copy of what the book says."""
         wanted = DraftIn(data=request.data)

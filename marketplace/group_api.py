@@ -12,6 +12,7 @@ from marketplace import bookshelf
 from marketplace.models import CustomerGroup
 from marketplace.services import books
 from tenants.models import Organization
+from tenants.once import once
 from tenants.staff_api import StaffView
 
 
@@ -42,6 +43,7 @@ class GroupList(StaffView):
         return Response(CustomerGroupOut(bookshelf.groups(), many=True).data)
 
     @extend_schema(request=CustomerGroupIn, responses={201: CustomerGroupOut})
+    @once()
     def post(self, request: Request) -> Response:
         """Make a group."""
         wanted = CustomerGroupIn(data=request.data)

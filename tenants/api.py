@@ -13,6 +13,7 @@ from common.api import NewestFirstPagination
 from tenants import key_scopes
 from tenants.limit_forms import MOST_RANGES
 from tenants.models import ApiKey, AuditEntry, Membership, Permission, User
+from tenants.once import once
 from tenants.organization_api import OrganizationView, key_of
 from tenants.projects_api import LIMITS, LimitsIn, RangeField
 from tenants.scope import scope
@@ -93,6 +94,7 @@ class KeyList(OrganizationView):
             return page.get_paginated_response(ApiKeyOut(rows, many=True).data)
 
     @extend_schema(request=ApiKeyIn, responses={201: MintedKeyOut})
+    @once(secrets=("key",))
     def post(self, request: Request, org: str) -> Response:
         """Make a key; its text is in this answer alone."""
         wanted = ApiKeyIn(data=request.data)

@@ -116,3 +116,10 @@ class TooManyTests(DomainError):
     code = "too_many_tests"
     status = 429
     detail = _("An endpoint is tested ten times a minute at most. Try again in a minute.")
+
+
+class KeyReused(Conflict):
+    """An idempotency key came again with another request."""
+
+    code = "idempotency_key_reused"
+    detail = _("This Idempotency-Key was used for another request.")

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from common.api import NewestFirstPagination
 from tenants.limit_forms import MOST_PER_MINUTE, NoRange, read_range
 from tenants.models import Classification, Organization, Permission, Project, User
+from tenants.once import once
 from tenants.organization_api import OrganizationView, key_of
 from tenants.scope import scope
 from tenants.services import organizations, projects
@@ -81,6 +82,7 @@ class ProjectList(OrganizationView):
             return page.get_paginated_response(ProjectOut(rows, many=True).data)
 
     @extend_schema(request=ProjectIn, responses={201: ProjectOut})
+    @once()
     def post(self, request: Request, org: str) -> Response:
         """Make a project."""
         wanted = ProjectIn(data=request.data)

@@ -19,6 +19,7 @@ from tenants.models import (
     WebhookDelivery,
     WebhookEndpoint,
 )
+from tenants.once import once
 from tenants.organization_api import OrganizationView, key_of
 from tenants.scope import scope
 from tenants.services import webhooks
@@ -130,6 +131,7 @@ class EndpointList(EndpointView):
             return page.get_paginated_response(EndpointOut(rows, many=True).data)
 
     @extend_schema(request=EndpointIn, responses={201: SecretOut})
+    @once(secrets=("secret",))
     def post(self, request: Request, org: str) -> Response:
         """Add an endpoint; its secret is in this answer and in no other."""
         wanted = EndpointIn(data=request.data)

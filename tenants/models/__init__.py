@@ -1,5 +1,6 @@
 """Everything that says who exists and what was done."""
 
+from tenants.models.answers import RememberedAnswer
 from tenants.models.api_key import ApiKey
 from tenants.models.audit import AuditEntry
 from tenants.models.classification import Classification
@@ -24,6 +25,7 @@ __all__ = [
     "Permission",
     "Project",
     "Region",
+    "RememberedAnswer",
     "Role",
     "User",
     "WebhookAttempt",
