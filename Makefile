@@ -161,18 +161,18 @@ $(TEXTS_READY): portal/translations.py $(wildcard locale/*/LC_MESSAGES/*.po) | $
 	@$(BIN)/python -m portal.translations
 	@touch $@
 
-$(ENGINES_READY): requirements/engines.txt tests/support/torch.sh | $(STAMPS) $(VENV_MADE)
+$(ENGINES_READY): requirements/engines.txt trainer/torch.sh | $(STAMPS) $(VENV_MADE)
 	@echo "Installing the inference engine …"
 	@test -x $(ENGINES)/bin/python || $(PYTHON) -m venv $(ENGINES)
 	@$(ENGINES)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes \
 		--no-deps -r requirements/engines.txt
-	@sh tests/support/torch.sh $(ENGINES)/bin/python
+	@sh trainer/torch.sh $(ENGINES)/bin/python
 	@touch $@
 
-$(TRAINER_READY): requirements/trainer.txt tests/support/torch.sh | $(STAMPS) $(VENV_MADE)
+$(TRAINER_READY): requirements/trainer.txt trainer/torch.sh | $(STAMPS) $(VENV_MADE)
 	@echo "Installing what trains models …"
 	@test -x $(TRAINER)/bin/python || $(PYTHON) -m venv $(TRAINER)
 	@$(TRAINER)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes \
 		--no-deps -r requirements/trainer.txt
-	@sh tests/support/torch.sh $(TRAINER)/bin/python
+	@sh trainer/torch.sh $(TRAINER)/bin/python
 	@touch $@

@@ -215,3 +215,11 @@ class BadTokenizer(DomainError):
     code = "tokenizer_not_usable"
     status = 422
     detail = _("This file cannot count tokens.")
+
+
+class BadWeights(DomainError):
+    """No model that can be taught lies where it is said to."""
+
+    code = "bad_weights"
+    status = 422
+    detail = _("No model that can be taught lies there.")

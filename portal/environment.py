@@ -56,6 +56,7 @@ class Environment:
     operator_contact: str
     metering_durability: str
     files_region: str
+    trainer_python: str
     metrics_address: tuple[str, int] | None
     metrics_token: str = field(repr=False)
     request_log: str
@@ -161,6 +162,7 @@ def _described(text: Reader, state: Path, secret_key: str) -> Environment:
         ),
         # The demo's only region; an operator says where the disk stands before files are taken.
         files_region=text("FILES_REGION", "eu-paris" if demo else ""),
+        trainer_python=text("TRAINER_PYTHON"),
         metrics_address=metrics(text),
         metrics_token=variables.bearer("METRICS_TOKEN", text("METRICS_TOKEN")),
         request_log=variables.choice(

@@ -304,6 +304,10 @@ STORAGES = {
 #: What jobs write, until it is taken over; the folder of the local cluster beside it.
 ARTIFACTS_ROOT = STATE_DIR / "artifacts"
 COMPUTE_ROOT = STATE_DIR / "compute"
+#: What trains models on the local cluster: the Python of an environment for it, or a place where
+#: one is made when it is first needed.
+TRAINER_PYTHON = ENV.trainer_python
+TRAINER_HOME = STATE_DIR / "trainer"
 #: Nothing stands between tenants on the local cluster: it is for the demo.
 ALLOW_CLUSTERS_WITHOUT_ISOLATION = ENV.demo
 

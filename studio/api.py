@@ -9,13 +9,17 @@ from rest_framework.response import Response
 from common.errors import NotFound
 from common.ids import from_public_id
 from files import queries as files
+from files.models import StoredFile
+from studio.errors import UnknownFile
 from studio.models import Dataset, FineTuningJob
 from studio.services import estimates, fine_tuning
 from studio.shapes import (
+    CheckpointPageIn,
     EstimateIn,
     EventPageIn,
     JobIn,
     JobPageIn,
+    checkpoint_out,
     estimate_out,
     event_out,
     job_out,
@@ -25,7 +29,13 @@ from tenants.key_api import KeyView, listed, operation_key
 from tenants.models import Permission
 from tenants.scope import scope
 
-SHOWN = ("offer", "dataset__file", "result_file", "compute_job__cluster__region")
+SHOWN = (
+    "offer__model_version__model",
+    "dataset__file",
+    "validation__file",
+    "result_file",
+    "compute_job__cluster__region",
+)
 
 
 def page_of(rows: QuerySet[Any], asked: dict[str, Any]) -> tuple[list[Any], bool]:
@@ -71,15 +81,25 @@ class JobList(KeyView):
         wanted.is_valid(raise_exception=True)
         facts = wanted.validated_data
         file_id = from_public_id("file", facts.pop("training_file"))
+        validation = facts.pop("validation_file", None)
         with scope(self.organization):
             job = fine_tuning.create(
                 self.organization,
                 file=files.living(self.organization, file_id) if file_id else None,
+                validation_file=self.validation_file(validation) if validation else None,
                 by=self.api_key,
                 operation_key=operation_key(request),
                 **facts,
             )
         return self.shown(job)
+
+    def validation_file(self, file_id: str) -> StoredFile:
+        """Return the file to measure by; refuse one that is not there."""
+        key = from_public_id("file", file_id)
+        found = files.living(self.organization, key) if key else None
+        if found is None:
+            raise UnknownFile(field_errors={"validation_file": [UnknownFile.detail]})
+        return found
 
     def shown(self, job: FineTuningJob) -> Response:
         """Return the job as it stands now: the first steps may have been taken."""
@@ -154,6 +174,20 @@ class JobEventList(JobView):
         with scope(self.organization):
             page, has_more = page_of(self.job(job_id).events.all(), asked.validated_data)
             return Response(listed([event_out(event) for event in page], has_more=has_more))
+
+
+class JobCheckpointList(JobView):
+    """How far a job had come, and how well it went by then."""
+
+    def get(self, request: Request, job_id: str) -> Response:
+        """List it, newest first."""
+        asked = CheckpointPageIn(data=request.query_params.dict())
+        asked.is_valid(raise_exception=True)
+        with scope(self.organization):
+            job = self.job(job_id)
+            page, has_more = page_of(job.checkpoints.all(), asked.validated_data)
+            found = [checkpoint_out(checkpoint, job) for checkpoint in page]
+            return Response(listed(found, has_more=has_more))
 
 
 class FileValidation(KeyView):

@@ -14,7 +14,10 @@ from typing import Any
 from django.conf import settings
 
 LARGEST_MANIFEST = 1_000_000
-NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,99}")
+#: Of a file, at most one folder down.
+NAME = re.compile(r"([a-z0-9][a-z0-9_.-]{0,99}/)?[a-z0-9][a-z0-9_.-]{0,99}")
+#: What is said where a payload blames what it was given and does not say why.
+UNSAID = ("invalid_training_file", "The training file could not be read as it was checked.")
 
 
 class BadArtifacts(Exception):
@@ -29,6 +32,7 @@ class Mark:
     step: int
     tokens: int
     sha256: str
+    metrics: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +62,7 @@ def read(name: str, *, tokens: int) -> Manifest:
             raise BadArtifacts("the manifest is too large")
         facts: dict[str, Any] = json.loads(path.read_text("utf-8"))
         hashes = {entry["path"]: _checked(name, entry) for entry in facts["files"]}
-        marks = tuple(
-            Mark(mark["epoch"], mark["step"], mark["tokens"], hashes[mark["path"]])
-            for mark in facts["checkpoints"]
-        )
+        marks = tuple(_mark(name, mark, hashes[mark["path"]]) for mark in facts["checkpoints"])
         result = folder(name) / facts["result_file"]
         if facts["result_file"] not in hashes or facts["tokens"] != tokens:
             raise BadArtifacts("the manifest does not agree with the dataset")
@@ -70,11 +71,56 @@ def read(name: str, *, tokens: int) -> Manifest:
     return Manifest(tokens, marks, result)
 
 
+def _mark(name: str, mark: dict[str, Any], sha256: str) -> Mark:
+    found = _facts(folder(name) / mark["path"]).get("metrics", {})
+    metrics = {key: float(value) for key, value in found.items() if value is not None}
+    return Mark(mark["epoch"], mark["step"], mark["tokens"], sha256, metrics)
+
+
+def refusal(name: str) -> tuple[str, str, str]:
+    """Return why a payload blames what it was given: a code, a sentence, what it blames."""
+    told = _facts(folder(name) / "error.json")
+    code, message = UNSAID
+    param = told.get("param") if told else "training_file"
+    found = (told.get("code") or code, told.get("message") or message, param or "")
+    code, message, param = (str(each) for each in found)
+    return code[:60], f"{message[:1].upper()}{message[1:].rstrip('.')}."[:500], param[:60]
+
+
+def said(name: str) -> list[str]:
+    """Return what an attempt tells its owner, as far as it has said it."""
+    path = folder(name) / "said.jsonl"
+    try:
+        if path.is_symlink() or path.stat().st_size > LARGEST_MANIFEST:
+            return []
+        lines = path.read_text("utf-8").split("\n")[:-1]
+        return [str(json.loads(line)["message"])[:500] for line in lines]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return []
+
+
+def committed(name: str, *, most: int) -> int:
+    """Return the tokens up to which an attempt has trained for good, whatever became of it."""
+    found = _facts(folder(name) / "receipt.json").get("tokens", 0)
+    return max(0, min(found, most)) if isinstance(found, int) else 0
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    """Return what a small file says; nothing where there is none that can be read."""
+    try:
+        if path.is_symlink() or path.stat().st_size > LARGEST_MANIFEST:
+            return {}
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def _checked(name: str, entry: dict[str, Any]) -> str:
     if not NAME.fullmatch(entry["path"]):
         raise BadArtifacts("the manifest names a file outside its folder")
     path = folder(name) / entry["path"]
-    if path.is_symlink():
+    if path.is_symlink() or path.parent.is_symlink():
         raise BadArtifacts("the manifest names a link")
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,6 +10,7 @@ from common.models import AppendOnly, LockingQuerySet, TimeStamped
 from compute.models import ComputeJob
 from files.models import StoredFile
 from marketplace.models import Offer, Price
+from studio.hyperparameters import Hyperparameters, settled
 from studio.states import OPENAI, TERMINAL, State
 from tenants.models import ApiKey, Organization, Project
 
@@ -42,6 +43,8 @@ class Dataset(TimeStamped):
     #: By ``studio.counting``.
     tokens = models.BigIntegerField(default=0)
     report = models.JSONField(default=dict)
+    #: By the tokenizers of models, see ``services.token_counts``.
+    counts = models.JSONField(default=dict)
     checked_at = models.DateTimeField(null=True, blank=True)
     claimed_until = models.DateTimeField(null=True, blank=True)
 
@@ -78,6 +81,10 @@ class FineTuningJob(TimeStamped):
     operation_key = models.CharField(max_length=255)
     offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="+")
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="jobs")
+    #: Examples that it is measured by after every pass.
+    validation = models.ForeignKey(
+        Dataset, on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
     recipe = models.CharField(max_length=20)
     suffix = models.CharField(max_length=64, blank=True)
     seed = models.BigIntegerField()
@@ -90,6 +97,8 @@ class FineTuningJob(TimeStamped):
     desired = models.CharField(max_length=10, choices=Desired.choices, default=Desired.RUN)
     state = models.CharField(max_length=14, choices=State.choices, default=State.VALIDATING)
     epochs = models.PositiveSmallIntegerField(null=True, blank=True)
+    #: One pass through the dataset, by the model's own tokenizer; none where nobody can ask that.
+    counted_tokens = models.BigIntegerField(null=True, blank=True)
     attempt = models.PositiveSmallIntegerField(default=1)
     compute_job = models.ForeignKey(
         ComputeJob, on_delete=models.PROTECT, related_name="+", null=True, blank=True
@@ -160,6 +169,18 @@ class FineTuningJob(TimeStamped):
         return "cancelled" if is_open and self.is_unwanted else OPENAI[State(self.state)]
 
     @property
+    def tokens_per_pass(self) -> int:
+        """How many tokens one pass through the dataset is."""
+        return self.dataset.tokens if self.counted_tokens is None else self.counted_tokens
+
+    @property
+    def settled(self) -> Hyperparameters:
+        """What it is taught with, once its dataset is known."""
+        window = self.offer.model_version.model.context_window
+        examples = self.dataset.examples
+        return settled(self.hyperparameters, examples=examples, context_window=window)
+
+    @property
     def is_unwanted(self) -> bool:
         """Whether its end is wished."""
         return self.desired == self.Desired.CANCEL
@@ -173,6 +194,8 @@ class Checkpoint(AppendOnly):
     epoch = models.PositiveIntegerField()
     step = models.BigIntegerField()
     tokens = models.BigIntegerField()
+    #: How well it went by then.
+    metrics = models.JSONField(default=dict)
     sha256 = models.CharField(max_length=64)
     recorded_at = models.DateTimeField(default=timezone.now)
 

@@ -1,6 +1,7 @@
 """Fine-tuning as OpenAI's clients write and read it; what they do not know stands apart."""
 
 import uuid
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
@@ -8,7 +9,7 @@ from rest_framework import serializers
 
 from billing.services.telling import plain
 from common.ids import from_public_id, public_id
-from studio.models import Dataset, FineTuningJob, JobEvent
+from studio.models import Checkpoint, Dataset, FineTuningJob, JobEvent
 from studio.recipes import registry
 from studio.services.estimates import Estimate
 from studio.services.fine_tuning import HIGHEST_SEED
@@ -19,6 +20,15 @@ MILLION = Decimal(1_000_000)
 #: An amount as people write it: plain digits, and six decimals at most.
 MONEY = r"\A(?=.*[1-9])[0-9]{1,12}(\.[0-9]{1,6})?\Z"
 NO_MONEY = 'An amount above 0 as a string is expected, such as "12.50", with up to six decimals.'
+#: What was measured at a checkpoint: OpenAI's name, and ours.
+MEASURED = {
+    "train_loss": "loss",
+    "train_mean_token_accuracy": "accuracy",
+    "valid_loss": "eval_loss",
+    "valid_mean_token_accuracy": "eval_accuracy",
+    "full_valid_loss": "eval_loss",
+    "full_valid_mean_token_accuracy": "eval_accuracy",
+}
 AUTO = {"n_epochs": "auto", "batch_size": "auto", "learning_rate_multiplier": "auto"}
 
 
@@ -48,6 +58,10 @@ class HyperparametersIn(Strict):
     n_epochs = AutoOr(int, 50)
     batch_size = AutoOr(int, 256)
     learning_rate_multiplier = AutoOr(float, 1000)
+    #: Beyond OpenAI's: an adapter, or all weights; how large it is; where examples are cut.
+    lora = serializers.BooleanField(required=False)
+    lora_r = AutoOr(int, 128)
+    context_length = AutoOr(int, 131_072)
 
 
 class SupervisedIn(Strict):
@@ -68,6 +82,7 @@ class JobIn(Strict):
 
     model = serializers.CharField(max_length=100)
     training_file = serializers.CharField(max_length=50)
+    validation_file = serializers.CharField(required=False, allow_null=True, max_length=50)
     suffix = serializers.CharField(
         required=False, allow_null=True, allow_blank=False, max_length=64
     )
@@ -137,6 +152,13 @@ class PageIn(Strict):
         return key
 
 
+class CheckpointPageIn(PageIn):
+    """Which checkpoints."""
+
+    limit = serializers.IntegerField(min_value=1, max_value=100, default=10)
+    prefix = "ftckpt"
+
+
 class JobPageIn(PageIn):
     """Which jobs."""
 
@@ -154,6 +176,9 @@ def job_out(job: FineTuningJob) -> dict[str, Any]:
     hyperparameters = {**AUTO, **job.hyperparameters}
     if job.epochs:
         hyperparameters["n_epochs"] = job.epochs
+    if job.epochs and registry.trains(job.recipe):
+        # Once its dataset is known, no "auto" is left.
+        hyperparameters = {**job.hyperparameters, **asdict(job.settled)}
     return {
         "id": job.public_id,
         "object": "fine_tuning.job",
@@ -166,7 +191,7 @@ def job_out(job: FineTuningJob) -> dict[str, Any]:
         "hyperparameters": hyperparameters,
         "method": {"type": "supervised", "supervised": {"hyperparameters": hyperparameters}},
         "training_file": job.dataset.file.public_id,
-        "validation_file": None,
+        "validation_file": job.validation.file.public_id if job.validation else None,
         "result_files": [job.result_file.public_id] if job.result_file else [],
         "trained_tokens": job.trained_tokens,
         "error": _error(job),
@@ -195,7 +220,7 @@ def _beside(job: FineTuningJob) -> dict[str, Any]:
         "cluster": attempt.cluster.slug if attempt else None,
         "jurisdiction": attempt.cluster.region.jurisdiction if attempt else None,
         "waiting_for": attempt.reason if attempt and attempt.state == "pending" else None,
-        "dataset": {"examples": job.dataset.examples, "tokens": job.dataset.tokens},
+        "dataset": {"examples": job.dataset.examples, "tokens": job.tokens_per_pass},
         "quote": _amount(job.quote),
         "max_cost": _amount(job.max_cost),
         "cost": _amount(job.cost),
@@ -237,6 +262,23 @@ def event_out(event: JobEvent) -> dict[str, Any]:
         "level": event.level,
         "message": event.message,
         "type": "message",
+    }
+
+
+def checkpoint_out(checkpoint: Checkpoint, job: FineTuningJob) -> dict[str, Any]:
+    """Return the checkpoint; OpenAI's names for what was measured, and null for what was not."""
+    measured = checkpoint.metrics
+    metrics = {theirs: measured.get(ours) for theirs, ours in MEASURED.items()}
+    return {
+        "object": "fine_tuning.job.checkpoint",
+        "id": public_id("ftckpt", checkpoint.pk),
+        "created_at": _seconds(checkpoint.recorded_at),
+        # Nothing of it can be called yet.
+        "fine_tuned_model_checkpoint": "",
+        "fine_tuning_job_id": job.public_id,
+        "step_number": checkpoint.step,
+        "metrics": {"step": checkpoint.step, **metrics},
+        "tessera": {"epoch": checkpoint.epoch, "tokens": checkpoint.tokens},
     }
 
 

@@ -1,10 +1,12 @@
 """Doorbells of the studio; the tables in ``portal.celery`` say when they ring."""
 
 import uuid
+from contextlib import suppress
 
 from celery import shared_task
 
-from studio.services import datasets, progress, sweeping
+from studio.services import datasets, progress, sweeping, token_counts
+from trainer.errors import Refused
 
 
 @shared_task(name="studio.advance")
@@ -23,6 +25,15 @@ def examine_file(organization_id: str, file_id: str) -> None:
 def validate_dataset(organization_id: str, dataset_id: str) -> None:
     """Check a dataset, once."""
     datasets.validate(uuid.UUID(organization_id), uuid.UUID(dataset_id))
+
+
+@shared_task(name="studio.count_tokens")
+def count_tokens(organization_id: str, dataset_id: str, version_id: str, max_length: int) -> None:
+    """Count a dataset's tokens for a model; what cannot be learnt is told when a job asks for it."""
+    with suppress(Refused, FileNotFoundError):
+        token_counts.count(
+            uuid.UUID(organization_id), uuid.UUID(dataset_id), uuid.UUID(version_id), max_length
+        )
 
 
 @shared_task(name="studio.sweep")

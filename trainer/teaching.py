@@ -21,6 +21,7 @@ from trainer.lesson import Lesson
 from trainer.orders import TrainingOrder
 from trainer.reports import Reports
 from trainer.tokenise import Encoded
+from trainer.writing import say
 
 #: So many tokens at a time, on a GPU and without one; halved when memory does not suffice.
 AT_A_TIME = 16_384
@@ -47,6 +48,14 @@ class Watch(TrainerCallback):
         self._reports = reports
         self._ends = set(lesson.plan.epoch_ends)
         self._saved_at = time.monotonic()
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Tell how much lies ahead, or where it goes on."""
+        plan = self._lesson.plan
+        begun = state.global_step
+        where = f"goes on after step {begun:,} of {plan.steps:,}" if begun else "begins"
+        words = f"Training {where}: {plan.steps:,} steps, {plan.tokens:,} tokens."
+        say(self._order.output, words)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Have it saved and measured where that is due."""

@@ -167,6 +167,9 @@ class ModelVersion(TimeStamped):
     tokenizer_filename = models.CharField(max_length=255, blank=True, default="")
     tokenizer_bytes = models.PositiveIntegerField(default=0)
     tokenizer_vocabulary = models.PositiveIntegerField(default=0)
+    #: The folder with its weights, tokenizer and chat template, as the clusters that teach it read
+    #: it; none: it cannot be taught.
+    weights = models.CharField(_("address of the weights"), max_length=300, blank=True, default="")
 
     objects = ModelVersionQuerySet.as_manager()
 

@@ -9,9 +9,10 @@ from common.money import Money
 from files.models import Purpose, StoredFile
 from marketplace.models import Offer
 from studio.errors import UnknownFile
+from studio.hyperparameters import context_length
 from studio.models import Dataset
 from studio.recipes import registry
-from studio.services import datasets, fine_tuning, funding, progress
+from studio.services import datasets, fine_tuning, funding, progress, token_counts
 from studio.services.funding import Quote
 from tenants.models import Organization
 
@@ -62,7 +63,13 @@ def estimate(
     if dataset.state != Dataset.State.READY:
         return Estimate(offer, dataset, None, None, None, free)
     epochs = progress.passes(dataset, hyperparameters)
-    tokens = dataset.tokens * epochs
-    trains = registry.trains(registry.DEFAULT)
+    version = offer.model_version
+    length = context_length(hyperparameters, version.model.context_window)
+    per_pass = token_counts.known(dataset, version, length)
+    if per_pass is None:
+        token_counts.ring(dataset, version, length)
+        return Estimate(offer, dataset, None, None, None, free)
+    tokens = per_pass * epochs
+    trains = registry.trains(registry.choose(version.weights, hyperparameters))
     quote = funding.quote(organization, offer, tokens) if trains else None
     return Estimate(offer, dataset, epochs, tokens, quote, free)

@@ -16,7 +16,7 @@ from files.models import Purpose, StoredFile
 from marketplace.models import Kind, Offer
 from marketplace.queries import offers_for
 from studio.errors import OperationMeansAnother, UnknownFile, UnknownModel
-from studio.models import FineTuningJob, JobEvent
+from studio.models import Dataset, FineTuningJob, JobEvent
 from studio.recipes import registry
 from studio.services import datasets, funding
 from studio.states import TERMINAL
@@ -32,6 +32,7 @@ def create(
     *,
     model: str,
     file: StoredFile | None,
+    validation_file: StoredFile | None = None,
     by: ApiKey,
     suffix: str = "",
     seed: int | None = None,
@@ -46,17 +47,20 @@ def create(
         raise UnknownFile(field_errors={"training_file": [UnknownFile.detail]})
     if cluster_for(organization, jurisdiction=file.region.jurisdiction) is None:
         raise NoCluster
-    if registry.trains(registry.DEFAULT):
+    asked = hyperparameters or {}
+    recipe = registry.choose(offer.model_version.weights, asked)
+    if registry.trains(recipe):
         funding.price_of(organization, offer)
     job = FineTuningJob(
         organization=organization,
         operation_key=operation_key or uuid7().hex,
         offer=offer,
         dataset=datasets.ensure(organization, file),
-        recipe=registry.DEFAULT,
+        validation=_validation(organization, validation_file),
+        recipe=recipe,
         suffix=suffix,
         seed=secrets.randbelow(HIGHEST_SEED) if seed is None else seed,
-        hyperparameters=hyperparameters or {},
+        hyperparameters=asked,
         metadata=metadata or {},
         max_cost=max_cost,
         project=by.project,
@@ -73,6 +77,14 @@ def create(
     return job
 
 
+def _validation(organization: Organization, file: StoredFile | None) -> Dataset | None:
+    if file is None:
+        return None
+    if file.purpose != Purpose.FINE_TUNE:
+        raise UnknownFile(field_errors={"validation_file": [UnknownFile.detail]})
+    return datasets.ensure(organization, file)
+
+
 def offer_of(organization: Organization, name: str) -> Offer:
     """Return the model of this name that the organization may teach, or refuse."""
     offers = offers_for(organization).filter(model_version__model__kind=Kind.CHAT, name=name)
@@ -86,7 +98,15 @@ def _first(job: FineTuningJob) -> FineTuningJob:
     first = FineTuningJob.objects.get(
         organization=job.organization, operation_key=job.operation_key
     )
-    same = ("offer_id", "dataset_id", "suffix", "hyperparameters", "metadata", "max_cost")
+    same = (
+        "offer_id",
+        "dataset_id",
+        "validation_id",
+        "suffix",
+        "hyperparameters",
+        "metadata",
+        "max_cost",
+    )
     if any(getattr(first, name) != getattr(job, name) for name in same):
         raise OperationMeansAnother
     return first

@@ -77,7 +77,7 @@ def begin(job: FineTuningJob, *, epochs: int) -> None:
         move(job, State.QUEUED, epochs=epochs)
         return
     try:
-        quoted = quote(job.organization, job.offer, job.dataset.tokens * epochs)
+        quoted = quote(job.organization, job.offer, job.tokens_per_pass * epochs)
     except NotPriced as refusal:
         fail(job, refusal.code, str(refusal.detail), "model")
         return

@@ -12,12 +12,10 @@ from compute.models import ComputeJob
 from compute.queries import cluster_for
 from compute.scheduler import RETRYABLE, Outcome
 from compute.services import jobs as compute_jobs
-from files import blobs
-from studio import artifacts
+from studio import artifacts, hyperparameters
 from studio.models import Dataset, FineTuningJob
 from studio.recipes import registry
-from studio.recipes.run import Run
-from studio.services import datasets, funding, results
+from studio.services import datasets, dispatching, funding, relaying, results, token_counts
 from studio.services.transitions import fail, move
 from studio.states import State
 from tenants.scope import scope
@@ -25,12 +23,11 @@ from tenants.scope import scope
 OWNER = "studio.finetuningjob"
 #: How often a job is tried when its clusters fail.
 MOST_ATTEMPTS = 3
-#: Passes through the dataset when nobody says: three, more of a small one and fewer of a large.
-USUAL, SMALL, LARGE = 3, 100, 25_000
 
 
 def advance(organization_id: uuid.UUID, job_id: uuid.UUID) -> None:
     """Bring the job as far as it can go now."""
+    _relay(organization_id, job_id)
     while _step(organization_id, job_id):
         pass
     with scope(organization_id):
@@ -39,28 +36,70 @@ def advance(organization_id: uuid.UUID, job_id: uuid.UUID) -> None:
         funding.release(job)
 
 
+def _relay(organization_id: uuid.UUID, job_id: uuid.UUID) -> None:
+    with scope(organization_id):
+        job = FineTuningJob.objects.filter(pk=job_id, state__in=relaying.SPEAKING).first()
+    if job is not None:
+        relaying.relay(job)
+
+
 def _step(organization_id: uuid.UUID, job_id: uuid.UUID) -> bool:
     """Take one step; False where the job must wait, or has ended."""
     with scope(organization_id):
         if not FineTuningJob.objects.filter(pk=job_id).exists():
             return False
         job = FineTuningJob.objects.locked(job_id)
-        if job.state in STEPS:
+        if job.state in STEPS and not _is_outside(job):
             return STEPS[State(job.state)](job)
+    return _outside(job)
+
+
+def _outside(job: FineTuningJob) -> bool:
+    """Take one step that reads files, or moves money: no transaction is open."""
+    if job.state == State.VALIDATING:
+        return token_counts.count_for(job, job.settled.context_length)
     if job.state == State.AWAITING_FUNDS:
         return funding.set_aside(job)
+    if job.state == State.CANCELLING:
+        return results.settle_what_was_trained(job)
     return job.state == State.FINALIZING and results.take_over(job)
+
+
+def _is_outside(job: FineTuningJob) -> bool:
+    """Whether the next step is none that a transaction may be open for."""
+    if job.state == State.VALIDATING:
+        return not job.is_unwanted and _are_ready(job) and _is_uncounted(job)
+    return job.state == State.CANCELLING and _has_trained_in_vain(job)
+
+
+def _are_ready(job: FineTuningJob) -> bool:
+    given = [job.dataset, *([job.validation] if job.validation else [])]
+    return all(each.state == Dataset.State.READY for each in given)
+
+
+def _is_uncounted(job: FineTuningJob) -> bool:
+    has_weights = job.offer.model_version.weights != ""
+    return has_weights and registry.trains(job.recipe) and job.counted_tokens is None
+
+
+def _has_trained_in_vain(job: FineTuningJob) -> bool:
+    attempt = job.compute_job
+    has_ended = attempt is not None and attempt.state == ComputeJob.State.ENDED
+    return has_ended and attempt is not None and attempt.outcome != Outcome.SUCCEEDED
 
 
 def _wait_for_dataset(job: FineTuningJob) -> bool:
     if job.is_unwanted:
         return _cancelled(job)
-    dataset = job.dataset
-    if dataset.state == Dataset.State.INVALID:
-        fail(job, "invalid_training_file", datasets.verdict(dataset), "training_file")
-    elif dataset.state == Dataset.State.READY:
+    given = {"training_file": job.dataset, "validation_file": job.validation}
+    for param, dataset in given.items():
+        if dataset is not None and dataset.state == Dataset.State.INVALID:
+            fail(job, f"invalid_{param}", datasets.verdict(dataset), param)
+            return True
+    if _are_ready(job):
         funding.begin(job, epochs=epochs_of(job))
-    return dataset.state != Dataset.State.VALIDATING
+        return True
+    return False
 
 
 def epochs_of(job: FineTuningJob) -> int:
@@ -68,15 +107,10 @@ def epochs_of(job: FineTuningJob) -> int:
     return passes(job.dataset, job.hyperparameters)
 
 
-def passes(dataset: Dataset, hyperparameters: Mapping[str, Any]) -> int:
+def passes(dataset: Dataset, asked: Mapping[str, Any]) -> int:
     """Return how often a job with these goes through the checked dataset."""
-    asked = hyperparameters.get("n_epochs", "auto")
-    if asked != "auto":
-        return int(asked)
-    examples = dataset.examples
-    if examples * USUAL < SMALL:
-        return min(25, SMALL // examples)
-    return max(1, LARGE // examples) if examples * USUAL > LARGE else USUAL
+    number = asked.get("n_epochs", "auto")
+    return hyperparameters.passes(dataset.examples) if number == "auto" else int(number)
 
 
 def _dispatch(job: FineTuningJob) -> bool:
@@ -90,19 +124,10 @@ def _dispatch(job: FineTuningJob) -> bool:
     cluster = cluster_for(job.organization, jurisdiction=file.region.jurisdiction)
     if cluster is None:
         return False
-    name = results.attempt_name(job, job.attempt)
-    run = Run(
-        name=name,
-        training_file=blobs.location(file),
-        training_sha256=file.sha256,
-        output=artifacts.address(name),
-        epochs=job.epochs or 1,
-        seed=job.seed,
-    )
     job.compute_job = compute_jobs.submit(
         job.organization,
         cluster,
-        registry.RECIPES[job.recipe](run),
+        registry.RECIPES[job.recipe](dispatching.run_of(job)),
         owner_kind=OWNER,
         owner_id=job.pk,
         attempt=job.attempt,
@@ -136,12 +161,12 @@ def _conclude(job: FineTuningJob, attempt: ComputeJob) -> bool:
     if attempt.outcome == Outcome.SUCCEEDED:
         move(job, State.FINALIZING)
     elif job.is_unwanted:
-        return _cancelled(job)
+        # What was trained until then is settled outside.
+        move(job, State.CANCELLING)
     elif attempt.outcome in RETRYABLE and job.attempt < MOST_ATTEMPTS:
         _again(job)
     elif attempt.outcome == Outcome.USER_ERROR:
-        words = "The training file could not be read as it was checked."
-        fail(job, "invalid_training_file", words, "training_file")
+        fail(job, *artifacts.refusal(results.attempt_name(job, job.attempt)))
     else:
         fail(job, f"job_{attempt.outcome}", attempt.reason or "The job has failed.")
     return True

@@ -30,7 +30,7 @@ def take_over(job: FineTuningJob) -> bool:
     name = attempt_name(job, job.attempt)
     with scope(job.organization_id):
         job = FineTuningJob.objects.select_related(*READ).get(pk=job.pk)
-    expected = job.dataset.tokens * (job.epochs or 1)
+    expected = job.tokens_per_pass * (job.epochs or 1)
     try:
         manifest = artifacts.read(name, tokens=expected)
         result = _keep(job, name, manifest)
@@ -42,6 +42,26 @@ def take_over(job: FineTuningJob) -> bool:
         return False
     _settle(job, manifest, result)
     return False
+
+
+def settle_what_was_trained(job: FineTuningJob) -> bool:
+    """Charge a cancelled job for what it has trained for good, and end it; safe to run again."""
+    with scope(job.organization_id):
+        job = FineTuningJob.objects.select_related(*READ).get(pk=job.pk)
+    trained = _committed(job) if registry.trains(job.recipe) else 0
+    cost = funding.charge(job, trained, at=_ended(job))
+    with scope(job.organization_id):
+        job = FineTuningJob.objects.locked(job.pk)
+        if job.state == State.CANCELLING:
+            move(job, State.CANCELLED, trained_tokens=trained, cost=cost)
+    return False
+
+
+def _committed(job: FineTuningJob) -> int:
+    """Return how far the attempts have come together: each went on from the one before."""
+    most = job.tokens_per_pass * (job.epochs or 1)
+    names = [attempt_name(job, attempt) for attempt in range(1, job.attempt + 1)]
+    return max(artifacts.committed(name, most=most) for name in names)
 
 
 def _keep(job: FineTuningJob, name: str, manifest: Manifest) -> StoredFile:
@@ -70,6 +90,7 @@ def _settle(job: FineTuningJob, manifest: Manifest, result: StoredFile) -> None:
                 epoch=mark.epoch,
                 step=mark.step,
                 tokens=mark.tokens,
+                metrics=mark.metrics,
                 sha256=mark.sha256,
             )
         move(job, State.SUCCEEDED, result_file=result, trained_tokens=trained, cost=cost)

@@ -6,8 +6,9 @@ from common import jobs
 from common.database import service
 from studio import artifacts
 from studio.models import Dataset, FineTuningJob
-from studio.services import funding
-from studio.states import TERMINAL
+from studio.recipes import registry
+from studio.services import funding, results
+from studio.states import TERMINAL, State
 
 
 def ring() -> int:
@@ -41,4 +42,10 @@ def _is_over(name: str) -> bool:
     except ValueError:
         return False
     with service():
-        return FineTuningJob.objects.filter(pk=job_id, state__in=TERMINAL).exists()
+        job = FineTuningJob.objects.filter(pk=job_id, state__in=TERMINAL).first()
+    # What was learnt is kept: a model may be made of it.
+    return job is not None and not (
+        job.state == State.SUCCEEDED
+        and registry.trains(job.recipe)
+        and name == results.attempt_name(job, job.attempt)
+    )

@@ -20,7 +20,7 @@ for item in json.load(sys.stdin)["install"]:
 
 case "$needs" in
 *nvidia* | *cuda* | *triton*)
-    echo "tests/support/torch.sh: $torch is a CUDA build here; set TORCH to the file or address of a CPU build." >&2
+    echo "trainer/torch.sh: $torch is a CUDA build here; set TORCH to the file or address of a CPU build." >&2
     exit 1
     ;;
 esac
