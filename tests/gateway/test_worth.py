@@ -7,15 +7,15 @@ from hypothesis import strategies as st
 
 from common.ids import uuid7
 from gateway.worth import Media, Rates
-from metering.models import ANSWER_PARTS, PROMPT_PARTS, TOKEN_PARTS
+from metering.models import ANSWER_PARTS, PROMPT_PARTS, REQUEST_PARTS
 
 COUNTS = st.integers(0, 1_000)
-PRICES = st.fixed_dictionaries({part: st.integers(0, 50).map(Decimal) for part in TOKEN_PARTS})
+PRICES = st.fixed_dictionaries({part: st.integers(0, 50).map(Decimal) for part in REQUEST_PARTS})
 
 
-@given(prices=PRICES, counts=st.fixed_dictionaries(dict.fromkeys(TOKEN_PARTS, COUNTS)))
+@given(prices=PRICES, counts=st.fixed_dictionaries(dict.fromkeys(REQUEST_PARTS, COUNTS)))
 def test_no_split_of_the_tokens_costs_more_than_was_reserved(prices, counts):
-    rates = Rates(prices, dict.fromkeys(TOKEN_PARTS, uuid7()), prices)
+    rates = Rates(prices, dict.fromkeys(REQUEST_PARTS, uuid7()), prices)
     prompt = sum(counts[part] for part in PROMPT_PARTS)
     answer = sum(counts[part] for part in ANSWER_PARTS)
     media = Media(counts["image_input"], counts["audio_input"], speaks=True)
@@ -27,7 +27,7 @@ def test_no_split_of_the_tokens_costs_more_than_was_reserved(prices, counts):
 
 
 def test_dear_sound_does_not_make_text_dear():
-    prices = {part: Decimal(1) for part in TOKEN_PARTS} | {"audio_input": Decimal(40)}
+    prices = {part: Decimal(1) for part in REQUEST_PARTS} | {"audio_input": Decimal(40)}
     rates = Rates(prices, {}, None)
 
     assert rates.worst(100, 10).money == 110

@@ -87,12 +87,12 @@ def test_customers_are_found_by_name(staff_client, acme):
 def test_the_list_of_customers_asks_no_more_for_more_of_them(
     staff_client, acme, alice, django_assert_num_queries
 ):
-    with service(), django_assert_num_queries(5, connection=connections["service"]):
+    with service(), django_assert_num_queries(6, connection=connections["service"]):
         customers.customers(customers.organizations())
 
     organizations.found(name="Second", owner=alice, country="FR")
 
-    with service(), django_assert_num_queries(5, connection=connections["service"]):
+    with service(), django_assert_num_queries(6, connection=connections["service"]):
         assert len(customers.customers(customers.organizations())) == 2
 
 
