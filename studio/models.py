@@ -116,7 +116,7 @@ class FineTuningJob(TimeStamped):
     )
     #: More than this the customer does not pay: a dearer quote ends the job before it runs.
     max_cost = models.DecimalField(max_digits=30, decimal_places=12, null=True, blank=True)
-    #: What all of it costs at most, at the price that held when the money was set aside.
+    #: What all of it costs at most, at the price that held when it was quoted.
     quote = models.DecimalField(max_digits=30, decimal_places=12, null=True, blank=True)
     price = models.ForeignKey(
         Price, on_delete=models.PROTECT, related_name="+", null=True, blank=True

@@ -1,8 +1,8 @@
 """The money of a job: what it will cost is set aside before it runs, what it has cost is taken.
 
 A recipe that trains is paid by the tokens it trained; others are free. The quote is binding: the
-dataset's tokens times the passes, at the price that held when the money was set aside. A job is
-charged once, for what it has committed, and never more than its quote.
+dataset's tokens times the passes, at the price that held when the dataset was known, also where the job
+then waits for credit. A job is charged once, for what it has committed, and never more than its quote.
 
 Money moves on connections of its own (``billing.holds``), so nothing here runs while a transaction
 is open; each step may be taken again by whoever finds the job after a crash.

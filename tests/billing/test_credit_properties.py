@@ -91,11 +91,12 @@ class Wallet:
         holds.place(Asked(self.key(number), *holder, None, "EUR", amount))
 
     def settle(self, amount, number):
-        """Settle the work, held for or not; twice is once."""
+        """Settle the work, held for or not; what was settled stays as it is."""
         request = self.request(self.key(number), amount, source="studio")
         with service():
             same = RatedUsage.objects.filter(source="studio", event_id=request.event_id).first()
-        holds.settle(self.key(number), request) if same is None else None
+        if same is None:
+            holds.settle(self.key(number), request)
 
     def release(self, _amount, number):
         """Return what is held for the work."""
