@@ -7,6 +7,7 @@ back with the payment, unless another invoice holds it back too or staff has cha
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from django.utils import timezone
@@ -16,13 +17,15 @@ from billing.models import DunningPolicy, DunningStep, Invoice
 from billing.models.dunning import Act, usual_stages
 from billing.services import disputes
 from billing.stages import Stages
-from common import jobs
+from common import jobs, sweeping
 from common.database import atomic, service
 from tenants.models import Organization, User
 from tenants.services import audit, organizations
 
 #: What is left of calls a minute to who is restricted.
 FEW = 10
+#: What the log calls trouble with one of them.
+PUT_OFF = "dunning_put_off"
 #: What is written off is not: who never paid gets nothing back, unless staff gives it.
 SETTLED = (Invoice.Status.PAID, Invoice.Status.VOID)
 
@@ -45,15 +48,17 @@ def set_stages(organization: Organization | None, given: Stages, *, by: User) ->
 
 
 def sweep(now: datetime | None = None) -> int:
-    """Take the stages that are due and undo those that no longer hold; return the taken."""
+    """Take the stages that are due and undo those that no longer hold; return the taken.
+
+    Trouble with one invoice is logged and keeps nobody else's from its stages.
+    """
     now = now or timezone.now()
     with service():
         overdue = list(Invoice.objects.open().filter(due_at__lt=now).values_list("pk", flat=True))
-        standing = DunningStep.objects.standing().select_related("invoice__organization")
-        over = [step.pk for step in standing if _is_over(step, now)]
-    for step_id in over:
-        _undo(step_id)
-    return sum(_take(invoice_id, now) for invoice_id in overdue)
+        standing = list(DunningStep.objects.standing().values_list("pk", flat=True))
+    sweeping.each((partial(_review, step_id, now) for step_id in standing), trouble=PUT_OFF)
+    takes = (partial(_take, invoice_id, now) for invoice_id in overdue)
+    return sum(sweeping.answers(takes, trouble=PUT_OFF))
 
 
 def usual() -> Stages:
@@ -156,9 +161,12 @@ def _reason(step: DunningStep) -> str:
     return f"Invoice {step.invoice.number} is overdue"
 
 
-def _undo(step_id: UUID) -> None:
+def _review(step_id: UUID, now: datetime) -> None:
+    """Undo a step that no longer holds."""
     with service():
-        step = DunningStep.objects.select_related("invoice").get(pk=step_id)
+        step = DunningStep.objects.select_related("invoice__organization").get(pk=step_id)
+        if not _is_over(step, now):
+            return
         organization = Organization.objects.locked(step.organization_id)
         step = DunningStep.objects.locked(step_id)
         if step.undone_at is not None:

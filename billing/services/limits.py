@@ -6,6 +6,7 @@ receivable account. So requests stop exactly at the limit, at any concurrency, b
 
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_DOWN, Decimal
+from functools import partial
 from uuid import UUID
 
 from django.db.models import Q
@@ -14,11 +15,14 @@ from django.utils import timezone
 from billing import agreements, groups
 from billing.models import Contract, CreditGrant, Invoice, Wallet
 from billing.services import receiving
+from common import sweeping
 from common.database import atomic, service
 from common.money import EXACT, exact
 from tenants.models import Organization
 
 ZERO = Decimal(0)
+#: What the log calls trouble with one of them.
+PUT_OFF = "limit_put_off"
 #: After all credit, whatever its priority.
 LAST = 32767
 
@@ -114,13 +118,19 @@ def _grant(organization: Organization, limit: Decimal) -> CreditGrant | None:
 
 
 def sync_each(organizations: Iterable[Organization]) -> None:
-    """Bring the limits of these customers to what is owed now, each in its own transaction."""
+    """Bring the limits of these customers to what is owed now, each in its own transaction.
+
+    Trouble with one is logged and leaves the others theirs; the sweep tries it again.
+    """
     asked = {it.pk: it for it in organizations}
     with service():
         concerned = _concerned(asked)
-    for pk in sorted(concerned):
-        with service():
-            sync(asked[pk])
+    sweeping.each((partial(_sync_alone, asked[pk]) for pk in sorted(concerned)), trouble=PUT_OFF)
+
+
+def _sync_alone(organization: Organization) -> None:
+    with service():
+        sync(organization)
 
 
 def _concerned(organizations: Iterable[UUID]) -> set[UUID]:
@@ -139,14 +149,14 @@ def _concerned(organizations: Iterable[UUID]) -> set[UUID]:
 
 
 def sync_all() -> int:
-    """Bring every limit to what is owed and agreed now; answers how many there are."""
+    """Bring every limit to what is owed and agreed now; answers how many went well.
+
+    Trouble with one customer is logged and leaves the others theirs.
+    """
     with service():
         limited = CreditGrant.objects.filter(kind=CreditGrant.Kind.LIMIT)
         beginning = Contract.objects.at(timezone.now()).filter(credit_limit__gt=0)
         wanted = {*limited.values_list("organization", flat=True)}
         wanted |= {*beginning.values_list("organization", flat=True)}
         organizations = list(Organization.objects.filter(pk__in=wanted))
-    for organization in organizations:
-        with service():
-            sync(organization)
-    return len(organizations)
+    return sweeping.each((partial(_sync_alone, it) for it in organizations), trouble=PUT_OFF)

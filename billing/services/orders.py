@@ -6,11 +6,12 @@ the session is fetched as it stands now, so neither order nor repetition of deli
 
 import uuid
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError
+from django.db import IntegrityError
 from django.urls import reverse
 from django.utils import timezone
 
@@ -43,9 +44,9 @@ from billing.services import (
 )
 from billing.services.ledger import Posting
 from billing.webhook_types import PAYMENT_FAILED, PAYMENT_SUCCEEDED
-from common import jobs
+from common import jobs, sweeping
 from common.database import atomic, service
-from common.errors import Conflict, DomainError, NotFound
+from common.errors import Conflict, NotFound
 from common.money import round_to_minor
 from marketplace.models import Bundle
 from tenants.models import Organization, User
@@ -416,15 +417,10 @@ def get(organization: Organization, order_id: uuid.UUID) -> Order:
 
 
 def reconcile(*, days: int = 7) -> int:
-    """Act on every event of the last days that never reached us; return how many there were."""
+    """Act on every event of the last days that never reached us; return how many there were.
+
+    One in trouble, whatever the trouble, is tried again next time and does not hide the others.
+    """
     found = provider.recent_events(timezone.now() - timedelta(days=days))
-    return sum(_tried(event) for event in found)
-
-
-def _tried(event: PaymentEvent) -> bool:
-    """Act on an event; one in trouble is tried again next time and does not hide the others."""
-    try:
-        return handle(event)
-    except (DomainError, DatabaseError) as error:
-        log.exception("payment_event_put_off", event_id=event.event_id, reason=repr(error))
-        return False
+    handled = (partial(handle, event) for event in found)
+    return sum(sweeping.answers(handled, trouble="payment_event_put_off"))

@@ -5,6 +5,8 @@ from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError
+from django.db.models import DecimalField, Value
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from billing import agreements, funds, periods
@@ -35,6 +37,7 @@ from common.ids import uuid7
 from marketplace import demo
 from marketplace.models import Offer, Price, PriceBook
 from tenants.scope import scope
+from tenants.services import organizations
 from tests.billing.paper import invoice_of
 
 JANUARY, FEBRUARY = (periods.month(2026, number, "UTC") for number in (1, 2))
@@ -74,12 +77,11 @@ def held(acme):
     def held(start, end=None, **facts):
         with service():
             return Contract.objects.create(
-                organization=acme,
                 status="active",
                 effective_from=start,
                 effective_until=end,
                 signed_at=start,
-                **terms(starts_on=start.date(), **facts),
+                **terms(starts_on=start.date(), **{"organization": acme} | facts),
             )
 
     return held
@@ -245,6 +247,19 @@ def limit_left(organization):
     limits.sync_all()
     with service():
         return CreditGrant.objects.get(source_key="limit:EUR", organization=organization).remaining
+
+
+def test_trouble_with_one_limit_leaves_the_others_theirs(acme, held, alice):
+    held(JANUARY.start, **POSTPAID)
+    other = organizations.found(name="Other", owner=alice, country="FR")
+    nobody_knows = Cast(Value("NaN"), DecimalField(max_digits=30, decimal_places=12))
+    held(JANUARY.start, **POSTPAID | {"credit_limit": nobody_knows}, organization=other)
+
+    assert limits.sync_all() == 1
+    assert limit_left(acme) == 1
+    with service():
+        limits.sync_each([other, acme])
+        assert not CreditGrant.objects.filter(organization=other).exists()
 
 
 def test_what_is_written_off_gives_no_limit_back_until_it_is_paid(acme, held, person):

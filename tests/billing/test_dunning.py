@@ -11,7 +11,7 @@ from django.db import ProgrammingError, connections
 from django.utils import timezone
 
 from billing import overdue
-from billing.models import Dispute, DunningStep, IncomingPayment, Invoice
+from billing.models import Dispute, DunningPolicy, DunningStep, IncomingPayment, Invoice
 from billing.services import disputes, dunning, invoicing, receiving
 from common.database import service
 from common.errors import DomainError
@@ -30,12 +30,12 @@ def sam(person):
 def owe(acme):
     """An invoice of Acme's over 100 euros that has been due for so many days."""
 
-    def owe(days, number="D-2026-000001"):
+    def owe(days, number="D-2026-000001", organization=acme):
         now = timezone.now()
         with service():
             issuer = invoicing.default_issuer()
             return Invoice.objects.create(
-                organization=acme,
+                organization=organization,
                 issuer=issuer,
                 kind=Invoice.Kind.USAGE,
                 status=Invoice.Status.OPEN,
@@ -54,6 +54,27 @@ def owe(acme):
             )
 
     return owe
+
+
+def test_trouble_with_one_customer_leaves_the_others_their_stages(owe, alice):
+    other = organizations.found(name="Other", owner=alice, country="FR")
+    ours, theirs = owe(40), owe(41, number="D-2026-000002", organization=other)
+    with service():
+        nonsense = [{"days": "soon", "act": "suspend"}]
+        policy = DunningPolicy.objects.create(organization=other, stages=nonsense)
+        DunningStep.objects.create(
+            organization=other, invoice=theirs, position=0, act="restrict", before={}
+        )
+
+    assert dunning.sweep() == len(acts()) - 1 > 0
+    assert stands()[0] == "suspended"
+
+    pay(ours)
+    dunning.sweep()
+    assert stands() == ("active", None)
+    with service():
+        policy.delete()
+    assert dunning.sweep() > 0
 
 
 def acts():
