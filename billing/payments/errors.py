@@ -21,6 +21,13 @@ class UntrustedDelivery(DomainError):
     detail = _("The signature of this delivery does not hold.")
 
 
+class OtherMode(UntrustedDelivery):
+    """A genuine event of the provider's other mode: play money at a live address, or the reverse."""
+
+    code = "other_mode"
+    detail = _("This event is of the provider's other mode, test or live. Nothing was done.")
+
+
 class PaymentMismatch(DomainError):
     """A paid session does not carry the order's amount."""
 

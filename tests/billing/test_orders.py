@@ -11,6 +11,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import connections
+from django.utils import timezone
 
 from billing.models import CreditGrant, Invoice, LedgerEntry, Order, StripeEvent
 from billing.payments.errors import PaymentMismatch, PaymentUnavailable
@@ -22,7 +23,7 @@ from common.money import Money
 from marketplace import demo
 from marketplace.models import Bundle
 from tenants.models import AuditEntry, WebhookEvent
-from tests.billing.loopback.driver import SECRET
+from tests.billing.loopback.driver import API_KEY, SECRET
 
 HOOK = "/webhooks/stripe/"
 
@@ -169,6 +170,41 @@ def test_a_signed_body_that_is_no_event_is_refused(stripe, db, deliver, body):
     assert deliver(body).status_code == 400
 
 
+@pytest.mark.parametrize(("key", "is_live"), [(API_KEY, True), ("sk_live_x", False)])
+def test_play_money_never_pays_at_a_live_address_nor_the_reverse(
+    stripe, order, deliver, settings, caplog, key, is_live
+):
+    pay(stripe, order)
+    event = completed(stripe).to_dict() | {"livemode": is_live}
+    settings.STRIPE_API_KEY = key
+
+    reply = deliver(json.dumps(event).encode())
+
+    assert (reply.status_code, reply.json()["code"]) == (400, "other_mode")
+    assert standing(order) == NOTHING
+    assert "payment_event_of_other_mode" in caplog.text
+    with service():
+        assert StripeEvent.objects.count() == 0
+
+
+@pytest.mark.parametrize("mode", [None, "false", 0])
+def test_an_event_that_does_not_say_its_mode_is_refused(stripe, order, deliver, mode):
+    pay(stripe, order)
+    event = completed(stripe).to_dict() | {"livemode": mode}
+
+    assert deliver(json.dumps(event).encode()).json()["code"] == "other_mode"
+    assert standing(order) == NOTHING
+
+
+def test_a_live_event_at_a_live_address_is_taken(stripe, order, deliver, settings):
+    settings.STRIPE_API_KEY = "sk_live_x"
+    thing = {"object": "gift_card", "id": "g"}
+    stripe.control("events", type="gift_card.melted", object=thing)
+    event = event_of(stripe, "gift_card.melted").to_dict() | {"livemode": True}
+
+    assert deliver(json.dumps(event).encode()).json() == {"new": True}
+
+
 def test_a_large_delivery_is_refused(stripe, db, deliver):
     assert deliver(b" " * 3_000_000).status_code in (400, 413)
 
@@ -283,6 +319,23 @@ def test_one_event_in_trouble_does_not_hide_the_others_from_the_sweep(
     assert standing(broken)[:3] == ("pending", 0, 0)
 
 
+def test_trouble_that_nobody_foresaw_does_not_hide_the_others_either(
+    stripe, order, acme, alice, bundle
+):
+    pay(stripe, order)
+    broken = orders.start(acme, bundle, by=alice, operation_key="without-its-grant")
+    pay(stripe, broken)
+    intent = stripe.client.v1.checkout.sessions.retrieve(broken.session_id).payment_intent
+    stripe.client.v1.refunds.create({"payment_intent": intent})
+    with service():
+        Order.objects.filter(pk=broken.pk).update(status="paid", paid_at=timezone.now())
+
+    orders.reconcile()
+
+    assert standing(order) == PAID
+    assert standing(broken)[:3] == ("paid", 0, 0)
+
+
 def test_a_delivery_while_stripe_is_away_is_tried_again(stripe, order, deliver, settings):
     pay(stripe, order)
     event = completed(stripe)
@@ -304,6 +357,41 @@ def test_a_second_click_leads_to_the_same_page(stripe, acme, alice, bundle):
     assert len({each.pk for each in found}) == 1
     assert len({each.checkout_url for each in found if each.checkout_url}) == 1
     assert len(stripe.client.v1.checkout.sessions.list().data) == 1
+
+
+def debit(stripe, order):
+    """Fill the page in with an account that its bank debits days later."""
+    stripe.control(f"checkout/sessions/{order.session_id}/pay", iban="DE89370400440532013000")
+
+
+def test_a_page_that_was_completed_and_not_paid_grants_nothing(stripe, order, deliver):
+    debit(stripe, order)
+
+    assert deliver(completed(stripe)).json() == {"new": True}
+    assert standing(order) == NOTHING
+
+
+def test_a_debit_that_arrives_late_grants_once(stripe, order, deliver):
+    debit(stripe, order)
+    unpaid = completed(stripe)
+    stripe.control(f"checkout/sessions/{order.session_id}/settle", outcome="succeeded")
+
+    # Told in the wrong order: the success before the completion that it followed.
+    deliver(event_of(stripe, "checkout.session.async_payment_succeeded"))
+    deliver(unpaid)
+
+    assert standing(order) == PAID
+
+
+def test_a_debit_that_bounces_late_ends_the_order(stripe, order, deliver):
+    debit(stripe, order)
+    unpaid = completed(stripe)
+    stripe.control(f"checkout/sessions/{order.session_id}/settle", outcome="failed")
+
+    deliver(event_of(stripe, "checkout.session.async_payment_failed"))
+    deliver(unpaid)
+
+    assert standing(order) == ("failed", 0, 0, 0)
 
 
 def test_an_expired_page_expires_its_order(stripe, order, deliver):

@@ -16,6 +16,11 @@ def _client(api_key: str, base: str) -> stripe.StripeClient:
     )
 
 
+def is_live() -> bool:
+    """Whether the key of the settings moves real money; Stripe writes it into every key."""
+    return "_live_" in settings.STRIPE_API_KEY
+
+
 def client() -> stripe.StripeClient:
     """Return the client of the account that the settings name."""
     return _client(settings.STRIPE_API_KEY, settings.STRIPE_API_BASE)
