@@ -1,11 +1,9 @@
 """``/v1/files``, in OpenAI's shapes."""
 
 import uuid
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import IO, Any
+from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.http import StreamingHttpResponse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
@@ -14,6 +12,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from common import streams
 from common.errors import NotFound
 from common.ids import from_public_id
 from files import blobs, queries
@@ -163,7 +162,7 @@ class FileContent(FileView):
             file = self.file(file_id)
         content = blobs.open_blob(blobs.of(file))
         return StreamingHttpResponse(
-            _pieces(content),
+            streams.served(request._request, blobs.pieces(content)),
             content_type="application/octet-stream",
             headers={
                 "Content-Length": str(file.bytes),
@@ -171,10 +170,3 @@ class FileContent(FileView):
                 "ETag": f'"{file.sha256}"',
             },
         )
-
-
-async def _pieces(content: IO[bytes]) -> AsyncIterator[bytes]:
-    """Yield the content without keeping it; reading must not hold up other requests."""
-    with content:
-        while piece := await sync_to_async(content.read)(blobs.PIECE):
-            yield piece

@@ -71,6 +71,13 @@ def open_blob(blob: Blob) -> IO[bytes]:
     return default_storage.open(blob.name, "rb")
 
 
+def pieces(content: IO[bytes]) -> Iterator[bytes]:
+    """Yield an opened content without keeping it, then close it."""
+    with content:
+        while piece := content.read(PIECE):
+            yield piece
+
+
 def remove(blob: Blob) -> None:
     """Remove the content; one that is gone stays gone."""
     default_storage.delete(blob.name)

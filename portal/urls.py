@@ -70,6 +70,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("staff/", include(desk)),
     path("", include("billing.urls")),
     path("", include("marketplace.urls")),
+    path("", include("studio.urls")),
     path("", include("tenants.urls")),
     path("", include(own)),
 ]

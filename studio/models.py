@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -22,6 +23,11 @@ class DatasetQuerySet(LockingQuerySet["Dataset"]):
         """Those that wait to be checked, and that nobody is checking."""
         free = models.Q(claimed_until=None) | models.Q(claimed_until__lt=timezone.now())
         return self.filter(free, state=Dataset.State.VALIDATING)
+
+    def living(self) -> "DatasetQuerySet":
+        """Those whose file can be read."""
+        unexpired = models.Q(file__expires_at=None) | models.Q(file__expires_at__gt=Now())
+        return self.filter(unexpired, file__deleted_at=None)
 
 
 class Dataset(TimeStamped):

@@ -49,7 +49,7 @@ def _problems(report: Report, line: bytes | Unusable) -> Iterator[Problem]:
     wrong = list(chat.problems(example))
     yield from wrong
     if not wrong:
-        report.tokens += count_example(example)
+        report.measure(count_example(example))
 
 
 def examples(content: Readable) -> Iterator[dict[str, Any]]:

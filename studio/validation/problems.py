@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 #: So many problems of each kind are told one by one; all are counted.
-TOLD = 20
+TOLD = 100
 #: So much of what was found is quoted.
 QUOTED = 40
 
@@ -45,6 +45,8 @@ class Report:
     bad_lines: int = 0
     problems: list[Problem] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    #: How many examples have at most so many tokens, and more than half of that.
+    lengths: Counter[int] = field(default_factory=Counter)
 
     @property
     def is_usable(self) -> bool:
@@ -57,9 +59,15 @@ class Report:
         if self.counts[problem.code] <= TOLD:
             self.problems.append(problem)
 
+    def measure(self, tokens: int) -> None:
+        """Count an example that is this long."""
+        self.tokens += tokens
+        self.lengths[1 << max(tokens - 1, 0).bit_length()] += 1
+
     def facts(self) -> dict[str, Any]:
-        """Return the problems as JSON holds them."""
+        """Return the problems, and how long the examples are, as JSON holds them."""
         return {
+            "lengths": {str(length): count for length, count in sorted(self.lengths.items())},
             "counts": dict(self.counts),
             "problems": [asdict(problem) for problem in self.problems],
         }

@@ -162,6 +162,11 @@ def add_webhook(page, slug, url):
     )
 
 
+def add_dataset(client, name, content):
+    """Upload examples with a key; return the id of the file."""
+    return client.files.create(file=(name, content.encode()), purpose="fine-tune").id
+
+
 def reload_until(page, sign):
     """Load the page again and again until the sign is there."""
     for _ in range(LONGEST):

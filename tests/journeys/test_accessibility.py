@@ -8,6 +8,7 @@ from django.template.loader import render_to_string
 from playwright.sync_api import expect
 
 from gateway.app import ENDPOINTS
+from studio import sample_dataset
 from tests.journeys import steps
 from tests.journeys.stages import STAGES
 from tests.journeys.walk import FROM_THE_RIGHT, VIEWS, Walk, look, match, routes
@@ -79,6 +80,7 @@ def ministry(site, signed_in, receiver):
             hello = [{"role": "user", "content": "Hello"}]
             for model in ("atlas-large", "atlas-mini"):
                 client.chat.completions.create(model=model, messages=hello, max_tokens=20)
+            steps.add_dataset(client, "train.jsonl", sample_dataset.content())
         steps.add_webhook(page, MINISTRY, receiver.url)
         steps.buy(page, MINISTRY, "Starter")
         steps.save_card(page, MINISTRY, "4242 4242 4242 4242")

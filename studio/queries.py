@@ -1,0 +1,57 @@
+"""Answers about datasets and jobs, as the pages show them."""
+
+import uuid
+
+from django.db.models import Count, Q
+
+from common.errors import NotFound
+from studio.models import Dataset, DatasetQuerySet, FineTuningJob, FineTuningJobQuerySet
+from tenants.models import Organization
+
+#: What a page shows of a job beside its own row.
+SHOWN = (
+    "offer__model_version__model",
+    "dataset__file__region",
+    "validation__file",
+    "result_file",
+    "compute_job__cluster__region",
+    "project",
+    "created_by",
+)
+
+
+def datasets(organization: Organization) -> DatasetQuerySet:
+    """Return the datasets that can be read, the newest first, each with how many jobs use it."""
+    found = Dataset.objects.living().filter(organization=organization)
+    return (
+        found.select_related("file")
+        .annotate(job_count=Count("jobs"))
+        .order_by("-created_at", "-pk")
+    )
+
+
+def dataset(organization: Organization, dataset_id: uuid.UUID) -> Dataset:
+    """Return the organization's dataset, though its file may be gone; refuse any other."""
+    found = Dataset.objects.filter(organization=organization, pk=dataset_id)
+    if (row := found.select_related("file__region").first()) is None:
+        raise NotFound
+    return row
+
+
+def jobs(organization: Organization) -> FineTuningJobQuerySet:
+    """Return the organization's jobs, the newest first."""
+    found = FineTuningJob.objects.filter(organization=organization)
+    return found.select_related(*SHOWN).order_by("-id")
+
+
+def job(organization: Organization, job_id: uuid.UUID) -> FineTuningJob:
+    """Return the organization's job; refuse any other."""
+    if (row := jobs(organization).filter(pk=job_id).first()) is None:
+        raise NotFound
+    return row
+
+
+def jobs_of(dataset: Dataset) -> FineTuningJobQuerySet:
+    """Return the jobs that learn from a dataset, or are measured by it, the newest first."""
+    by_it = Q(dataset=dataset) | Q(validation=dataset)
+    return jobs(dataset.organization).filter(by_it)
