@@ -1,4 +1,4 @@
-"""The one door to servers that the operator named: one short question, one small answer.
+"""The one door to servers that the operator named: one short question, one answer in bounds.
 
 Such servers may stand on private addresses. Redirects are not followed, so that a credential goes
 nowhere else; an answer that is large or slow is not waited for.
@@ -7,6 +7,7 @@ nowhere else; an answer that is large or slow is not waited for.
 import socket
 import ssl
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -44,35 +45,65 @@ class Answer:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How long a server is waited for, how much it may say, whose certificates are believed."""
+
+    patience: float = PATIENCE
+    largest: int = LARGEST
+    #: A file of certificates, in place of those that this machine trusts.
+    authorities: str = ""
+
+
+USUAL = Bounds()
+
+
 def get(url: str, *, bearer: str = "") -> Answer:
     """Return what the server answers to a GET, or raise ``Unreachable`` with the reason."""
-    parts = urlsplit(url)
-    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=PATIENCE)
-    target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
-    headers = {"Accept": "application/json"}
-    if bearer:
-        headers["Authorization"] = f"Bearer {bearer}"
+    return ask("GET", url, {"Authorization": f"Bearer {bearer}"} if bearer else {})
+
+
+def ask(
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes | None = None,
+    *,
+    bounds: Bounds = USUAL,
+) -> Answer:
+    """Return what the server answers to a question, or raise ``Unreachable`` with the reason."""
+    connection: HTTPConnection | None = None
     try:
-        connection.request("GET", target, headers=headers)
+        parts = urlsplit(url)
+        connection = _connection(parts.scheme, parts.hostname or "", parts.port, bounds)
+        target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
+        connection.request(method, target, body, {"Accept": "application/json", **headers})
         response = connection.getresponse()
-        return Answer(response.status, read(response))
+        return Answer(response.status, read(response, bounds))
     except (OSError, HTTPException, ValueError) as error:
         raise Unreachable(trouble(error)) from error
     finally:
-        connection.close()
+        if connection is not None:
+            connection.close()
 
 
-def read(response: HTTPResponse) -> bytes:
+def _connection(scheme: str, host: str, port: int | None, bounds: Bounds) -> HTTPConnection:
+    if scheme != "https":
+        return HTTPConnection(host, port, timeout=bounds.patience)
+    trusted = ssl.create_default_context(cafile=bounds.authorities or None)
+    return HTTPSConnection(host, port, timeout=bounds.patience, context=trusted)
+
+
+def read(response: HTTPResponse, bounds: Bounds = USUAL) -> bytes:
     """Read the body; one that drips is cut off when patience ends."""
-    end, body = time.monotonic() + PATIENCE, b""
+    end, body = time.monotonic() + bounds.patience, bytearray()
     while piece := response.read1(PIECE):
         body += piece
-        if len(body) > LARGEST:
+        if len(body) > bounds.largest:
             raise Unreachable(Trouble.BROKEN)
         if time.monotonic() > end:
             raise Unreachable(Trouble.SILENT)
-    return body
+    return bytes(body)
 
 
 def trouble(error: Exception) -> Trouble:

@@ -26,3 +26,18 @@ class NameMeansAnother(Conflict):
 
     code = "job_name_taken"
     detail = _("Another job has this name on the cluster.")
+
+
+class ClusterTaken(Conflict):
+    """Another cluster has this name."""
+
+    code = "cluster_taken"
+    detail = _("Another cluster has this name.")
+
+
+class BadCluster(DomainError):
+    """What is said of a cluster does not make one that can be spoken to."""
+
+    code = "bad_cluster"
+    status = 422
+    detail = _("The cluster cannot be spoken to as it is set up.")

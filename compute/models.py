@@ -6,6 +6,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from common.encryption import EncryptedField
 from common.models import LockingQuerySet, TimeStamped
 from compute.scheduler import JobHandle, JobSpec
 from compute.scheduler import Outcome as Ending
@@ -16,12 +17,22 @@ MISSES = 5
 HORIZON = timedelta(seconds=60)
 
 
+class ClusterCredential(EncryptedField):
+    """What a cluster knows us by, encrypted at rest."""
+
+    use = "compute.cluster"
+
+
 class ClusterQuerySet(LockingQuerySet["Cluster"]):
     """Clusters."""
 
     def enabled(self) -> "ClusterQuerySet":
-        """Those that take jobs."""
+        """Those that are spoken to."""
         return self.filter(is_enabled=True)
+
+    def taking(self) -> "ClusterQuerySet":
+        """Those that take new jobs."""
+        return self.enabled().filter(intake=Cluster.Intake.OPEN)
 
 
 class Cluster(TimeStamped):
@@ -40,12 +51,29 @@ class Cluster(TimeStamped):
         DEDICATED_NODE = "dedicated_node", _("Nodes of their own")
         DEDICATED_CLUSTER = "dedicated_cluster", _("A cluster of their own")
 
+    class Intake(models.TextChoices):
+        """Whether it takes jobs, and keeps those it has."""
+
+        OPEN = "open", _("Takes jobs")
+        CORDONED = "cordoned", _("Takes no new jobs")
+        DRAINING = "draining", _("Gives its jobs back")
+
     name = models.CharField(_("name"), max_length=100)
     slug = models.SlugField(max_length=50, unique=True)
     kind = models.CharField(max_length=10, choices=Kind.choices)
     region = models.ForeignKey(Region, on_delete=models.PROTECT, related_name="clusters")
     isolation = models.CharField(max_length=20, choices=Isolation.choices)
+    #: How it is reached, by whom, and what its scheduler must be told beside that.
+    address = models.CharField(_("address"), max_length=300, blank=True)
+    credential = ClusterCredential(blank=True, default="")
+    options = models.JSONField(default=dict, blank=True)
     gpus = models.PositiveIntegerField(_("GPUs"), default=0)
+    #: In the scheduler's words, such as "h100".
+    gpu_type = models.CharField(_("kind of GPU"), max_length=63, blank=True)
+    #: How many of an organization's jobs it is asked to take at a time, and GPUs; no limit if null.
+    jobs_each = models.PositiveIntegerField(_("jobs per organization"), null=True, blank=True)
+    gpus_each = models.PositiveIntegerField(_("GPUs per organization"), null=True, blank=True)
+    intake = models.CharField(max_length=10, choices=Intake.choices, default=Intake.OPEN)
     is_enabled = models.BooleanField(default=True)
     #: What was wrong when it was last asked; empty when it answered.
     trouble = models.CharField(max_length=300, blank=True)
@@ -109,6 +137,9 @@ class ComputeJob(TimeStamped):
     submitted_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    #: What it held, over all its runs; null where the cluster could not say.
+    cpu_seconds = models.PositiveBigIntegerField(null=True, blank=True)
+    gpu_seconds = models.PositiveBigIntegerField(null=True, blank=True)
     cancel_asked_at = models.DateTimeField(null=True, blank=True)
     #: Who works on it now, and until when that is believed.
     lease = models.UUIDField(null=True, blank=True)
@@ -149,6 +180,12 @@ class ComputeJob(TimeStamped):
         if self.submitted_at is None:
             return None
         return JobHandle(self.external_id, self.name, self.submitted_at)
+
+    @property
+    def is_unwanted_there(self) -> bool:
+        """Whether its cluster is to end it: nobody wants it, or the cluster gives its jobs back."""
+        is_given_back = self.cluster.intake == Cluster.Intake.DRAINING
+        return is_given_back or self.desired == self.Desired.CANCEL
 
     @property
     def is_gone(self) -> bool:

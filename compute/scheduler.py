@@ -65,10 +65,17 @@ class JobSpec:
     cpus: int = 1
     gpus: int = 0
     memory_mb: int = 1024
+    #: The kind of GPU in the cluster's words; any, where it is empty.
+    gpu_type: str = ""
+    #: Whose it is: a cluster that keeps accounts or namespaces has one by this name.
+    tenant: str = ""
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
             raise ValueError(f"{self.name!r} is not a name of a job")
+        for label in (self.gpu_type, self.tenant):
+            if label and not NAME.fullmatch(label):
+                raise ValueError(f"{label!r} is not a name that a cluster knows")
 
     def facts(self) -> dict[str, Any]:
         """Return the spec as JSON holds it."""
@@ -114,11 +121,29 @@ class LogPage:
     next_offset: int
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One time that a job ran, and what it held then; a requeued job has several."""
+
+    started_at: datetime
+    ended_at: datetime
+    cpus: int
+    gpus: int
+
+    @property
+    def seconds(self) -> int:
+        """How long it ran, in whole seconds."""
+        return max(0, round((self.ended_at - self.started_at).total_seconds()))
+
+
 class Scheduler(Protocol):
-    """A cluster that runs jobs. Every method may raise :class:`Unreachable`."""
+    """A cluster that runs jobs. Every method but ``render`` may raise :class:`Unreachable`."""
 
     def check(self) -> str:
         """Return what is wrong with the cluster, in words; empty when nothing is."""
+
+    def render(self, spec: JobSpec) -> Mapping[str, Any]:
+        """Return what the cluster would be told, for operators to read; asks nobody."""
 
     def submit(self, spec: JobSpec) -> JobHandle:
         """Queue the job; the same spec again returns the first handle, another raises Rejected."""
@@ -132,8 +157,11 @@ class Scheduler(Protocol):
     def cancel(self, handle: JobHandle, *, force: bool = False) -> None:
         """Ask the job to end, forced without grace; returns at once, and may be repeated."""
 
+    def usage(self, handle: JobHandle) -> Sequence[Run]:
+        """Return every time that the ended job ran; nothing where it never did, or is forgotten."""
+
     def logs(self, handle: JobHandle, offset: int = 0) -> LogPage:
-        """Return what the job wrote from there on."""
+        """Return what the job wrote from there on, a page at a time."""
 
     def list(self, prefix: str) -> Iterator[JobHandle]:
         """Yield every job it still knows whose name begins so."""

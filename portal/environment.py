@@ -57,6 +57,7 @@ class Environment:
     metering_durability: str
     files_region: str
     trainer_python: str
+    cluster_addresses: tuple[str, ...]
     metrics_address: tuple[str, int] | None
     metrics_token: str = field(repr=False)
     request_log: str
@@ -163,6 +164,7 @@ def _described(text: Reader, state: Path, secret_key: str) -> Environment:
         # The demo's only region; an operator says where the disk stands before files are taken.
         files_region=text("FILES_REGION", "eu-paris" if demo else ""),
         trainer_python=text("TRAINER_PYTHON"),
+        cluster_addresses=variables.webs("CLUSTER_ADDRESSES", text("CLUSTER_ADDRESSES")),
         metrics_address=metrics(text),
         metrics_token=variables.bearer("METRICS_TOKEN", text("METRICS_TOKEN")),
         request_log=variables.choice(

@@ -308,6 +308,8 @@ COMPUTE_ROOT = STATE_DIR / "compute"
 #: one is made when it is first needed.
 TRAINER_PYTHON = ENV.trainer_python
 TRAINER_HOME = STATE_DIR / "trainer"
+#: Where clusters answer: their credentials are sent nowhere else.
+CLUSTER_ADDRESSES = ENV.cluster_addresses
 #: Nothing stands between tenants on the local cluster: it is for the demo.
 ALLOW_CLUSTERS_WITHOUT_ISOLATION = ENV.demo
 

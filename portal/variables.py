@@ -194,6 +194,11 @@ def web(name: str, text: str, *, path_allowed: bool = True) -> str:
     return text.strip().rstrip("/")
 
 
+def webs(name: str, text: str) -> tuple[str, ...]:
+    """Return the addresses that are named, separated by commas."""
+    return tuple(web(name, it) for it in text.split(",") if it.strip())
+
+
 def database(name: str, text: str) -> Database:
     """Return the parts of a PostgreSQL address; a socket folder stands in ?host=."""
     example = "an address such as postgresql://user:password@host:5432/database"

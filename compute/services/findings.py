@@ -1,12 +1,13 @@
 """What a cluster said of a job, written down: the only writer of a job's state."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.utils import timezone
 
 from common.database import on_commit, service
 from compute.models import ComputeJob
-from compute.scheduler import JobHandle, JobStatus, Outcome, Phase
+from compute.scheduler import JobHandle, JobStatus, Outcome, Phase, Run
 from compute.services import leases
 from compute.signals import compute_job_changed
 from tenants.services import audit
@@ -16,10 +17,11 @@ State, Desired = ComputeJob.State, ComputeJob.Desired
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a cluster said; no handle where it does not know the job."""
+    """What a cluster said; no handle where it does not know the job, no runs where it cannot say."""
 
     status: JobStatus
     handle: JobHandle | None = None
+    runs: Sequence[Run] | None = None
 
 
 def record(job: ComputeJob, finding: Finding | None) -> None:
@@ -51,9 +53,26 @@ def _write(job: ComputeJob, finding: Finding) -> None:
     job.started_at = status.started_at
     job.exit_code = status.exit_code
     if status.phase == Phase.ENDED:
-        _end(job, status.outcome or Outcome.LOST, status)
-    elif job.desired == Desired.CANCEL and job.cancel_asked_at is None:
+        _end(job, _meant(job, status.outcome or Outcome.LOST), status)
+        _use(job, finding.runs)
+    elif job.is_unwanted_there and job.cancel_asked_at is None:
         job.cancel_asked_at = timezone.now()
+
+
+def _meant(job: ComputeJob, outcome: Outcome) -> Outcome:
+    """Return what an end means: what was wished decides, whatever the job made of the signal."""
+    if outcome == Outcome.SUCCEEDED:
+        return outcome
+    if job.desired == Desired.CANCEL:
+        return Outcome.CANCELLED
+    is_given_back = outcome == Outcome.CANCELLED and job.is_unwanted_there
+    return Outcome.PREEMPTED if is_given_back else outcome
+
+
+def _use(job: ComputeJob, runs: Sequence[Run] | None) -> None:
+    if runs is not None:
+        job.cpu_seconds = sum(run.seconds * run.cpus for run in runs)
+        job.gpu_seconds = sum(run.seconds * run.gpus for run in runs)
 
 
 def _miss(job: ComputeJob) -> None:

@@ -1,6 +1,7 @@
 """Asking for jobs: intent alone. What becomes of it is the reconciler's to write."""
 
 import uuid
+from dataclasses import replace
 
 from django.db import IntegrityError
 
@@ -8,7 +9,7 @@ from common import jobs
 from common.database import atomic
 from compute.errors import NameMeansAnother, OutsideTheBorder
 from compute.models import Cluster, ComputeJob
-from compute.scheduler import JobSpec
+from compute.scheduler import NAME, JobSpec
 from tenants.models import Organization
 from tenants.services import audit
 
@@ -27,6 +28,7 @@ def submit(
     allowed = organization.allowed_jurisdictions
     if allowed and cluster.region.jurisdiction not in allowed:
         raise OutsideTheBorder
+    spec = replace(spec, tenant=_tenant(organization))
     try:
         with atomic():
             job = ComputeJob.objects.create(
@@ -54,6 +56,12 @@ def submit(
     )
     _ring(job)
     return job
+
+
+def _tenant(organization: Organization) -> str:
+    """Return what clusters call the organization: its address, where that is a name to them."""
+    slug = organization.slug
+    return slug if NAME.fullmatch(slug) else f"org-{organization.pk.hex}"
 
 
 def _existing(organization: Organization, cluster: Cluster, spec: JobSpec) -> ComputeJob:

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from common.database import service
 from compute.models import Cluster, ComputeJob
+from compute.services.places import Places
 
 #: A worker that was killed is waited for this long.
 LIFETIME = timedelta(seconds=60)
@@ -41,7 +42,11 @@ def take(cluster: Cluster, job_id: uuid.UUID | None = None) -> list[Leased]:
         free = ComputeJob.objects.open().filter(Q(leased_until=None) | Q(leased_until__lt=now))
         wanted = free.filter(cluster=cluster, **({"pk": job_id} if job_id else {}))
         taken = []
-        for job in wanted.order_by("id").select_for_update(skip_locked=True)[:MOST]:
+        places = Places(cluster)
+        wanted = wanted.select_related("cluster").order_by("id")
+        for job in wanted.select_for_update(of=("self",), skip_locked=True)[:MOST]:
+            if job.state == State.PREPARED and not places.has_one_for(job):
+                continue
             job.lease, job.leased_until = lease, now + LIFETIME
             taken.append(_leased(job, now))
             job.save()
@@ -51,7 +56,7 @@ def take(cluster: Cluster, job_id: uuid.UUID | None = None) -> list[Leased]:
 def _leased(job: ComputeJob, now: datetime) -> Leased:
     is_first = job.state == State.PREPARED
     may_submit = is_first or (job.submitted_at is None and job.is_gone)
-    if may_submit and job.desired == ComputeJob.Desired.RUN:
+    if may_submit and not job.is_unwanted_there:
         job.state, job.asked_at, job.misses = State.UNKNOWN, now, 0
     return Leased(job, is_first, may_submit)
 
@@ -59,7 +64,8 @@ def _leased(job: ComputeJob, now: datetime) -> Leased:
 def still_ours(job: ComputeJob) -> ComputeJob | None:
     """Return the row, locked, if nobody has taken it since; only inside a transaction."""
     return (
-        ComputeJob.objects.select_for_update(of=("self",))
+        ComputeJob.objects.select_related("cluster")
+        .select_for_update(of=("self",))
         .filter(pk=job.pk, lease=job.lease)
         .first()
     )

@@ -5,6 +5,7 @@ it was asked under.
 """
 
 import uuid
+from collections.abc import Sequence
 from datetime import timedelta
 
 import structlog
@@ -12,7 +13,16 @@ from django.utils import timezone
 
 from common.database import service
 from compute.models import Cluster, ComputeJob
-from compute.scheduler import JobStatus, Outcome, Phase, Rejected, Scheduler, Unreachable
+from compute.scheduler import (
+    JobHandle,
+    JobStatus,
+    Outcome,
+    Phase,
+    Rejected,
+    Run,
+    Scheduler,
+    Unreachable,
+)
 from compute.schedulers.registry import scheduler_of
 from compute.services import findings, leases
 from compute.services.findings import Finding
@@ -23,7 +33,6 @@ log = structlog.get_logger(__name__)
 #: A cancelled job that has not ended after this long is killed.
 PATIENCE = timedelta(seconds=60)
 CANCELLED = JobStatus(Phase.ENDED, "Cancelled before it was submitted.", Outcome.CANCELLED)
-CANCEL = ComputeJob.Desired.CANCEL
 
 
 def reconcile(job_id: uuid.UUID) -> None:
@@ -50,7 +59,7 @@ def _tend(cluster: Cluster, job_id: uuid.UUID | None = None) -> int:
     try:
         _ask(scheduler_of(cluster), taken, found)
     except Unreachable as error:
-        # Nothing is known, so nothing changes: an outage must not fail the jobs that run on.
+        # Of the rest nothing is known, so nothing changes: an outage must not fail what runs on.
         trouble = str(error)[:300]
         log.warning("cluster_unreachable", cluster=cluster.slug, trouble=trouble)
     for leased in taken:
@@ -64,13 +73,23 @@ def _ask(scheduler: Scheduler, taken: list[Leased], found: dict[uuid.UUID, Findi
     known = {leased.job.handle: leased.job for leased in taken if leased.job.handle}
     seen = scheduler.status(list(known)) if known else {}
     for handle, status in seen.items():
-        found[known[handle].pk] = Finding(status, handle)
+        found[known[handle].pk] = Finding(status, handle, _runs(scheduler, handle, status))
     for leased in taken:
         if leased.job.handle is None:
             found[leased.job.pk] = _place(scheduler, leased)
     for handle, job in known.items():
-        if job.desired == CANCEL and seen[handle].phase in (Phase.PENDING, Phase.RUNNING):
+        if job.is_unwanted_there and seen[handle].phase in (Phase.PENDING, Phase.RUNNING):
             scheduler.cancel(handle, force=_is_late(job))
+
+
+def _runs(scheduler: Scheduler, handle: JobHandle, status: JobStatus) -> Sequence[Run] | None:
+    """Return what an ended job held; who cannot say so now does not keep it from ending."""
+    if status.phase != Phase.ENDED:
+        return None
+    try:
+        return scheduler.usage(handle)
+    except Unreachable:
+        return None
 
 
 def _place(scheduler: Scheduler, leased: Leased) -> Finding:
@@ -81,7 +100,7 @@ def _place(scheduler: Scheduler, leased: Leased) -> Finding:
         return Finding(JobStatus(Phase.PENDING), handle)
     if not leased.may_submit:
         return Finding(JobStatus(Phase.ABSENT))
-    if job.desired == CANCEL:
+    if job.is_unwanted_there:
         return Finding(CANCELLED)
     try:
         return Finding(JobStatus(Phase.PENDING), scheduler.submit(job.job_spec))

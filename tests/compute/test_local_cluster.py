@@ -13,6 +13,9 @@ runs.write_text(runs.read_text() + "x" if runs.exists() else "x")
 while not pathlib.Path("go").exists(): time.sleep(0.02)
 """
 
+SLEEP = "import time; print('up', flush=True); time.sleep(60)"
+DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"
+
 
 def go(cluster, handle):
     """Let a counting job end; return how often it was started."""
@@ -96,6 +99,20 @@ def test_a_job_inherits_nothing_of_the_portal(local_cluster, start_node):
     assert "GIVEN" in names
     assert "SECRET" not in names
     assert "DATABASE_URL" not in names
+
+
+def test_a_job_that_does_not_listen_is_killed(local_cluster):
+    handle = local_cluster.scheduler.submit(spec(code=DEAF))
+    local_cluster.run_until(lambda: b"up" in local_cluster.scheduler.logs(handle).data)
+    local_cluster.scheduler.cancel(handle)
+
+    assert local_cluster.ended(handle).outcome == Outcome.CANCELLED
+
+
+def test_a_job_that_takes_too_long_is_ended(local_cluster):
+    handle = local_cluster.scheduler.submit(spec(code=SLEEP, time_limit=0))
+
+    assert local_cluster.ended(handle).outcome == Outcome.TIMEOUT
 
 
 def group_lives(group):

@@ -188,7 +188,7 @@ def test_an_unreachable_cluster_fails_nothing(submit, cluster):
 
     assert (row(job).state, row(job).lease) == ("pending", None)
     with service():
-        assert "slurm" in Cluster.objects.get().trouble
+        assert "Slurm" in Cluster.objects.get().trouble
 
 
 @nobody_comes

@@ -1,6 +1,7 @@
 """A local cluster for tests: its folder, and a node that really runs its jobs."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -52,9 +53,21 @@ class LocalCluster:
         """Return where the job stands."""
         return self.scheduler.status([handle])[handle].phase
 
+    def fill(self):
+        """Leave no free place: this node moves only when it is told to."""
+
+    def forget(self, handle):
+        """Lose all that is known of the job."""
+        shutil.rmtree(self.root / handle.name)
+
+    def break_off(self):
+        """Let nobody reach it any more."""
+        self.root.rename(self.root.with_name("elsewhere"))
+
     def clean_up(self):
         """End whatever still runs."""
-        self.node.stop()
+        if self.root.is_dir():
+            self.node.stop()
 
 
 class NodeProcess:
