@@ -1,4 +1,4 @@
-"""Clusters, and what we asked them to run."""
+"""Clusters, and what we asked them to run: jobs that end, and services that do not."""
 
 from datetime import timedelta
 
@@ -192,3 +192,72 @@ class ComputeJob(TimeStamped):
         """Whether the cluster did not know it often and long enough to be believed."""
         late = self.asked_at is None or timezone.now() - self.asked_at > HORIZON
         return late and self.misses >= MISSES
+
+
+class ServiceQuerySet(LockingQuerySet["Service"]):
+    """Services."""
+
+    def unsettled(self) -> "ServiceQuerySet":
+        """Those that must be looked at: all that should run, or have not stopped."""
+        return self.exclude(desired=Service.Desired.STOP, state=Service.State.STOPPED)
+
+
+class Service(TimeStamped):
+    """Something that a cluster should keep running: one job after the other, as each ends.
+
+    ``desired`` is what others wish; all else is written by the loop that brings it about. Each run
+    is a job of its own, named after the service and its number, so that none is started twice.
+    """
+
+    class Desired(models.TextChoices):
+        RUN = "run"
+        STOP = "stop"
+
+    class State(models.TextChoices):
+        STARTING = "starting", _("Starting")
+        HEALTHY = "healthy", _("Running")
+        STOPPING = "stopping", _("Stopping")
+        STOPPED = "stopped", _("Stopped")
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="compute_services"
+    )
+    cluster = models.ForeignKey(Cluster, on_delete=models.PROTECT, related_name="services")
+    name = models.CharField(max_length=50)
+    owner_kind = models.CharField(max_length=60)
+    owner_id = models.UUIDField()
+    #: Of every run, without its name.
+    spec = models.JSONField()
+    desired = models.CharField(max_length=10, choices=Desired.choices, default=Desired.RUN)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.STARTING)
+    run = models.PositiveIntegerField(default=0)
+    job = models.ForeignKey(
+        ComputeJob, on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+    #: Where it answers, while it does.
+    address = models.CharField(max_length=200, blank=True)
+    trouble = models.CharField(max_length=300, blank=True)
+    #: Runs in a row that ended, or had to be ended, before they were well for long.
+    failures = models.PositiveIntegerField(default=0)
+    #: The next run begins no sooner; a stop is asked for no sooner.
+    not_before = models.DateTimeField(null=True, blank=True)
+    #: Since when it has been well, or not.
+    well_since = models.DateTimeField(null=True, blank=True)
+    ill_since = models.DateTimeField(null=True, blank=True)
+
+    objects = ServiceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("cluster", "name"), name="service_name_once_per_cluster"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state="healthy") | ~models.Q(address=""),
+                name="service_that_is_well_has_an_address",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name

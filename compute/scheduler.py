@@ -17,6 +17,9 @@ from typing import Any, Protocol
 #: A DNS label: what Slurm, Kubernetes and a folder all accept.
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
+#: Names of jobs that serve begin so: they take no place of those that end.
+SERVES = "sv-"
+
 
 class Phase(StrEnum):
     """Where a scheduler says a job stands."""

@@ -4,7 +4,7 @@ import uuid
 
 from celery import shared_task
 
-from compute.services import orphans, reconciling
+from compute.services import orphans, reconciling, running
 
 
 @shared_task(name="compute.reconcile")
@@ -15,8 +15,15 @@ def reconcile(organization_id: str, job_id: str) -> None:
 
 @shared_task(name="compute.sweep")
 def sweep() -> None:
-    """Look at every open job."""
+    """Look at every open job, and at every service."""
     reconciling.sweep()
+    running.sweep()
+
+
+@shared_task(name="compute.tend")
+def tend(service_id: str) -> None:
+    """Bring one service nearer to what is wished."""
+    running.tend(uuid.UUID(service_id))
 
 
 @shared_task(name="compute.cancel_orphans")

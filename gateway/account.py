@@ -94,7 +94,7 @@ def _model(offer: OfferSnapshot) -> dict[str, Any]:
         "id": offer.name,
         "object": "model",
         "created": int(offer.created_at.timestamp()),
-        "owned_by": offer.publisher,
+        "owned_by": offer.owner or offer.publisher,
         "tessera": {
             "kind": offer.kind,
             "status": offer.status,

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections
@@ -111,7 +112,7 @@ class OfferDirectory:
             offer = (await self.of(caller, at_most=MISSED)).get(name)
         if offer is None or not is_named(caller, offer):
             raise NotFound(
-                f"The model '{name[:100]}' does not exist or this key may not use it."
+                f"The model '{name[:100]}' {await self._why_not(caller, name)}"
                 " GET /v1/models lists what it may.",
                 param="model",
                 code="model_not_found",
@@ -122,6 +123,20 @@ class OfferDirectory:
             raise Unavailable(f"The model '{name}' has no price at present.", code="model_unpriced")
         return offer
 
+    async def _why_not(self, caller: Caller, name: str) -> str:
+        """Say why a key may not call it; of a model that its organization had, since when."""
+        if name.startswith(queries.PRIVATE):
+            gone = await asyncio.to_thread(self._gone, name, caller.organization_id)
+            if gone is not None:
+                return f"was retired on {gone:%Y-%m-%d}; no key may use it any more."
+        return "does not exist or this key may not use it."
+
+    def _gone(self, name: str, organization_id: UUID) -> datetime | None:
+        with self._turn:
+            close_old_connections()
+            with service():
+                return queries.retired_at(name, organization_id)
+
 
 def may(caller: Caller, offer: OfferSnapshot) -> bool:
     """Tell whether the caller may use the offer: by its key's models and by policy."""
@@ -130,8 +145,9 @@ def may(caller: Caller, offer: OfferSnapshot) -> bool:
 
 
 def is_named(caller: Caller, offer: OfferSnapshot) -> bool:
-    """Tell whether the key was made for this model."""
-    return not caller.allowed_models or offer.name in caller.allowed_models
+    """Tell whether the key was made for this model, and the model is its project's to call."""
+    is_its = offer.projects is None or caller.project_id in offer.projects
+    return is_its and (not caller.allowed_models or offer.name in caller.allowed_models)
 
 
 def is_priced(offer: OfferSnapshot) -> bool:

@@ -223,3 +223,25 @@ class BadWeights(DomainError):
     code = "bad_weights"
     status = 422
     detail = _("No model that can be taught lies there.")
+
+
+class TunedUnpriced(DomainError):
+    """A model that was made of another would be sold without a price for all of it."""
+
+    code = "model_not_priced"
+    status = 422
+    detail = _("Its base model has no complete price at present, so it cannot be called yet.")
+
+
+class SharedAlready(Conflict):
+    """The project may call the model already, or was asked whether it wants to."""
+
+    code = "model_shared_already"
+    detail = _("This model is shared with this project already.")
+
+
+class ShareGone(Conflict):
+    """A share that was taken back, or of a model that is nobody's."""
+
+    code = "model_share_gone"
+    detail = _("This model is not shared any more.")

@@ -7,17 +7,28 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Q
 from django.utils import timezone
 
 from marketplace import books
 from marketplace.media import UNKNOWN, MediaRule
-from marketplace.models import FALLBACK, Offer, Price, Route, ServiceTier, with_twins
+from marketplace.models import (
+    FALLBACK,
+    AIModel,
+    ModelShare,
+    Offer,
+    Price,
+    Route,
+    ServiceTier,
+    with_twins,
+)
 from marketplace.models.offers import OfferQuerySet
 from tenants.models import Classification, Organization
 from tenants.models.classification import cleared_for
 
 DEFAULT_CURRENCY = "EUR"
+#: With which the names of private models begin, as OpenAI writes them.
+PRIVATE = "ft:"
 #: So many changes of prices ahead are told.
 MOST_COMING = 5
 
@@ -98,6 +109,9 @@ class OfferSnapshot:
     coming: tuple["ComingPrices", ...] = ()
     #: The most confidential data that the model may be given.
     clearance: str = Classification.INTERNAL
+    #: Whose model it is, and which projects may call it; None: everybody's.
+    owner: str = ""
+    projects: frozenset[uuid.UUID] | None = None
 
 
 def price_in_force(
@@ -132,15 +146,31 @@ def prices_by_tier(
 
 
 def offers_for(organization: Organization) -> OfferQuerySet:
-    """Return the offers that its policy lets this organization call: by region and clearance."""
+    """Return the offers that this organization may call by its policy, region and clearance.
+
+    Of private models those that a project of it may call.
+    """
     enough = cleared_for(organization.classification)
     offers = Offer.objects.live().select_related(
         "model_version__model__publisher", "region", "token_class"
     )
+    shared = ModelShare.objects.open().filter(organization=organization).values("model")
+    everybodys = Q(model_version__model__owner=None)
+    offers = offers.filter(everybodys | Q(model_version__model__in=shared))
     offers = offers.filter(model_version__model__clearance__in=enough)
     if organization.allowed_jurisdictions:
         offers = offers.filter(region__jurisdiction__in=organization.allowed_jurisdictions)
     return offers
+
+
+def retired_at(name: str, organization_id: uuid.UUID) -> datetime | None:
+    """Return since when a private model is retired; None where the organization never had it."""
+    shares = ModelShare.objects.filter(organization=organization_id).values("model")
+    gone = Offer.objects.filter(name=name, model_version__model__in=shares).exclude(
+        pk__in=Offer.objects.live().values("pk")
+    )
+    found = gone.select_related("model_version__model").first()
+    return found.model_version.model.retires_at if found else None
 
 
 def snapshot(
@@ -155,8 +185,17 @@ def snapshot(
     routes = Route.objects.filter(upstream__is_enabled=True).select_related("upstream")
     offers = list(
         Offer.objects.live()
-        .select_related("model_version__model__publisher", "region", "token_class")
-        .prefetch_related(Prefetch("routes", routes), "token_class__weights")
+        .select_related(
+            "model_version__model__publisher",
+            "model_version__model__owner",
+            "region",
+            "token_class",
+        )
+        .prefetch_related(
+            Prefetch("routes", routes),
+            Prefetch("model_version__model__shares", ModelShare.objects.open()),
+            "token_class__weights",
+        )
     )
     keys, at = [offer.pk for offer in offers], at or timezone.now()
     tiers = prices_by_tier(keys, at, currency, special)
@@ -232,7 +271,15 @@ def _snapshot(
         retires_at=model.retires_at,
         coming=coming,
         clearance=model.clearance,
+        owner=model.owner.slug if model.owner else "",
+        projects=_projects(model),
     )
+
+
+def _projects(model: AIModel) -> frozenset[uuid.UUID] | None:
+    if model.owner_id is None:
+        return None
+    return frozenset(share.project_id for share in model.shares.all())
 
 
 def _weights(offer: Offer) -> dict[str, Decimal]:

@@ -11,7 +11,16 @@ from django_stubs_ext import StrOrPromise
 
 from common.money import Money
 from marketplace import queries
-from marketplace.models import AIModel, Bundle, Offer, Price, ServiceTier, TokenPart
+from marketplace.models import (
+    AIModel,
+    Bundle,
+    ModelShare,
+    Offer,
+    Price,
+    ServiceTier,
+    TokenPart,
+)
+from tenants.models import Organization
 
 #: Parts that few models have a price of their own for.
 OTHERS = (
@@ -113,9 +122,14 @@ class PricedOffer:
 
 
 def offers(currency: str = queries.DEFAULT_CURRENCY) -> list[PricedOffer]:
-    """Return all that can be bought, by name."""
-    live = _offers().filter(pk__in=Offer.objects.live().values("pk"))
-    return _all_priced(live.order_by("model_version__model__name", "name"), currency)
+    """Return all that everybody can buy, by name."""
+    return _all_priced(_live().filter(model_version__model__owner=None), currency)
+
+
+def own_offers(organization: Organization) -> list[PricedOffer]:
+    """Return the private models that a project of the organization may call, by name."""
+    shared = ModelShare.objects.open().filter(organization=organization).values("model")
+    return _all_priced(_live().filter(model_version__model__in=shared), organization.currency)
 
 
 def every_offer(currency: str = queries.DEFAULT_CURRENCY) -> list[PricedOffer]:
@@ -137,13 +151,21 @@ def offers_of_models(
 
 
 def live_models() -> QuerySet[AIModel]:
-    """Return the models that customers can see."""
-    return AIModel.objects.live().select_related("publisher", "replaced_by")
+    """Return the models that everybody can see."""
+    return AIModel.objects.public().live().select_related("publisher", "replaced_by")
+
+
+def own_models(organization: Organization) -> QuerySet[AIModel]:
+    """Return the private models that a project of the organization may call."""
+    shared = ModelShare.objects.open().filter(organization=organization).values("model")
+    return AIModel.objects.live().filter(pk__in=shared).select_related("publisher", "replaced_by")
 
 
 def gone_models() -> QuerySet[AIModel]:
     """Return the models that customers could see once and can no longer call."""
-    once = AIModel.objects.exclude(published_at=None).exclude(pk__in=AIModel.objects.live())
+    once = (
+        AIModel.objects.public().exclude(published_at=None).exclude(pk__in=AIModel.objects.live())
+    )
     return once.filter(retires_at__isnull=False).select_related("publisher", "replaced_by")
 
 
@@ -189,6 +211,11 @@ def bundles() -> QuerySet[Bundle]:
 def all_bundles() -> QuerySet[Bundle]:
     """Return every bundle, those off sale included."""
     return Bundle.objects.select_related("token_class")
+
+
+def _live() -> QuerySet[Offer]:
+    live = _offers().filter(pk__in=Offer.objects.live().values("pk"))
+    return live.order_by("model_version__model__name", "name")
 
 
 def _offers() -> QuerySet[Offer]:

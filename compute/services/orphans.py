@@ -4,13 +4,13 @@ import structlog
 
 from common.database import service
 from compute.models import Cluster, ComputeJob
-from compute.scheduler import Phase, Unreachable
+from compute.scheduler import SERVES, Phase, Unreachable
 from compute.schedulers.registry import scheduler_of
 
 log = structlog.get_logger(__name__)
 
 #: Names of our jobs begin so: what others run on the cluster is none of our business.
-PREFIX = "ft-"
+PREFIXES = ("ft-", SERVES)
 
 
 def cancel_all() -> int:
@@ -26,7 +26,8 @@ def cancel_all() -> int:
 def _cancel(cluster: Cluster) -> int:
     try:
         scheduler = scheduler_of(cluster)
-        handles = {handle.name: handle for handle in scheduler.list(PREFIX)}
+        listed = [handle for prefix in PREFIXES for handle in scheduler.list(prefix)]
+        handles = {handle.name: handle for handle in listed}
         with service():
             jobs = ComputeJob.objects.filter(cluster=cluster, name__in=list(handles))
             known = set(jobs.values_list("name", flat=True))

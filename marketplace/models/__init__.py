@@ -14,6 +14,7 @@ from marketplace.models.prices import (
     TokenPart,
     with_twins,
 )
+from marketplace.models.private import ModelShare, TunedTerms
 
 __all__ = [
     "FALLBACK",
@@ -25,6 +26,7 @@ __all__ = [
     "GrantUnit",
     "GroupMember",
     "Kind",
+    "ModelShare",
     "ModelVersion",
     "Offer",
     "OtherPart",
@@ -39,6 +41,7 @@ __all__ = [
     "TokenClass",
     "TokenPart",
     "TokenWeight",
+    "TunedTerms",
     "Upstream",
     "with_twins",
 ]

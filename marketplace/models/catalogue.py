@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from common.models import LockingQuerySet, TimeStamped
 from marketplace.media import FIXED, PATCHES, TILES, UNRULED, USUAL_MOST, MediaRule
-from tenants.models import Classification
+from tenants.models import Classification, Organization
 
 
 class Kind(models.TextChoices):
@@ -65,6 +65,10 @@ class AIModelQuerySet(LockingQuerySet["AIModel"]):
         unretired = models.Q(retires_at=None) | models.Q(retires_at__gt=Now())
         return self.filter(unretired, status__in=LIVE)
 
+    def public(self) -> "AIModelQuerySet":
+        """Those that belong to the operator: everybody sees them."""
+        return self.filter(owner=None)
+
     def due_to_retire(self) -> "AIModelQuerySet":
         """Those whose day has come, and which nobody has marked as retired yet."""
         return self.filter(status__in=LIVE, retires_at__lte=Now())
@@ -76,6 +80,10 @@ class AIModel(TimeStamped):
     slug = models.SlugField(_("address"), max_length=60, unique=True)
     name = models.CharField(_("name"), max_length=100)
     publisher = models.ForeignKey(Publisher, on_delete=models.PROTECT, related_name="models")
+    #: Whose it is, where it is nobody else's business; see :mod:`marketplace.models.private`.
+    owner = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="own_models", null=True, blank=True
+    )
     family = models.CharField(_("family"), max_length=60, blank=True)
     summary = models.CharField(_("summary"), max_length=250)
     card = models.TextField(_("model card"), blank=True)

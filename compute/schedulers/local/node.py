@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from compute.scheduler import Outcome, outcome_of
+from compute.scheduler import SERVES, Outcome, outcome_of
 from compute.schedulers.local import folder
 from compute.schedulers.local.folder import JobFolder, now
 
@@ -95,16 +95,18 @@ class Node:
         free = self._places
         open_jobs = [job for job in folder.every(self._root) if not self._is_over(job)]
         for job in sorted(open_jobs, key=lambda job: job.handle.submitted_at):
+            # What serves runs beside the jobs: it does not end, and would block them for ever.
+            takes = 0 if job.name.startswith(SERVES) else 1
             if job.is_alive():
                 self._watch(job)
-                free -= 1
+                free -= takes
             elif job.started_at:
                 self._conclude(job)
             elif job.read("cancel.json"):
                 job.end(*WHY["cancelled"])
-            elif free > 0:
+            elif free >= takes:
                 self._start(job)
-                free -= 1
+                free -= takes
 
     def stop(self) -> None:
         """End every job: asked first, killed after a moment."""
