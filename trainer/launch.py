@@ -1,6 +1,6 @@
-"""``python -m trainer.launch``: find an environment that can train, or make one, and train in it.
+"""``python -m trainer.launch [MODULE]``: find an environment that can train, or make one, and run there.
 
-For a machine whose own Python has no PyTorch, as the local cluster's. ``STUDIO_TRAINER_PYTHON`` names
+What runs there is the trainer, or the module that is named, such as ``trainer.serving``. For a machine whose own Python has no PyTorch, as the local cluster's. ``STUDIO_TRAINER_PYTHON`` names
 the Python of an environment that is there. Otherwise one is made below ``STUDIO_TRAINER_HOME`` from
 the pinned list, at the first job: under a lock, in a folder that gets its name when it is whole.
 """
@@ -25,13 +25,13 @@ TORCH = HOUSE / "trainer" / "torch.sh"
 NOT_MADE = 75
 
 
-def main(variables: Mapping[str, str]) -> int:
-    """Train in the environment; this process becomes that one. Returns only where there is none."""
+def main(variables: Mapping[str, str], module: str = "trainer") -> int:
+    """Run in the environment; this process becomes that one. Returns only where there is none."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(NOT_MADE))
     python = variables.get("STUDIO_TRAINER_PYTHON", "")
     try:
         python = python or str(environment(Path(variables["STUDIO_TRAINER_HOME"])))
-        os.execve(python, [python, "-m", "trainer"], dict(variables))  # noqa: S606 - our own
+        os.execve(python, [python, "-m", module], dict(variables))  # noqa: S606 - our own
     except (KeyError, OSError, subprocess.CalledProcessError) as error:
         sys.stderr.write(f"there is no environment to train in: {error}\n")
     return NOT_MADE
@@ -77,4 +77,4 @@ def _say(words: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.environ))
+    sys.exit(main(os.environ, *sys.argv[1:2]))

@@ -16,6 +16,8 @@ from trainer.states import State
 from trainer.writing import write_json
 
 METRICS, RECEIPT, RESULT, ERROR = "metrics.jsonl", "receipt.json", "result.csv", "error.json"
+#: Comes last, and names all the rest.
+MANIFEST = "manifest.json"
 COLUMNS = ["step", "train_loss", "train_accuracy", "valid_loss", "valid_mean_token_accuracy"]
 #: What the library calls it, and we.
 NAMES = {

@@ -8,10 +8,10 @@ from typing import Any
 from trainer import reports, states
 from trainer.lesson import Lesson
 from trainer.orders import TrainingOrder
+from trainer.reports import MANIFEST
 from trainer.teaching import Teacher
 from trainer.writing import described, files_below, write_json
 
-MANIFEST = "manifest.json"
 #: Where what was learnt stands, by recipe: beside the weights, or as weights.
 LEARNT = {"lora": "adapter", "qlora": "adapter", "full": "model"}
 #: What makes text of tokens, copied as it was given.
