@@ -7,18 +7,19 @@ from django.conf import settings
 from marketplace import cards, showcase, snippets
 from marketplace.forms.words import FEATURES, LANGUAGES, MODALITIES
 from marketplace.models import AIModel
+from marketplace.queries import DEFAULT_CURRENCY
 
 WORDS = {name: label for pairs in (FEATURES, LANGUAGES, MODALITIES) for name, label in pairs}
 
 
-def context(model: AIModel) -> dict[str, Any]:
+def context(model: AIModel, currency: str = DEFAULT_CURRENCY) -> dict[str, Any]:
     """Return the model with its prices, its facts in words, its card and its first call."""
-    offers = showcase.offers_of(model)
+    offers = showcase.offers_of(model, currency)
     base_url = f"{settings.PUBLIC_URL}/v1"
     return {
         "model": model,
         "offers": offers,
-        "coming": showcase.coming(offers),
+        "coming": showcase.coming(offers, currency),
         "features": _words(model.features),
         "modalities": _words(model.modalities),
         "languages": _words(model.languages),

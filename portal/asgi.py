@@ -19,10 +19,11 @@ bounded_pages = Bodies(pages)
 DJANGO = ("/v1/batches", "/v1/files", "/v1/fine_tuning")
 
 
-def is_gateways(path: str) -> bool:
-    """Tell whether the gateway answers this path."""
+def is_gateways(path: str, method: str = "GET") -> bool:
+    """Tell whether the gateway answers this path; retiring a model is rare, and Django's too."""
     is_djangos = any(path == each or path.startswith(f"{each}/") for each in DJANGO)
-    return path.startswith("/v1/") and not is_djangos
+    retires = method == "DELETE" and path.startswith("/v1/models/")
+    return path.startswith("/v1/") and not is_djangos and not retires
 
 
 async def application(
@@ -31,7 +32,7 @@ async def application(
     send: Callable[[Mapping[str, Any]], Awaitable[None]],
 ) -> None:
     """Hand inference and the process's life to the gateway, everything else to Django."""
-    if scope["type"] == "lifespan" or is_gateways(scope["path"]):
+    if scope["type"] == "lifespan" or is_gateways(scope["path"], scope.get("method", "")):
         await gateway(scope, receive, send)
     else:
         await bounded_pages(scope, receive, send)

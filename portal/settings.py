@@ -312,6 +312,8 @@ TRAINER_HOME = STATE_DIR / "trainer"
 CLUSTER_ADDRESSES = ENV.cluster_addresses
 #: Nothing stands between tenants on the local cluster: it is for the demo.
 ALLOW_CLUSTERS_WITHOUT_ISOLATION = ENV.demo
+#: So many private models of one organization are served at the same time; each takes memory.
+MOST_DEPLOYED = 3
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

@@ -35,6 +35,8 @@ SHOWN = (
     "validation__file",
     "result_file",
     "compute_job__cluster__region",
+    "tuned_model__offer",
+    "tuned_model__service",
 )
 
 

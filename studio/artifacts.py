@@ -16,6 +16,8 @@ from django.conf import settings
 LARGEST_MANIFEST = 1_000_000
 #: Of a file, at most one folder down.
 NAME = re.compile(r"([a-z0-9][a-z0-9_.-]{0,99}/)?[a-z0-9][a-z0-9_.-]{0,99}")
+#: What can be learnt: something beside a model's weights, or weights.
+LEARNT = ("adapter", "model")
 #: What is said where a payload blames what it was given and does not say why.
 UNSAID = ("invalid_training_file", "The training file could not be read as it was checked.")
 
@@ -42,6 +44,10 @@ class Manifest:
     tokens: int
     marks: tuple[Mark, ...]
     result_file: Path
+    #: Where what was learnt lies, an adapter or a model; empty where nothing was.
+    learnt: str
+    #: By which all of it is known: it names every file with its own.
+    sha256: str
 
 
 def folder(name: str) -> Path:
@@ -60,7 +66,8 @@ def read(name: str, *, tokens: int) -> Manifest:
     try:
         if path.stat().st_size > LARGEST_MANIFEST:
             raise BadArtifacts("the manifest is too large")
-        facts: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        content = path.read_bytes()
+        facts: dict[str, Any] = json.loads(content)
         hashes = {entry["path"]: _checked(name, entry) for entry in facts["files"]}
         marks = tuple(_mark(name, mark, hashes[mark["path"]]) for mark in facts["checkpoints"])
         result = folder(name) / facts["result_file"]
@@ -68,7 +75,8 @@ def read(name: str, *, tokens: int) -> Manifest:
             raise BadArtifacts("the manifest does not agree with the dataset")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadArtifacts(f"the manifest cannot be used ({type(error).__name__})") from None
-    return Manifest(tokens, marks, result)
+    learnt = facts.get("learnt") if facts.get("learnt") in LEARNT else ""
+    return Manifest(tokens, marks, result, learnt or "", hashlib.sha256(content).hexdigest())
 
 
 def _mark(name: str, mark: dict[str, Any], sha256: str) -> Mark:

@@ -38,3 +38,42 @@ class NotPriced(DomainError):
 
     code = "model_not_priced"
     detail = _("Training this model has no price yet. Choose another model, or ask its operator.")
+
+
+class ModelRetired(Conflict):
+    """The model was taken away for good."""
+
+    code = "model_retired"
+    detail = _("This model is retired. What it was made of is still there: teach it again.")
+
+
+class NotServedHere(Conflict):
+    """Where the model was taught, nothing is served."""
+
+    code = "no_engine"
+    detail = _("The cluster that taught this model serves none. Ask the operator to deploy it.")
+
+
+class TooManyDeployed(Conflict):
+    """The organization has as many models deployed as it may."""
+
+    code = "too_many_deployed"
+    detail = _("As many models are deployed as your organization may have. Stop another one first.")
+
+
+class UnknownProject(DomainError):
+    """A model would be shared with a project that does not exist."""
+
+    code = "project_not_found"
+    detail = _("There is no such project.")
+
+
+class TooConfidential(DomainError):
+    """What was learnt from confidential data would leave the organization."""
+
+    code = "model_too_confidential"
+    status = 403
+    detail = _(
+        "This model has learnt from data above “internal”: it is not shared with other"
+        " organizations."
+    )

@@ -8,12 +8,12 @@ from django.utils.translation import gettext_lazy as _
 
 from common.ids import public_id
 from common.models import AppendOnly, LockingQuerySet, TimeStamped
-from compute.models import ComputeJob
+from compute.models import ComputeJob, Service
 from files.models import StoredFile
 from marketplace.models import Offer, Price
 from studio.hyperparameters import Hyperparameters, settled
 from studio.states import OPENAI, TERMINAL, State
-from tenants.models import ApiKey, Organization, Project
+from tenants.models import ApiKey, Classification, Organization, Project
 
 
 class DatasetQuerySet(LockingQuerySet["Dataset"]):
@@ -187,9 +187,71 @@ class FineTuningJob(TimeStamped):
         return settled(self.hyperparameters, examples=examples, context_window=window)
 
     @property
+    def tuned(self) -> "TunedModel | None":
+        """The model that was made of it; None before."""
+        found: TunedModel | None = getattr(self, "tuned_model", None)
+        return found
+
+    @property
     def is_unwanted(self) -> bool:
         """Whether its end is wished."""
         return self.desired == self.Desired.CANCEL
+
+
+class TunedModelQuerySet(LockingQuerySet["TunedModel"]):
+    """Tuned models."""
+
+    def present(self) -> "TunedModelQuerySet":
+        """Those that nobody has retired."""
+        return self.filter(retired_at=None)
+
+
+class TunedModel(TimeStamped):
+    """What a job has made, as a private model: of what, where it lies, and whether it is served."""
+
+    class Standing(models.TextChoices):
+        """Whether it can be called."""
+
+        STARTING = "starting", _("Starting")
+        READY = "ready", _("Ready to be called")
+        STOPPED = "stopped", _("Not deployed")
+        RETIRED = "retired", _("Retired")
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="tuned_models"
+    )
+    job = models.OneToOneField(FineTuningJob, on_delete=models.PROTECT, related_name="tuned_model")
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    offer = models.OneToOneField(Offer, on_delete=models.PROTECT, related_name="+")
+    #: The attempt that made it, in whose folder it lies.
+    artifact = models.CharField(max_length=63)
+    learnt = models.CharField(max_length=10)
+    manifest_sha256 = models.CharField(max_length=64)
+    training_sha256 = models.CharField(max_length=64)
+    #: How confidential the data was that it has learnt from.
+    classification = models.CharField(max_length=12, choices=Classification)
+    service = models.ForeignKey(
+        Service, on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    objects = TunedModelQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return self.offer.name
+
+    @property
+    def standing(self) -> "TunedModel.Standing":
+        """Whether it can be called now, or why not."""
+        if self.retired_at is not None:
+            return self.Standing.RETIRED
+        if self.service is None or self.service.desired == Service.Desired.STOP:
+            return self.Standing.STOPPED
+        is_well = self.service.state == Service.State.HEALTHY
+        return self.Standing.READY if is_well else self.Standing.STARTING
 
 
 class Checkpoint(AppendOnly):

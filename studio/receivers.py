@@ -6,9 +6,10 @@ from typing import Any
 from django.dispatch import receiver
 
 from common import jobs
-from compute.signals import compute_job_changed
+from compute.signals import compute_job_changed, compute_service_changed
 from files.models import Purpose
 from files.signals import file_kept
+from studio.services import serving
 from studio.services.progress import OWNER
 
 
@@ -17,6 +18,13 @@ def follow(organization_id: uuid.UUID, owner_kind: str, owner_id: uuid.UUID, **_
     """Bring the job on whose attempt has changed."""
     if owner_kind == OWNER:
         jobs.enqueue("studio.advance", organization_id=str(organization_id), job_id=str(owner_id))
+
+
+@receiver(compute_service_changed)
+def serve(owner_kind: str, owner_id: uuid.UUID, **_facts: Any) -> None:
+    """Send calls where the model answers now."""
+    if owner_kind == serving.OWNER:
+        jobs.enqueue("studio.follow_model", model_id=str(owner_id))
 
 
 @receiver(file_kept)

@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from billing.services.telling import plain
 from common.ids import from_public_id, public_id
-from studio.models import Checkpoint, Dataset, FineTuningJob, JobEvent
+from studio.models import Checkpoint, Dataset, FineTuningJob, JobEvent, TunedModel
 from studio.recipes import registry
 from studio.services.estimates import Estimate
 from studio.services.fine_tuning import HIGHEST_SEED
@@ -185,7 +185,7 @@ def job_out(job: FineTuningJob) -> dict[str, Any]:
         "created_at": _seconds(job.created_at),
         "finished_at": _seconds(job.finished_at),
         "model": job.offer.name,
-        "fine_tuned_model": None,
+        "fine_tuned_model": str(job.tuned) if job.tuned else None,
         "organization_id": str(job.organization_id),
         "status": job.openai_status,
         "hyperparameters": hyperparameters,
@@ -225,7 +225,14 @@ def _beside(job: FineTuningJob) -> dict[str, Any]:
         "max_cost": _amount(job.max_cost),
         "cost": _amount(job.cost),
         "currency": job.currency or None,
+        "deployment": _deployment(job.tuned) if job.tuned else None,
     }
+
+
+def _deployment(tuned: TunedModel) -> dict[str, Any]:
+    """Return whether the model can be called, and what is in its way."""
+    trouble = tuned.service.trouble if tuned.service else ""
+    return {"state": tuned.standing, "trouble": trouble or None}
 
 
 def _amount(amount: Decimal | None) -> str | None:
@@ -273,13 +280,17 @@ def checkpoint_out(checkpoint: Checkpoint, job: FineTuningJob) -> dict[str, Any]
         "object": "fine_tuning.job.checkpoint",
         "id": public_id("ftckpt", checkpoint.pk),
         "created_at": _seconds(checkpoint.recorded_at),
-        # Nothing of it can be called yet.
-        "fine_tuned_model_checkpoint": "",
+        # The last is the model itself; of the others nothing can be called.
+        "fine_tuned_model_checkpoint": str(job.tuned) if _is_last(checkpoint, job) else "",
         "fine_tuning_job_id": job.public_id,
         "step_number": checkpoint.step,
         "metrics": {"step": checkpoint.step, **metrics},
         "tessera": {"epoch": checkpoint.epoch, "tokens": checkpoint.tokens},
     }
+
+
+def _is_last(checkpoint: Checkpoint, job: FineTuningJob) -> bool:
+    return job.tuned is not None and checkpoint.epoch == job.epochs
 
 
 def validation_out(dataset: Dataset) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from celery import shared_task
 
-from studio.services import datasets, progress, sweeping, token_counts
+from studio.services import datasets, progress, serving, sweeping, token_counts
 from trainer.errors import Refused
 
 
@@ -34,6 +34,12 @@ def count_tokens(organization_id: str, dataset_id: str, version_id: str, max_len
         token_counts.count(
             uuid.UUID(organization_id), uuid.UUID(dataset_id), uuid.UUID(version_id), max_length
         )
+
+
+@shared_task(name="studio.follow_model")
+def follow_model(model_id: str) -> None:
+    """Send calls of a private model where it answers now."""
+    serving.follow(uuid.UUID(model_id))
 
 
 @shared_task(name="studio.sweep")

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from studio import api
+from studio import api, model_api, shared_api
 from studio.views import datasets
 
 app_name = "studio"
@@ -30,4 +30,32 @@ v1_urlpatterns = [
     path("fine_tuning/jobs/<str:job_id>/checkpoints", api.JobCheckpointList.as_view()),
     path("fine_tuning/jobs/<str:job_id>/events", api.JobEventList.as_view()),
     path("files/<str:file_id>/validation", api.FileValidation.as_view()),
+    path("models/<path:model>", model_api.ModelView.as_view()),
+    path("fine_tuning/checkpoints/<path:model>/permissions", model_api.PermissionList.as_view()),
+    path(
+        "fine_tuning/checkpoints/<path:model>/permissions/<str:permission_id>",
+        model_api.PermissionView.as_view(),
+    ),
+]
+
+api_urlpatterns = [
+    path("organizations/<slug:org>/tuned-models", shared_api.TunedModelList.as_view()),
+    path(
+        "organizations/<slug:org>/tuned-models/<uuid:model_id>",
+        shared_api.TunedModelDetail.as_view(),
+    ),
+    path(
+        "organizations/<slug:org>/tuned-models/<uuid:model_id>/deploy",
+        shared_api.TunedModelDeploy.as_view(),
+    ),
+    path(
+        "organizations/<slug:org>/tuned-models/<uuid:model_id>/stop",
+        shared_api.TunedModelStop.as_view(),
+    ),
+    path("organizations/<slug:org>/model-shares", shared_api.ShareList.as_view()),
+    path("organizations/<slug:org>/model-shares/<uuid:share_id>", shared_api.ShareDetail.as_view()),
+    path(
+        "organizations/<slug:org>/model-shares/<uuid:share_id>/accept",
+        shared_api.ShareAccept.as_view(),
+    ),
 ]

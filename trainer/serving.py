@@ -29,13 +29,14 @@ def main(variables: Mapping[str, str]) -> int:
         folder = path_of(variables["SERVE_LEARNT"])
         learnt = _checked(folder, variables["SERVE_MANIFEST_SHA256"])
         name = prepared(folder, learnt, variables["SERVE_BASE_MODEL"])
-        return _become_engine(folder, name, variables.get("SERVE_HOST", HOST))
+        _become_engine(folder, name, variables.get("SERVE_HOST", HOST))
     except (KeyError, ValueError) as error:
         sys.stderr.write(f"the order cannot be read: {error}\n")
         return BadOrder.exit_code
     except Refused as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
+    return 0
 
 
 def prepared(folder: Path, learnt: str, base: str) -> str:
@@ -54,7 +55,9 @@ def _checked(folder: Path, sha256: str) -> str:
     """Return what was learnt, an adapter or a model, once every file of it is what it was."""
     manifest = folder / MANIFEST
     if not manifest.exists() or digest(manifest) != sha256:
-        raise NoInput("what was learnt is not there any more, or was changed", code="learnt_changed")
+        raise NoInput(
+            "what was learnt is not there any more, or was changed", code="learnt_changed"
+        )
     facts: dict[str, Any] = read_json(manifest) or {}
     learnt = str(facts["learnt"])
     for entry in facts["files"]:
@@ -65,11 +68,10 @@ def _checked(folder: Path, sha256: str) -> str:
     return learnt
 
 
-def _become_engine(folder: Path, name: str, host: str) -> int:
+def _become_engine(folder: Path, name: str, host: str) -> None:
     engine = shutil.which("transformers", path=str(Path(sys.executable).parent))
     if engine is None:
-        sys.stderr.write("this environment has no engine: install transformers[serving]\n")
-        return BadOrder.exit_code
+        raise BadOrder("this environment has no engine: it lacks transformers[serving]")
     port = _free_port(host)
     # Whoever keeps us running reads it, and asks there until the engine answers.
     sys.stdout.write(f"listens at http://{host}:{port}\n")

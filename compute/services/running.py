@@ -8,11 +8,12 @@ import re
 import uuid
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.utils import timezone
 
-from common import http, jobs
+from common import http, jobs, sweeping
 from common.database import on_commit, service
 from common.errors import DomainError
 from compute.models import Cluster, ComputeJob, Service
@@ -94,9 +95,7 @@ def sweep() -> int:
     """Look at every service that is not as it should be, or could change; return how many."""
     with service():
         ids = list(Service.objects.unsettled().values_list("pk", flat=True))
-    for service_id in ids:
-        tend(service_id)
-    return len(ids)
+    return sweeping.each([partial(tend, it) for it in ids], trouble="service_not_tended")
 
 
 def tend(service_id: uuid.UUID) -> None:
@@ -189,7 +188,8 @@ def _pause(failures: int) -> timedelta:
     """Return how long to wait: not at all after one failure, then twice as long each time."""
     if failures < 2:
         return timedelta(0)
-    return min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures - 2, 10))
+    doublings: int = 2 ** min(failures - 2, 10)
+    return min(LONGEST_PAUSE, FIRST_PAUSE * doublings)
 
 
 def _well(now: Service, found: Found) -> None:

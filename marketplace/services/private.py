@@ -142,6 +142,8 @@ def _offer(private: Private, base: Offer, model: AIModel) -> Offer:
 def serve(offer: Offer, *, base_url: str, upstream_model: str) -> Upstream:
     """Let the engine at this address answer for the model, and no other."""
     offer = Offer.objects.locked(offer.pk)
+    if there := _serving(offer, base_url, upstream_model):
+        return there
     upstream, _ = Upstream.objects.update_or_create(
         slug=offer.model_version.model.slug,
         defaults={
@@ -159,6 +161,15 @@ def serve(offer: Offer, *, base_url: str, upstream_model: str) -> Upstream:
         offer=offer, upstream=upstream, defaults={"upstream_model": upstream_model}
     )
     return upstream
+
+
+def _serving(offer: Offer, base_url: str, upstream_model: str) -> Upstream | None:
+    return Upstream.objects.filter(
+        routes__offer=offer,
+        routes__upstream_model=upstream_model,
+        base_url=base_url,
+        is_enabled=True,
+    ).first()
 
 
 @atomic()

@@ -1,6 +1,8 @@
 """The public pages: the catalogue, a model, and what everything costs."""
 
 from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -10,8 +12,10 @@ from django.views.decorators.http import require_safe
 from common.htmx import render_page
 from marketplace import model_page, selection, showcase, worked
 from marketplace.forms.filters import FilterForm
+from marketplace.showcase import PricedOffer
 from tenants.models import Organization, Permission, User
 from tenants.queries import memberships_of
+from tenants.scope import scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,7 @@ class Door:
 @require_safe
 def catalogue(request: HttpRequest) -> HttpResponse:
     """List the models on offer; the filters stand in the address and work without scripts."""
-    entries = showcase.offers()
+    entries = [*showcase.offers(), *_own_offers(request)]
     form = FilterForm(request.GET, entries=entries)
     wanted = selection.conditions(form, request.GET)
     offers = selection.fitting(entries, wanted, form.facts().get("sort", ""))
@@ -44,10 +48,37 @@ def catalogue(request: HttpRequest) -> HttpResponse:
 def model_detail(request: HttpRequest, slug: str) -> HttpResponse:
     """Show one model: its card, its prices, and how to call it."""
     model = showcase.live_models().filter(slug=slug).first()
-    if model is None:
+    context = model_page.context(model) if model else _own_page(request, slug)
+    if context is None:
         return _gone(request, slug)
-    context = model_page.context(model) | {"doors": _doors(request)}
+    context["doors"] = _doors(request)
     return render(request, "marketplace/model_detail.html", context)
+
+
+def _organizations(request: HttpRequest) -> list[Organization]:
+    """Return the reader's organizations, whose private models they may see."""
+    if not isinstance(request.user, User):
+        return []
+    return [it.organization for it in memberships_of(request.user)]
+
+
+def _own_offers(request: HttpRequest) -> list[PricedOffer]:
+    """Return the private models of the reader's organizations, each once."""
+    found: dict[UUID, PricedOffer] = {}
+    for organization in _organizations(request):
+        with scope(organization):
+            found |= {it.offer.pk: it for it in showcase.own_offers(organization)}
+    return list(found.values())
+
+
+def _own_page(request: HttpRequest, slug: str) -> dict[str, Any] | None:
+    """Return what the page of a private model shows; None where the reader has none at it."""
+    for organization in _organizations(request):
+        with scope(organization):
+            model = showcase.own_models(organization).filter(slug=slug).first()
+            if model is not None:
+                return model_page.context(model, organization.currency)
+    return None
 
 
 def _gone(request: HttpRequest, slug: str) -> HttpResponse:

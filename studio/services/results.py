@@ -11,13 +11,16 @@ from studio import artifacts
 from studio.artifacts import BadArtifacts, Manifest
 from studio.models import Checkpoint, FineTuningJob
 from studio.recipes import registry
-from studio.services import funding
+from studio.services import funding, publication
 from studio.services.transitions import fail, move
 from studio.states import State
 from tenants.scope import scope
 
 #: What is read of a job before the transaction that settles it.
-READ = ("organization", "dataset__file__region", "compute_job", "offer", "price")
+READ = (
+    "organization", "dataset__file__region", "compute_job__cluster", "offer__model_version__model",
+    "price", "project",
+)  # fmt: skip
 
 
 def attempt_name(job: FineTuningJob, attempt: int) -> str:
@@ -34,6 +37,8 @@ def take_over(job: FineTuningJob) -> bool:
     try:
         manifest = artifacts.read(name, tokens=expected)
         result = _keep(job, name, manifest)
+        # Before it has succeeded: whoever sees that it has, may call what it made.
+        publication.publish(job, name, manifest)
     except BadArtifacts as error:
         _settle_badly(job, f"The result cannot be used: {error}.")
         return False

@@ -7,7 +7,7 @@ from common.database import service
 from studio import artifacts
 from studio.models import Dataset, FineTuningJob
 from studio.recipes import registry
-from studio.services import funding, results
+from studio.services import funding, publication, results, serving
 from studio.states import TERMINAL, State
 
 
@@ -25,6 +25,8 @@ def ring() -> int:
     for organization_id, job_id in open_jobs:
         jobs.enqueue("studio.advance", organization_id=str(organization_id), job_id=str(job_id))
     funding.release_forgotten()
+    publication.publish_forgotten()
+    serving.follow_all()
     return len(datasets) + len(open_jobs)
 
 

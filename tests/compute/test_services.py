@@ -16,6 +16,7 @@ from compute.services import orphans, reconciling, running
 from compute.signals import compute_service_changed
 
 SPEC = JobSpec("one", ("python3", "-m", "tests.support.serving"), time_limit=3600)
+OWNER = uuid.UUID(int=7)
 BROKEN = JobSpec("one", ("python3", "-c", "raise SystemExit(1)"))
 
 
@@ -23,8 +24,8 @@ BROKEN = JobSpec("one", ("python3", "-c", "raise SystemExit(1)"))
 def begin(acme, cluster):
     """Wish that something runs."""
 
-    def begin(spec=SPEC, owner=uuid.uuid4()):
-        return running.start(acme, cluster, spec, owner_kind="test.thing", owner_id=owner)
+    def begin(spec=SPEC):
+        return running.start(acme, cluster, spec, owner_kind="test.thing", owner_id=OWNER)
 
     return begin
 
