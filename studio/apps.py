@@ -14,3 +14,4 @@ class StudioConfig(AppConfig):
     def ready(self) -> None:
         """Connect the receivers; they need the apps to be loaded."""
         import_module("studio.receivers")
+        import_module("studio.webhook_types")

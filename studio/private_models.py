@@ -28,14 +28,13 @@ def tuned_named(organization: Organization, name: str) -> TunedModel | None:
 
 def shares_of(tuned: TunedModel) -> QuerySet[ModelShare]:
     """Return with which projects the model is shared, agreed or not, the newest first."""
-    shares = ModelShare.objects.kept().filter(model=tuned.offer.model_version.model)
-    return shares.select_related("project", "organization", "owner", "model")
+    return ModelShare.objects.kept().filter(model=tuned.offer.model_version.model)
 
 
 def shared_with(organization: Organization) -> QuerySet[ModelShare]:
     """Return what other organizations have shared with this one, agreed or not, newest first."""
     shares = ModelShare.objects.kept().filter(organization=organization)
-    return shares.exclude(owner=organization).select_related("project", "owner", "model")
+    return shares.exclude(owner=organization).select_related("project", "model")
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ class ShareOut(serializers.ModelSerializer[ModelShare]):
     """A model that another organization shares with a project of this one."""
 
     model = serializers.SerializerMethodField()
-    owner = serializers.CharField(source="owner.slug")
+    owner = serializers.CharField(source="owner_name")
     project = serializers.CharField(source="project.slug")
 
     class Meta:

@@ -30,6 +30,8 @@ class ModelShare(TimeStamped):
 
     model = models.ForeignKey(AIModel, on_delete=models.PROTECT, related_name="shares")
     owner = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    #: As it was called then: whom it is shared with cannot see the owner's own row.
+    owner_name = models.CharField(max_length=100)
     #: Whose project it is.
     organization = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="model_shares"

@@ -76,6 +76,7 @@ def register(private: Private) -> Offer:
     share = ModelShare.objects.create(
         model=model,
         owner=owner,
+        owner_name=owner.name,
         organization=owner,
         project=private.project,
         accepted_at=timezone.now(),

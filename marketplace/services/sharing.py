@@ -23,6 +23,7 @@ def share(model: AIModel, project: Project, *, by: Actor) -> ModelShare:
             made = ModelShare.objects.create(
                 model=model,
                 owner=model.owner,
+                owner_name=model.owner.name,
                 organization=project.organization,
                 project=project,
                 accepted_at=timezone.now() if is_own else None,

@@ -8,7 +8,8 @@ from common.database import atomic
 from studio.errors import WrongState
 from studio.models import FineTuningJob, JobEvent
 from studio.states import ALLOWED, TERMINAL, State
-from tenants.services import audit
+from studio.webhook_types import ENDS
+from tenants.services import audit, webhooks
 
 #: What each state is told as.
 MESSAGES = {
@@ -53,6 +54,8 @@ def move(job: FineTuningJob, to: State, **facts: Any) -> FineTuningJob:
         before={"state": before},
         after={"state": to.value, "attempt": job.attempt, "error": job.error_code},
     )
+    if to in ENDS:
+        webhooks.emit(job.organization_id, ENDS[to], key=job.public_id, data={"id": job.public_id})
     return job
 
 

@@ -15,12 +15,12 @@ from compute.services import reconciling, running
 from marketplace import queries as marketplace
 from marketplace.models import AIModel, ModelShare, Offer, Price, PriceBook, TunedTerms, Upstream
 from marketplace.queries import price_in_force
-from studio import artifacts, queries
+from studio import artifacts, private_models
 from studio.models import FineTuningJob, TunedModel
 from studio.recipes import dry, registry
 from studio.services import publication, results, serving, sweeping
 from studio.states import State
-from tenants.models import AuditEntry, Project
+from tenants.models import AuditEntry, Project, WebhookEvent
 from tenants.scope import scope
 from tenants.services import organizations
 from tests.studio.conftest import row
@@ -115,6 +115,14 @@ def test_a_job_that_has_succeeded_says_what_to_call(sold, done, client, acme, ot
     assert [mark.fine_tuned_model_checkpoint for mark in marks[:2]] == [name, ""]
     assert names(acme) == {"base", name}
     assert names(other) == {"base"}
+
+
+def test_the_customers_systems_are_told(sold, done, acme):
+    job = done()
+
+    with scope(acme):
+        (event,) = WebhookEvent.objects.all()
+    assert (event.type, event.data) == ("fine_tuning.job.succeeded", {"id": job.id})
 
 
 def test_it_costs_what_its_base_costs_its_owner_times_the_factor(sold, offer, done):
@@ -291,7 +299,7 @@ def test_another_organization_may_call_it_when_both_have_agreed(
     assert (asked.project_id, asked.object) == (str(theirs.pk), "checkpoint.permission")
     assert names(other) == {"base"}
     listed = charlie_client.get("/api/v1/organizations/other/model-shares").json()["results"]
-    assert [(it["owner"], it["accepted_at"]) for it in listed] == [("acme", None)]
+    assert [(it["owner"], it["accepted_at"]) for it in listed] == [("Acme", None)]
     accepted = charlie_client.post(
         f"/api/v1/organizations/other/model-shares/{listed[0]['id']}/accept"
     )
@@ -344,8 +352,8 @@ def test_its_lineage_leads_from_the_file_to_the_deployment(sold, done, acme):
     job = row(done())
 
     with scope(acme):
-        (model,) = queries.tuned_models(acme)
-        lineage = queries.lineage(model)
+        (model,) = private_models.tuned_models(acme)
+        lineage = private_models.lineage(model)
 
     assert lineage.training_sha256 == job.dataset.file.sha256
     assert lineage.spec == job.compute_job.job_spec.fingerprint()
@@ -356,12 +364,13 @@ def test_its_lineage_leads_from_the_file_to_the_deployment(sold, done, acme):
 def test_the_catalogue_shows_it_to_its_own_people_alone(
     sold, done, client, alice_client, charlie_client, other
 ):
-    name = done().fine_tuned_model
-    page = f"/models/{tuned().offer.model_version.model.slug}/"
+    name = done(suffix="Pinger").fine_tuned_model
+    with service():
+        page = f"/models/{AIModel.objects.get(owner__slug='acme').slug}/"
 
-    assert name in alice_client.get("/models/").content.decode()
+    assert "Base Pinger" in alice_client.get("/models/").content.decode()
     assert name in alice_client.get(page).content.decode()
-    assert name not in charlie_client.get("/models/").content.decode()
+    assert "Pinger" not in charlie_client.get("/models/").content.decode()
     assert charlie_client.get(page).status_code == 404
 
 
