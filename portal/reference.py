@@ -110,6 +110,22 @@ GROUPS = (
             Endpoint("GET", "/fine_tuning/jobs/{job}", _("One of them, with its state.")),
             Endpoint("GET", "/fine_tuning/jobs/{job}/events", _("What happened to it so far.")),
             Endpoint("POST", "/fine_tuning/jobs/{job}/cancel", _("Stop it.")),
+            Endpoint(
+                "POST",
+                "/fine_tuning/checkpoints/{model}/permissions",
+                _("Let other projects call what a job has made."),
+            ),
+            Endpoint(
+                "GET",
+                "/fine_tuning/checkpoints/{model}/permissions",
+                _("Which projects may call it."),
+            ),
+            Endpoint(
+                "DELETE",
+                "/fine_tuning/checkpoints/{model}/permissions/{permission}",
+                _("Take it back from a project."),
+            ),
+            Endpoint("DELETE", "/models/{model}", _("Retire what a job has made, for good.")),
         ),
     ),
     Group(
