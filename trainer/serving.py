@@ -80,7 +80,9 @@ def _become_engine(folder: Path, name: str, host: str) -> None:
     # It lists what lies in this folder beside what it serves, and fails where there is none.
     os.environ["HF_HUB_CACHE"] = str(folder / ".hub")
     (folder / ".hub").mkdir(exist_ok=True)
-    command = [engine, "serve", name, "--host", host, "--port", str(port)]
+    # What it would write for every call would fill the disk in time.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    command = [engine, "serve", name, "--host", host, "--port", str(port), "--log-level", "error"]
     os.execv(engine, command)  # noqa: S606 - our own
 
 

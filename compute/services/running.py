@@ -8,16 +8,15 @@ import re
 import uuid
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from django.utils import timezone
 
-from common import http, jobs, sweeping
+from common import http, jobs
 from common.database import on_commit, service
 from common.errors import DomainError
 from compute.models import Cluster, ComputeJob, Service
-from compute.scheduler import SERVES, JobSpec, LogPage, Unreachable
+from compute.scheduler import SERVES, JobHandle, JobSpec, Unreachable
 from compute.schedulers.registry import scheduler_of
 from compute.services import jobs as compute_jobs
 from compute.signals import compute_service_changed
@@ -92,10 +91,12 @@ def stop(found: Service, *, after: timedelta = timedelta(0)) -> Service:
 
 
 def sweep() -> int:
-    """Look at every service that is not as it should be, or could change; return how many."""
+    """Have every service looked at that runs, or should; return how many there are."""
     with service():
-        ids = list(Service.objects.unsettled().values_list("pk", flat=True))
-    return sweeping.each([partial(tend, it) for it in ids], trouble="service_not_tended")
+        found = list(Service.objects.unsettled())
+    for each in found:
+        _ring(each)
+    return len(found)
 
 
 def tend(service_id: uuid.UUID) -> None:
@@ -112,22 +113,25 @@ def tend(service_id: uuid.UUID) -> None:
 
 
 def _look(seen: Service) -> Found:
-    """Ask the run where it listens, and whether it is well there."""
+    """Ask the run where it listens, unless that is known, and whether it is well there."""
     if seen.job is None or seen.job.state != ComputeJob.State.RUNNING or seen.job.handle is None:
         return Found(trouble=seen.job.reason if seen.job else "")
     try:
-        page: LogPage = scheduler_of(seen.cluster).logs(seen.job.handle)
+        # A cluster that cannot be asked says nothing of an engine that can.
+        address = seen.address or _said(seen.cluster, seen.job.handle)
+        is_well = http.get(f"{address}{HEALTH}").status == 200 if address else False
     except Unreachable as error:
         return Found(trouble=str(error)[:300])
-    said = SAID.search(page.data)
-    if said is None:
-        return Found(trouble="It has not said yet where it listens.")
-    address = said[1].decode()
-    try:
-        is_well = http.get(f"{address}{HEALTH}").status == 200
     except http.Unreachable as error:
-        return Found(address, trouble=f"It does not answer yet: {error.trouble}.")
+        return Found(trouble=f"It does not answer ({error.trouble}).")
+    if not address:
+        return Found(trouble="It has not said yet where it listens.")
     return Found(address, is_well, "" if is_well else "It says that it is not well.")
+
+
+def _said(cluster: Cluster, handle: JobHandle) -> str:
+    said = SAID.search(scheduler_of(cluster).logs(handle).data)
+    return said[1].decode() if said else ""
 
 
 def _bring_on(now: Service, found: Found) -> None:

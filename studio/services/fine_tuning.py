@@ -88,6 +88,8 @@ def _validation(organization: Organization, file: StoredFile | None) -> Dataset 
 def offer_of(organization: Organization, name: str) -> Offer:
     """Return the model of this name that the organization may teach, or refuse."""
     offers = offers_for(organization).filter(model_version__model__kind=Kind.CHAT, name=name)
+    # Of what a job has made nobody says where the weights lie.
+    offers = offers.exclude(model_version__model__owner__isnull=False, model_version__weights="")
     if (offer := offers.first()) is None:
         words = _("There is no model %(name)s that you can fine-tune.") % {"name": name}
         raise UnknownModel(field_errors={"model": [words]})
