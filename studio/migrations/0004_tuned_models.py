@@ -10,7 +10,7 @@ from tenants import rls
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("compute", "0002_services"),
+        ("compute", "0003_services"),
         ("marketplace", "0015_private_models"),
         ("studio", "0003_jobs_teach"),
         ("tenants", "0008_answers_are_remembered"),

@@ -10,7 +10,7 @@ from tenants import rls
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("compute", "0001_initial"),
+        ("compute", "0002_clusters_that_are_reached"),
         ("tenants", "0008_answers_are_remembered"),
     ]
 
