@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from studio import api, model_api, shared_api
+from studio import api, learnt_api, model_api, shared_api
 from studio.views import datasets
 
 app_name = "studio"
@@ -51,6 +51,14 @@ api_urlpatterns = [
     path(
         "organizations/<slug:org>/tuned-models/<uuid:model_id>/stop",
         shared_api.TunedModelStop.as_view(),
+    ),
+    path(
+        "organizations/<slug:org>/tuned-models/<uuid:model_id>/files",
+        learnt_api.LearntFileList.as_view(),
+    ),
+    path(
+        "organizations/<slug:org>/tuned-models/<uuid:model_id>/files/<path:path>",
+        learnt_api.LearntFileContent.as_view(),
     ),
     path("organizations/<slug:org>/model-shares", shared_api.ShareList.as_view()),
     path("organizations/<slug:org>/model-shares/<uuid:share_id>", shared_api.ShareDetail.as_view()),

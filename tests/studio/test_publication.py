@@ -1,5 +1,6 @@
 """What a job has learnt becomes a private model: once, at a price, for its own people alone."""
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
@@ -359,6 +360,22 @@ def test_its_lineage_leads_from_the_file_to_the_deployment(sold, done, acme):
     assert lineage.spec == job.compute_job.job_spec.fingerprint()
     assert lineage.manifest_sha256 == model.manifest_sha256
     assert (lineage.attempts, lineage.base, lineage.service_id) == (1, "base", model.service_id)
+
+
+def test_its_owner_takes_what_was_learnt_away_and_nothing_else(sold, done, alice_client):
+    done()
+    files = f"/api/v1/organizations/acme/tuned-models/{tuned().pk}/files"
+
+    (listed,) = alice_client.get(files).json()
+    taken = alice_client.get(f"{files}/{listed['path']}")
+
+    content = b"".join(taken.streaming_content)
+    assert hashlib.sha256(content).hexdigest() == listed["sha256"]
+    assert listed["path"] == "adapter/adapter_model.safetensors"
+    for path in ("manifest.json", "result.csv", "../../secret", "adapter/../manifest.json"):
+        assert alice_client.get(f"{files}/{path}").status_code == 404
+    with service():
+        assert AuditEntry.objects.filter(action="tuned_model.downloaded").count() == 1
 
 
 def test_the_catalogue_shows_it_to_its_own_people_alone(
