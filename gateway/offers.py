@@ -125,7 +125,8 @@ class OfferDirectory:
 
     async def _why_not(self, caller: Caller, name: str) -> str:
         """Say why a key may not call it; of a model that its organization had, since when."""
-        if name.startswith(queries.PRIVATE):
+        # PostgreSQL is not asked for what it cannot even read.
+        if name.startswith(queries.PRIVATE) and name.isprintable():
             gone = await asyncio.to_thread(self._gone, name, caller.organization_id)
             if gone is not None:
                 return f"was retired on {gone:%Y-%m-%d}; no key may use it any more."

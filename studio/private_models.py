@@ -23,6 +23,8 @@ def tuned_models(organization: Organization) -> QuerySet[TunedModel]:
 
 def tuned_named(organization: Organization, name: str) -> TunedModel | None:
     """Return the organization's private model that programs call so."""
+    if not name.isprintable():
+        return None
     return tuned_models(organization).filter(offer__name=name).first()
 
 

@@ -274,8 +274,9 @@ def test_a_retired_model_is_gone_for_good(sold, done, client, acme, alice):
     with service():
         assert Service.objects.get().desired == "stop"
         assert AuditEntry.objects.filter(action="tuned_model.retired").count() == 1
-    with pytest.raises(openai.NotFoundError):
-        client.models.delete("base")
+    for unknown in ("base", "ft:\x00"):
+        with pytest.raises(openai.NotFoundError):
+            client.models.delete(unknown)
 
 
 def test_no_more_are_deployed_than_an_organization_may_have(sold, done, client, settings):
