@@ -122,7 +122,7 @@ def test_the_customers_systems_are_told(sold, done, acme):
     job = done()
 
     with scope(acme):
-        (event,) = WebhookEvent.objects.all()
+        (event,) = WebhookEvent.objects.filter(type__startswith="fine_tuning")
     assert (event.type, event.data) == ("fine_tuning.job.succeeded", {"id": job.id})
 
 
