@@ -270,7 +270,7 @@ def _invoice(order: Order, issuer: Issuer, number: int) -> Invoice:
         number=f"BENCH-{number:06}",
         order=order,
         currency="EUR",
-        seller=issuer.snapshot(),
+        seller=issuer.snapshot("EUR"),
         buyer={"legal_name": "Customer", "address": "", "country": "FR", "vat_id": ""},
         net=order.net,
         tax_rate=order.tax_rate,

@@ -1,6 +1,5 @@
 """What staff types about money that came in."""
 
-from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -81,7 +80,12 @@ class PaymentForm(InvoiceNumberForm):
             raise forms.ValidationError(str(receiving.NotOpen(found).detail))
         return found
 
-    amount = fields.Amount(
-        label=_("Amount"), min_value=Decimal("0.001"), max_value=MOST, decimal_places=3
-    )
+    amount = fields.money(_("Amount"), max_value=MOST)
     words = forms.CharField(label=_("How it was paid"), max_length=250)
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse an amount finer than the invoice's currency."""
+        cleaned = super().clean() or self.cleaned_data
+        if invoice := cleaned.get("number"):
+            fields.check_fineness(self, invoice.currency, "amount")
+        return cleaned

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models import Budget
 from common.ids import uuid7
+from marketplace.forms import fields
 from tenants.models import ApiKey, Organization, Project
 
 #: More than any budget: keeps a slip of the finger from passing for one.
@@ -27,13 +28,7 @@ class BudgetChangeForm(forms.Form):
     """What may be changed of a budget."""
 
     name = forms.CharField(label=_("Name"), max_length=100)
-    amount = forms.DecimalField(
-        label=_("Amount"),
-        min_value=Decimal("0.01"),
-        max_value=MOST,
-        decimal_places=2,
-        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
-    )
+    amount = fields.money(_("Amount"), max_value=MOST)
     is_hard = forms.TypedChoiceField(
         label=_("When it is used up"),
         choices=[
@@ -60,6 +55,12 @@ class BudgetChangeForm(forms.Form):
         self.fields["amount"].help_text = _("In %(currency)s, net of tax.") % {
             "currency": organization.currency
         }
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse an amount finer than the currency."""
+        cleaned = super().clean() or self.cleaned_data
+        fields.check_fineness(self, self.organization.currency, "amount")
+        return cleaned
 
 
 class BudgetForm(BudgetChangeForm):
@@ -112,7 +113,7 @@ class BudgetForm(BudgetChangeForm):
 
     def clean(self) -> dict[str, Any]:
         """Ask for both days of a fixed window, in their order."""
-        facts = super().clean() or {}
+        facts = super().clean()
         if facts.get("window") != Budget.Window.FIXED:
             return facts
         first, last = facts.get("first_day"), facts.get("last_day")

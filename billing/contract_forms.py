@@ -1,5 +1,6 @@
 """What staff types about contracts and purchase orders."""
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -11,10 +12,11 @@ from django.utils.translation import gettext_lazy as _
 from billing.models import Contract, Plan
 from billing.stages import Stages, read, written
 from common.errors import DomainError
-from common.money import minor_digits, round_to_minor
-from marketplace.forms.fields import Amount
+from common.money import round_to_minor
+from marketplace.forms import fields
 from marketplace.models import PriceBook
 
+ZERO = Decimal(0)
 DAY = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 TERMS = (
     "price_book", "commitment", "overage", "credit_limit", "net_days", "grace_days", "late_days",
@@ -54,8 +56,8 @@ class StagesForm(forms.Form):
 class TermsForm(forms.ModelForm[Any]):
     """What a plan and a contract have in common; the service says which of it goes together."""
 
-    commitment = Amount(label=_("Commitment a month"), min_value=0, max_digits=20, decimal_places=3)
-    credit_limit = Amount(label=_("Credit limit"), min_value=0, max_digits=20, decimal_places=3)
+    commitment = fields.money(_("Commitment a month"), least=ZERO, max_digits=20)
+    credit_limit = fields.money(_("Credit limit"), least=ZERO, max_digits=20)
 
     dunning = forms.CharField(
         label=_("When invoices are not paid in time"),
@@ -86,13 +88,7 @@ class TermsForm(forms.ModelForm[Any]):
     def clean(self) -> dict[str, Any]:
         """Refuse amounts finer than their currency."""
         cleaned = super().clean() or self.cleaned_data
-        currency = cleaned.get("currency") or self.instance.currency
-        digits = minor_digits(currency)
-        for name in MONEY:
-            amount = cleaned.get(name)
-            if amount is not None and amount != round(amount, digits):
-                sentence = _("%(currency)s has %(digits)d decimals at most.")
-                self.add_error(name, sentence % {"currency": currency, "digits": digits})
+        fields.check_fineness(self, cleaned.get("currency") or self.instance.currency, *MONEY)
         return cleaned
 
     def _post_clean(self) -> None:
@@ -185,8 +181,19 @@ class OrderForm(forms.Form):
     """A purchase order of the customer's."""
 
     number = forms.CharField(label=_("Number"), max_length=60)
-    amount = Amount(label=_("Amount, without tax"), max_digits=20, decimal_places=2)
+    amount = fields.money(_("Amount, without tax"), max_digits=20)
     starts_on = forms.DateField(label=_("First day"), widget=DAY)
     lapses_on = forms.DateField(
         label=_("Lapses on"), widget=DAY, help_text=_("The end of their fiscal year.")
     )
+
+    def __init__(self, *args: Any, currency: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.currency = currency
+        self.fields["amount"].help_text = _("In %(currency)s.") % {"currency": currency}
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse an amount finer than the customer's currency."""
+        cleaned = super().clean() or self.cleaned_data
+        fields.check_fineness(self, self.currency, "amount")
+        return cleaned

@@ -12,16 +12,25 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import CreditGrant
+from common.money import minor_digits
+from common.templatetags.formats import grouped
 from marketplace.forms import fields
 from marketplace.models import TokenClass
 
-#: More than anybody gives away at once: keeps a slip of the finger out of the books.
+#: More than anybody gives away at once: keeps a slip of the finger out of the books. It is of a
+#: currency with hundredths; of one without, a hundred times as many of its units.
 MOST_MONEY = Decimal(100_000)
+HUNDREDTHS = 2
 MOST_TOKENS = Decimal(10) ** 12
 FURTHEST = timedelta(days=5 * 366)
 IS_MONTH = RegexValidator(
     re.compile(r"^20[0-9]{2}-(0[1-9]|1[0-2])\Z"), _("Write a month as 2027-03.")
 )
+
+
+def most_money(currency: str) -> Decimal:
+    """Return the most that anybody gives away at once."""
+    return MOST_MONEY.scaleb(HUNDREDTHS - min(minor_digits(currency), HUNDREDTHS))
 
 
 def _day(**options: Any) -> forms.DateField:
@@ -45,7 +54,7 @@ def in_reach(day: date | None) -> date | None:
 
 
 class CreditTermsForm(forms.Form):
-    """What is granted: money, or tokens of a class of models."""
+    """What is granted: money of a currency, or tokens of a class of models."""
 
     unit = forms.ChoiceField(
         label=_("What"),
@@ -53,11 +62,9 @@ class CreditTermsForm(forms.Form):
         initial=CreditGrant.Unit.MONEY,
         widget=forms.RadioSelect,
     )
-    quantity = fields.Amount(
-        label=_("How much"),
-        min_value=Decimal("0.01"),
+    quantity = fields.money(
+        _("How much"),
         max_value=MOST_TOKENS,
-        decimal_places=2,
         help_text=_("An amount of money, net, or a whole number of tokens."),
     )
     token_class = forms.ModelChoiceField(
@@ -69,6 +76,10 @@ class CreditTermsForm(forms.Form):
 
     #: The fields that are counted in the unit.
     counted: tuple[str, ...] = ("quantity",)
+
+    def __init__(self, *args: Any, currency: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.customers_currency = currency
 
     def clean(self) -> dict[str, Any]:
         """Refuse tokens without a class, a class without tokens, parts of a token, and too much."""
@@ -82,9 +93,17 @@ class CreditTermsForm(forms.Form):
             number = facts.get(name)
             if number is not None and is_tokens and number % 1:
                 self.add_error(name, _("A number of tokens is whole."))
-            if number is not None and not is_tokens and number > MOST_MONEY:
-                self.add_error(name, _("At most 100 000 at once."))
+        if not is_tokens and (currency := facts.get("currency") or self.customers_currency):
+            self._check_money(currency)
         return facts
+
+    def _check_money(self, currency: str) -> None:
+        most = most_money(currency)
+        for name in self.counted:
+            number = self.cleaned_data.get(name)
+            if number is not None and number > most:
+                self.add_error(name, _("At most %(most)s at once.") % {"most": grouped(most)})
+        fields.check_fineness(self, currency, *self.counted)
 
 
 class _ForACustomer(CreditTermsForm):
@@ -167,11 +186,10 @@ class RecurringForm(_ForACustomer):
     last_month = _month(
         label=_("Last month granted"), required=False, help_text=_("Empty: until you end it.")
     )
-    rollover = fields.Amount(
-        label=_("Kept for the month after, at most"),
-        min_value=Decimal(0),
+    rollover = fields.money(
+        _("Kept for the month after, at most"),
+        least=Decimal(0),
         max_value=MOST_TOKENS,
-        decimal_places=2,
         initial=Decimal(0),
         required=False,
         help_text=_("What is left of a month can be used for one more, up to this much."),

@@ -13,10 +13,11 @@ from django_countries import countries
 from billing import customers, groups, periods
 from billing.drafts import DraftLine
 from billing.models import CreditNote, Invoice, InvoiceLine, InvoicePart
+from billing.models.profiles import MOST_DECIMALS
 from billing.services import invoicing
 from billing.wording import in_words
 from common.errors import NotFound
-from common.money import Money
+from common.money import Money, minor_digits
 from tenants.models import Organization
 
 MILLION = 1_000_000
@@ -89,6 +90,11 @@ class Document:
         return self.credit_note or self.invoice
 
     @property
+    def is_too_fine(self) -> bool:
+        """Whether its amounts have more decimals than an electronic invoice can write."""
+        return minor_digits(self.total.currency) > MOST_DECIMALS
+
+    @property
     def title(self) -> str:
         """What it is called."""
         word = gettext("Draft") if self.is_draft else gettext("Invoice")
@@ -145,7 +151,7 @@ def of_draft(organization: Organization, period: periods.Period) -> Document:
         reference=period.label,
         invoice=None,
         period=period,
-        seller=party(customer.issuer.snapshot()),
+        seller=party(customer.issuer.snapshot(draft.currency)),
         buyer=party(customer.buyer()),
         payer_name=payer.payer_name if payer else "",
         lines=_lines(draft.lines, organization.currency),

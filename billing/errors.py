@@ -139,3 +139,10 @@ class RehearsalInvalid(DomainError):
     code = "rehearsal_not_valid"
     status = 422
     detail = _("These months cannot be rehearsed.")
+
+
+class CurrencyFixed(Conflict):
+    """Something was agreed, bought or booked in the present currency."""
+
+    code = "currency_fixed"
+    detail = _("Something is agreed, bought or booked in this currency, so it stays.")

@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from stdnum import iban
 
 from billing.models import BillingProfile, Issuer, TaxTreatment, VatState
+from billing.services import currencies
+from marketplace.forms import fields
 
 #: Words that stand in the addresses of the desk.
 RESERVED = frozenset({"new"})
@@ -48,7 +50,8 @@ class IssuerForm(forms.ModelForm[Issuer]):
         help_texts = {
             "words_language": _("Some laws ask for the total in words: in which language."),
             "is_electronic": _(
-                "Factur-X in the PDF and UBL beside it; every document is checked against EN 16931."
+                "Factur-X in the PDF and UBL beside it; every document is checked against EN 16931. "
+                "Amounts with three decimals, as of KWD, cannot be written so: these are PDF only."
             ),
             "iban": _("Printed on open invoices, for transfers."),
         }
@@ -109,6 +112,11 @@ class TermsForm(forms.ModelForm[BillingProfile]):
         label=_("The registry has confirmed the VAT number"), required=False
     )
 
+    currency = fields.currency(
+        help_text=_("Chosen before anything is agreed or bought; then it stays.")
+    )
+    field_order = ("currency",)
+
     class Meta:
         model = BillingProfile
         fields = ("tax_treatment", "tax_reason", "issuer")
@@ -120,6 +128,13 @@ class TermsForm(forms.ModelForm[BillingProfile]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial["is_verified"] = self.instance.vat_state == VatState.VERIFIED
+        organization = self.instance.organization
+        self.initial["currency"] = organization.currency
+        self.fields["currency"].disabled = currencies.is_fixed(organization)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what stands in the billing details."""
+        return {name: value for name, value in self.cleaned_data.items() if name != "currency"}
 
     def clean_is_verified(self) -> bool:
         """Refuse to confirm a number that was not given."""

@@ -227,7 +227,7 @@ class OrderList(StaffView):
     def post(self, request: Request, slug: str) -> Response:
         """Note a purchase order."""
         organization = _customer(slug)
-        form = OrderForm(_read(OrderIn, request))
+        form = OrderForm(_read(OrderIn, request), currency=organization.currency)
         if not form.is_valid():
             words = {name: [str(it) for it in found] for name, found in form.errors.items()}
             raise DomainError(field_errors=words)

@@ -68,7 +68,7 @@ class CreditList(StaffView):
         typed = wanted.validated_data | {"operation": operation}
         if token_class := typed.get("token_class"):
             typed["token_class"] = token_class.pk
-        form = CreditForm(typed)
+        form = CreditForm(typed, currency=organization.currency)
         _check(form)
         facts = form.facts()
         given = credits.give(organization, by=self.user, **facts)

@@ -7,7 +7,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from billing.credit_forms import CreditTermsForm, in_reach
-from marketplace.queries import DEFAULT_CURRENCY
+from marketplace.forms import fields
 
 MOST_CODES = 1000
 MOST_USES = 100_000
@@ -55,7 +55,8 @@ class CampaignForm(CreditTermsForm):
         required=False,
         initial=True,
     )
-    field_order = ("name", "unit", "quantity", "token_class")
+    currency = fields.currency(help_text=_("Only customers who pay in it can redeem one."))
+    field_order = ("name", "unit", "quantity", "currency", "token_class")
 
     def clean_last_day(self) -> date:
         """Refuse days out of reach."""
@@ -68,4 +69,4 @@ class CampaignForm(CreditTermsForm):
         facts = dict(self.cleaned_data)
         last = facts.pop("last_day")
         until = datetime.combine(last + timedelta(days=1), time(), tzinfo=UTC)
-        return {**facts, "redeem_until": until, "currency": DEFAULT_CURRENCY}
+        return {**facts, "redeem_until": until}

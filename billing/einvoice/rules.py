@@ -13,16 +13,10 @@ from decimal import Decimal
 from billing.einvoice import xml
 from billing.einvoice.facts import Facts
 from billing.einvoice.sheets import Failure, failures
-from common.money import minor_digits, round_to_minor
+from common.money import round_to_minor
 
 #: A number for what has none yet.
 PENDING = "PENDING-1"
-#: Rules that count or compare with two decimals; the sums themselves are checked here exactly.
-DECIMALS = (
-    "BR-DEC-", "BR-S-08", "BR-CO-10", "BR-CO-13", "BR-CO-14", "BR-CO-15", "BR-CO-16", "BR-CO-17",
-    "UBL-DT-01",
-)  # fmt: skip
-TWO = 2
 #: How many forms are remembered; a seller has a few dozen.
 MOST_FORMS = 10_000
 _looking = threading.Lock()
@@ -72,17 +66,7 @@ def _failures(documents: Sequence[Facts]) -> list[list[Failure]]:
             written.append({})
             broken.append([Failure("XML", str(error))])
     found = failures(written)
-    return [
-        [*unwritable, *_counted(facts, failed)]
-        for facts, unwritable, failed in zip(documents, broken, found, strict=True)
-    ]
-
-
-def _counted(facts: Facts, found: list[Failure]) -> list[Failure]:
-    if minor_digits(facts["BT-5"]) > TWO:
-        # The standard writes two decimals; an amount of a currency with three is not cut short.
-        return [failure for failure in found if not failure.code.startswith(DECIMALS)]
-    return found
+    return [[*unwritable, *failed] for unwritable, failed in zip(broken, found, strict=True)]
 
 
 def _sums(facts: Facts) -> list[Failure]:

@@ -8,7 +8,11 @@ from django.utils.translation import gettext_lazy as _
 from django_countries.fields import CountryField
 
 from common.models import LockingQuerySet, TimeStamped
+from common.money import minor_digits
 from tenants.models import Organization
+
+#: Of an amount in an electronic invoice.
+MOST_DECIMALS = 2
 
 
 class IssuerQuerySet(LockingQuerySet["Issuer"]):
@@ -65,8 +69,12 @@ class Issuer(TimeStamped):
     def __str__(self) -> str:
         return self.legal_name
 
-    def snapshot(self) -> dict[str, Any]:
-        """Return what a document keeps of the seller."""
+    def snapshot(self, currency: str) -> dict[str, Any]:
+        """Return what a document in this currency keeps of the seller.
+
+        EN 16931 writes two decimals at most (BR-DEC): nothing in fils or millimes is an electronic
+        invoice, for it would be cut short.
+        """
         return {
             "legal_name": self.legal_name,
             "address": self.address,
@@ -77,7 +85,7 @@ class Issuer(TimeStamped):
             "iban": self.iban,
             "bic": self.bic,
             "words_language": self.words_language,
-            "is_electronic": self.is_electronic,
+            "is_electronic": self.is_electronic and minor_digits(currency) <= MOST_DECIMALS,
         }
 
 

@@ -109,7 +109,12 @@ class PaymentProvider(Protocol):
     def customer(self, organization_id: uuid.UUID, *, name: str, email: str) -> str:
         """Return the id under which the provider knows the organization; asked again, the same."""
 
-    def open_setup(self, customer_id: str, *, success_url: str, cancel_url: str) -> str:
+    def chargeable(self, amount: Money) -> Money:
+        """Return the least that can be charged and is no less: some currencies go in larger steps."""
+
+    def open_setup(
+        self, customer_id: str, *, currency: str, success_url: str, cancel_url: str
+    ) -> str:
         """Return the address of a page that saves a method for later."""
 
     def methods(self, customer_id: str) -> Sequence[SavedMethod]:

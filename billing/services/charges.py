@@ -33,7 +33,11 @@ Status = InvoiceCharge.Status
 def place(
     invoice: Invoice, amount: Decimal, *, method_id: str = "", by: User | None = None
 ) -> InvoiceCharge:
-    """Begin an attempt; part of a transaction that holds the invoice's lock."""
+    """Begin an attempt; part of a transaction that holds the invoice's lock.
+
+    What the provider has to take beyond what is asked for comes back as a surplus.
+    """
+    amount = chargeable(invoice, amount)
     charge = InvoiceCharge.objects.create(
         organization_id=invoice.organization_id,
         invoice=invoice,
@@ -51,6 +55,11 @@ def place(
         after={"amount": amount, "currency": invoice.currency, "automatic": bool(method_id)},
     )
     return charge
+
+
+def chargeable(invoice: Invoice, amount: Decimal) -> Decimal:
+    """Return what is charged for so much of an invoice."""
+    return provider.chargeable(Money(amount, invoice.currency)).amount
 
 
 def open_page(invoice: Invoice, *, by: User) -> str:
@@ -72,7 +81,7 @@ def open_page(invoice: Invoice, *, by: User) -> str:
 def _close_outdated(invoice: Invoice) -> None:
     """End an attempt that waits for its payer and is of another sum than is asked for by now."""
     with service():
-        asked = receiving.due(Invoice.objects.locked(invoice.pk)).amount
+        asked = chargeable(invoice, receiving.due(Invoice.objects.locked(invoice.pk)).amount)
         pending = InvoiceCharge.objects.pending().filter(invoice=invoice)
         outdated = pending.exclude(amount=asked).first()
         if outdated is None or not outdated.waits_for_payer:

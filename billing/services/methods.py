@@ -26,6 +26,7 @@ def open_page(organization: Organization, *, by: User) -> str:
     here = reverse("billing:automatic", args=[organization.slug])
     return provider.open_setup(
         customer,
+        currency=organization.currency,
         success_url=f"{settings.PUBLIC_URL}{here}?saved=yes",
         cancel_url=settings.PUBLIC_URL + here,
     )
@@ -143,7 +144,7 @@ def charge(
     wanted = Charge(
         order_id=attempt_id,
         description=description,
-        amount=amount,
+        amount=provider.chargeable(amount),
         customer_id=customer.customer_id,
         method_id=method_id,
     )

@@ -40,6 +40,7 @@ from billing.services import (
     methods,
     payouts,
     refunds,
+    surpluses,
     telling,
 )
 from billing.services.ledger import Posting
@@ -141,7 +142,7 @@ def _request(order: Order, slug: str, by: User) -> CheckoutRequest:
     return CheckoutRequest(
         order_id=order.pk,
         description=order.bundle_name,
-        amount=order.gross,
+        amount=provider.chargeable(order.gross),
         email=by.email,
         success_url=settings.PUBLIC_URL + returned,
         cancel_url=f"{settings.PUBLIC_URL}{bundles}?canceled={order.pk}",
@@ -282,11 +283,18 @@ def _order_of(session: CheckoutSession) -> Order | None:
 
 
 def _pay(order: Order, session: CheckoutSession) -> Order:
-    if session.amount != order.gross:
+    asked = provider.chargeable(order.gross)
+    if session.amount != asked:
         raise PaymentMismatch
     order.session_id = session.session_id or order.session_id
     order.payment_reference = session.payment_reference
-    return give(order)
+    order = give(order)
+    if rest := asked - order.gross:
+        # What the provider had to take beyond the price is the customer's.
+        surpluses.keep_money(
+            order.organization, rest.amount, rest.currency, key=f"order:{order.pk}", order=order
+        )
+    return order
 
 
 def give(order: Order) -> Order:

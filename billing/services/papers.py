@@ -73,7 +73,7 @@ def draw(
         issuer=issuer,
         kind=kind,
         status=Invoice.Status.PAID if is_paid else Invoice.Status.OPEN,
-        seller=issuer.snapshot(),
+        seller=issuer.snapshot(totals["currency"]),
         buyer=customer.buyer(),
         purchase_order=purchase_orders.number(profile, shares),
         buyer_reference=profile.buyer_reference if profile else "",

@@ -19,12 +19,16 @@ from billing.services.ledger import Posting
 from common import jobs, sweeping
 from common.database import atomic, service
 from common.errors import Conflict, DomainError
+from common.money import Money
 from tenants.models import User
 from tenants.services import audit
 
 
 def payment_of(surplus: Surplus) -> str:
     """Return the provider's payment that can carry all of it back; empty where none can."""
+    whole = Money(surplus.left, surplus.currency)
+    if provider.chargeable(whole) != whole:
+        return ""
     if surplus.payment_reference:
         return surplus.payment_reference
     charges = InvoiceCharge.objects.filter(

@@ -73,7 +73,8 @@ def _check(order: Order) -> None:
 def approve(refund: Refund, *, by: User) -> Refund:
     """Take back what is left, write the credit note, and send the money once this is committed.
 
-    What came by bank transfer is kept as the customer's, to be paid out as every surplus is.
+    What came by bank transfer, or what the provider cannot send to the last digit, is kept as the
+    customer's, to be paid out as every surplus is.
     """
     return holding.looked_at(partial(_approve, refund, by))
 
@@ -98,7 +99,7 @@ def _approve(refund: Refund, by: User) -> Refund:
     _book(refund, order, note, paid)
     refund.net, refund.tax, refund.credit_note = note.net, note.tax, note
     _decide(refund, Refund.Status.APPROVED, by)
-    if order.is_by_transfer:
+    if order.is_by_transfer or provider.chargeable(refund.total) != refund.total:
         return _keep(refund, order)
     jobs.enqueue("billing.send_refund", refund_id=str(refund.pk))
     return refund

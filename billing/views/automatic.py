@@ -63,7 +63,11 @@ def _forms(request: TenantRequest, posted: Any) -> Forms:
             posted if sent == "paying" else None,
             initial={"is_automatic": choice is not None and choice.is_automatic},
         ),
-        alert=AlertForm(posted if sent == "alert" else None, initial={"alert_below": below}),
+        alert=AlertForm(
+            posted if sent == "alert" else None,
+            initial={"alert_below": below},
+            currency=organization.currency,
+        ),
         rule=RuleForm(
             posted if sent == "rule" else None,
             initial=_terms(rule) if rule else None,

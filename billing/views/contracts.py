@@ -44,7 +44,7 @@ def contract(request: TenantRequest) -> HttpResponse:
 def contract_list(request: StaffRequest, slug: str) -> HttpResponse:
     """List a customer's contracts and purchase orders."""
     organization = get_object_or_404(Organization, slug=slug)
-    return _listed(request, organization, OrderForm())
+    return _listed(request, organization, OrderForm(currency=organization.currency))
 
 
 def _listed(
@@ -177,7 +177,7 @@ def contract_end_decide(request: StaffRequest, end_id: uuid.UUID) -> HttpRespons
 def order_add(request: StaffRequest, slug: str) -> HttpResponse:
     """Note a purchase order."""
     organization = get_object_or_404(Organization, slug=slug)
-    form = OrderForm(request.POST)
+    form = OrderForm(request.POST, currency=organization.currency)
     if form.is_valid():
         try:
             contracts.add_order(organization, by=request.user, **form.cleaned_data)

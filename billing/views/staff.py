@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from billing.issuer_forms import IssuerForm, NewIssuerForm, TermsForm
 from billing.models import Issuer
-from billing.services import issuers, profiles
+from billing.services import currencies, issuers, profiles
 from tenants.access import StaffRequest, staff_required
 from tenants.models import Organization
 
@@ -66,7 +66,8 @@ def terms(request: StaffRequest, slug: str) -> HttpResponse:
     posted = request.POST if request.method == "POST" else None
     form = TermsForm(posted, instance=copy.copy(profile))
     if form.is_valid():
-        profiles.decide(organization, by=request.user, facts=form.cleaned_data)
+        profiles.decide(organization, by=request.user, facts=form.facts())
+        currencies.choose(organization, form.cleaned_data["currency"], by=request.user)
         messages.success(request, _("Saved; documents from now on are written like this."))
         return redirect("staff:customer-detail", slug=slug)
     context = {

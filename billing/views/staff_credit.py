@@ -37,7 +37,9 @@ def recurring_list(request: StaffRequest, slug: str) -> HttpResponse:
 def recurring_begin(request: StaffRequest, slug: str) -> HttpResponse:
     """Grant a customer credit every month; a form sent twice begins it once."""
     organization = get_object_or_404(Organization, slug=slug)
-    form = RecurringForm(request.POST if request.method == "POST" else None)
+    form = RecurringForm(
+        request.POST if request.method == "POST" else None, currency=organization.currency
+    )
     if form.is_valid():
         try:
             recurring.begin(organization, by=request.user, **form.cleaned_data)

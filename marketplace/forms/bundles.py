@@ -8,7 +8,6 @@ from django.utils.translation import gettext_lazy as _
 
 from marketplace.forms import fields
 from marketplace.models import Bundle, GrantUnit
-from marketplace.queries import DEFAULT_CURRENCY
 
 #: More than any bundle costs or grants; keeps a slip of the finger out of the books.
 MOST_MONEY = Decimal(10_000_000)
@@ -19,19 +18,14 @@ LONGEST_DAYS = 3660
 class BundleForm(forms.ModelForm[Bundle]):
     """A new bundle."""
 
-    net_amount = fields.Amount(
-        label=_("Price in %(currency)s, excluding tax") % {"currency": DEFAULT_CURRENCY},
-        min_value=Decimal("0.01"),
-        max_value=MOST_MONEY,
-        decimal_places=2,
+    currency = fields.currency(
+        help_text=_("Three letters, such as EUR. Customers who pay in it are offered the bundle.")
     )
-    grant_quantity = fields.Amount(
-        label=_("How much it grants"),
-        min_value=Decimal("0.01"),
+    net_amount = fields.money(_("Price, excluding tax"), max_value=MOST_MONEY)
+    grant_quantity = fields.money(
+        _("How much it grants"),
         max_value=MOST_TOKENS,
-        decimal_places=2,
-        help_text=_("Money in %(currency)s, or a number of tokens.")
-        % {"currency": DEFAULT_CURRENCY},
+        help_text=_("Money in the bundle's currency, or a number of tokens."),
     )
     validity_days = forms.IntegerField(
         label=_("Valid for, in days"), min_value=1, max_value=LONGEST_DAYS, initial=365
@@ -43,6 +37,7 @@ class BundleForm(forms.ModelForm[Bundle]):
             "name",
             "slug",
             "summary",
+            "currency",
             "net_amount",
             "grant_unit",
             "grant_quantity",
@@ -70,5 +65,9 @@ class BundleForm(forms.ModelForm[Bundle]):
         quantity = facts.get("grant_quantity")
         if unit == GrantUnit.TOKENS and quantity is not None and quantity % 1:
             self.add_error("grant_quantity", _("A number of tokens is whole."))
-        facts["currency"] = DEFAULT_CURRENCY
+        if currency := facts.get("currency"):
+            amounts = (
+                ("net_amount",) if unit == GrantUnit.TOKENS else ("net_amount", "grant_quantity")
+            )
+            fields.check_fineness(self, currency, *amounts)
         return facts

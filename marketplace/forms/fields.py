@@ -9,6 +9,7 @@ from django import forms
 from django.core.validators import RegexValidator, URLValidator
 from django.utils.translation import gettext_lazy as _
 
+from common.money import minor_digits
 from marketplace.queries import DEFAULT_CURRENCY
 
 #: What programs can pass as ``model``: letters, digits and the marks that model names carry.
@@ -29,6 +30,32 @@ class Amount(forms.DecimalField):
     def __init__(self, **options: Any) -> None:
         widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
         super().__init__(**{"localize": True, "widget": widget, **options})
+
+
+#: The finest amount of money there is: of currencies with three decimals.
+FINEST, DIGITS = Decimal("0.001"), 3
+CURRENCY = RegexValidator(re.compile(r"^[A-Z]{3}\Z"), _("Three letters, such as EUR."))
+
+
+def money(label: Any, *, least: Decimal = FINEST, **options: Any) -> Amount:
+    """Return a field for money; its form asks ``check_fineness`` once it knows the currency."""
+    return Amount(label=label, min_value=least, decimal_places=DIGITS, **options)
+
+
+def currency(**options: Any) -> forms.CharField:
+    """Return a field for the three letters of a currency."""
+    facts = {"label": _("Currency"), "initial": DEFAULT_CURRENCY, "validators": [CURRENCY]}
+    return forms.CharField(**{**facts, **options})
+
+
+def check_fineness(form: forms.BaseForm, currency: str, *names: str) -> None:
+    """Refuse amounts that are finer than their currency: no document could write them."""
+    digits = minor_digits(currency)
+    for name in names:
+        amount = form.cleaned_data.get(name)
+        if amount is not None and amount != round(amount, digits):
+            sentence = _("%(currency)s has %(digits)d decimals at most.")
+            form.add_error(name, sentence % {"currency": currency, "digits": digits})
 
 
 def per_million(label: Any, *, required: bool) -> Amount:

@@ -246,7 +246,7 @@ def bill(acme):
                 number=number,
                 period_start=now.replace(microsecond=int(number[-6:])),
                 currency="EUR",
-                seller=issuer.snapshot(),
+                seller=issuer.snapshot("EUR"),
                 buyer={"legal_name": "Acme", "address": "", "country": "FR", "vat_id": ""},
                 net=Decimal(total),
                 tax_rate=0,

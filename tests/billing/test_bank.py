@@ -56,7 +56,7 @@ def invoice(acme):
                 number=number,
                 period_start=now.replace(microsecond=len(number) * 1000 + int(number[-6:])),
                 currency=currency,
-                seller=issuer.snapshot(),
+                seller=issuer.snapshot("EUR"),
                 buyer={"legal_name": "Acme", "address": "", "country": "FR", "vat_id": ""},
                 net=Decimal(total),
                 tax_rate=0,

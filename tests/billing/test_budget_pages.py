@@ -74,7 +74,8 @@ def test_days_are_those_of_the_organizations_clocks(acme, alice_client):
 @pytest.mark.parametrize(
     ("facts", "sentence"),
     [
-        ({"amount": "0"}, "greater than or equal to 0.01"),
+        ({"amount": "0"}, "greater than or equal to 0.001"),
+        ({"amount": "0.005"}, "EUR has 2 decimals at most."),
         ({"amount": "much"}, "Enter a number"),
         ({"window": "fixed"}, "Choose a day."),
         (

@@ -42,7 +42,7 @@ def owe(acme):
                 number=number,
                 period_start=now.replace(microsecond=int(number[-6:])),
                 currency="EUR",
-                seller=issuer.snapshot(),
+                seller=issuer.snapshot("EUR"),
                 buyer={"legal_name": "Acme", "address": "", "country": "FR", "vat_id": ""},
                 net=100,
                 tax_rate=0,

@@ -93,7 +93,7 @@ def test_staff_decides_the_terms_of_a_customer(acme, profile, staff_client):
     profile(vat_id="FR40303265045", vat_state="unverified")
     facts = {"tax_treatment": "exempt", "tax_reason": "Art. 261", "issuer": issuer().pk}
 
-    saved = staff_client.post(TERMS, facts | {"is_verified": "on"})
+    saved = staff_client.post(TERMS, facts | {"is_verified": "on", "currency": "EUR"})
 
     assert saved.status_code == 302
     with service():
@@ -108,7 +108,7 @@ def test_a_number_that_was_not_given_is_not_confirmed(acme, profile, staff_clien
     profile()
 
     for facts in (
-        {"tax_treatment": "automatic", "is_verified": "on"},
+        {"tax_treatment": "automatic", "is_verified": "on", "currency": "EUR"},
         {"tax_treatment": "reverse_charge"},
     ):
         assert staff_client.post(TERMS, facts).status_code == 422
@@ -124,7 +124,7 @@ def test_an_unverified_number_is_shown_as_such_until_staff_confirms_it(
     draft = "/o/acme/billing/invoices/2026-01/"
     assert "not verified" in alice_client.get(draft).content.decode()
 
-    staff_client.post(TERMS, {"tax_treatment": "automatic", "is_verified": "on"})
+    staff_client.post(TERMS, {"tax_treatment": "automatic", "is_verified": "on", "currency": "EUR"})
 
     shown = alice_client.get(draft).content.decode()
     assert "not verified" not in shown

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from billing.payments.provider import CheckoutSession, PaymentEvent, SavedMethod
@@ -31,6 +31,8 @@ ORDER_EVENTS = SESSION_EVENTS + PAYMENT_EVENTS + INTENT_EVENTS
 #: Where Stripe counts otherwise than ISO 4217 does: in hundredths that nobody uses any more, and
 #: in whole ariary.
 DIGITS = {"ISK": 2, "MGA": 0, "UGX": 2}
+#: From so many decimals on Stripe charges in steps of ten of the smallest units.
+THOUSANDTHS = 3
 
 
 def _digits(currency: str) -> int:
@@ -43,6 +45,17 @@ def to_minor(money: Money) -> int:
     if scaled != scaled.to_integral_value():
         raise ValueError("an amount to be paid was not rounded")
     return int(scaled)
+
+
+def chargeable(money: Money) -> Money:
+    """Return the least amount from there up that Stripe charges.
+
+    Of a currency with three decimals it takes amounts whose last digit is zero, and no other.
+    """
+    if _digits(money.currency) < THOUSANDTHS:
+        return money
+    amount = money.amount.quantize(Decimal("0.01"), rounding=ROUND_CEILING)
+    return Money(amount.quantize(Decimal("0.001")), money.currency)
 
 
 def from_minor(units: int, currency: str) -> Money:

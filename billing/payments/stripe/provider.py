@@ -104,14 +104,20 @@ class StripeProvider:
             raise PaymentUnavailable from error
         return made.id
 
-    def open_setup(self, customer_id: str, *, success_url: str, cancel_url: str) -> str:
+    def chargeable(self, amount: Money) -> Money:
+        """Return the amount, or the next that Stripe charges: three decimals end in a zero."""
+        return events.chargeable(amount)
+
+    def open_setup(
+        self, customer_id: str, *, currency: str, success_url: str, cancel_url: str
+    ) -> str:
         """Return the address of a page that saves a card or an account."""
         try:
             opened = client().v1.checkout.sessions.create(
                 {
                     "mode": "setup",
                     "customer": customer_id,
-                    "currency": "eur",
+                    "currency": currency.lower(),
                     "success_url": success_url,
                     "cancel_url": cancel_url,
                 }

@@ -57,7 +57,7 @@ def customer_detail(request: StaffRequest, slug: str) -> HttpResponse:
 def credit_grant(request: StaffRequest, slug: str) -> HttpResponse:
     """Give a customer promotional credit, with a reason; a form sent twice gives it once."""
     organization = get_object_or_404(Organization, slug=slug)
-    form = CreditForm(request.POST or None)
+    form = CreditForm(request.POST or None, currency=organization.currency)
     if request.method == "POST" and form.is_valid():
         credits.give(organization, by=request.user, **form.facts())
         messages.success(request, _("The credit is granted."))
