@@ -25,7 +25,7 @@ from billing.rating.definition import parse
 from billing.rating.tokens import Unpriced, rate, weigh
 from common.database import service, service_parameters
 from marketplace import books, pricelist
-from marketplace.models import Offer, ServiceTier, Status
+from marketplace.models import Offer, OtherPart, ServiceTier, Status
 from metering import reports
 from metering.models import PROMPT_PARTS
 from metering.reports import Fault, Report
@@ -35,6 +35,7 @@ from tenants.models import ApiKey, Region
 
 log = structlog.get_logger(__name__)
 
+REQUESTS = OtherPart.REQUESTS.value
 #: As whose usage of leases it is written: meters hold none.
 PROCESS = "meters"
 
@@ -166,6 +167,9 @@ def _rated(
         return [Fault(f"data.tokens.{part}", "no price", f"a part priced then in {currency}")]
     of = Circumstances(report.occurred_at, sum(report.parts.get(it, 0) for it in PROMPT_PARTS))
     amounts, counts = weigh(amounts, {it: parse(prices[it].definition) for it in amounts}, of)
+    if amounts and REQUESTS in prices:
+        # As the gateway charges it: once, whatever the request used.
+        amounts[REQUESTS] = prices[REQUESTS].per_token
     return Settled(
         organization_id=subject.organization.pk,
         project_id=project_id,

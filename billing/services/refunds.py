@@ -212,6 +212,21 @@ def retry(refund: Refund, *, by: User) -> Refund:
     return refund
 
 
+@atomic()
+def keep(refund: Refund, *, by: User) -> Refund:
+    """Keep what the provider goes on refusing as the customer's: a transfer carries it, as a payout.
+
+    The payout needs four eyes of its own, and no invoice takes the money meanwhile.
+    """
+    order = Order.objects.locked(refund.order_id)
+    refund = Refund.objects.locked(refund.pk)
+    if refund.status != Refund.Status.FAILED:
+        raise Conflict
+    kept = _keep(refund, order)
+    _audit(kept, "refund.kept_for_transfer", by)
+    return kept
+
+
 def sweep() -> int:
     """Send what was approved and never sent; answers with how many that went well."""
     with service():

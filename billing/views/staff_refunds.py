@@ -46,7 +46,7 @@ def propose(request: StaffRequest, order_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @staff_required
 def decide(request: StaffRequest, refund_id: uuid.UUID) -> HttpResponse:
-    """Approve a refund, refuse it, or send again what the provider refused."""
+    """Approve a refund, refuse it, or send again, or by the bank, what the provider refused."""
     refund = get_object_or_404(Refund, pk=refund_id)
     if "refuse" in request.POST:
         refunds.refuse(refund, by=request.user)
@@ -54,6 +54,9 @@ def decide(request: StaffRequest, refund_id: uuid.UUID) -> HttpResponse:
     elif "retry" in request.POST:
         refunds.retry(refund, by=request.user)
         messages.success(request, _("It is sent once more."))
+    elif "keep" in request.POST:
+        refunds.keep(refund, by=request.user)
+        messages.success(request, _("The money is kept for the customer; pay it out by transfer."))
     else:
         is_kept = refunds.approve(refund, by=request.user).status == Refund.Status.KEPT
         sent = _("The credit is taken back and the money is on its way.")

@@ -9,8 +9,17 @@ from django.db import DatabaseError, IntegrityError
 from django.db.models import F
 from django.utils import timezone
 
-from billing.models import CreditGrant, CreditNote, Invoice, LedgerEntry, Order, Refund
-from billing.services import orders, refunds
+from billing.models import (
+    CreditGrant,
+    CreditNote,
+    Invoice,
+    LedgerEntry,
+    Order,
+    Payout,
+    Refund,
+    Surplus,
+)
+from billing.services import orders, payouts, refunds
 from common.database import service
 from common.errors import Conflict, Forbidden
 from tenants.models import AuditEntry, Membership, Role
@@ -269,6 +278,38 @@ def test_a_refund_that_the_bank_sends_back_waits_and_is_paid_anew(
     assert state(proposed).reference != first
     refunded = stripe.client.v1.refunds.list({"payment_intent": bought.payment_reference})
     assert sorted(it.status for it in refunded.data) == ["failed", "succeeded"]
+
+
+def test_what_the_provider_goes_on_refusing_is_paid_out_by_the_bank(
+    stripe, bought, proposed, rita, sam, staff_client
+):
+    stripe.client.v1.refunds.create({"payment_intent": bought.payment_reference})
+    approve(proposed, rita)
+    assert state(proposed).status == "failed"
+
+    answers = [staff_client.post(f"/staff/refunds/{proposed.pk}/", {"keep": ""}) for _ in range(2)]
+
+    assert [it.status_code for it in answers] == [302, 409]
+    kept = state(proposed)
+    with service():
+        surplus = Surplus.objects.get()
+        assert (surplus.left, surplus.wish) == (kept.total.amount, "pay_back")
+        assert sum(LedgerEntry.objects.values_list("amount", flat=True)) == 0
+        facts = {"iban": "FR7630006000011234567890189", "words": "Refund"}
+        out = payouts.propose(surplus, Payout.Way.BANK, by=sam, **facts)
+        payouts.approve(out, by=rita)
+    with pytest.raises(Conflict), service():
+        refunds.retry(kept, by=rita)
+    assert (kept.status, books().get("receivable")) == ("kept", None)
+
+
+def test_what_is_on_its_way_is_not_kept_beside_it(bought, proposed, rita):
+    approve(proposed, rita)
+
+    with pytest.raises(Conflict), service():
+        refunds.keep(state(proposed), by=rita)
+    with service():
+        assert not Surplus.objects.exists()
 
 
 def test_nothing_goes_back_of_what_has_expired(bought, proposed, sam, rita):

@@ -6,9 +6,11 @@ from decimal import Decimal
 
 import pytest
 
+from billing import periods
 from billing.models import PricedBucket, RatedUsage, SpendBucket
+from billing.services import invoicing
 from common.database import service
-from marketplace.models import Offer, TokenClass
+from marketplace.models import Offer, Price, PriceBook, TokenClass
 from metering.models import UsageBucket, UsageConflict, UsageEvent, UsageEventKey
 from tenants.models import ApiKey, Membership, Project
 from tenants.scope import scope
@@ -60,6 +62,32 @@ def test_a_reported_request_stands_with_its_worth(acme, report):
     assert (found.streamed, found.outcome) == (True, "client_gone")
     assert (rated.amount, rated.uncovered, spend.amount) == (WORTH, WORTH, WORTH)
     assert (bucket.requests, bucket.output_tokens) == (1, 100)
+
+
+def test_a_request_that_has_a_price_of_its_own_is_charged_it_once(acme, report, give, left):
+    fee = Decimal("0.013")
+    with service():
+        offer, book = Offer.objects.get(name="atlas-mini"), PriceBook.objects.get(code="standard")
+        price = Price.objects.create(
+            offer=offer,
+            book=book,
+            token_part="requests",
+            definition={"model": "per_unit", "unit_amount": str(fee)},
+            effective_from=datetime(2025, 1, 1, tzinfo=UTC),
+        )
+    give("1")
+
+    report(event("r1"), event("r2"), event("r2"))
+
+    with scope(acme):
+        first = RatedUsage.objects.get(event_id="r1")
+        counted = PricedBucket.objects.filter(token_part="requests", price_id=price.pk)
+        assert sum(counted.values_list("tokens", flat=True)) == 2
+        month = periods.containing(first.occurred_at, "UTC")
+        [line] = [it for it in invoicing.preview(acme, month).lines if it.part == "requests"]
+    assert (first.amount, Decimal(first.amounts["requests"])) == (WORTH + fee, fee)
+    assert (line.quantity, line.exact_amount, line.amount) == (2, 2 * fee, Decimal("0.03"))
+    assert left() == [(1 - 2 * (WORTH + fee), Decimal(0))]
 
 
 def test_an_event_sent_again_counts_once(acme, report):
