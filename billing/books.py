@@ -18,6 +18,7 @@ KINDS: dict[str, StrOrPromise] = {
     "usage": _("Usage settled"),
     "expiry": _("Credit expired"),
     "void": _("Credit taken back"),
+    "hand_over": _("Credit handed over"),
     "invoice": _("Invoice written"),
     "refund": _("Payment given back"),
 }

@@ -73,6 +73,12 @@ def around(organization: Organization) -> tuple[Organization, list[Organization]
     return payer, members(payer, this_month(payer))
 
 
+def is_in_group(organization: Organization) -> bool:
+    """Whether it pays for somebody this month, or somebody for it. In a scope, too."""
+    held = Payer.objects.during(this_month(organization))
+    return held.filter(Q(organization=organization) | Q(payer=organization)).exists()
+
+
 def locked(payers: Iterable[UUID], month: str) -> list[list[Organization]]:
     """Return each payer with its members, by name, all locked in one order.
 

@@ -30,6 +30,7 @@ from billing.views import (
     cost_centres,
     credit_notes,
     disputes,
+    hand_overs,
     holds,
     invoice_lines,
     invoices,
@@ -76,6 +77,7 @@ urlpatterns = [
         name="order-recover",
     ),
     path("o/<slug:org>/billing/redeem/", vouchers.redeem, name="voucher-redeem"),
+    path("o/<slug:org>/billing/hand-over/", hand_overs.hand_over, name="hand-over"),
     path("o/<slug:org>/billing/checkout/", bundles.checkout_start, name="checkout-start"),
     path(
         "o/<slug:org>/billing/orders/<uuid:order_id>/",
@@ -197,6 +199,7 @@ api_urlpatterns = [
     path("usage/events", usage_api.UsageEvents.as_view()),
     path("organizations/<slug:org>/credits", api.CreditDetail.as_view()),
     path("organizations/<slug:org>/credits/redeem", credits_api.VoucherRedeem.as_view()),
+    path("organizations/<slug:org>/credits/hand-overs", credits_api.HandOver.as_view()),
     path("organizations/<slug:org>/budgets", budget_api.BudgetList.as_view()),
     path("organizations/<slug:org>/budgets/<uuid:budget_id>", budget_api.BudgetDetail.as_view()),
     path("organizations/<slug:org>/contract", agreement_api.ContractDetail.as_view()),

@@ -157,6 +157,15 @@ def trim(given: CreditGrant, *, keep: Decimal) -> Decimal:
     return _take_off(given, kind="expiry", to=AccountKind.BREAKAGE, keep=keep)
 
 
+def take_out(given: CreditGrant, quantity: Decimal) -> Decimal:
+    """Take so much of what is free out of a locked grant, to be granted to somebody else.
+
+    Answers the money paid for it, which goes along through clearing.
+    """
+    keep, to = given.remaining - quantity, AccountKind.PAYMENTS_CLEARING
+    return _take_off(given, kind="hand_over", to=to, keep=keep)
+
+
 def _take_off(given: CreditGrant, *, kind: str, to: AccountKind, keep: Decimal = ZERO) -> Decimal:
     """Reduce a locked grant to what is leased or kept; repeating it takes nothing more."""
     stays = max(given.leased, keep)

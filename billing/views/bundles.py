@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from billing import shop
+from billing import groups, shop
 from billing.forms import OrderForm
 from billing.models import Order
 from billing.payments.errors import PaymentUnavailable
@@ -31,6 +31,7 @@ def overview(request: TenantRequest) -> HttpResponse:
         "credit": shop.credit(request.organization),
         "orders": shop.orders(request.organization),
         "may_buy": request.membership.can(Permission.BILLING_MANAGE),
+        "can_hand_over": groups.is_in_group(request.organization),
         "nav_section": "billing",
     }
     return render(request, "billing/overview.html", context)

@@ -76,7 +76,7 @@ def test_days_are_those_of_the_organizations_clocks(acme, alice_client):
     [
         ({"amount": "0"}, "greater than or equal to 0.001"),
         ({"amount": "0.005"}, "EUR has 2 decimals at most."),
-        ({"amount": "much"}, "Enter a number"),
+        ({"amount": "much"}, "Write a number with a point"),
         ({"window": "fixed"}, "Choose a day."),
         (
             {"window": "fixed", "first_day": "2026-07-02", "last_day": "2026-07-01"},
