@@ -234,6 +234,7 @@ def campaign(**facts):
         "name": "Autumn",
         "unit": "money",
         "quantity": "5",
+        "currency": "EUR",
         "validity_days": "30",
         "last_day": tomorrow.isoformat(),
         "codes": "3",

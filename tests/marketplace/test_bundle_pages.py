@@ -15,6 +15,7 @@ FACTS = {
     "summary": "To begin with.",
     "net_amount": "9.90",
     "grant_unit": "money",
+    "currency": "EUR",
     "grant_quantity": "10",
     "validity_days": "90",
 }
