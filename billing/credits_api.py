@@ -15,7 +15,6 @@ from common.ids import uuid7
 from tenants.models import Permission, User
 from tenants.once import once
 from tenants.organization_api import OrganizationView, key_of
-from tenants.scope import scope
 
 
 class RedeemIn(serializers.Serializer[Any]):
@@ -30,7 +29,7 @@ class VoucherRedeem(OrganizationView):
     permissions = {"POST": Permission.BILLING_MANAGE}
 
     @extend_schema(request=RedeemIn, responses={201: GrantOut})
-    @once()
+    @once(by_service=True)
     def post(self, request: Request, org: str) -> Response:
         """Redeem a voucher once; the second time it is refused and nothing changes."""
         wanted = RedeemIn(data=request.data)
@@ -42,7 +41,7 @@ class VoucherRedeem(OrganizationView):
             by=request.user,
             through=key_of(request),
         )
-        with scope(self.organization):
+        with service():
             return Response(GrantOut(given).data, status=201)
 
 
@@ -74,7 +73,7 @@ class HandOver(OrganizationView):
     permissions = {"POST": Permission.BILLING_MANAGE}
 
     @extend_schema(request=HandOverIn, responses={201: HandOverOut})
-    @once()
+    @once(by_service=True)
     def post(self, request: Request, org: str) -> Response:
         """Hand credit to who pays for you, or to one you pay for; what it cost and its end go along."""
         wanted = HandOverIn(data=request.data)

@@ -13,7 +13,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.database import atomic
+from common.database import atomic, service
 from tenants.errors import KeyReused
 from tenants.key_api import operation_key
 from tenants.models import Organization, RememberedAnswer, User
@@ -29,11 +29,14 @@ KEY = OpenApiParameter(
 Handler = Callable[..., Response]
 
 
-def once(*, secrets: Collection[str] = ()) -> Callable[[Handler], Handler]:
+def once(
+    *, secrets: Collection[str] = (), by_service: bool = False
+) -> Callable[[Handler], Handler]:
     """Let a handler that makes something do so once for each ``Idempotency-Key``.
 
     Act and answer are one transaction: a request that dies leaves neither. A refusal is not
-    remembered. ``secrets`` are in the first answer only; asked again, they are null.
+    remembered. ``secrets`` are in the first answer only; asked again, they are null. What touches
+    rows that no organization sees acts ``by_service``, and opens the service's transaction itself.
     """
 
     def decorate(handler: Handler) -> Handler:
@@ -49,7 +52,7 @@ def once(*, secrets: Collection[str] = ()) -> Callable[[Handler], Handler]:
             organization: Organization | None = getattr(view, "organization", None)
             if organization is None:
                 return _once(request, key, None, act, secrets)
-            with scope(organization):
+            with service() if by_service else scope(organization):
                 return _once(request, key, organization, act, secrets)
 
         documented: Handler = extend_schema(parameters=[KEY])(asked)

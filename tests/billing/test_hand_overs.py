@@ -76,7 +76,7 @@ def test_what_is_handed_over_is_worth_there_what_it_was_here(acme, branch, give,
     }  # fmt: skip
     with service():
         entry = AuditEntry.objects.get(action="credit.handed_over")
-    assert (entry.organization, entry.after["to"]) == (acme, "branch")
+    assert (entry.organization_id, entry.after["to"]) == (acme.pk, "branch")
 
 
 def test_tokens_stay_tokens_of_their_class(branch, give, hand, token_class):

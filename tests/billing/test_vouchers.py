@@ -228,6 +228,17 @@ def test_the_api_redeems_once(alice_client, acme, issue):
     assert (replies[0].json()["granted"], replies[1].json()["code"]) == ("10", "voucher_used")
 
 
+def test_who_asks_again_under_one_key_gets_the_first_answer(issue, alice_client):
+    (code,) = issue()[1]
+    headers = {"Idempotency-Key": "spring"}
+    facts = {"content_type": "application/json", "headers": headers}
+
+    first, again = (alice_client.post(API, {"code": code}, **facts) for _ in range(2))
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert (first.json(), again["Idempotent-Replayed"]) == (again.json(), "true")
+
+
 def campaign(**facts):
     tomorrow = timezone.now().date() + timedelta(days=1)
     return {
