@@ -86,15 +86,13 @@ def by(organization: Organization, split: str) -> Division | None:
     if split == Split.CENTRE:
         charged = CostCentreProject.objects.filter(organization=organization)
         names = {
-            it.project_id: str(it.cost_centre)[: groups.LONGEST]
+            it.project_id: groups.cut(str(it.cost_centre))
             for it in charged.select_related("cost_centre")
         }
         return Division(PROJECT, names, _("No cost centre"))
     if split == Split.KEY:
         keys = ApiKey.objects.filter(organization=organization)
-        return Division(
-            KEY, {key.pk: str(key)[: groups.LONGEST] for key in keys}, _("Without a key")
-        )
+        return Division(KEY, {key.pk: groups.cut(str(key)) for key in keys}, _("Without a key"))
     return None
 
 

@@ -3,6 +3,7 @@
 Called as the service, but for what says otherwise.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,8 @@ from tenants.models import Organization
 BETWEEN = " · "
 #: What a line keeps of a section's name.
 LONGEST = 120
+#: How many letters of its hash tell a name that was cut from others.
+MARK = 6
 #: Whose month, by its first instant.
 Told = tuple[UUID, datetime]
 
@@ -185,7 +188,15 @@ def parts_of(invoice: Invoice) -> QuerySet[InvoicePart]:
 
 def section(name: str, own: str) -> str:
     """Return the section of a line on an invoice of several organizations."""
-    return (f"{name}{BETWEEN}{own}" if own else name)[:LONGEST]
+    return cut(f"{name}{BETWEEN}{own}" if own else name)
+
+
+def cut(name: str) -> str:
+    """Return what a line keeps of a section's name; two that differ only late stay two sections."""
+    if len(name) <= LONGEST:
+        return name
+    mark = f"… {hashlib.sha256(name.encode()).hexdigest()[:MARK]}"
+    return name[: LONGEST - len(mark)] + mark
 
 
 def own_section(written: str, names: Iterable[str]) -> str:

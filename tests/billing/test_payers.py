@@ -530,3 +530,13 @@ async def test_the_payer_reads_what_contracts_of_all_ask_for(
 
     assert answer.status_code == 200
     assert b"".join(answer).decode().count("C-1") == 1
+
+
+def test_sections_whose_names_differ_only_late_stay_two():
+    member, same = "M" * 100, "P" * 80
+    first, second = (groups.section(member, f"{same}{it}") for it in "ab")
+
+    assert (len(first), len(second), first != second) == (120, 120, True)
+    assert groups.section(member, f"{same}a") == first
+    assert groups.section("Branch", "Lab") == "Branch · Lab"
+    assert groups.own_section(first, [member]).startswith("PPP")
