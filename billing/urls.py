@@ -10,6 +10,7 @@ from billing import (
     credits_api,
     evidence_api,
     invoice_api,
+    part_api,
     rehearsal_api,
     seal_api,
     staff_contract_api,
@@ -224,6 +225,8 @@ api_urlpatterns = [
     ),
     path("organizations/<slug:org>/ledger", api.LedgerList.as_view()),
     path("organizations/<slug:org>/invoices", invoice_api.InvoiceList.as_view()),
+    path("organizations/<slug:org>/invoice-parts", part_api.PartList.as_view()),
+    path("organizations/<slug:org>/invoice-parts/<slug:number>", part_api.PartDetail.as_view()),
     path(
         "organizations/<slug:org>/invoices/<slug:number>",
         invoice_api.InvoiceDetail.as_view(),

@@ -249,6 +249,26 @@ async def test_members_see_their_own_lines_and_no_others(
         assert not Invoice.objects.exists()
 
 
+async def test_a_members_programs_read_its_part_and_no_other(
+    acme, branch, dana, alice_client, price, use, use_of, pays
+):
+    one = price("0.001")
+    pays()
+    await use(one, 1000, JANUARY.start + INSIDE)
+    await use_of(one, 2000, JANUARY.start + INSIDE)
+    invoice = invoicing.finalize(acme, JANUARY)
+    api, client = "/api/v1/organizations/branch/invoice-parts", signed_in(dana)
+
+    [listed] = client.get(api).json()["results"]
+    found = client.get(f"{api}/{invoice.number}").json()
+
+    assert (listed["number"], listed["payer"], listed["net"]) == (invoice.number, "Acme", "2")
+    assert [(it["quantity"], it["amount"]) for it in found["lines"]] == [("2000", "2")]
+    assert client.get(f"{api}/TES-2026-999999").status_code == 404
+    own = f"/api/v1/organizations/acme/invoice-parts/{invoice.number}"
+    assert (alice_client.get(own).status_code, client.get(own).status_code) == (404, 404)
+
+
 async def test_the_payers_draft_tells_of_all_and_the_members_of_its_own(
     acme, branch, dana, alice_client, price, use, use_of, pays
 ):
