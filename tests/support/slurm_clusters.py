@@ -12,7 +12,8 @@ from compute.schedulers.slurm.options import SlurmOptions
 from compute.schedulers.slurm.scheduler import SlurmScheduler
 from portal.embedded import launch
 from portal.environment import ROOT
-from tests.support.clusters import spec
+from tests.support.clusters import spec, wait_until
+from tests.support.fake_slurm import FakeSlurm
 from tests.support.slurm import RealSlurm, missing
 
 #: Where the jobs of tests find Python.
@@ -83,3 +84,41 @@ def slurm():
 def slurm_cluster(slurm):
     """A real Slurm, spoken to."""
     return SlurmCluster(slurm)
+
+
+class FakeSlurmCluster(SlurmCluster):
+    """One of our own, which moves when the test says so."""
+
+    def __init__(self, slurm, **options):
+        super().__init__(slurm, "right", **options)
+
+    def tick(self):
+        """Let it look once."""
+        self.slurm.tick()
+
+    def run_until(self, condition, seconds=10):
+        """Let it work until the condition holds."""
+        wait_until(lambda: self.tick() or condition(), seconds)
+
+    def fill(self):
+        """Leave no free place: it moves only when it is told to."""
+
+    def forget(self, handle):
+        """Lose all that is known of the job."""
+        self.slurm.forget(int(handle.external_id))
+
+
+def _fake(version):
+    @pytest.fixture
+    def fake(tmp_path):
+        """Return a Slurm of our own in this dialect."""
+        shared = tmp_path / "jobs"
+        shared.mkdir()
+        slurm = FakeSlurm(version, shared)
+        yield FakeSlurmCluster(slurm)
+        slurm.stop()
+
+    return fake
+
+
+slurm_38, slurm_43, slurm_45 = map(_fake, ("38", "43", "45"))
