@@ -6,6 +6,8 @@ from compute.scheduler import JobSpec
 from studio.recipes.run import Run
 
 HOUR = 3600
+#: Enough for the models that one machine teaches; a cluster that counts memory ends what takes more.
+MEMORY_MB = 8192
 
 
 def recipe(kind: str) -> Callable[[Run], JobSpec]:
@@ -18,6 +20,8 @@ def recipe(kind: str) -> Callable[[Run], JobSpec]:
             command=("python3", "-m", "trainer.launch"),
             environment={"STUDIO_RECIPE": kind, **_of(run), **_taught(run)},
             time_limit=72 * HOUR,
+            cpus=2,
+            memory_mb=MEMORY_MB,
         )
 
     return job_spec

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from compute.models import ComputeJob
-from compute.queries import cluster_for
+from compute.queries import cluster_for, fitted
 from compute.scheduler import RETRYABLE, Outcome
 from compute.services import jobs as compute_jobs
 from studio import artifacts, hyperparameters
@@ -124,10 +124,11 @@ def _dispatch(job: FineTuningJob) -> bool:
     cluster = cluster_for(job.organization, jurisdiction=file.region.jurisdiction)
     if cluster is None:
         return False
+    spec = registry.RECIPES[job.recipe](dispatching.run_of(job))
     job.compute_job = compute_jobs.submit(
         job.organization,
         cluster,
-        registry.RECIPES[job.recipe](dispatching.run_of(job)),
+        fitted(spec, cluster) if registry.trains(job.recipe) else spec,
         owner_kind=OWNER,
         owner_id=job.pk,
         attempt=job.attempt,
