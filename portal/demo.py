@@ -22,7 +22,7 @@ from compute import demo as clusters
 from marketplace import demo as catalogue
 from marketplace import demo_books
 from marketplace.models import Offer
-from portal import demo_history, reachability
+from portal import demo_history, demo_studio, reachability
 from portal.environment import Environment
 from tenants.models import Membership, Organization, Role, User
 from tenants.scope import scope
@@ -200,6 +200,7 @@ def seed() -> dict[str, Any]:
             organization=startup, user=developer, defaults={"role": Role.DEVELOPER}
         )
     demo_books.seed(ministry, by=staff)
+    demo_studio.seed(startup, owner=founder)
     _public_sector(ministry, staff)
     facts = {
         "base_url": f"{settings.PUBLIC_URL}/v1",

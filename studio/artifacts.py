@@ -5,6 +5,7 @@ A folder per attempt, beside the clusters; ``manifest.json`` comes last and name
 
 import hashlib
 import json
+import math
 import re
 import shutil
 from dataclasses import dataclass
@@ -14,6 +15,10 @@ from typing import Any
 from django.conf import settings
 
 LARGEST_MANIFEST = 1_000_000
+#: A line per step: enough for a hundred thousand.
+LARGEST_METRICS = 32_000_000
+RECEIPT = ("step", "steps", "tokens", "all_tokens")
+MEASURED = ("step", "loss", "eval_loss", "learning_rate", "tokens_per_second")
 #: Of a file, at most one folder down.
 NAME = re.compile(r"([a-z0-9][a-z0-9_.-]{0,99}/)?[a-z0-9][a-z0-9_.-]{0,99}")
 #: What can be learnt: something beside a model's weights, or weights.
@@ -111,6 +116,29 @@ def committed(name: str, *, most: int) -> int:
     """Return the tokens up to which an attempt has trained for good, whatever became of it."""
     found = _facts(folder(name) / "receipt.json").get("tokens", 0)
     return max(0, min(found, most)) if isinstance(found, int) else 0
+
+
+def receipt(name: str) -> dict[str, int]:
+    """Return how far an attempt says it has come for good: steps and tokens, done and in all."""
+    found = _facts(folder(name) / "receipt.json")
+    return {key: found[key] for key in RECEIPT if isinstance(found.get(key), int)}
+
+
+def metrics(name: str) -> list[dict[str, float]]:
+    """Return what an attempt has measured at its steps, as far as it has said it."""
+    path = folder(name) / "metrics.jsonl"
+    try:
+        if path.is_symlink() or path.stat().st_size > LARGEST_METRICS:
+            return []
+        rows = [json.loads(line) for line in path.read_text("utf-8").split("\n")[:-1]]
+        return [_measured(row) for row in rows]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return []
+
+
+def _measured(row: dict[str, Any]) -> dict[str, float]:
+    found = {key: float(row[key]) for key in MEASURED if row.get(key) is not None}
+    return {key: value for key, value in found.items() if math.isfinite(value)}
 
 
 def _facts(path: Path) -> dict[str, Any]:

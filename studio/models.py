@@ -169,6 +169,12 @@ class FineTuningJob(TimeStamped):
         return public_id("ftjob", self.pk)
 
     @property
+    def name(self) -> str:
+        """How people tell it from others."""
+        base = self.offer.model_version.model.name
+        return f"{base}: {self.suffix}" if self.suffix else base
+
+    @property
     def openai_status(self) -> str:
         """What OpenAI's clients are told: cancelled as soon as that is wished, until it is not."""
         is_open = self.state not in TERMINAL

@@ -2,9 +2,10 @@
 
 import uuid
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
 from common.errors import NotFound
+from compute.models import ComputeJob
 from studio.models import Dataset, DatasetQuerySet, FineTuningJob, FineTuningJobQuerySet
 from tenants.models import Organization
 
@@ -17,6 +18,8 @@ SHOWN = (
     "compute_job__cluster__region",
     "project",
     "created_by",
+    "price",
+    "organization",
 )
 
 
@@ -49,6 +52,18 @@ def job(organization: Organization, job_id: uuid.UUID) -> FineTuningJob:
     if (row := jobs(organization).filter(pk=job_id).first()) is None:
         raise NotFound
     return row
+
+
+def taught_models(organization: Organization) -> list[str]:
+    """Return the names of the models that the organization's jobs began with."""
+    found = FineTuningJob.objects.filter(organization=organization)
+    return sorted(set(found.values_list("offer__name", flat=True)))
+
+
+def attempts(job: FineTuningJob) -> QuerySet[ComputeJob]:
+    """Return what clusters were asked to run for a job, in order."""
+    found = ComputeJob.objects.filter(organization=job.organization, owner_id=job.pk)
+    return found.select_related("cluster__region").order_by("attempt")
 
 
 def jobs_of(dataset: Dataset) -> FineTuningJobQuerySet:

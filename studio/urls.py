@@ -3,13 +3,18 @@
 from django.urls import path
 
 from studio import api, learnt_api, model_api, shared_api
-from studio.views import datasets
+from studio.views import datasets, jobs, new_jobs
 
 app_name = "studio"
 
+JOB = "o/<slug:org>/studio/jobs/<uuid:job_id>/"
 DATASET = "o/<slug:org>/studio/datasets/<uuid:dataset_id>/"
 
 urlpatterns = [
+    path("o/<slug:org>/studio/", jobs.job_list, name="job-list"),
+    path("o/<slug:org>/studio/jobs/new/", new_jobs.job_create, name="job-create"),
+    path(JOB, jobs.job_detail, name="job-detail"),
+    path(f"{JOB}cancel/", jobs.job_cancel, name="job-cancel"),
     path("o/<slug:org>/studio/datasets/", datasets.dataset_list, name="dataset-list"),
     path("o/<slug:org>/studio/datasets/new/", datasets.dataset_create, name="dataset-create"),
     path(

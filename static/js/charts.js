@@ -58,7 +58,9 @@ function dataset(series, figure) {
     borderColor: shade,
     borderWidth: figure.dataset.chart === "line" ? 2 : 0,
     borderRadius: 2,
-    pointRadius: 0,
+    // What was measured now and then is joined, and each measurement shows.
+    spanGaps: true,
+    pointRadius: series.data.some(Number.isNaN) ? 3 : 0,
     pointHitRadius: 12,
     maxBarThickness: 36,
   };
@@ -69,7 +71,7 @@ function options(figure, table) {
   const line = colour("line", figure);
   const stacked = figure.dataset.stacked !== undefined;
   const rtl = document.dir === "rtl";
-  const compact = new Intl.NumberFormat(document.documentElement.lang, { notation: "compact" });
+  const compact = new Intl.NumberFormat(document.documentElement.lang, { notation: "compact", maximumSignificantDigits: 3 });
   const ticks = { color: ink, maxRotation: 0, autoSkipPadding: 16 };
   return {
     animation: false,

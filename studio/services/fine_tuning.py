@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import IntegrityError
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from common import jobs
 from common.database import atomic
@@ -20,10 +21,11 @@ from studio.models import Dataset, FineTuningJob, JobEvent
 from studio.recipes import registry
 from studio.services import datasets, funding
 from studio.states import TERMINAL
-from tenants.models import ApiKey, Organization
+from tenants.models import ApiKey, Organization, Project, User
 from tenants.services import audit
 
 HIGHEST_SEED = 2**31 - 1
+CREATED = gettext_noop("The job was created.")
 
 
 @atomic()
@@ -33,7 +35,8 @@ def create(
     model: str,
     file: StoredFile | None,
     validation_file: StoredFile | None = None,
-    by: ApiKey,
+    by: User | ApiKey,
+    project: Project | None = None,
     suffix: str = "",
     seed: int | None = None,
     hyperparameters: dict[str, Any] | None = None,
@@ -41,7 +44,10 @@ def create(
     max_cost: Decimal | None = None,
     operation_key: str = "",
 ) -> FineTuningJob:
-    """Ask for the job once: the same operation key returns the job it was first used for."""
+    """Ask for the job once: the same operation key returns the job it was first used for.
+
+    Who asks with a key asks for the key's project; others name one.
+    """
     offer = offer_of(organization, model)
     if file is None or file.purpose != Purpose.FINE_TUNE:
         raise UnknownFile(field_errors={"training_file": [UnknownFile.detail]})
@@ -63,9 +69,9 @@ def create(
         hyperparameters=asked,
         metadata=metadata or {},
         max_cost=max_cost,
-        project=by.project,
-        api_key=by,
-        created_by=by.created_by,
+        project=by.project if isinstance(by, ApiKey) else project,
+        api_key=by if isinstance(by, ApiKey) else None,
+        created_by=by.created_by if isinstance(by, ApiKey) else by,
     )
     try:
         with atomic():
@@ -114,8 +120,8 @@ def _first(job: FineTuningJob) -> FineTuningJob:
     return first
 
 
-def _tell(job: FineTuningJob, by: ApiKey) -> None:
-    JobEvent.objects.create(organization=job.organization, job=job, message="The job was created.")
+def _tell(job: FineTuningJob, by: User | ApiKey) -> None:
+    JobEvent.objects.create(organization=job.organization, job=job, message=CREATED)
     audit.record(
         organization=job.organization,
         actor=by,
@@ -131,7 +137,7 @@ def _tell(job: FineTuningJob, by: ApiKey) -> None:
 
 
 @atomic()
-def cancel(job: FineTuningJob, *, by: ApiKey) -> FineTuningJob:
+def cancel(job: FineTuningJob, *, by: User | ApiKey) -> FineTuningJob:
     """Wish the job's end; twice is once, and what has ended stays as it is."""
     job = FineTuningJob.objects.locked(job.pk)
     if job.state in TERMINAL or job.is_unwanted:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 from common.database import atomic
 from studio.errors import WrongState
@@ -11,17 +12,17 @@ from studio.states import ALLOWED, TERMINAL, State
 from studio.webhook_types import ENDS
 from tenants.services import audit, webhooks
 
-#: What each state is told as.
+#: What each state is told as; pages say it in their reader's language.
 MESSAGES = {
-    State.AWAITING_FUNDS: "What the job costs at most is set aside.",
-    State.QUEUED: "The dataset can be used; the job is queued.",
-    State.DISPATCHED: "The job was handed to a cluster.",
-    State.RUNNING: "The job runs.",
-    State.RECOVERING: "The cluster failed; the job starts again.",
-    State.FINALIZING: "The job has run; its result is checked.",
-    State.CANCELLING: "The job is being cancelled.",
-    State.SUCCEEDED: "The job has succeeded.",
-    State.CANCELLED: "The job was cancelled.",
+    State.AWAITING_FUNDS: _("What the job costs at most is set aside."),
+    State.QUEUED: _("The dataset can be used; the job is queued."),
+    State.DISPATCHED: _("The job was handed to a cluster."),
+    State.RUNNING: _("The job runs."),
+    State.RECOVERING: _("The cluster failed; the job starts again."),
+    State.FINALIZING: _("The job has run; its result is checked."),
+    State.CANCELLING: _("The job is being cancelled."),
+    State.SUCCEEDED: _("The job has succeeded."),
+    State.CANCELLED: _("The job was cancelled."),
 }
 LEVELS = {State.FAILED: "error", State.RECOVERING: "warn"}
 

@@ -103,6 +103,7 @@ def dataset_detail(request: TenantRequest, dataset_id: uuid.UUID) -> HttpRespons
         "lengths": findings.lengths_chart(dataset.report.get("lengths", {})),
         "jobs": queries.jobs_of(dataset)[:NAMED],
         "line": sample_dataset.first(),
+        "like": f"?dataset={dataset.pk}",
         "may_train": may_manage and dataset.state == Dataset.State.READY,
         "may_upload": request.membership.can(Permission.FILES_MANAGE),
         "may_download": request.membership.can(Permission.FILES_READ),

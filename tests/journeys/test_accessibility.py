@@ -36,6 +36,8 @@ PAY = "o/<slug:org>/billing/invoices/<slug:number>/pay/"
 #: Of these, links lead first to examples that have less on them.
 INVOICE = "o/<slug:org>/billing/invoices/<slug:number>/"
 REQUEST = "o/<slug:org>/usage/<path:request_id>/"
+#: Only a job that has not ended leads to it.
+CANCEL = "o/<slug:org>/studio/jobs/<uuid:job_id>/cancel/"
 BOOK, VERSION = "staff/books/<uuid:book_id>/", "staff/versions/<uuid:version_id>/"
 #: Forms of the version's page: opened without one, they lead back to it.
 VERSION_FORMS = {f"{VERSION}{act}/" for act in ("adjust", "import", "publish")}
@@ -80,7 +82,8 @@ def ministry(site, signed_in, receiver):
             hello = [{"role": "user", "content": "Hello"}]
             for model in ("atlas-large", "atlas-mini"):
                 client.chat.completions.create(model=model, messages=hello, max_tokens=20)
-            steps.add_dataset(client, "train.jsonl", sample_dataset.content())
+            file = steps.add_dataset(client, "train.jsonl", sample_dataset.content())
+            client.fine_tuning.jobs.create(model="atlas-mini", training_file=file, suffix="tried")
         steps.add_webhook(page, MINISTRY, receiver.url)
         steps.buy(page, MINISTRY, "Starter")
         steps.save_card(page, MINISTRY, "4242 4242 4242 4242")
@@ -106,6 +109,13 @@ def sealed(site):
     return f"/o/{MINISTRY}/usage/{request_id}/"
 
 
+@pytest.fixture
+def taught(ministry):
+    """The address of the ministry's fine-tuning job."""
+    ministry.goto(f"/o/{MINISTRY}/studio/")
+    return ministry.get_by_role("rowheader", name="tried").get_by_role("link").get_attribute("href")
+
+
 @both_directions
 def test_the_desk(site, desk, signed_in, language, views):
     page = desk()
@@ -128,10 +138,10 @@ def test_the_desk(site, desk, signed_in, language, views):
 
 
 @both_directions
-def test_an_organization(site, ministry, disputed, sealed, language, views):
+def test_an_organization(site, ministry, disputed, sealed, taught, language, views):
     page = speak(ministry, site, language)
     walk = Walk(page, f"organization-{language}", org=MINISTRY, views=views)
-    walk.addresses |= {INVOICE: disputed, REQUEST: sealed}
+    walk.addresses |= {INVOICE: disputed, REQUEST: sealed, CANCEL: f"{taught}cancel/"}
 
     left = walk.over(TENANT - {RECOVER, PAY})
 

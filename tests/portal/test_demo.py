@@ -9,9 +9,14 @@ from billing.queries import balances
 from common.database import service
 from common.money import Money
 from marketplace.models import PriceBookVersion
-from portal import demo, demo_history
+from portal import demo, demo_history, demo_studio
+from studio.models import Dataset, FineTuningJob
 from tenants import keys
 from tenants.models import ApiKey, Organization, User
+from tests.files.conftest import disk
+from tests.support.clusters import paris
+
+__all__ = ["disk", "paris"]
 
 
 def test_the_demo_is_seeded_once_and_its_secrets_are_closed(db, settings, tmp_path):
@@ -51,6 +56,17 @@ def test_the_ministry_has_an_invoice_with_what_follows_from_one(db, settings, tm
         assert {it.status for it in Dispute.objects.all()} == {"accepted", "open"}
         assert Correction.objects.waiting().count() == 1
         assert Contract.objects.active().count() == 1
+
+
+def test_the_startup_has_a_dataset_with_faults_a_good_one_and_a_job(db, disk, settings, tmp_path):
+    settings.STATE_DIR = tmp_path
+    demo.seed()
+
+    with service():
+        states = dict(Dataset.objects.values_list("file__filename", "state"))
+        job = FineTuningJob.objects.get()
+    assert states == {demo_studio.FIRST_TRY: "invalid", demo_studio.GOOD: "ready"}
+    assert (job.recipe, job.suffix) == ("dry", "support")
 
 
 def test_an_interrupted_seed_is_finished_by_the_next(db, settings, tmp_path):

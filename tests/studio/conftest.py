@@ -2,12 +2,16 @@
 
 import io
 import json
+from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
+from billing.services import credits
 from common.database import service
+from common.ids import uuid7
 from compute.services import reconciling
-from marketplace.models import AIModel, ModelVersion, Offer, Publisher
+from marketplace.models import AIModel, ModelVersion, Offer, Price, PriceBook, Publisher
 from studio.models import FineTuningJob
 from studio.services import progress
 from tests.files.conftest import disk
@@ -17,6 +21,10 @@ from tests.support.portal_server import key_of, portal, shared_portal
 __all__ = [
     "cluster", "disk", "key_of", "local_cluster", "paris", "portal", "shared_portal", "start_node",
 ]  # fmt: skip
+
+
+#: Of a trained token.
+PRICE = Decimal("0.01")
 
 
 def example(question="Ping?", answer="Pong!", **facts):
@@ -49,6 +57,33 @@ def offer(paris):
         return Offer.objects.create(
             model_version=version, region=paris, name="base", status="published"
         )
+
+
+@pytest.fixture
+def priced(offer):
+    """A trained token has a price."""
+    with service():
+        book, _ = PriceBook.objects.get_or_create(
+            is_default=True, currency="EUR", defaults={"code": "standard", "name": "Standard"}
+        )
+        return Price.objects.create(
+            book=book, offer=offer, token_part="trained", effective_from=timezone.now(),
+            definition={"model": "per_unit", "unit_amount": str(PRICE)},
+        )  # fmt: skip
+
+
+@pytest.fixture
+def give(acme):
+    """Give Acme money."""
+
+    def give(amount):
+        with service():
+            credits.grant(
+                acme, unit="money", quantity=Decimal(amount), cost_basis=Decimal(amount),
+                source_key=f"test:{uuid7()}",
+            )  # fmt: skip
+
+    return give
 
 
 @pytest.fixture

@@ -10,11 +10,9 @@ from openai import APIStatusError
 
 from billing import queries
 from billing.models import RatedUsage
-from billing.services import credits
 from common.database import service
-from common.ids import uuid7
 from compute.services import reconciling
-from marketplace.models import Price, PriceBook
+from marketplace.models import Price
 from metering.models import UsageEvent
 from studio import artifacts
 from studio.recipes import registry
@@ -23,8 +21,7 @@ from studio.states import State
 from tenants.scope import scope
 from tests.studio.conftest import advance, row
 
-#: Of a trained token. The dataset has 48 tokens and is gone through eight times.
-PRICE = Decimal("0.01")
+#: The dataset has 48 tokens and is gone through eight times.
 COST = Decimal("3.84")
 
 
@@ -32,33 +29,6 @@ COST = Decimal("3.84")
 def training(monkeypatch):
     """What runs here is paid for as training is: nothing but the price of it differs."""
     monkeypatch.setattr(registry, "TRAINING", frozenset({registry.DEFAULT}))
-
-
-@pytest.fixture
-def priced(offer):
-    """A trained token has a price."""
-    with service():
-        book, _ = PriceBook.objects.get_or_create(
-            is_default=True, currency="EUR", defaults={"code": "standard", "name": "Standard"}
-        )
-        return Price.objects.create(
-            book=book, offer=offer, token_part="trained", effective_from=timezone.now(),
-            definition={"model": "per_unit", "unit_amount": str(PRICE)},
-        )  # fmt: skip
-
-
-@pytest.fixture
-def give(acme):
-    """Give Acme money."""
-
-    def give(amount):
-        with service():
-            credits.grant(
-                acme, unit="money", quantity=Decimal(amount), cost_basis=Decimal(amount),
-                source_key=f"test:{uuid7()}",
-            )  # fmt: skip
-
-    return give
 
 
 @pytest.fixture
