@@ -6,6 +6,7 @@ The job is a dry run, as the demo's models have no weights here; workers bring i
 from django.conf import settings
 from django.core.files.base import ContentFile
 
+from compute.queries import cluster_for
 from files.models import Purpose, StoredFile
 from files.services import stored_files
 from marketplace.models import Kind, Offer
@@ -21,7 +22,8 @@ FIRST_TRY, GOOD = "support-first-try.jsonl", "support.jsonl"
 def seed(startup: Organization, *, owner: User) -> None:
     """Upload both and begin the job; done again, nothing is done twice.
 
-    Where nobody has said where files are kept, there is nothing to show.
+    Where nobody has said where files are kept, there is nothing to show; where no cluster may run
+    the job, there is none.
     """
     if not Region.objects.filter(code=settings.FILES_REGION).exists():
         return
@@ -31,7 +33,7 @@ def seed(startup: Organization, *, owner: User) -> None:
     file = _keep(startup, content, GOOD, owner)
     with scope(startup):
         offer = _offer(startup)
-        if offer is None:
+        if offer is None or cluster_for(startup, jurisdiction=file.region.jurisdiction) is None:
             return
         fine_tuning.create(
             startup,

@@ -60,6 +60,7 @@ def test_the_ministry_has_an_invoice_with_what_follows_from_one(db, settings, tm
 
 def test_the_startup_has_a_dataset_with_faults_a_good_one_and_a_job(db, disk, settings, tmp_path):
     settings.STATE_DIR = tmp_path
+    settings.ALLOW_CLUSTERS_WITHOUT_ISOLATION = True
     demo.seed()
 
     with service():
