@@ -9,8 +9,7 @@ from django.core.files.base import ContentFile
 from compute.queries import cluster_for
 from files.models import Purpose, StoredFile
 from files.services import stored_files
-from marketplace.models import Kind, Offer
-from marketplace.queries import offers_for
+from marketplace.models import Offer
 from studio import sample_dataset
 from studio.services import datasets, fine_tuning
 from tenants.models import Organization, Region, User
@@ -62,5 +61,5 @@ def _keep(startup: Organization, content: str, name: str, owner: User) -> Stored
 
 def _offer(startup: Organization) -> Offer | None:
     """Return a model for a dry run: one without weights, which costs nothing."""
-    chat = offers_for(startup).filter(model_version__model__kind=Kind.CHAT)
-    return chat.filter(model_version__weights="").order_by("name").first()
+    found = fine_tuning.teachable(startup)
+    return found.filter(model_version__weights="").order_by("name").first()

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from marketplace.models import Kind, Offer, Price
-from marketplace.queries import offers_for
+from marketplace.models import Offer, Price
 from studio.errors import NotPriced
-from studio.services import funding
+from studio.services import fine_tuning, funding
 from tenants.models import Organization
 
 
@@ -25,8 +24,8 @@ class Base:
 
 def of(organization: Organization) -> list[Base]:
     """Return what can be asked for: models with weights and a price, then those for dry runs."""
-    offers = offers_for(organization).filter(model_version__model__kind=Kind.CHAT)
-    found = [_base(organization, offer) for offer in offers.order_by("name")]
+    offers = fine_tuning.teachable(organization).order_by("name")
+    found = [_base(organization, offer) for offer in offers]
     known = [base for base in found if base is not None]
     return sorted(known, key=lambda base: base.price is None)
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import IntegrityError
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -91,11 +92,16 @@ def _validation(organization: Organization, file: StoredFile | None) -> Dataset 
     return datasets.ensure(organization, file)
 
 
+def teachable(organization: Organization) -> QuerySet[Offer]:
+    """Return the models that the organization may teach."""
+    offers = offers_for(organization).filter(model_version__model__kind=Kind.CHAT)
+    # Of what a job has made nobody says where the weights lie.
+    return offers.exclude(model_version__model__owner__isnull=False, model_version__weights="")
+
+
 def offer_of(organization: Organization, name: str) -> Offer:
     """Return the model of this name that the organization may teach, or refuse."""
-    offers = offers_for(organization).filter(model_version__model__kind=Kind.CHAT, name=name)
-    # Of what a job has made nobody says where the weights lie.
-    offers = offers.exclude(model_version__model__owner__isnull=False, model_version__weights="")
+    offers = teachable(organization).filter(name=name)
     if (offer := offers.first()) is None:
         words = _("There is no model %(name)s that you can fine-tune.") % {"name": name}
         raise UnknownModel(field_errors={"model": [words]})
