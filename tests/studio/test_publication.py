@@ -25,7 +25,6 @@ from tenants.models import AuditEntry, Project, WebhookEvent
 from tenants.scope import scope
 from tenants.services import organizations
 from tests.studio.conftest import row
-from tests.studio.test_funding import give  # noqa: F401 - a fixture
 
 PAPER = ("python3", "-m", "tests.support.paper_training")
 
@@ -56,7 +55,7 @@ def price(offer, **amounts):
 
 
 @pytest.fixture
-def sold(offer, give):  # noqa: F811
+def sold(offer, give):
     """The base model has a whole price, and Acme has money."""
     price(offer, trained="0.01", input="0.000002", output="0.000008")
     give(100)
@@ -158,7 +157,7 @@ def test_a_price_that_is_set_for_tuned_models_comes_first(sold, offer, done):
         )
 
 
-def test_without_a_whole_price_it_waits_for_one(offer, give, done, client):  # noqa: F811
+def test_without_a_whole_price_it_waits_for_one(offer, give, done, client):
     price(offer, trained="0.01", input="0.000002")
     give(100)
 
