@@ -1,7 +1,7 @@
 """Rates, invoices and reads with a history behind it, and times each: ``python -m benchmarks.charging``.
 
-Takes how many customers and requests; what is many is written by the database itself, as its owner and
-with triggers off, into last month. Prints what each step took.
+Takes how many customers and requests, which :mod:`benchmarks.filling` writes into last month, and prints
+what each step took.
 """
 
 import os
@@ -22,7 +22,7 @@ from django.db import connections  # noqa: E402 - Django must be set up before
 from django.test import Client  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from benchmarks import machine, seeding  # noqa: E402
+from benchmarks import filling, machine  # noqa: E402
 from benchmarks.browsing import SECOND_FACTOR  # noqa: E402
 from benchmarks.machine import Timed  # noqa: E402
 from billing import customers as customers_read  # noqa: E402
@@ -30,87 +30,12 @@ from billing import documents, pdf, periods, queries  # noqa: E402
 from billing.models import Invoice  # noqa: E402
 from billing.services import closing, invoicing, months  # noqa: E402
 from billing.services.months import Month  # noqa: E402
-from common.database import OWNER, service  # noqa: E402
-from marketplace import demo as catalogue  # noqa: E402
-from metering.models import TOKEN_PARTS  # noqa: E402
+from common.database import APP, SERVICE, service  # noqa: E402
 from tenants.models import Organization, User  # noqa: E402
 from tenants.scope import scope  # noqa: E402
-from tenants.services import organizations  # noqa: E402
 
-SECONDS_A_MONTH = 27 * 24 * 3600
-CUSTOMERS = """
-CREATE TEMP TABLE bench_new AS SELECT place, gen_random_uuid() AS id FROM
-    generate_series(2, %(count)s) AS place;
-INSERT INTO tenants_organization SELECT (jsonb_populate_record(first, jsonb_build_object(
-    'id', n.id, 'slug', 'customer-' || n.place, 'name', 'Customer ' || n.place))).*
-FROM tenants_organization first, bench_new n;
-INSERT INTO tenants_project SELECT (jsonb_populate_record(first, jsonb_build_object(
-    'id', gen_random_uuid(), 'organization_id', n.id))).*
-FROM tenants_project first, bench_new n;
-"""
-# The same of each request in every table: its numbers follow from which one it is.
-REQUESTS = f"""
-CREATE TEMP TABLE bench_customer AS SELECT row_number() OVER (ORDER BY o.slug) - 1 AS place,
-    o.id AS organization_id, p.id AS project_id
-    FROM tenants_organization o JOIN tenants_project p ON p.organization_id = o.id;
-CREATE TEMP VIEW bench_request AS
-SELECT uuidv7() AS id, n, c.organization_id, c.project_id, o.*,
-    (20 + n * 7919 %% 4000)::bigint AS input_tokens, (5 + n * 104729 %% 800)::bigint AS output_tokens,
-    (SELECT date_trunc('month', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' - interval '1 month')
-        + (n * 86028121 %% {SECONDS_A_MONTH}) * interval '1 second' AS at
-FROM generate_series(%(first)s::bigint, %(last)s::bigint) n
-JOIN bench_customer c ON c.place = n %% (SELECT count(*) FROM bench_customer)
-JOIN bench_offer o ON o.place = 1 + n / 7 %% 3
-"""  # noqa: S608 - the number is this module's own
-FACTS = """
-INSERT INTO metering_usageevent (
-    id, organization_id, project_id, source, event_id, offer_id, offer_name, region,
-    input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, price_ids, policy, outcome,
-    streamed, occurred_at, recorded_at)
-SELECT id, organization_id, project_id, 'gateway', 'req_' || n, offer_id, name, region,
-    input_tokens, 0, output_tokens, 0, price_ids, '{}', 'completed', false, at, at FROM bench_request;
-INSERT INTO billing_ratedusage (
-    id, organization_id, source, event_id, price_ids, amounts, amount, currency, split, uncovered,
-    occurred_at, recorded_at)
-SELECT id, organization_id, 'gateway', 'req_' || n, price_ids,
-    jsonb_build_object('input', (input_tokens * input)::text, 'output', (output_tokens * output)::text),
-    input_tokens * input + output_tokens * output, 'EUR', '[]',
-    input_tokens * input + output_tokens * output, at, at FROM bench_request;
-INSERT INTO metering_usagebucket AS bucket (
-    id, organization_id, project_id, offer_name, region, starts_at, requests, failures, input_tokens,
-    cached_input_tokens, output_tokens, reasoning_tokens, ttft_ms_sum, ttft_count, latency_ms_sum)
-SELECT uuidv7(), organization_id, project_id, name, region, date_bin('15 minutes', at, 'epoch') AS s,
-    count(*), 0, sum(input_tokens), 0, sum(output_tokens), 0, 0, 0, 0
-FROM bench_request GROUP BY organization_id, project_id, name, region, s
-ON CONFLICT (organization_id, starts_at, project_id, api_key_id, offer_name, region) DO UPDATE SET
-    requests = bucket.requests + excluded.requests,
-    input_tokens = bucket.input_tokens + excluded.input_tokens,
-    output_tokens = bucket.output_tokens + excluded.output_tokens;
-INSERT INTO billing_spendbucket AS bucket (
-    id, organization_id, project_id, offer_name, currency, starts_at, requests, amount, uncovered)
-SELECT uuidv7(), organization_id, project_id, name, 'EUR', date_bin('15 minutes', at, 'epoch') AS s,
-    count(*), sum(input_tokens * input + output_tokens * output),
-    sum(input_tokens * input + output_tokens * output)
-FROM bench_request GROUP BY organization_id, project_id, name, s
-ON CONFLICT (organization_id, starts_at, project_id, api_key_id, offer_name, currency) DO UPDATE SET
-    requests = bucket.requests + excluded.requests, amount = bucket.amount + excluded.amount,
-    uncovered = bucket.uncovered + excluded.uncovered;
-INSERT INTO billing_pricedbucket AS bucket (
-    id, organization_id, offer_name, token_part, price_id, starts_at, tokens)
-SELECT uuidv7(), organization_id, name, part, (price_ids->>part)::uuid AS price,
-    date_bin('15 minutes', at, 'epoch') AS s, sum(tokens)
-FROM bench_request CROSS JOIN LATERAL
-    (VALUES ('input', input_tokens), ('output', output_tokens)) AS used(part, tokens)
-GROUP BY organization_id, name, part, price, s
-ON CONFLICT (organization_id, starts_at, offer_name, token_part, price_id, multiplier) DO UPDATE SET
-    tokens = bucket.tokens + excluded.tokens;
-DROP VIEW bench_request; DROP TABLE bench_customer;
-"""
-#: What any database does with the same facts: their sums, without a price.
-PLAIN = f"""
-SELECT organization_id, offer_name, count(*), {", ".join(f"sum({part}_tokens)" for part in TOKEN_PARTS)}
-FROM metering_usageevent WHERE occurred_at >= %(start)s AND occurred_at < %(end)s GROUP BY 1, 2
-"""  # noqa: S608 - the names are the house's own
+#: How often plain sums and rating take turns.
+ROUNDS = 3
 
 
 class Task(msgspec.Struct):
@@ -118,35 +43,15 @@ class Task(msgspec.Struct):
 
     organizations: int
     events: int
+    #: Of them so many are there when all is read for the first time.
+    few: int
     more_events: int
     documents: int
     visits: int
     postgres: int
-    #: Customers that are closed one by one.
+    #: Customers that are closed one by one, and left for the queue.
     alone: int
-
-
-def write(first: int, last: int) -> None:
-    """Write so many requests more."""
-    with connections[OWNER].cursor() as cursor:
-        cursor.execute(seeding.HASTE)
-        cursor.execute(seeding.OFFERS)
-        cursor.execute(REQUESTS, {"first": first, "last": last})
-        cursor.execute(FACTS)
-        cursor.execute("RESET ALL; DROP TABLE bench_offer")
-        cursor.execute("VACUUM ANALYZE")
-
-
-def customers(count: int) -> User:
-    """Make so many customers; returns who owns the first."""
-    catalogue.seed()
-    owner = User.objects.create_user("owner@bench.example", name="Olga Owner")
-    organizations.found(name="Customer 1", owner=owner, country="FR")
-    with connections[OWNER].cursor() as cursor:
-        cursor.execute(seeding.HASTE)
-        cursor.execute(CUSTOMERS, {"count": count})
-        cursor.execute("RESET ALL")
-    return owner
+    queued: int
 
 
 def timed(task: Task, work: Callable[[], Any]) -> Timed:
@@ -170,39 +75,45 @@ def rate(task: Task, everybody: Sequence[Organization]) -> dict[str, Any]:
     month = last_month()
 
     def plainly() -> None:
-        with service(), connections[OWNER].cursor() as cursor:
-            cursor.execute(PLAIN, {"start": month.start, "end": month.end})
+        with service(), connections[SERVICE].cursor() as cursor:
+            cursor.execute(filling.PLAIN, {"start": month.start, "end": month.end})
             cursor.fetchall()
 
     def rated() -> None:
-        for lot in lots(everybody):
+        for those in lots(everybody, invoicing.READ):
             with service():
-                known = customers_read.read(lot)
-                months.rerated([Month(it, month) for it in known.values()])
+                known = customers_read.read(those)
+                ahead = months.read([Month(it, month) for it in known.values()])
+            for lot in lots(those, closing.BATCH):
+                with service():
+                    known = customers_read.read(lot)
+                    months.rerated([Month(it, month) for it in known.values()], ahead)
 
     def drafted() -> None:
         for organization in everybody:
             with service():
                 invoicing.draft(organization, month)
 
+    def in_turn() -> dict[str, Timed]:
+        return {"plain": timed(task, plainly), "rated": timed(task, rated)}
+
     plainly()
-    found: dict[str, Any] = {"plain": timed(task, plainly)}
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    found["rated"] = timed(task, rated)
-    found["drafted"] = timed(task, drafted)
+    rounds = [in_turn() for _ in range(ROUNDS)]
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return found | {"more_mib": round((after - before) / 1024, 1)}
+    drawn = timed(task, drafted)
+    return {"rounds": rounds, "drafted": drawn, "more_mib": round((after - before) / 1024, 1)}
 
 
-def lots(everybody: Sequence[Organization]) -> Iterator[Sequence[Organization]]:
-    """Return the customers as they are closed."""
-    for at in range(0, len(everybody), invoicing.BATCH):
-        yield everybody[at : at + invoicing.BATCH]
+def lots(everybody: Sequence[Organization], size: int) -> Iterator[Sequence[Organization]]:
+    """Return the customers in lots."""
+    for at in range(0, len(everybody), size):
+        yield everybody[at : at + size]
 
 
 def finalize(task: Task, everybody: Sequence[Organization]) -> dict[str, Any]:
     """Write the invoices of last month: some one by one, half by one process, the rest by two."""
-    alone, rest = everybody[: task.alone], everybody[task.alone :]
+    alone, rest = everybody[: task.alone], everybody[task.alone + task.queued :]
     half = len(rest) // 2
     by_one, by_two = rest[:half], rest[half:]
 
@@ -211,8 +122,8 @@ def finalize(task: Task, everybody: Sequence[Organization]) -> dict[str, Any]:
             invoicing.finalize(organization, last_month())
 
     def in_lots() -> None:
-        for lot in lots(by_one):
-            closing.each(lot, last_month())
+        for those in lots(by_one, invoicing.READ):
+            closing.each(those, last_month())
 
     return {
         "alone": timed(task, one_by_one),
@@ -269,46 +180,95 @@ def draw(task: Task) -> Timed:
     return timed(task, work)
 
 
-def read(task: Task, owner: User, organization: Organization) -> dict[str, Timed]:
-    """Read a balance, and the page of usage, so often."""
+def read(task: Task, owner: User, organization: Organization) -> dict[str, Any]:
+    """Read a balance, and last month's page of usage, so often."""
     client = Client(headers={"host": "localhost"})
     client.force_login(owner)
     session = client.session
     session[SECOND_FACTOR] = [{"method": "mfa", "type": "totp", "at": time.time()}]
     session.save()
-    page = f"/o/{organization.slug}/usage/"
-    if client.get(page).status_code != 200:
-        raise RuntimeError("the usage page does not answer")
 
-    def balances() -> None:
-        for _ in range(task.visits):
-            with scope(organization):
-                queries.balance(organization)
+    def balance() -> None:
+        with scope(organization):
+            queries.balance(organization)
 
-    def visits() -> None:
-        for _ in range(task.visits):
-            client.get(page)
+    def page() -> None:
+        if client.get(f"/o/{organization.slug}/usage/?period=last-month").status_code != 200:
+            raise RuntimeError("the usage page does not answer")
 
-    return {"balance": timed(task, balances), "page": timed(task, visits)}
+    page()
+    found: dict[str, Any] = {}
+    for name, once in (("balance", balance), ("page", page)):
+        with Reading() as reading:
+            once()
+        found[name] = {
+            "timed": timed(task, repeated(once, task.visits)),
+            "queries": reading.queries,
+            "blocks": reading.blocks,
+        }
+    return found
+
+
+def repeated(work: Callable[[], None], times: int) -> Callable[[], None]:
+    """Return what does it so often."""
+
+    def all_of_it() -> None:
+        for _ in range(times):
+            work()
+
+    return all_of_it
+
+
+class Reading:
+    """Counts the queries of the app role and the blocks that they read, by asking for their plans."""
+
+    def __init__(self) -> None:
+        self.queries = self.blocks = 0
+        self._wrapped = connections[APP].execute_wrapper(self._count)
+        self._is_asking = False
+
+    def __enter__(self) -> "Reading":
+        self._wrapped.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._wrapped.__exit__(*error)
+
+    def _count(self, execute: Any, query: str, facts: Any, many: bool, context: Any) -> Any:
+        if not self._is_asking:
+            self.queries += 1
+            if query.lstrip().upper().startswith(("SELECT", "WITH")):
+                self.blocks += self._asked(query, facts)
+        return execute(query, facts, many, context)
+
+    def _asked(self, query: str, facts: Any) -> int:
+        self._is_asking = True
+        with connections[APP].cursor() as cursor:
+            cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {query}", facts)
+            plan = cursor.fetchone()[0][0]["Plan"]
+        self._is_asking = False
+        return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
 
 
 def main() -> None:
     """Write, measure and print."""
     task = msgspec.json.decode(sys.stdin.buffer.read(), type=Task)
-    owner = customers(task.organizations)
-    begun = time.monotonic()
-    write(1, task.events)
-    seeded = round(time.monotonic() - begun, 1)
+    owner = filling.customers(task.organizations)
     with service():
         everybody = list(Organization.objects.order_by("pk"))
         first = Organization.objects.get(memberships__user=owner)
-    found: dict[str, Any] = {"seeding_seconds": seeded, "rating": rate(task, everybody)}
-    found["few"] = read(task, owner, first)
+    begun = time.monotonic()
+    few = min(task.few, task.events)
+    filling.requests(1, few)
+    found: dict[str, Any] = {"few": read(task, owner, first)}
+    if few < task.events:
+        filling.requests(few + 1, task.events)
+    found |= {"filling_seconds": round(time.monotonic() - begun, 1), "sizes": filling.sizes()}
+    found["rating"] = rate(task, everybody)
     found |= finalize(task, everybody)
-    with service():
-        found["invoices"] = Invoice.objects.count()
     found["drawn"] = draw(task)
-    write(task.events + 1, task.events + task.more_events)
+    if task.more_events:
+        filling.more(task.more_events)
     found["many"] = read(task, owner, first)
     sys.stdout.buffer.write(msgspec.json.encode(found))
 

@@ -25,8 +25,8 @@ def main() -> None:
     print("ready", flush=True)
     sys.stdin.readline()
     before = time.process_time()
-    for at in range(0, len(owners), invoicing.BATCH):
-        invoicing.close_months(owners[at : at + invoicing.BATCH])
+    for at in range(0, len(owners), invoicing.READ):
+        invoicing.close_months(owners[at : at + invoicing.READ])
     print((time.process_time() - before) * 1000, flush=True)
 
 

@@ -129,9 +129,9 @@ SELECT uuidv7(), organization_id, offer_name, (starts_at AT TIME ZONE 'UTC')::da
     sum(requests), sum(failures), sum(input_tokens), sum(cached_input_tokens),
     sum(output_tokens), sum(reasoning_tokens)
 FROM metering_usagebucket GROUP BY 2, 3, 4;
-INSERT INTO billing_spendday (id, organization_id, offer_name, currency, day, requests, amount)
+INSERT INTO billing_spendday (id, organization_id, offer_name, currency, day, requests, amount, uncovered)
 SELECT uuidv7(), organization_id, offer_name, currency, (starts_at AT TIME ZONE 'UTC')::date,
-    sum(requests), sum(amount)
+    sum(requests), sum(amount), sum(uncovered)
 FROM billing_spendbucket GROUP BY 2, 3, 4, 5;
 """
 # A customer rarely has two requests in one batch of the recorder: one transaction for each.

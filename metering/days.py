@@ -43,6 +43,16 @@ SELECT gen_random_uuid(), {key_of_bucket}, {sums} FROM {buckets} GROUP BY {key_o
 ALTER TABLE {buckets} FORCE ROW LEVEL SECURITY;
 ALTER TABLE {days} FORCE ROW LEVEL SECURITY;
 """
+# The same for columns that days are to have as well.
+FILL_MORE = """
+ALTER TABLE {buckets} NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE {days} NO FORCE ROW LEVEL SECURITY;
+UPDATE {days} AS sums SET {copied} FROM (
+    SELECT {key_as_named}, {sums_as_named} FROM {buckets} GROUP BY {key_of_bucket}
+) AS found WHERE ({key_of_sums}) = ({key_of_found});
+ALTER TABLE {buckets} FORCE ROW LEVEL SECURITY;
+ALTER TABLE {days} FORCE ROW LEVEL SECURITY;
+"""
 DROP = """
 DROP TRIGGER {buckets}_new_days ON {buckets};
 DROP TRIGGER {buckets}_days ON {buckets};
@@ -61,8 +71,15 @@ class KeepDays(RunSQL):
         super().__init__((FILL + KEEP + TRIGGERS).format(**facts), DROP.format(**facts))
 
 
+class FillMoreDays(RunSQL):
+    """Fill new columns, ``more``, of such a table from the buckets that are there."""
+
+    def __init__(self, days: str, buckets: str, *, key: Sequence[str], more: Sequence[str]) -> None:
+        super().__init__(FILL_MORE.format(**_facts(days, buckets, key, more)), RunSQL.noop)
+
+
 class KeepMoreDays(RunSQL):
-    """Keep the same table with new columns, ``more``, which were nought in every bucket until now."""
+    """Keep the same table with new columns, ``more``, which are nought or were filled."""
 
     def __init__(
         self,
@@ -85,8 +102,13 @@ def _facts(days: str, buckets: str, key: Sequence[str], counts: Sequence[str]) -
         "buckets": buckets,
         "key": ", ".join(key),
         "key_of_bucket": ", ".join(DAY if name == "day" else name for name in key),
+        "key_as_named": ", ".join(f"{DAY} AS day" if name == "day" else name for name in key),
+        "key_of_sums": ", ".join(f"sums.{name}" for name in key),
+        "key_of_found": ", ".join(f"found.{name}" for name in key),
         "counts": ", ".join(counts),
         "sums": ", ".join(f"sum({name})" for name in counts),
+        "sums_as_named": ", ".join(f"sum({name}) AS {name}" for name in counts),
+        "copied": ", ".join(f"{name} = found.{name}" for name in counts),
         "gains": ", ".join(f"sum(sign * {name})" for name in counts),
         "added": ", ".join(f"{name} = sums.{name} + excluded.{name}" for name in counts),
     }

@@ -129,7 +129,7 @@ class PricedBucket(Row):
 
 
 class SpendDay(Row):
-    """The worth of a day in UTC, for what is read about everybody: the operator's desk.
+    """The worth of a day in UTC, for what is read about everybody: the operator's desk, a month's end.
 
     The database keeps it from the buckets, so that whoever writes a bucket cannot forget it.
     """
@@ -146,6 +146,8 @@ class SpendDay(Row):
     day = models.DateField()
     requests = models.BigIntegerField(default=0)
     amount = models.DecimalField(max_digits=30, decimal_places=12, default=0)
+    #: The part of it that no grant paid for.
+    uncovered = models.DecimalField(max_digits=30, decimal_places=12, default=0)
 
     class Meta:
         constraints = (

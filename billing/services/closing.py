@@ -1,6 +1,7 @@
 """Closes a month for many customers at once: all that it reads and writes, it does for all of them.
 
-Each is rated by itself, so that its invoice is the one that closing it alone would have written.
+Each is rated by itself, so that its invoice is the one that closing it alone would have written. Requests
+are read ahead for more customers than are locked and written in one transaction.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -32,7 +33,7 @@ from billing.services import (
 from billing.services import parts as parts_of_group
 from billing.services.holding import History
 from billing.services.late_usage import Late
-from billing.services.months import Month
+from billing.services.months import Ahead, Month
 from billing.services.papers import Paper
 from billing.services.parts import Part
 from billing.services.true_ups import Closed
@@ -41,17 +42,33 @@ from common.database import service
 from tenants.models import Organization
 
 log = structlog.get_logger(__name__)
+#: How many customers are closed in one transaction.
+BATCH = 100
 #: The parts of an invoice: what its own customer used, then what each does for whom it pays.
 Parts = Sequence[Part]
 
 
 def each(organizations: Sequence[Organization], period: Period) -> int:
-    """Close the month of all; one customer's trouble leaves the others their invoice.
+    """Close the month of all, in lots; one customer's trouble leaves the others their invoice.
 
-    Returns how many invoices stand for it. Where closing all of them fails, each half is tried.
+    Returns how many invoices stand for it.
     """
+    ahead = read(organizations, period) if len(organizations) > BATCH else months.NOT_READ
+    lots = (organizations[at : at + BATCH] for at in range(0, len(organizations), BATCH))
+    return sum(_lot(lot, period, ahead) for lot in lots)
+
+
+def read(organizations: Sequence[Organization], period: Period) -> Ahead:
+    """Return what all used, read once; what comes before a lot is locked is seen there."""
+    with service():
+        known = customers.read(organizations)
+        return months.read([Month(it, period, it.division()) for it in known.values()])
+
+
+def _lot(organizations: Sequence[Organization], period: Period, ahead: Ahead) -> int:
+    """Close the month of a lot. Where closing all of them fails, each half is tried."""
     try:
-        return len(close([it.pk for it in organizations], period))
+        return len(close([it.pk for it in organizations], period, ahead))
     except Exception:
         if len(organizations) == 1:
             slug = organizations[0].slug
@@ -59,27 +76,30 @@ def each(organizations: Sequence[Organization], period: Period) -> int:
             return 0
         log.warning("batch_not_closed", organizations=len(organizations), exc_info=True)
     half = len(organizations) // 2
-    return each(organizations[:half], period) + each(organizations[half:], period)
+    halves = organizations[:half], organizations[half:]
+    return sum(_lot(it, period, ahead) for it in halves)
 
 
-def close(organizations: Sequence[UUID], period: Period) -> list[Invoice]:
+def close(
+    organizations: Sequence[UUID], period: Period, ahead: Ahead = months.NOT_READ
+) -> list[Invoice]:
     """Number and keep the invoices of a month that has ended, one of each organization, once.
 
     In one transaction, in the order of the organizations' keys. There is none without usage, none
     while the contract keeps the draft open, and none while it waits for a person.
     """
-    invoices = holding.looked_at(partial(_close, organizations, period))
+    invoices = holding.looked_at(partial(_close, organizations, period, ahead))
     # In transactions of their own: limits lock grants, which recorders lock in another order.
     limits.sync_each(invoice.organization for invoice in invoices)
     return invoices
 
 
-def _close(organizations: Sequence[UUID], period: Period) -> list[Invoice]:
+def _close(organizations: Sequence[UUID], period: Period, ahead: Ahead) -> list[Invoice]:
     with service():
         locked = groups.locked(organizations, period.label)
         present = _present(organizations, period)
         missing = [group for group in locked if group[0].pk not in present]
-        return [*present.values(), *(_write(missing, period) if missing else [])]
+        return [*present.values(), *(_write(missing, period, ahead) if missing else [])]
 
 
 def _present(organizations: Iterable[UUID], period: Period) -> dict[UUID, Invoice]:
@@ -98,12 +118,12 @@ class Closing:
     paper: Paper | None
 
 
-def _write(locked: Sequence[Sequence[Organization]], period: Period) -> list[Invoice]:
+def _write(locked: Sequence[Sequence[Organization]], period: Period, ahead: Ahead) -> list[Invoice]:
     """Write the invoices of these groups, each a customer and those whom it pays for."""
     known = customers.read(it for group in locked for it in group)
     histories = holding.histories([group[0].pk for group in locked], period)
     due = _due(locked, period, known, histories)
-    found = _drawn([[known[it.pk] for it in group] for group in due], period)
+    found = _drawn([[known[it.pk] for it in group] for group in due], period, ahead)
     let_through: list[Closing] = []
     unknown: list[Facts] = []
     for closing in found:
@@ -148,14 +168,14 @@ def _month_of(organization: Organization, period: Period) -> Period:
     return periods.parse(period.label, organization.time_zone)
 
 
-def _drawn(due: Sequence[Sequence[Customer]], period: Period) -> list[Closing]:
+def _drawn(due: Sequence[Sequence[Customer]], period: Period, ahead: Ahead) -> list[Closing]:
     """Return the months of these groups as they would be invoiced now."""
     asked = [
         Month(it, period if it is group[0] else _month_of(it.organization, period), it.division())
         for group in due
         for it in group
     ]
-    each_part = iter(_parts(asked))
+    each_part = iter(_parts(asked, ahead))
     orders = purchase_orders.standing([group[0].organization for group in due], timezone.now())
     found = []
     for owner, *members in due:
@@ -165,10 +185,10 @@ def _drawn(due: Sequence[Sequence[Customer]], period: Period) -> list[Closing]:
     return found
 
 
-def _parts(asked: Sequence[Month]) -> list[Part]:
+def _parts(asked: Sequence[Month], ahead: Ahead) -> list[Part]:
     owners = [month.organization.pk for month in asked]
     told = groups.told_later(owners, {month.period.start for month in asked})
-    drafts, earlier = months.rerated(asked), late_usage.of_each(asked)
+    drafts, earlier = months.rerated(asked, ahead), late_usage.of_each(asked)
     return [
         _part(month, draft, late, (month.organization.pk, month.period.start) in told)
         for month, draft, late in zip(asked, drafts, earlier, strict=True)

@@ -20,15 +20,17 @@ from billing.models import Invoice, Issuer, Order, PricedBucket, SpendBucket
 from billing.services import closing, holding, late_usage, months, papers, true_ups
 from billing.services import parts as parts_of_group
 from billing.services.late_usage import Late
-from billing.services.months import Month, Settled
+from billing.services.months import Month
 from billing.services.parts import Part
+from billing.spending import Settled
 from common import jobs
 from common.database import atomic, service
 from common.errors import Conflict
 from tenants.models import Organization
 
-#: How many customers are closed in one transaction.
-BATCH = 100
+#: Of how many customers requests are read at once, by one worker: each page of a table of requests
+#: holds some of everybody's.
+READ = 1_000
 
 log = structlog.get_logger(__name__)
 
@@ -213,7 +215,7 @@ def _lots() -> list[list[Organization]]:
             ).values_list("organization_id", "period_start")
         )
     waiting = [it for it in found if (it.pk, _last_month(it).start) not in written]
-    return [waiting[at : at + BATCH] for at in range(0, len(waiting), BATCH)]
+    return [waiting[at : at + READ] for at in range(0, len(waiting), READ)]
 
 
 def _last_month(organization: Organization) -> periods.Period:

@@ -1,26 +1,26 @@
 """Customers' months rated again from each of their events: what is finalized.
 
-Many months are read at once and rated one by one, so that each comes to what it comes to alone.
+Many months are read at once and rated one by one, so that each comes to what it comes to alone. Their
+events can be read ahead, for more months than are locked and written at once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet, Sum
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from billing import commitments, groups, periodic, periods
+from billing import commitments, groups, periodic, periods, spending
 from billing.customers import Customer
 from billing.divisions import Division
 from billing.drafts import Draft, DraftLine, UsedTokens, usage_draft, worth
-from billing.models import RatedUsage, SpendBucket
 from billing.periodic import Used
 from billing.periods import Period
 from billing.services import true_ups
+from billing.spending import Settled
 from metering.models import UsageEvent
 from tenants.models import Organization
 
@@ -43,35 +43,51 @@ class Month:
         return self.customer.organization
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What was settled while a month ran, and what of it no credit paid."""
+#: How months are read: of which period, and by whose usage they are divided.
+Reading = tuple[Period, str]
+#: What organizations used, as it was read ahead; see :func:`read`.
+Ahead = Mapping[Reading, Mapping[UUID, Used]]
+NOT_READ: Ahead = {}
 
-    amount: Decimal = ZERO
-    uncovered: Decimal = ZERO
+
+def read(months: Sequence[Month]) -> Ahead:
+    """Return what these months' events come to now, for :func:`rerated` to take if nothing came since."""
+    found = {}
+    for (period, by), places in _alike(months).items():
+        owners = [months[place].organization.pk for place in places]
+        used = periodic.of_each(_events(owners, period.start, period.end), by)
+        found[period, by] = {owner: used.get(owner, Used()) for owner in owners}
+    return found
 
 
-def rerated(months: Sequence[Month]) -> list[Draft]:
+def rerated(months: Sequence[Month], ahead: Ahead = NOT_READ) -> list[Draft]:
     """Return the usage invoice of each month from each of its events.
 
     Lines are whole; they say how the division shares them.
     """
-    alike: dict[tuple[Period, str], list[int]] = {}
-    for place, month in enumerate(months):
-        by = month.division.by if month.division else ""
-        alike.setdefault((month.period, by), []).append(place)
     found: dict[int, Draft] = {}
-    for (period, by), places in alike.items():
-        drafts = _rerated([months[place] for place in places], period, by)
-        found |= zip(places, drafts, strict=True)
+    for reading, places in _alike(months).items():
+        those = [months[place] for place in places]
+        found |= zip(places, _rerated(those, reading, ahead.get(reading, {})), strict=True)
     return [found[place] for place in range(len(months))]
 
 
-def _rerated(months: Sequence[Month], period: Period, by: str) -> list[Draft]:
+def _alike(months: Sequence[Month]) -> dict[Reading, list[int]]:
+    """Return where those stand that are read at once."""
+    alike: dict[Reading, list[int]] = {}
+    for place, month in enumerate(months):
+        by = month.division.by if month.division else ""
+        alike.setdefault((month.period, by), []).append(place)
+    return alike
+
+
+def _rerated(months: Sequence[Month], reading: Reading, ahead: Mapping[UUID, Used]) -> list[Draft]:
+    period, _by = reading
     owners = [month.organization.pk for month in months]
-    used = periodic.of_each(_events(owners, period.start, period.end), by)
+    summed = spending.summed(owners, period)
+    used = _used(owners, reading, ahead, summed)
     known = periodic.tariffs({key[2] for its in used.values() for key in its.owned})
-    settled = _settled(used, period)
+    settled = _settled(used, period, summed)
     returned = true_ups.returned(owners, period)
     return [
         drafted(
@@ -103,30 +119,42 @@ def _priced(month: Month, known: Mapping[str, periodic.Tariff], used: Used) -> l
     return periodic.priced_by(known, whole, shares)
 
 
-def _settled(used: Mapping[UUID, Used], period: Period) -> dict[UUID, Settled]:
-    """Return what was settled for requests, from the sums that are written with them.
+def _used(
+    owners: Sequence[UUID],
+    reading: Reading,
+    ahead: Mapping[UUID, Used],
+    summed: Mapping[UUID, Settled],
+) -> dict[UUID, Used]:
+    """Return what was used: as it was read ahead where there are as many requests now, read now elsewhere."""
+    used = {
+        owner: ahead[owner]
+        for owner in owners
+        if owner in ahead and _agree(ahead[owner], summed.get(owner))
+    }
+    period, by = reading
+    if missing := [owner for owner in owners if owner not in used]:
+        used |= periodic.of_each(_events(missing, period.start, period.end), by)
+    return used
+
+
+def _settled(
+    used: Mapping[UUID, Used], period: Period, summed: Mapping[UUID, Settled]
+) -> Mapping[UUID, Settled]:
+    """Return what was settled for the requests, from the sums that are written with them.
 
     Sums that are not of as many requests as were read are not believed: each request is asked.
     """
-    of_period = {"starts_at__gte": period.start, "starts_at__lt": period.end}
-    sums = SpendBucket.objects.filter(organization__in=used, **of_period)
-    found, doubted = {}, set(used)
-    for row in _summed(sums, requests=Sum("requests")):
-        owner = row["organization_id"]
-        if row["requests"] == used[owner].requests:
-            found[owner] = Settled(row["worth"], row["owed"])
-            doubted.remove(owner)
-    if doubted:
-        occurred = {"occurred_at__gte": period.start, "occurred_at__lt": period.end}
-        rated = RatedUsage.objects.filter(organization__in=doubted, **occurred)
-        for row in _summed(rated):
-            found[row["organization_id"]] = Settled(row["worth"], row["owed"])
-    return found
+    believed = {
+        owner: summed[owner]
+        for owner, its in used.items()
+        if owner in summed and _agree(its, summed[owner])
+    }
+    doubted = [owner for owner, its in used.items() if its.requests and owner not in believed]
+    return {**believed, **(spending.of_requests(doubted, period) if doubted else {})}
 
 
-def _summed(sums: QuerySet[Any], **more: Any) -> Any:
-    totals = {"worth": Sum("amount"), "owed": Sum("uncovered"), **more}
-    return sums.values("organization_id").annotate(**totals).order_by()
+def _agree(used: Used, summed: Settled | None) -> bool:
+    return used.requests == (summed.requests if summed else 0)
 
 
 def drafted(

@@ -38,6 +38,8 @@ from tests.support.usage import used
 __all__ = ["electronic", "price", "used"]
 JANUARY, FEBRUARY = (periods.month(2026, number, "UTC") for number in (1, 2))
 INSIDE = timedelta(days=9)
+#: A query that sums requests up.
+READS = re.compile(r'^SELECT .*SUM\(.* FROM "metering_usageevent"')
 #: What makes closing a customer more than usage times price.
 KINDS = (
     "plain", "covered", "graduated", "package", "late", "never closed", "too late", "committed",
@@ -282,6 +284,44 @@ def test_closing_many_at_once_is_closing_each_alone_to_the_last_digit(prepare, c
     assert second == [number + len(first) for number in first]
 
 
+def test_lots_that_were_read_at_once_come_to_the_same(prepare, monkeypatch):
+    monkeypatch.setattr(closing, "BATCH", 3)
+    alone = [prepare(kind, 1_234_567) for kind in KINDS]
+    together = [prepare(kind, 1_234_567) for kind in KINDS]
+
+    for customer in alone:
+        invoicing.finalize(customer, FEBRUARY)
+    closing.each(together, FEBRUARY)
+
+    assert [state(one) for one in alone] == [state(other) for other in together]
+
+
+def test_requests_of_several_lots_are_read_once(found, request_of, monkeypatch):
+    monkeypatch.setattr(closing, "BATCH", 2)
+    customers = [found() for _each in range(5)]
+    for customer in customers:
+        request_of(customer, 1000)
+
+    with CaptureQueriesContext(connections["service"]) as queries:
+        assert closing.each(customers, FEBRUARY) == 5
+
+    assert len([it for it in queries if READS.search(it["sql"])]) == 1
+
+
+def test_what_comes_after_requests_were_read_is_invoiced_all_the_same(prepare, request_of):
+    alone = [prepare(kind, 1_234_567) for kind in KINDS]
+    together = [prepare(kind, 1_234_567) for kind in KINDS]
+
+    ahead = closing.read(together, FEBRUARY)
+    for customer in alone[::2] + together[::2]:
+        request_of(customer, 7_654_321)
+    for customer in alone:
+        invoicing.finalize(customer, FEBRUARY)
+    closing.close([customer.pk for customer in together], FEBRUARY, ahead)
+
+    assert [state(one) for one in alone] == [state(other) for other in together]
+
+
 def test_how_many_customers_there_are_changes_nothing_in_how_often_the_database_is_asked(
     found, request_of
 ):
@@ -370,7 +410,7 @@ def test_the_sheets_look_at_all_new_forms_of_a_lot_at_once(
 
 
 def test_further_lots_are_closed_by_whoever_hears_their_bell(found, request_of, clock, monkeypatch):
-    monkeypatch.setattr(invoicing, "BATCH", 2)
+    monkeypatch.setattr(invoicing, "READ", 2)
     customers = [found() for _each in range(5)]
     for customer in customers:
         request_of(customer, 1000)
