@@ -1,5 +1,6 @@
 """What was used in a period, summed up from its events by price and by what a token counted."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from django.db.models import (
     F,
     Func,
     IntegerField,
+    Max,
     Q,
     QuerySet,
     Sum,
@@ -31,6 +33,7 @@ from billing.models import PricedBucket
 from billing.rating.conditions import QUARTER, Circumstances, multiplier
 from billing.rating.definition import PriceDefinition, parse
 from billing.rating.tokens import Unpriced
+from common import database
 from marketplace.models import FALLBACK, OtherPart, Price, ServiceTier
 from marketplace.queries import CONDITIONS
 from metering.models import PROMPT_PARTS, TOKEN_PARTS, UsageEvent
@@ -44,6 +47,19 @@ Owned = dict[Key, dict[Owner, int]]
 ONE = Decimal(1)
 PROMPT = reduce(add, (F(f"{part}_tokens") for part in PROMPT_PARTS))
 REQUESTS = OtherPart.REQUESTS.value
+# What the documents of prices say that the last request of each sum was priced by.
+SAY_PRICES = """
+SELECT asked.offer_name, asked.price_key, event.price_ids::text AS price_ids
+FROM unnest(
+    %(organization_id)s::uuid[], %(last)s::timestamptz[], %(offer_name)s::text[], %(price_key)s::bigint[]
+) AS asked(organization_id, last, offer_name, price_key)
+CROSS JOIN LATERAL (
+    SELECT price_ids FROM metering_usageevent
+    WHERE organization_id = asked.organization_id AND occurred_at = asked.last
+        AND offer_name = asked.offer_name AND price_key = asked.price_key
+    LIMIT 1
+) AS event
+"""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOMENT = DateTimeField()
 NOT_SHARED: Mapping[Key, Shares] = {}
@@ -90,12 +106,12 @@ class Used:
             used = self.owned.setdefault(key, {})
             used[owner] = used.get(owner, 0) + tokens
 
-    def take(self, row: Mapping[str, Any]) -> None:
-        """Add what requests used that have their prices in common."""
-        prices, offer, owner = row["price_ids"], row["offer_name"], row["owner"]
+    def take(self, row: Mapping[str, Any], prices: Mapping[str, str]) -> None:
+        """Add what requests used that have these prices in common."""
+        offer, owner = row["offer_name"], row["owner"]
         for part in TOKEN_PARTS:
             if row[part]:
-                price = prices.get(part) or prices.get(FALLBACK.get(part))
+                price = prices.get(part) or prices.get(FALLBACK.get(part, ""))
                 self.add((offer, part, str(price), ONE), owner, row[part])
         if REQUESTS in prices:
             self.add((offer, REQUESTS, prices[REQUESTS], ONE), owner, row[REQUESTS])
@@ -124,12 +140,17 @@ def owned(events: QuerySet[UsageEvent], by: str = "") -> Owned:
 def of_each(events: QuerySet[UsageEvent], by: str = "") -> dict[UUID, Used]:
     """Return what each organization used that has some of the events; they are read once for all."""
     owning = events.annotate(owner=F(by) if by else Value(None, UUIDField()))
-    rows = owning.values("organization_id", "offer_name", "price_ids", "owner").annotate(
-        requests=Count("*"), **{part: Sum(f"{part}_tokens") for part in TOKEN_PARTS}
+    sums = {part: Sum(f"{part}_tokens") for part in TOKEN_PARTS}
+    rows = list(
+        owning.values("organization_id", "offer_name", "price_key", "owner")
+        .annotate(requests=Count("*"), last=Max("occurred_at"), **sums)
+        .order_by()
     )
+    prices = _prices(rows)
     found: dict[UUID, Used] = {}
-    for row in rows.order_by():
-        found.setdefault(row["organization_id"], Used()).take(row)
+    for row in rows:
+        of_row = prices[row["offer_name"], row["price_key"]]
+        found.setdefault(row["organization_id"], Used()).take(row, of_row)
     keys = {key for used in found.values() for key in used.owned if key[1] != REQUESTS}
     weighing = _weighing({key[2] for key in keys})
     for key in sorted(key for key in keys if key[2] in weighing):
@@ -137,6 +158,15 @@ def of_each(events: QuerySet[UsageEvent], by: str = "") -> dict[UUID, Used]:
             used.owned.pop(key, None)
         _weigh(owning, key, weighing[key[2]], found)
     return found
+
+
+def _prices(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[str, int], Mapping[str, str]]:
+    """Return the prices that requests of an offer have in common, by what tells them apart."""
+    asked = {(row["offer_name"], row["price_key"]): row for row in rows}
+    columns = ("organization_id", "last", "offer_name", "price_key")
+    facts = {name: [row[name] for row in asked.values()] for name in columns}
+    found = database.rows(SAY_PRICES, facts) if asked else ()
+    return {(row["offer_name"], row["price_key"]): json.loads(row["price_ids"]) for row in found}
 
 
 def _weighing(prices: set[str]) -> dict[str, Price]:

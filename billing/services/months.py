@@ -55,7 +55,7 @@ def read(months: Sequence[Month]) -> Ahead:
     found = {}
     for (period, by), places in _alike(months).items():
         owners = [months[place].organization.pk for place in places]
-        used = periodic.of_each(_events(owners, period.start, period.end), by)
+        used = periodic.of_each(_events_of_many(owners, period), by)
         found[period, by] = {owner: used.get(owner, Used()) for owner in owners}
     return found
 
@@ -106,6 +106,20 @@ def _events(owners: Sequence[UUID], start: datetime, end: datetime) -> QuerySet[
     return UsageEvent.objects.filter(
         organization__in=owners, occurred_at__gte=start, occurred_at__lt=end
     )
+
+
+def _events_of_many(owners: Sequence[UUID], period: Period) -> QuerySet[UsageEvent]:
+    """Return these customers' events, maybe among those of some others.
+
+    To look the customer of each request up among a thousand takes longer than to hold it against the
+    first and the last of them; so this is done where most that lie in between are asked for.
+    """
+    first, last = min(owners), max(owners)
+    if Organization.objects.filter(pk__range=(first, last)).count() > 2 * len(owners):
+        return _events(owners, period.start, period.end)
+    between = {"organization__gte": first, "organization__lte": last}
+    within = {"occurred_at__gte": period.start, "occurred_at__lt": period.end}
+    return UsageEvent.objects.filter(**between, **within)
 
 
 def _until(whose: Organization, start: datetime, end: datetime) -> periodic.Sums:
