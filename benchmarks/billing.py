@@ -1,10 +1,12 @@
 """What billing costs: ``python -m benchmarks.billing``.
 
-Rates a month's requests into invoice lines, finalizes the invoices, makes PDFs, reads a balance and the
-usage page before and after many more requests, and settles the requests of one busy customer.
+Rates a month's requests into invoice lines, finalizes the invoices, makes PDFs, with the queue and without,
+reads a balance and the usage page before and after many more requests, and settles the requests of one
+busy customer.
 """
 
 import argparse
+import statistics
 import sys
 from datetime import date
 from pathlib import Path
@@ -14,39 +16,52 @@ import msgspec
 from benchmarks import machine
 from benchmarks.machine import Machine, Timed
 from benchmarks.stack import Stack
+from portal import processes
+
+MIB = 2**20
 
 
 class Rating(msgspec.Struct):
-    """The same requests summed up plainly, rated one by one, and rated from their sums."""
+    """The same requests summed up plainly and rated one by one, in turn, and rated from their sums."""
 
-    plain: Timed
-    rated: Timed
+    rounds: list[dict[str, Timed]]
     drafted: Timed
     #: What the process needed more than before, at most.
     more_mib: float
 
 
 class Read(msgspec.Struct):
-    """What so many reads took."""
+    """What so many reads took, and what each of them asks the database."""
 
-    balance: Timed
-    page: Timed
+    timed: Timed
+    queries: int
+    blocks: int
 
 
 class Charged(msgspec.Struct):
     """What one history took."""
 
-    seeding_seconds: float
+    filling_seconds: float
+    #: Of each table: rows, bytes without its indexes and with them.
+    sizes: dict[str, list[int]]
     rating: Rating
-    few: Read
+    few: dict[str, Read]
     #: One by one, in lots by one process, and in lots by two processes at once; how many of each.
     alone: Timed
     finalized: Timed
     beside: Timed
     counts: list[int]
-    invoices: int
     drawn: Timed
-    many: Read
+    many: dict[str, Read]
+
+
+class Queued(msgspec.Struct):
+    """What it took to close customers' months through the queue, each document made as a PDF."""
+
+    invoices: int
+    seconds: float
+    worker_ms: float
+    postgres_ms: float
 
 
 class Report(msgspec.Struct):
@@ -56,11 +71,13 @@ class Report(msgspec.Struct):
     machine: Machine
     organizations: int
     events: int
+    few: int
     more_events: int
     documents: int
     visits: int
     settled: int
     charged: Charged
+    queued: Queued
     settlement: Timed
 
 
@@ -68,33 +85,63 @@ def table(report: Report) -> str:
     """Return the run as a table for people."""
     found, rating = report.charged, report.charged.rating
     many = report.events + report.more_events
+    documents = min(report.documents, sum(found.counts))
     lines = [
         report.machine.text(),
         f"{report.events:,} requests of {report.organizations:,} organizations, then {many:,}",
         "",
+        *_disk(found),
+        "",
         _columns("", "seconds", "python ms", "pg ms", "a second"),
-        _row("plain SQL aggregate", rating.plain, report.events),
-        _row("rated from each request", rating.rated, report.events),
+        *(_row(name, each[name], report.events) for each in rating.rounds for name in each),
         _row("rated from their sums", rating.drafted, report.events),
         _row("invoices finalized one by one", found.alone, found.counts[0]),
         _row("invoices finalized in lots", found.finalized, found.counts[1]),
         _row("in lots by two processes", found.beside, found.counts[2]),
-        _row("PDFs made", found.drawn, min(report.documents, found.invoices)),
-        _row(f"balance, {report.events:,} behind it", found.few.balance, report.visits),
-        _row(f"balance, {many:,} behind it", found.many.balance, report.visits),
-        _row(f"usage page, {report.events:,} behind it", found.few.page, report.visits),
-        _row(f"usage page, {many:,} behind it", found.many.page, report.visits),
+        _row("PDFs made", found.drawn, documents),
+        _row(
+            "finalized with PDF, through the queue",
+            _as_timed(report.queued),
+            report.queued.invoices,
+        ),
         _row("one customer's requests settled", report.settlement, report.settled),
+        "",
+        _columns(f"{report.visits} reads each", "queries", "blocks", "ms", "cpu ms"),
+        *(
+            _reads(f"{name}, {report.few:,} behind it", it, report)
+            for name, it in found.few.items()
+        ),
+        *(_reads(f"{name}, {many:,} behind it", it, report) for name, it in found.many.items()),
         "",
         _ratios(rating),
     ]
     return "\n".join(lines)
 
 
+def _disk(found: Charged) -> list[str]:
+    """Return what lies on the disk, and how long that took."""
+    rows = [
+        _columns(name, f"{count:,}", f"{data / MIB:,.0f}", f"{whole / MIB:,.0f}")
+        for name, (count, data, whole) in found.sizes.items()
+    ]
+    head = _columns(f"written in {found.filling_seconds:,.0f} s", "rows", "MiB", "with indexes")
+    return [head, *rows]
+
+
+def _as_timed(queued: Queued) -> Timed:
+    return Timed(queued.seconds, queued.worker_ms, queued.postgres_ms)
+
+
+def _reads(name: str, read: Read, report: Report) -> str:
+    visits = report.visits or 1
+    spent = f"{read.timed.seconds * 1000 / visits:.1f}", f"{_cpu(read.timed) / visits:.1f}"
+    return _columns(name, read.queries, read.blocks, *spent)
+
+
 def _ratios(rating: Rating) -> str:
-    clock = rating.rated.seconds / rating.plain.seconds
-    spent = _cpu(rating.rated) / _cpu(rating.plain)
-    words = f"rated from each / plain: {clock:.2f} on the clock, {spent:.2f} of processors"
+    clock = statistics.median(it["rated"].seconds / it["plain"].seconds for it in rating.rounds)
+    spent = statistics.median(_cpu(it["rated"]) / _cpu(it["plain"]) for it in rating.rounds)
+    words = f"rated / plain, medians: {clock:.2f} on the clock, {spent:.2f} of processors"
     return f"{words}, {rating.more_mib} MiB more"
 
 
@@ -117,14 +164,30 @@ def arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--organizations", type=int, default=1_000)
     add("--events", type=int, default=10_000_000, help="of last month")
-    add("--more-events", type=int, default=40_000_000, help="before all is read once more")
-    add("--documents", type=int, default=100, help="made as PDF")
+    add("--few", type=int, default=1_000_000, help="of them, when balance and page are read first")
+    add("--more-events", type=int, default=40_000_000, help="of which only the sums are written")
+    add("--documents", type=int, default=100, help="made as PDF, without the queue")
+    add("--queued", type=int, default=100, help="customers closed with PDF through the queue")
     add("--visits", type=int, default=60)
     add("--alone", type=int, default=20, help="customers that are closed one by one")
     add("--settled", type=int, default=20_000, help="requests of one customer")
     add("--batch", type=int, default=250, help="of them in one transaction: 1,000 a second")
     add("--json", type=Path, help="file for all numbers; '-' prints them instead of the table")
     return parser.parse_args()
+
+
+def through_the_queue(stack: Stack) -> Queued:
+    """Let a worker of Celery's close who is left, and make and mail each document."""
+    worker = stack.start(processes.worker(), lambda: True)
+    postgres = stack.storage("postgres")
+    # Only once it answers: what a worker's start costs is no part of it.
+    stack.ask("benchmarks.queueing", "ready")
+    pid = worker.pid or 0
+    before = machine.family_cpu_ms(pid), machine.family_cpu_ms(postgres)
+    found = stack.ask("benchmarks.queueing", "close")
+    spent = machine.family_cpu_ms(pid) - before[0], machine.family_cpu_ms(postgres) - before[1]
+    stack.end(worker)
+    return Queued(found["invoices"], found["seconds"], *spent)
 
 
 def main() -> None:
@@ -135,13 +198,16 @@ def main() -> None:
         task = {
             "organizations": asked.organizations,
             "events": asked.events,
+            "few": asked.few,
             "more_events": asked.more_events,
             "documents": asked.documents,
             "visits": asked.visits,
             "postgres": stack.storage("postgres"),
-            "alone": min(asked.alone, asked.organizations // 2),
+            "alone": min(asked.alone, asked.organizations // 4),
+            "queued": min(asked.queued, asked.organizations // 4),
         }
         charged = msgspec.convert(stack.ask("benchmarks.charging", task), Charged)
+        queued = through_the_queue(stack)
         settling = {
             "organizations": 1,
             "events": asked.settled,
@@ -156,11 +222,13 @@ def main() -> None:
         machine=here,
         organizations=asked.organizations,
         events=asked.events,
+        few=min(asked.few, asked.events),
         more_events=asked.more_events,
         documents=asked.documents,
         visits=asked.visits,
         settled=asked.settled,
         charged=charged,
+        queued=queued,
         settlement=settlement,
     )
     found = msgspec.json.format(msgspec.json.encode(report)) + b"\n"
