@@ -3,7 +3,7 @@
 from django.urls import path
 
 from studio import api, learnt_api, model_api, shared_api
-from studio.views import datasets, jobs, new_jobs
+from studio.views import datasets, jobs, models, new_jobs
 
 app_name = "studio"
 
@@ -15,6 +15,9 @@ urlpatterns = [
     path("o/<slug:org>/studio/jobs/new/", new_jobs.job_create, name="job-create"),
     path(JOB, jobs.job_detail, name="job-detail"),
     path(f"{JOB}cancel/", jobs.job_cancel, name="job-cancel"),
+    path(f"{JOB}model/deploy/", models.model_deploy, name="model-deploy"),
+    path(f"{JOB}model/stop/", models.model_stop, name="model-stop"),
+    path(f"{JOB}model/retire/", models.model_retire, name="model-retire"),
     path("o/<slug:org>/studio/datasets/", datasets.dataset_list, name="dataset-list"),
     path("o/<slug:org>/studio/datasets/new/", datasets.dataset_create, name="dataset-create"),
     path(

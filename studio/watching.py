@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from common.money import Money
-from studio import curves, standing
+from studio import curves, private_models, standing
 from studio.curves import Learning
-from studio.models import Checkpoint, FineTuningJob, JobEvent
+from studio.models import Checkpoint, FineTuningJob, JobEvent, TunedModel
 from studio.standing import Standing
 from studio.states import TERMINAL
 
@@ -22,11 +22,15 @@ class Watched:
     learning: Learning | None
     events: Sequence[JobEvent]
     checkpoints: Sequence[Checkpoint]
+    #: The private model that was made of it.
+    tuned: TunedModel | None
     #: What was committed comes to so far; once it has ended, what it cost.
     cost: Money | None
     quote: Money | None
     limit: Money | None
     is_over: bool
+    #: Whether anything may move yet: the job, or an engine that is being started.
+    moves: bool
     #: The same while nothing has changed.
     stamp: str
 
@@ -45,17 +49,21 @@ def of(job: FineTuningJob) -> Watched:
     is_over = job.state in TERMINAL
     points = len(learning.rows) if learning else 0
     newest = events[0].pk if events else ""
+    tuned = private_models.tuned_models(job.organization).filter(job=job).first()
+    standing_of_model = tuned.standing if tuned else ""
     compute = job.compute_job.updated_at.timestamp() if job.compute_job else ""
     return Watched(
         standing=standing.of(job),
         learning=learning,
         events=events,
         checkpoints=list(job.checkpoints.all()),
+        tuned=tuned,
         cost=_cost(job, learning),
         quote=Money(job.quote, job.currency) if job.quote is not None else None,
         limit=Money(job.max_cost, job.organization.currency) if job.max_cost is not None else None,
         is_over=is_over,
-        stamp=f"{job.state}/{job.desired}/{newest}/{points}/{compute}",
+        moves=not is_over or standing_of_model == TunedModel.Standing.STARTING,
+        stamp=f"{job.state}/{job.desired}/{newest}/{points}/{compute}/{standing_of_model}",
     )
 
 

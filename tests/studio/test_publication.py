@@ -287,6 +287,35 @@ def test_no_more_are_deployed_than_an_organization_may_have(sold, done, client, 
     assert any(words.startswith("The model is not deployed") for words in told(client, job))
 
 
+def test_its_jobs_page_stops_deploys_and_retires_it(sold, done, acme, alice_client):
+    name = done().fine_tuned_model
+    page = f"/o/acme/studio/jobs/{tuned().job_id}/"
+
+    shown = alice_client.get(page).content.decode()
+    stopped = alice_client.post(f"{page}model/stop/", follow=True).content.decode()
+    deployed = alice_client.post(f"{page}model/deploy/", follow=True).content.decode()
+    asked = alice_client.get(f"{page}model/retire/").content.decode()
+    retired = alice_client.post(f"{page}model/retire/", follow=True).content.decode()
+
+    assert name in shown
+    assert "Not deployed" in stopped
+    assert "The model is being deployed." in deployed
+    assert "it cannot come back" in asked
+    assert f"{page}model/" not in retired
+    assert tuned().standing == "retired"
+
+
+def test_its_page_says_why_it_cannot_be_deployed(sold, done, acme, alice_client, settings):
+    settings.MOST_DEPLOYED = 0
+    done()
+    page = f"/o/acme/studio/jobs/{tuned().job_id}/"
+
+    told_so = alice_client.post(f"{page}model/deploy/", follow=True).content.decode()
+
+    assert "The model is being deployed." not in told_so
+    assert tuned().standing == "stopped"
+
+
 def test_another_organization_may_call_it_when_both_have_agreed(
     sold, done, client, portal, key_of, acme, other, charlie, charlie_client
 ):
