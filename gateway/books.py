@@ -16,6 +16,9 @@ from gateway.words import Said
 from gateway.worth import Priced
 from marketplace.queries import OfferSnapshot
 
+NO_WINDOWS: Sequence[UUID] = ()
+NO_ALLOCATIONS: Sequence[Allocation] = ()
+
 
 class Books:
     """Closes the books on the requests of this process, one by one."""
@@ -61,7 +64,7 @@ class Books:
         so_far = self.measure(admitted, None, delivered)
         priced, reservation = admitted.agreement.rates.price(so_far.parts), admitted.reservation
         slices = reservation.slices if reservation else []
-        windows = reservation.windows if reservation else []
+        windows = reservation.windows if reservation else NO_WINDOWS
         paid = worth.split(priced.need, slices).allocations
         settled = _settled(admitted, so_far, priced, paid, windows, "interrupted")
         self._recorder.progress(settled)
@@ -69,7 +72,7 @@ class Books:
     async def settle(self, admitted: Admitted, measured: Measured, outcome: str) -> None:
         """Bill a request, once; when this returns no kill can make it free."""
         priced, reservation = admitted.agreement.rates.price(measured.parts), admitted.reservation
-        reserved, windows, paid = worth.ZERO, list[UUID](), tuple[Allocation, ...]()
+        reserved, windows, paid = worth.ZERO, NO_WINDOWS, NO_ALLOCATIONS
         if reservation is not None:
             admitted.reservation = None
             reserved, windows = reservation.allowed, reservation.windows
@@ -93,7 +96,7 @@ def _settled(
     measured: Measured,
     priced: Priced,
     paid: Sequence[Allocation],
-    windows: list[UUID],
+    windows: Sequence[UUID],
     outcome: str,
 ) -> Settled:
     caller, offer = admitted.caller, admitted.offer
@@ -120,7 +123,7 @@ def _settled(
         multipliers=priced.multipliers,
         currency=caller.currency,
         allocations=list(paid),
-        budgets=windows,
+        budgets=list(windows),
         ttft_ms=admitted.ttft_ms,
         latency_ms=admitted.milliseconds(),
         streamed=admitted.call.stream,

@@ -127,12 +127,13 @@ def generation(body: dict[str, Any], max_output: int) -> Call:
             "'stream_options' is only allowed with 'stream': true.", param="stream_options"
         )
     call = Call(body=body, model=text(body, "model"), stream=stream)
-    call.wants_usage = flag(options or {}, "include_usage", "stream_options.")
+    if options:
+        call.wants_usage = flag(options, "include_usage", "stream_options.")
     for name in ("n", "best_of"):
-        if (value := number(body, name, 1, MOST_CHOICES)) is not None:
+        if name in body and (value := number(body, name, 1, MOST_CHOICES)) is not None:
             call.choices = max(value, call.choices)
     for name in ("max_tokens", "max_completion_tokens"):
-        if (value := number(body, name, 1, max_output)) is not None:
+        if name in body and (value := number(body, name, 1, max_output)) is not None:
             call.cap, call.cap_name = min(value, call.cap or value), name
     return call
 

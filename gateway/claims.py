@@ -15,6 +15,14 @@ WRITTEN = ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_
 CACHED = ("cached_tokens", "cache_read_input_tokens", "prompt_cache_hit_tokens")
 
 
+NOTHING: Mapping[str, Any] = {}
+#: What most engines say and nothing else; details among it may say nothing.
+TOTALS = frozenset(
+    {"prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details",
+     "completion_tokens_details"}
+)  # fmt: skip
+
+
 class Claim(msgspec.Struct, frozen=True):
     """Two totals, and what of each is of a kind of its own; details may overlap each other."""
 
@@ -26,6 +34,13 @@ class Claim(msgspec.Struct, frozen=True):
     audio: int = 0
     reasoning: int = 0
     sound: int = 0
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether all of it is text that was read anew and written."""
+        return not (
+            self.cached or self.written or self.image or self.audio or self.reasoning or self.sound
+        )
 
     @property
     def kinds(self) -> tuple[int, ...]:
@@ -41,9 +56,13 @@ def read(claimed: Any, *, silent: bool = False) -> Claim:
         claimed = _renamed(claimed)
     sent = _details(claimed, "prompt_tokens_details")
     made = _details(claimed, "completion_tokens_details")
+    prompt = _number(claimed, "prompt_tokens", NONE)
+    completion = _number(claimed, "completion_tokens", 0 if silent else NONE)
+    if not sent and not made and claimed.keys() <= TOTALS:
+        return Claim(prompt, completion)
     return Claim(
-        prompt=_number(claimed, "prompt_tokens", NONE),
-        completion=_number(claimed, "completion_tokens", 0 if silent else NONE),
+        prompt=prompt,
+        completion=completion,
         cached=_first(CACHED, sent, claimed),
         written=_first(WRITTEN, sent, claimed),
         image=_number(sent, "image_tokens"),
@@ -72,7 +91,7 @@ def _renamed(claimed: dict[str, Any]) -> dict[str, Any]:
 
 def _details(claimed: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     found = claimed.get(name)
-    return found if isinstance(found, dict) else {}
+    return found if isinstance(found, dict) else NOTHING
 
 
 def _first(names: tuple[str, ...], *places: Mapping[str, Any]) -> int:

@@ -145,12 +145,16 @@ def look_at(data: bytes) -> Seen:
     except UNREADABLE:
         return Seen(failed=True)
     choices = chunk.choices or []
+    delivered, finished = 0, False
+    for choice in choices:
+        delivered += _size(choice)
+        finished = finished or bool(choice.finish_reason)
     return Seen(
-        delivered=sum(_size(choice) for choice in choices),
+        delivered=delivered,
         usage=chunk.usage,
         only_usage=chunk.usage is not None and not choices,
         failed=bool(chunk.error),
-        finished=any(choice.finish_reason for choice in choices),
+        finished=finished,
         answers=len(choices),
     )
 

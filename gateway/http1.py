@@ -388,8 +388,8 @@ class WireExchange(Exchange):
         if not self.is_kept or self._connection.host.draining:
             self.is_kept = False
             lines["connection"] = "close"
-        text = "".join([f"{name}: {value}\r\n" for name, value in lines.items()])
-        self._unsent = STATUS_LINES[status] + text.encode("latin-1") + b"\r\n"
+        text = "\r\n".join(map(": ".join, lines.items()))
+        self._unsent = STATUS_LINES[status] + text.encode("latin-1") + b"\r\n\r\n"
 
     async def write(self, data: bytes, *, more: bool) -> None:
         """Send a part of the body; waits while the client reads slowly."""

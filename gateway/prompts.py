@@ -23,6 +23,8 @@ JSON_GROWTH = 3
 INDENT = 4
 TOOLS_TEXT = 512
 LARGEST_TOOLS = 1_000_000
+#: Where tools stand.
+TOOLS = frozenset({"tools", "functions"})
 #: What a template may print beside the messages and the tools.
 BESIDE = frozenset(
     {"response_format", "tool_choice", "chat_template_kwargs", "documents", "prediction",
@@ -64,9 +66,9 @@ def messages(
         raise wrong("messages", "a list that is not empty")
     tally = _Tally(media)
     for place, message in enumerate(given):
-        _message(message, f"messages[{place}]", tally)
+        _message(message, place, tally)
     extra = 0 if BESIDE.isdisjoint(body) else _encoded(body, BESIDE)
-    tools = _tools([body[name] for name in ("tools", "functions") if body.get(name)])
+    tools = NOTHING if TOOLS.isdisjoint(body) else _tools(body)
     bound = tally.bound + per_message * len(given) + base + JSON_GROWTH * extra + tools.bound
     size = tally.size + extra // 2 + tools.size
     return Prompt(
@@ -85,7 +87,8 @@ def _speaks(body: dict[str, Any]) -> bool:
     return body.get("audio") is not None or (isinstance(wanted, list) and "audio" in wanted)
 
 
-def _tools(given: list[Any]) -> Prompt:
+def _tools(body: dict[str, Any]) -> Prompt:
+    given = [body[name] for name in TOOLS if body.get(name)]
     if not given:
         return NOTHING
     compact = len(msgspec.json.encode(given))
@@ -129,12 +132,18 @@ class _Tally(msgspec.Struct):
     likely_audio: int = 0
 
 
-def _message(message: Any, place: str, tally: _Tally) -> None:
+def _message(message: Any, place: int, tally: _Tally) -> None:
     if not isinstance(message, dict):
-        raise wrong(place, "an object")
+        raise wrong(f"messages[{place}]", "an object")
     if message.get("role") not in ROLES:
-        raise wrong(f"{place}.role", "one of " + ", ".join(sorted(ROLES)))
-    _content(message.get("content"), f"{place}.content", tally)
+        raise wrong(f"messages[{place}].role", "one of " + ", ".join(sorted(ROLES)))
+    content = message.get("content")
+    if isinstance(content, str):
+        size = utf8(content)
+        tally.bound += size
+        tally.size += size
+    elif content is not None:
+        _parts(content, f"messages[{place}].content", tally)
     if message.keys() <= PLAIN:
         return
     rest = {name: value for name, value in message.items() if name not in PLAIN}
@@ -143,14 +152,7 @@ def _message(message: Any, place: str, tally: _Tally) -> None:
     tally.size += extra // 2
 
 
-def _content(content: Any, place: str, tally: _Tally) -> None:
-    if content is None:
-        return
-    if isinstance(content, str):
-        size = utf8(content)
-        tally.bound += size
-        tally.size += size
-        return
+def _parts(content: Any, place: str, tally: _Tally) -> None:
     if not isinstance(content, list):
         raise wrong(place, "a text or a list of parts")
     for number_, part in enumerate(content):

@@ -156,12 +156,20 @@ def made(parts: Mapping[str, int]) -> int:
     return parts.get("output", 0) + parts.get("reasoning", 0) + parts.get("audio_output", 0)
 
 
+NO_PARTS = dict.fromkeys(
+    ("input", "cached_input", "cache_write", "image_input", "audio_input", "output", "reasoning",
+     "audio_output"), 0
+)  # fmt: skip
+
+
 def parts(claim: Claim) -> dict[str, int]:
     """Return the disjoint parts of totals whose details may overlap.
 
     What the cache gave is no longer new, whatever it shows; what is left is written, sound, then
     picture. So a token that two details count is billed once, and the sum is always the total.
     """
+    if claim.is_plain:
+        return NO_PARTS | {"input": claim.prompt, "output": claim.completion}
     left, kinds = claim.prompt, []
     for count in claim.kinds:
         kinds.append(min(count, left))
@@ -246,6 +254,8 @@ def _prompt_is_possible(claim: Claim, bounds: Bounds) -> bool:
     least = max(1, bounds.prompt_bytes // DENSEST)
     if not least <= claim.prompt <= bounds.prompt:
         return False
+    if claim.is_plain:
+        return True
     if not (0 <= claim.image <= bounds.image and 0 <= claim.audio <= bounds.audio):
         return False
     return all(0 <= count <= claim.prompt for count in claim.kinds)
