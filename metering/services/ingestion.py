@@ -159,12 +159,16 @@ def columns(events: Sequence[Event], ids: Sequence[UUID]) -> dict[str, Column]:
         return list(map(attrgetter(name), events))
 
     parts = of("parts")
+    used: set[str] = set().union(*parts)
     return {
         "id": rows.uuids(ids),
         **{name: rows.uuids(of(name)) for name in _UUIDS},
-        **{name: rows.texts(of(name)) for name in _TEXTS},
+        "event_id": rows.texts(of("event_id")),
+        **{name: rows.same_texts(of(name)) for name in _FEW_TEXTS},
         **{
             f"{part}_tokens": rows.bigints([each.get(part, 0) for each in parts])
+            if part in used
+            else rows.zeros(len(parts))
             for part in TOKEN_PARTS
         },
         **{name: rows.documents(of(name)) for name in ("price_ids", "policy")},
@@ -175,7 +179,7 @@ def columns(events: Sequence[Event], ids: Sequence[UUID]) -> dict[str, Column]:
 
 
 _UUIDS = ("organization_id", "project_id", "api_key_id", "offer_id")
-_TEXTS = ("source", "event_id", "offer_name", "region", "outcome")
+_FEW_TEXTS = ("source", "offer_name", "region", "outcome")
 
 
 def _claims(

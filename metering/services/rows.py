@@ -23,6 +23,7 @@ _LENGTH = struct.Struct(">i").pack
 _BIGINT = struct.Struct(">iq").pack
 _INTEGER = struct.Struct(">ii").pack
 _NULL = _LENGTH(-1)
+_NOUGHT = _BIGINT(8, 0)
 _TRUE, _FALSE = b"\0\0\0\1\1", b"\0\0\0\1\0"
 _UUID_LENGTH = _LENGTH(16)
 #: Since when PostgreSQL counts, in seconds since 1970.
@@ -113,8 +114,10 @@ def _of(column: type[C], cells: Sequence[bytes]) -> C:
 
 def uuids(values: Iterable[UUID | None]) -> Uuids:
     """Return a column of ids."""
-    cells = [_NULL if each is None else _UUID_LENGTH + each.bytes for each in values]
-    return _of(Uuids, cells)
+    # By number, and each once: most columns name a few owners over and over.
+    numbers = [None if each is None else each.int for each in values]
+    cells = {each: _UUID_LENGTH + each.to_bytes(16) for each in set(numbers) if each is not None}
+    return _of(Uuids, [_NULL if each is None else cells[each] for each in numbers])
 
 
 def _sized(values: Iterable[bytes]) -> list[bytes]:
@@ -123,10 +126,26 @@ def _sized(values: Iterable[bytes]) -> list[bytes]:
 
 def texts(values: Iterable[str]) -> Texts:
     """Return a column of texts, or of anything that PostgreSQL is to read from text."""
+    return _of(Texts, _written(values))
+
+
+def same_texts(values: Sequence[str]) -> Texts:
+    """Return the same of texts of which there are few: each is written once."""
+    few = set(values)
+    cells = dict(zip(few, _written(few), strict=True))
+    return _of(Texts, list(map(cells.__getitem__, values)))
+
+
+def _written(values: Iterable[str]) -> list[bytes]:
     try:
-        return _of(Texts, _sized([each.encode() for each in values]))
+        return _sized([each.encode() for each in values])
     except UnicodeError as error:
         raise psycopg.DataError(str(error)) from error
+
+
+def zeros(count: int) -> Bigints:
+    """Return a column of so many noughts."""
+    return _of(Bigints, [_NOUGHT] * count)
 
 
 def bigints(values: Iterable[int]) -> Bigints:

@@ -20,6 +20,7 @@ IDS = [uuid7(), None, uuid7()]
     [
         (rows.uuids, IDS),
         (rows.texts, ["", "é → \U0001f600", "x" * 70_000]),
+        (rows.same_texts, ["é", "", "é"]),
         (rows.bigints, [0, -1, 2**63 - 1]),
         (rows.integers, [None, 7, -(2**31)]),
         (rows.booleans, [True, False, True]),
@@ -32,6 +33,12 @@ def test_a_column_is_what_was_put_into_it(owner_connection, column, values):
     found = owner_connection.execute("SELECT unnest(%s)", [column(values)])
 
     assert [value for (value,) in found] == values
+
+
+def test_a_column_of_noughts_is_as_long_as_it_should_be(owner_connection):
+    found = owner_connection.execute("SELECT unnest(%s)", [rows.zeros(3)])
+
+    assert found.fetchall() == [(0,)] * 3
 
 
 def test_a_column_may_be_empty(owner_connection):
@@ -49,7 +56,12 @@ def test_decimals_in_documents_keep_every_digit():
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [(rows.bigints, 2**63), (rows.integers, -(2**31) - 1), (rows.texts, "\ud800")],
+    [
+        (rows.bigints, 2**63),
+        (rows.integers, -(2**31) - 1),
+        (rows.texts, "\ud800"),
+        (rows.same_texts, "\ud800"),
+    ],
 )
 def test_what_postgres_could_not_hold_is_refused_as_it_would(column, value):
     with pytest.raises(psycopg.DataError):
