@@ -27,6 +27,9 @@ MOST_AHEAD = 512
 SCARCE_AHEAD, SCARCE_FOR = 32, 10.0
 #: Traffic is counted over this many seconds.
 RECENT = 1.0
+#: From so many requests a second on, more is fetched before there is too little: when the one slice
+#: that is left pays for fewer than so many like the present one. Every few requests we look.
+BUSY, LOW, LOOK = 8, 16, 4
 #: What has just begun to come comes on: so many times what came is leased, unless credit is scarce.
 GROWTH = 4
 Key = tuple[UUID, UUID | None, str]
@@ -47,8 +50,10 @@ class Reservation(msgspec.Struct):
     allowed: Decimal = ZERO
 
     @property
-    def windows(self) -> list[UUID]:
+    def windows(self) -> Sequence[UUID]:
         """Return the windows of these budgets."""
+        if not self.allowances:
+            return ()
         return [each.window_id for each in self.allowances if each.window_id is not None]
 
 
@@ -195,6 +200,18 @@ class Purse:
         if time.monotonic() - self.scarce_at < SCARCE_FOR:
             return max(1, min(SCARCE_AHEAD, self._recent))
         return max(1, min(MOST_AHEAD, max(GROWTH * self._recent, self._earlier)))
+
+    def wants_more(self, ask: Ask) -> bool:
+        """Tell whether to fetch more now, while nobody waits for it and others do not need it."""
+        if self._recent % LOOK or self._recent + self._earlier < BUSY or ask.allowances:
+            return False
+        return time.monotonic() - self.scarce_at >= SCARCE_FOR and self.runs_low(ask)
+
+    def runs_low(self, ask: Ask) -> bool:
+        """Tell whether it pays for few more requests like this one."""
+        if len(self.slices) > 1:
+            return False
+        return not self.slices or self.slices[0].pays_less_than(ask.worst(ask.cap), LOW)
 
     def settle(self, reservation: Reservation, need: Need) -> Split:
         """Return what each slice pays of the real worth; the rest is free again."""

@@ -81,7 +81,18 @@ class Purses:
     def reserve_at_once(self, key: Key, ask: Ask) -> Reservation | None:
         """Reserve the whole worst case from what is held here, or nothing."""
         purse = self._purses.get(key)
-        return purse.reserve(ask) if purse is not None else None
+        if purse is None:
+            return None
+        found = purse.reserve(ask)
+        if found is not None and purse.wants_more(ask):
+            self._fill_ahead(purse, ask)
+        return found
+
+    def _fill_ahead(self, purse: Purse, ask: Ask) -> None:
+        """Begin to take the next lease, so that no request need wait for it."""
+        if purse.filling is None or purse.filling.done():
+            taking = self._take(purse, ask, purse.ahead, in_time=True)
+            purse.filling = self._moves.begin(purse.key[0], taking)
 
     async def reserve(self, key: Key, ask: Ask) -> Reservation | None:
         """Reserve the worst case, lowered to what can be paid; None when that is of no use.
@@ -156,10 +167,10 @@ class Purses:
         purse.filling = self._moves.begin(purse.key[0], self._take(purse, ask, ahead))
         return await asyncio.shield(purse.filling)
 
-    async def _take(self, purse: Purse, ask: Ask, ahead: int) -> Looked:
+    async def _take(self, purse: Purse, ask: Ask, ahead: int, *, in_time: bool = False) -> Looked:
         worst = ask.worst(ask.cap)
-        # Of what there is enough, nothing is fetched.
-        asked = _lacking(purse, ask)
+        # Of what there is enough, nothing is fetched, unless it is fetched before it runs out.
+        asked = [purse] if in_time else _lacking(purse, ask)
         credit = worst if purse in asked else worth.Need(ZERO, ZERO)
         short = [each for each in asked if isinstance(each, Allowance)]
         organization_id, token_class_id, currency = purse.key
@@ -181,7 +192,7 @@ class Purses:
         # Judged at once: before anybody reads this, others may have asked for what came.
         lacking = [each for each in _lacking(purse, ask) if each in asked]
         now = time.monotonic()
-        if leased.elsewhere:
+        if leased.elsewhere or (in_time and purse.runs_low(ask)):
             purse.scarce_at = now
         return Looked(now, lacking, leased.elsewhere)
 

@@ -72,6 +72,10 @@ class Slice(msgspec.Struct):
     #: Where the grant stands in burn order.
     rank: BurnKey | None = None
 
+    def pays_less_than(self, need: Need, times: int) -> bool:
+        """Tell whether it would be used up by so many of these."""
+        return self.quantity < times * (need.tokens if self.unit == TOKENS else need.money)
+
 
 class Rates(msgspec.Struct, frozen=True, dict=True):
     """An offer's prices and weights, frozen at admission."""

@@ -11,6 +11,7 @@ import httpx2 as httpx
 import openai
 import pytest
 from django.conf import settings
+from psycopg_pool import AsyncConnectionPool
 
 from billing.models import CreditGrant, Lease
 from billing.services import credits
@@ -34,7 +35,7 @@ from tenants.models import Region
 from tenants.services import api_keys
 from tests.gateway.door import Door
 from tests.gateway.engine import ScriptedEngine
-from tests.support import processes
+from tests.support import processes, servers
 
 PRICES = {"input": "0.000001", "cached_input": "0.0000005", "output": "0.00001"}
 
@@ -212,6 +213,16 @@ def make_key(acme, alice):
             return api_keys.create(acme, name="test", by=alice, **facts).text
 
     return make
+
+
+@pytest.fixture
+async def pool(db):
+    """A gateway's connections."""
+    keywords = {**servers.database(servers.SERVICE_ROLE).keywords(), "autocommit": True}
+    pool = AsyncConnectionPool(kwargs=keywords, min_size=1, max_size=4, open=False, timeout=2)
+    await pool.open()
+    yield pool
+    await pool.close()
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import psycopg
 import pytest
 import redis.asyncio as redis
 from django.utils import timezone
-from psycopg_pool import AsyncConnectionPool
 
 from billing import funds
 from billing.burning import burn_key
@@ -72,16 +71,6 @@ def test_a_later_lease_of_earlier_credit_burns_first():
 @pytest.fixture(autouse=True)
 def _rows_are_read_beside_the_loop(monkeypatch):
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-
-
-@pytest.fixture
-async def pool(db):
-    """A gateway's connections."""
-    keywords = {**servers.database(servers.SERVICE_ROLE).keywords(), "autocommit": True}
-    pool = AsyncConnectionPool(kwargs=keywords, min_size=1, max_size=4, open=False, timeout=2)
-    await pool.open()
-    yield pool
-    await pool.close()
 
 
 @pytest.fixture
@@ -285,6 +274,37 @@ async def test_a_lease_lasts_for_the_traffic_of_a_second(purses, pay, acme, monk
     # For one, then each for four times what had come: 1, 4, 20, 100, 500.
     assert held() == 625
     assert reserved[0].purse.ahead == 512
+
+
+async def test_a_busy_purse_is_filled_before_a_request_waits(purses, pay, acme, monkeypatch):
+    monkeypatch.setattr(purse, "RECENT", 60)
+    pay("100000")
+    key = (acme.pk, None, "EUR")
+    reserved = [await purses.reserve(key, ask(1)) for _number in range(12)]
+    before = held()
+
+    assert all(purses.reserve_at_once(key, ask(1)) for _number in range(4))
+    await reserved[0].purse.filling
+
+    assert (before, held()) == (25, 25 + 4 * 16)
+
+
+async def test_what_there_is_not_is_not_fetched_ahead_again_and_again(
+    purses, pay, acme, monkeypatch
+):
+    monkeypatch.setattr(purse, "RECENT", 60)
+    monkeypatch.setattr(purse, "SCARCE_FOR", 60)
+    pay("28")
+    key = (acme.pk, None, "EUR")
+    reserved = [await purses.reserve(key, ask(1)) for _number in range(12)]
+    assert all(purses.reserve_at_once(key, ask(1)) for _number in range(4))
+    filling = reserved[0].purse.filling
+    await filling
+
+    assert all(purses.reserve_at_once(key, ask(1)) for _number in range(8))
+
+    assert reserved[0].purse.filling is filling
+    assert held() == 28
 
 
 async def test_what_was_asked_back_is_leased_anew_for_few(purses, pay, acme, monkeypatch):
