@@ -172,7 +172,8 @@ def _key(exchange: Exchange, endpoint: Endpoint | None) -> str:
 async def _infer(core: Core, exchange: Exchange, caller: Caller, endpoint: Endpoint) -> None:
     body = calls.decode(await exchange.body())
     level = policy.level(caller, exchange.headers)
-    offer = await core.offers.named(caller, calls.text(body, "model"), level)
+    name = calls.text(body, "model")
+    offer = core.offers.at_once(caller, name, level) or await core.offers.named(caller, name, level)
     if offer.deprecated_at is not None:
         exchange.notes.update(notices.of(offer))
     serve = core.inference.count if endpoint is COUNT else core.inference.serve

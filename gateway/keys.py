@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +21,8 @@ from tenants.models.classification import strictest
 #: So old may be what is remembered of a key: with the time a look-up takes, a revoked key is refused
 #: within five seconds.
 LIFETIME = 4.0
+#: A key in use is looked up again so many seconds before that: no request waits for it.
+AHEAD = 1.0
 #: How much longer it may be believed while PostgreSQL cannot be asked.
 STALE = 120.0
 #: So long a look-up of a remembered key may take; then PostgreSQL is away, and left alone for REST.
@@ -145,8 +147,13 @@ class KeyDirectory:
 
     def remembered(self, key: str) -> Caller | None:
         """Return the key's caller when it was looked up a moment ago."""
-        entry = self._known.get(keys.digest(key))
-        return entry[1] if entry is not None and entry[0] > time.monotonic() else None
+        digest, now = keys.digest(key), time.monotonic()
+        entry = self._known.get(digest)
+        if entry is None or entry[0] <= now:
+            return None
+        if entry[0] <= now + AHEAD and now >= self._away_until and entry[1] is not None:
+            self._begin(digest, PATIENCE)
+        return entry[1]
 
     async def find(self, key: str) -> Caller | None:
         """Return the key's caller; None when no such key exists. What is no key is refused."""
@@ -158,11 +165,7 @@ class KeyDirectory:
         is_believable = entry is not None and now - entry[0] <= STALE
         if entry is not None and (entry[0] > now or (is_believable and now < self._away_until)):
             return entry[1]
-        task = self._asking.get(digest)
-        if task is None:
-            task = asyncio.create_task(self._look_up(digest, PATIENCE if is_believable else None))
-            self._asking[digest] = task
-            task.add_done_callback(lambda _done: self._asking.pop(digest, None))
+        task = self._begin(digest, PATIENCE if is_believable else None)
         try:
             # It may also be there and not answer: behind a lock, or frozen.
             async with asyncio.timeout(PATIENCE if is_believable else LONGEST):
@@ -174,6 +177,20 @@ class KeyDirectory:
             if entry is None or not is_believable:
                 raise
             return entry[1]
+
+    def _begin(self, digest: bytes, patience: float | None) -> "asyncio.Task[Caller | None]":
+        """Look the key up, unless that is under way."""
+        task = self._asking.get(digest)
+        if task is None:
+            task = self._asking[digest] = asyncio.create_task(self._look_up(digest, patience))
+            task.add_done_callback(partial(self._looked_up, digest))
+        return task
+
+    def _looked_up(self, digest: bytes, task: "asyncio.Task[Caller | None]") -> None:
+        self._asking.pop(digest, None)
+        # Looked at here too: nobody may have waited for it.
+        if not task.cancelled() and task.exception() is not None:
+            self._away_until = time.monotonic() + REST
 
     async def _look_up(self, digest: bytes, patience: float | None) -> Caller | None:
         async with self._pool.connection(timeout=patience) as connection:

@@ -3,8 +3,8 @@
 import asyncio
 import threading
 import time
-from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections
@@ -18,6 +18,8 @@ from marketplace.queries import OfferSnapshot
 from tenants.models.classification import is_cleared
 
 LIFETIME = 4.0
+#: What is in use is read again so many seconds before that: no request waits for it.
+AHEAD = 1.0
 #: How old it may grow while PostgreSQL cannot be asked.
 STALE = 120.0
 #: So long it is waited for while the last one is not too old; then it is left alone for REST.
@@ -28,10 +30,16 @@ LONGEST = 6.0
 MISSED = 0.2
 
 
-@dataclass(slots=True)
 class _Book:
-    offers: dict[str, OfferSnapshot]
-    read_at: float
+    """What was read at a time."""
+
+    __slots__ = ("offers", "priced", "read_at")
+
+    def __init__(self, offers: dict[str, OfferSnapshot], read_at: float) -> None:
+        self.offers = offers
+        self.read_at = read_at
+        #: Those of which every part has a price.
+        self.priced = {name: offer for name, offer in offers.items() if is_priced(offer)}
 
 
 #: Whose prices: the currency, and the books that come before the one for everybody.
@@ -59,19 +67,20 @@ class OfferDirectory:
         self._turn = threading.Lock()
 
     async def of(self, caller: Caller, at_most: float = LIFETIME) -> dict[str, OfferSnapshot]:
-        """Return the offers at the caller's prices, as they were so many seconds ago at most."""
+        """Return the offers at the caller's prices, as they were so many seconds ago at most.
+
+        While PostgreSQL is away they may be older, unless somebody asks for younger ones than usual:
+        who missed one that was just published must not hear that it does not exist.
+        """
         priced = caller.currency, caller.price_books
         book, now = self._books.get(priced), time.monotonic()
-        is_believable = book is not None and now - book.read_at <= STALE
+        is_young = book is not None and now - book.read_at <= STALE
+        is_believable = is_young and at_most >= LIFETIME
         if book is not None and (
             now - book.read_at < at_most or (is_believable and now < self._away_until)
         ):
             return book.offers
-        task = self._reading.get(priced)
-        if task is None:
-            task = asyncio.create_task(self._refresh(priced))
-            self._reading[priced] = task
-            task.add_done_callback(lambda _done: self._reading.pop(priced, None))
+        task = self._begin(priced)
         try:
             async with asyncio.timeout(PATIENCE if is_believable else LONGEST):
                 return (await asyncio.shield(task)).offers
@@ -81,6 +90,20 @@ class OfferDirectory:
             if book is None or not is_believable:
                 raise
             return book.offers
+
+    def _begin(self, priced: Priced) -> asyncio.Task[_Book]:
+        """Read the offers, unless that is under way."""
+        task = self._reading.get(priced)
+        if task is None:
+            task = self._reading[priced] = asyncio.create_task(self._refresh(priced))
+            task.add_done_callback(partial(self._has_read, priced))
+        return task
+
+    def _has_read(self, priced: Priced, task: asyncio.Task[_Book]) -> None:
+        self._reading.pop(priced, None)
+        # Looked at here too: nobody may have waited for it.
+        if not task.cancelled() and task.exception() is not None:
+            self._away_until = time.monotonic() + REST
 
     async def _refresh(self, priced: Priced) -> _Book:
         book = _Book(await asyncio.to_thread(self._read, priced), time.monotonic())
@@ -95,9 +118,21 @@ class OfferDirectory:
         with self._turn:
             return _read(priced)
 
+    def at_once(self, caller: Caller, name: str, level: str) -> OfferSnapshot | None:
+        """Return the offer where nothing stands against it; None when :meth:`named` must tell."""
+        priced = caller.currency, caller.price_books
+        book, now = self._books.get(priced), time.monotonic()
+        if book is None or now - book.read_at >= LIFETIME:
+            return None
+        if now - book.read_at >= LIFETIME - AHEAD and now >= self._away_until:
+            self._begin(priced)
+        offer = book.priced.get(name)
+        return offer if offer is not None and may(caller, offer, level) else None
+
     async def for_caller(self, caller: Caller) -> list[OfferSnapshot]:
         """Return the offers this caller may call."""
-        return [offer for offer in (await self.of(caller)).values() if may(caller, offer)]
+        offers = (await self.of(caller)).values()
+        return [offer for offer in offers if may(caller, offer, caller.level)]
 
     async def named(self, caller: Caller, name: str, level: str = "") -> OfferSnapshot:
         """Return the offer for data of this level, unless it is said that of the caller's project.
@@ -139,9 +174,9 @@ class OfferDirectory:
                 return queries.retired_at(name, organization_id)
 
 
-def may(caller: Caller, offer: OfferSnapshot) -> bool:
-    """Tell whether the caller may use the offer: by its key's models and by policy."""
-    is_allowed = policy.is_within(caller, offer) and is_cleared(offer.clearance, caller.level)
+def may(caller: Caller, offer: OfferSnapshot, level: str) -> bool:
+    """Tell whether the caller may use the offer for such data: by its key's models and by policy."""
+    is_allowed = policy.is_within(caller, offer) and is_cleared(offer.clearance, level)
     return is_named(caller, offer) and is_allowed
 
 

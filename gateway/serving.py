@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from contextlib import suppress
 from typing import NoReturn
 
@@ -25,6 +26,8 @@ LAST_WORDS = 0.5
 UNFINISHED = 1
 #: Objects that a request makes are freed as it ends; cycles are rare and may wait a little.
 COLLECT_AFTER = 20_000
+#: A thread that reads prices keeps the loop from going on for no longer, in seconds.
+SWITCH = 0.0005
 #: What uvicorn believes too when nothing is said.
 TRUSTED = "127.0.0.1"
 
@@ -44,6 +47,7 @@ async def serve(
         loop.add_signal_handler(number, stop.set)
     await _begin(gateway, stop)
     _spare_the_collector()
+    _spare_the_loop()
     host = Host(gateway.serve, Proxies(os.environ.get("FORWARDED_ALLOW_IPS", TRUSTED)))
     server = await loop.create_server(lambda: Connection(host), sock=listening, backlog=BACKLOG)
     ticking = loop.create_task(_tick(host))
@@ -96,6 +100,11 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER, 20, 50)
+
+
+def _spare_the_loop() -> None:
+    """Let other threads run in turns that no request notices."""
+    sys.setswitchinterval(SWITCH)
 
 
 async def _tick(host: Host) -> None:

@@ -1,0 +1,77 @@
+"""Keys and offers in use are read again before they are forgotten: no request waits for that."""
+
+import asyncio
+
+import pytest
+from django.utils import timezone
+
+from common.database import service
+from gateway import keys, offers
+from gateway.keys import KeyDirectory
+from gateway.offers import OfferDirectory
+from marketplace.models import Offer, Status
+from tenants.models import ApiKey
+
+
+@pytest.fixture(autouse=True)
+def _rows_are_changed_beside_the_loop(monkeypatch):
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+
+
+async def until(condition):
+    """Wait until it holds."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - what is read tells nobody
+            await asyncio.sleep(0.01)
+
+
+async def test_a_key_in_use_is_looked_up_again_before_it_is_forgotten(pool, key, monkeypatch):
+    directory = KeyDirectory(pool)
+    await directory.find(key)
+    monkeypatch.setattr(keys, "AHEAD", keys.LIFETIME)
+    with service():
+        ApiKey.objects.update(revoked_at=timezone.now())
+
+    assert directory.remembered(key).revoked_at is None
+
+    await until(lambda: directory.remembered(key).revoked_at)
+
+
+async def test_offers_in_use_are_read_again_before_they_are_forgotten(
+    pool, key, model, monkeypatch
+):
+    caller = await KeyDirectory(pool).find(key)
+    directory = OfferDirectory()
+    await directory.of(caller)
+    monkeypatch.setattr(offers, "AHEAD", offers.LIFETIME)
+    with service():
+        Offer.objects.update(status=Status.RETIRED)
+
+    assert directory.at_once(caller, model, caller.level).name == model
+
+    await until(lambda: directory.at_once(caller, model, caller.level) is None)
+
+
+async def test_what_may_not_be_called_is_left_to_whoever_tells_why(pool, make_key, model):
+    caller = await KeyDirectory(pool).find(make_key())
+    directory = OfferDirectory()
+    unread = directory.at_once(caller, model, caller.level)
+    await directory.of(caller)
+
+    assert unread is None
+    assert directory.at_once(caller, model, "restricted") is None
+    assert directory.at_once(caller, "another", caller.level) is None
+
+
+async def test_while_postgresql_does_not_answer_nobody_hears_that_a_model_does_not_exist(
+    pool, key, model, owner_connection, monkeypatch
+):
+    caller = await KeyDirectory(pool).find(key)
+    directory = OfferDirectory()
+    await directory.of(caller)
+    monkeypatch.setattr(offers, "LONGEST", 0.2)
+
+    with owner_connection.transaction():
+        owner_connection.execute("LOCK TABLE marketplace_offer IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(TimeoutError):
+            await directory.named(caller, "published-a-moment-ago")
