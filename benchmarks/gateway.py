@@ -41,6 +41,8 @@ class Report(msgspec.Struct):
     full: Compared
     full_streamed: Compared
     long: Compared
+    #: Short prompts, as many a second as there were long ones.
+    short: Compared
     chunks: Compared
     memory: Memory
     books: Books
@@ -55,6 +57,7 @@ def measure(options: Options) -> Report:
         bench = Bench(stack, options)
         bench.warm_up()
         rate, callers = options.per_second, options.callers
+        long = bench.compare("long prompts", streamed=False, callers=callers, long=True)
         return Report(
             day=date.today().isoformat(),  # noqa: DTZ011 - the day on the tester's wall
             machine=here,
@@ -64,7 +67,10 @@ def measure(options: Options) -> Report:
             moderate_streamed=bench.compare("streams", streamed=True, per_second=rate),
             full=bench.compare("whole answers, flat out", streamed=False, callers=callers),
             full_streamed=bench.compare("streams, flat out", streamed=True, callers=callers),
-            long=bench.compare("long prompts", streamed=False, callers=callers, long=True),
+            long=long,
+            short=bench.compare(
+                "short prompts alike", streamed=False, per_second=long.per_second("through")
+            ),
             chunks=bench.chunks(),
             memory=bench.memory(),
             books=bench.books(),
@@ -122,6 +128,7 @@ def _costs(report: Report) -> list[str]:
         (f"whole answers, {callers}", report.full.cost),
         (f"streams, {callers}", report.full_streamed.cost),
         (f"prompts of {LONG_KIB} KiB, {callers}", report.long.cost),
+        ("short prompts, as many a second as those", report.short.cost),
         (f"streams of {CHUNKS} chunks, {callers}", report.chunks.cost),
         (f"commit durability {rate}", report.committed.cost),
         ("a second without calls", report.idle),

@@ -9,7 +9,7 @@ import pytest
 from portal.environment import ROOT
 
 COMPARISONS = (
-    "moderate", "moderate_streamed", "full", "full_streamed", "long", "chunks", "committed",
+    "moderate", "moderate_streamed", "full", "full_streamed", "long", "short", "chunks", "committed",
 )  # fmt: skip
 
 
