@@ -36,12 +36,12 @@ class Standing(msgspec.Struct, frozen=True):
         if most := self.limit.requests:
             left = self.requests
             found["x-ratelimit-limit-requests"] = str(most)
-            found["x-ratelimit-remaining-requests"] = str(max(0, int(left)))
+            found["x-ratelimit-remaining-requests"] = str(int(left) if left > 0 else 0)
             found["x-ratelimit-reset-requests"] = duration((most - left) * MINUTE / most)
         if most := self.limit.tokens:
             left = self.tokens
             found["x-ratelimit-limit-tokens"] = str(most)
-            found["x-ratelimit-remaining-tokens"] = str(max(0, int(left)))
+            found["x-ratelimit-remaining-tokens"] = str(int(left) if left > 0 else 0)
             found["x-ratelimit-reset-tokens"] = duration((most - left) * MINUTE / most)
         return found
 
@@ -49,7 +49,7 @@ class Standing(msgspec.Struct, frozen=True):
 def duration(seconds: float) -> str:
     """Return a time as OpenAI writes it in headers: 250ms, 6.5s, 1m30s."""
     if seconds < 1:
-        return f"{max(0, round(seconds * 1000))}ms"
+        return f"{round(seconds * 1000)}ms" if seconds > 0 else "0ms"
     minutes, rest = divmod(seconds, 60)
     return (f"{int(minutes)}m" if minutes else "") + f"{rest:.3f}".rstrip("0").rstrip(".") + "s"
 
