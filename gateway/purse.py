@@ -50,10 +50,10 @@ class Reservation(msgspec.Struct):
     allowed: Decimal = ZERO
 
     @property
-    def windows(self) -> Sequence[UUID]:
+    def windows(self) -> list[UUID]:
         """Return the windows of these budgets."""
         if not self.allowances:
-            return ()
+            return []
         return [each.window_id for each in self.allowances if each.window_id is not None]
 
 
