@@ -11,7 +11,7 @@ from django.db import DatabaseError, close_old_connections
 
 from common.database import service
 from gateway import policy
-from gateway.errors import NotFound, Unavailable
+from gateway.errors import BooksAway, NotFound, Unavailable
 from gateway.keys import Caller
 from marketplace import queries
 from marketplace.queries import OfferSnapshot
@@ -24,8 +24,8 @@ AHEAD = 1.0
 STALE = 120.0
 #: So long it is waited for while the last one is not too old; then it is left alone for REST.
 PATIENCE, REST = 1.0, 1.0
-#: So long where there is no other.
-LONGEST = 6.0
+#: So long where there is no other, and where a name was missed in it.
+LONGEST, SOON = 6.0, 2.0
 #: A name that is not found is looked for in a snapshot taken after so long.
 MISSED = 0.2
 
@@ -70,7 +70,8 @@ class OfferDirectory:
         """Return the offers at the caller's prices, as they were so many seconds ago at most.
 
         While PostgreSQL is away they may be older, unless somebody asks for younger ones than usual:
-        who missed one that was just published must not hear that it does not exist.
+        who missed one that was just published must not hear that it does not exist, but that we
+        cannot tell, and soon.
         """
         priced = caller.currency, caller.price_books
         book, now = self._books.get(priced), time.monotonic()
@@ -80,9 +81,12 @@ class OfferDirectory:
             now - book.read_at < at_most or (is_believable and now < self._away_until)
         ):
             return book.offers
+        if is_young and now < self._away_until:
+            raise BooksAway
+        patience = PATIENCE if is_believable else SOON if is_young else LONGEST
         task = self._begin(priced)
         try:
-            async with asyncio.timeout(PATIENCE if is_believable else LONGEST):
+            async with asyncio.timeout(patience):
                 return (await asyncio.shield(task)).offers
         except (DatabaseError, TimeoutError):
             # While PostgreSQL is away, or does not answer, prices of a moment ago still hold.

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from common.database import service
 from gateway import keys, offers
+from gateway.errors import BooksAway
 from gateway.keys import KeyDirectory
 from gateway.offers import OfferDirectory
 from marketplace.models import Offer, Status
@@ -69,9 +70,14 @@ async def test_while_postgresql_does_not_answer_nobody_hears_that_a_model_does_n
     caller = await KeyDirectory(pool).find(key)
     directory = OfferDirectory()
     await directory.of(caller)
-    monkeypatch.setattr(offers, "LONGEST", 0.2)
+    monkeypatch.setattr(offers, "SOON", 0.2)
+    monkeypatch.setattr(offers, "REST", 60)
 
     with owner_connection.transaction():
         owner_connection.execute("LOCK TABLE marketplace_offer IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(TimeoutError):
+            await directory.named(caller, "published-a-moment-ago")
+        # Nor does whoever asks next wait for that.
+        monkeypatch.setattr(offers, "SOON", 60)
+        with pytest.raises(BooksAway):
             await directory.named(caller, "published-a-moment-ago")
