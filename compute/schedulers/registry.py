@@ -6,6 +6,9 @@ from django.conf import settings
 
 from compute.models import Cluster
 from compute.scheduler import Scheduler, Unreachable
+from compute.schedulers.kubernetes.client import Client as KubernetesClient
+from compute.schedulers.kubernetes.options import KubernetesOptions
+from compute.schedulers.kubernetes.scheduler import KubernetesScheduler
 from compute.schedulers.local.scheduler import LocalScheduler
 from compute.schedulers.slurm.client import Client
 from compute.schedulers.slurm.options import SlurmOptions
@@ -14,8 +17,6 @@ from compute.schedulers.slurm.scheduler import SlurmScheduler
 
 def scheduler_of(cluster: Cluster) -> Scheduler:
     """Return the cluster's scheduler; raises Unreachable where it may not, or cannot, be spoken to."""
-    if cluster.kind not in DOORS:
-        raise Unreachable(f"Tessera does not speak to clusters of the kind {cluster.kind} yet.")
     try:
         return DOORS[cluster.kind](cluster)
     except ValueError as error:
@@ -43,7 +44,15 @@ def _look(cluster: Cluster) -> None:
         raise ValueError(f"CLUSTER_ADDRESSES does not name {cluster.address}")
 
 
+def _kubernetes(cluster: Cluster) -> Scheduler:
+    options = KubernetesOptions.read(cluster.options)
+    _look(cluster)
+    client = KubernetesClient(cluster.address, cluster.credential, options.authorities)
+    return KubernetesScheduler(client, options)
+
+
 DOORS: dict[str, Callable[[Cluster], Scheduler]] = {
     Cluster.Kind.LOCAL: _local,
     Cluster.Kind.SLURM: _slurm,
+    Cluster.Kind.KUBERNETES: _kubernetes,
 }

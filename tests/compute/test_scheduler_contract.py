@@ -13,7 +13,7 @@ from compute.scheduler import JobHandle, Outcome, Phase, Rejected, Unreachable
 from compute.schedulers.local.folder import now
 from tests.support.clusters import spec
 
-SCHEDULERS = ["local_cluster", "slurm_38", "slurm_43", "slurm_45"]
+SCHEDULERS = ["local_cluster", "slurm_38", "slurm_43", "slurm_45", "kubernetes"]
 SLEEP = "import time; print('up', flush=True); time.sleep(60)"
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"
 POLITE = f"import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); {SLEEP}"
