@@ -245,3 +245,33 @@ class ShareGone(Conflict):
 
     code = "model_share_gone"
     detail = _("This model is not shared any more.")
+
+
+class BadChat(DomainError):
+    """What should be kept is no conversation of the playground."""
+
+    code = "chat_invalid"
+    status = 422
+
+
+class ChatTooLarge(DomainError):
+    """A conversation is longer than one that is kept."""
+
+    code = "chat_too_large"
+    status = 413
+    detail = _("The conversation is larger than 1 MB and cannot be kept. Images are most of it.")
+
+
+class TooManyChats(Conflict):
+    """A person keeps as many conversations as one may."""
+
+    code = "too_many_chats"
+    detail = _("You keep 100 conversations here, the most there can be. Delete one first.")
+
+
+class BadExample(DomainError):
+    """Settings of the playground that cannot be shown as code."""
+
+    code = "example_invalid"
+    status = 422
+    detail = _("The settings cannot be shown as code.")

@@ -1,7 +1,8 @@
 """The first call in three languages, from one description of it."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from marketplace.models import Kind
@@ -47,7 +48,16 @@ def for_model(kind: str, model: str, base_url: str, *, key: str = "") -> list[Sn
 
     The key stands in it when one is given; otherwise it comes from the environment.
     """
-    call = _call(kind, model)
+    return _written(_call(kind, model), base_url, key)
+
+
+def for_chat(arguments: Mapping[str, Any], base_url: str) -> list[Snippet]:
+    """Return a chat completion with these arguments; the key comes from the environment."""
+    call = _call(Kind.CHAT, "")
+    return _written(replace(call, arguments=dict(arguments)), base_url, "")
+
+
+def _written(call: _Call, base_url: str, key: str) -> list[Snippet]:
     return [
         Snippet("curl", "curl", _curl(call, base_url, key)),
         Snippet("python", "Python", _python(call, base_url, key)),
@@ -56,7 +66,11 @@ def for_model(kind: str, model: str, base_url: str, *, key: str = "") -> list[Sn
 
 
 def _curl(call: _Call, base_url: str, key: str) -> str:
-    arguments = ",\n".join(f'    "{name}": {json.dumps(it)}' for name, it in call.arguments.items())
+    arguments = ",\n".join(
+        f"    {json.dumps(name)}: {_json(it, 4)}" for name, it in call.arguments.items()
+    )
+    # The shell takes what stands between apostrophes as it is, but for an apostrophe.
+    arguments = arguments.replace("'", "'\\''")
     return (
         f"curl {base_url}/{call.path} \\\n"
         f'  -H "Authorization: Bearer {key or "$TESSERA_API_KEY"}" \\\n'
@@ -81,7 +95,7 @@ def _in_python(call: _Call) -> str:
             f'answer = client.post(\n    "/{call.path}",\n    cast_to=object,\n    body={body},\n)\n'
             f'print(answer["{call.result}"])'
         )
-    arguments = "\n".join(f"    {name}={json.dumps(it)}," for name, it in call.arguments.items())
+    arguments = "\n".join(f"    {name}={_literal(it)}," for name, it in call.arguments.items())
     return f"answer = client.{call.method}(\n{arguments}\n)\nprint(answer.{call.result})"
 
 
@@ -99,5 +113,35 @@ def _in_javascript(call: _Call) -> str:
     if not call.method:
         body = json.dumps(call.arguments, indent=2).replace("\n", "\n  ")
         return f'const answer = await client.post("/{call.path}", {{\n  body: {body},\n}});'
-    arguments = "\n".join(f"  {name}: {json.dumps(it)}," for name, it in call.arguments.items())
+    arguments = "\n".join(f"  {name}: {_json(it, 2)}," for name, it in call.arguments.items())
     return f"const answer = await client.{call.method}({{\n{arguments}\n}});"
+
+
+#: Longer values are written over several lines.
+ONE_LINE = 80
+
+
+def _json(value: Any, indent: int) -> str:
+    line = json.dumps(value, ensure_ascii=False)
+    if len(line) <= ONE_LINE or not isinstance(value, dict | list):
+        return line
+    return json.dumps(value, ensure_ascii=False, indent=2).replace("\n", "\n" + " " * indent)
+
+
+def _literal(value: Any, indent: int = 4) -> str:
+    """Write what JSON can say as Python does: ``True`` and not ``true``."""
+    if isinstance(value, dict):
+        parts = [f"{_literal(name)}: {_literal(it, indent + 4)}" for name, it in value.items()]
+        return _enclosed("{", parts, "}", indent)
+    if isinstance(value, list):
+        return _enclosed("[", [_literal(it, indent + 4) for it in value], "]", indent)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+
+
+def _enclosed(opening: str, parts: list[str], closing: str, indent: int) -> str:
+    line = f"{opening}{', '.join(parts)}{closing}"
+    if len(line) <= ONE_LINE and "\n" not in line:
+        return line
+    margin = "\n" + " " * indent
+    lines = "".join(f"{margin}    {part}," for part in parts)
+    return f"{opening}{lines}{margin}{closing}"

@@ -5,6 +5,7 @@ from django.urls import path
 from marketplace import book_api, group_api
 from marketplace.views import (
     catalogue,
+    playground,
     staff_books,
     staff_bundles,
     staff_models,
@@ -21,8 +22,16 @@ urlpatterns = [
     path("models/", catalogue.catalogue, name="catalogue"),
     path("models/<slug:slug>/", catalogue.model_detail, name="model-detail"),
     path("pricing/", catalogue.pricing, name="pricing"),
+    path("o/<slug:org>/playground/", playground.playground_page, name="playground"),
+    path("o/<slug:org>/playground/pass/", playground.playground_pass, name="playground-pass"),
+    path("o/<slug:org>/playground/code/", playground.playground_code, name="playground-code"),
+    path("o/<slug:org>/playground/chats/<uuid:chat_id>/", playground.chat_keep, name="chat-keep"),
+    path(
+        "o/<slug:org>/playground/chats/<uuid:chat_id>/delete/",
+        playground.chat_delete,
+        name="chat-delete",
+    ),
 ]
-public_urlpatterns = urlpatterns
 
 api_urlpatterns = [
     path("staff/customer-groups", group_api.GroupList.as_view()),

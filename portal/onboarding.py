@@ -102,7 +102,7 @@ def _key(membership: Membership) -> Step:
         name="key",
         title=_("Create an API key"),
         text=text or _("Your programs call with it. It is shown once."),
-        is_done=membership.organization.api_keys.usable().exists(),
+        is_done=membership.organization.api_keys.made().usable().exists(),
         url=reverse("tenants:key-create", args=[membership.organization.slug]) if may else "",
         action=_("Create a key"),
     )

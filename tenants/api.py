@@ -90,7 +90,7 @@ class KeyList(OrganizationView):
         """List the keys, newest first."""
         with scope(self.organization):
             page = NewestFirstPagination()
-            rows = page.paginate_queryset(self.organization.api_keys.all(), request, view=self)
+            rows = page.paginate_queryset(self.organization.api_keys.made(), request, view=self)
             return page.get_paginated_response(ApiKeyOut(rows, many=True).data)
 
     @extend_schema(request=ApiKeyIn, responses={201: MintedKeyOut})

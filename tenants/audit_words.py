@@ -35,6 +35,7 @@ ACTIONS: dict[str, StrOrPromise] = {
     "member.role_changed": _("Role changed"),
     "organization.changed": _("Settings changed"),
     "organization.founded": _("Organization founded"),
+    "playground.opened": _("Playground opened"),
     "price_book.assigned": _("Price book given to others"),
     "price_book.opened": _("Price book opened"),
     "price_book.retired": _("Price book retired"),

@@ -111,7 +111,7 @@ def with_use(organization: Organization, keys: Iterable[ApiKey]) -> list[UsedKey
 
 def projects_of(organization: Organization) -> QuerySet[Project, Project]:
     """Return the projects, each with the number of its keys in use, by name."""
-    open_keys = ApiKey.objects.usable().filter(project=OuterRef("pk")).order_by()
+    open_keys = ApiKey.objects.made().usable().filter(project=OuterRef("pk")).order_by()
     counted = open_keys.values("project").annotate(count=Count("pk")).values("count")
     return organization.projects.annotate(key_count=Coalesce(Subquery(counted), 0))
 

@@ -24,6 +24,7 @@ PURPOSE: dict[str, StrOrPromise] = {
 AREAS: dict[str, StrOrPromise] = {
     "dashboard": _("Overview and first steps"),
     "keys": _("API keys"),
+    "playground": _("Playground"),
     "usage": _("Usage and requests"),
     "files": _("Files, over the API"),
     "studio": _("Datasets and fine-tuning, over the API"),
@@ -39,6 +40,7 @@ WORDS: dict[Permission, StrOrPromise] = {
     P.DASHBOARD_READ: _("Sees"),
     P.KEYS_READ: _("Sees"),
     P.KEYS_MANAGE: _("Makes and revokes"),
+    P.PLAYGROUND_USE: _("Calls models"),
     P.USAGE_READ: _("Sees"),
     P.FILES_READ: _("Downloads"),
     P.FILES_MANAGE: _("Uploads and deletes"),

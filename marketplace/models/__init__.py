@@ -4,6 +4,7 @@ from marketplace.models.books import CustomerGroup, DraftPrice, GroupMember, Pri
 from marketplace.models.bundles import Bundle, GrantUnit
 from marketplace.models.catalogue import AIModel, Kind, ModelVersion, Publisher, Status
 from marketplace.models.offers import Offer, Reachability, Route, TokenClass, TokenWeight, Upstream
+from marketplace.models.playground import SavedChat
 from marketplace.models.prices import (
     FALLBACK,
     PRICED_PARTS,
@@ -36,6 +37,7 @@ __all__ = [
     "Publisher",
     "Reachability",
     "Route",
+    "SavedChat",
     "ServiceTier",
     "Status",
     "TokenClass",

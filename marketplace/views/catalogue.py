@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -12,7 +13,9 @@ from django.views.decorators.http import require_safe
 from common.htmx import render_page
 from marketplace import model_page, selection, showcase, worked
 from marketplace.forms.filters import FilterForm
+from marketplace.models import AIModel, Kind
 from marketplace.showcase import PricedOffer
+from tenants.access import LAST_ORGANIZATION
 from tenants.models import Organization, Permission, User
 from tenants.queries import memberships_of
 from tenants.scope import scope
@@ -52,6 +55,7 @@ def model_detail(request: HttpRequest, slug: str) -> HttpResponse:
     if context is None:
         return _gone(request, slug)
     context["doors"] = _doors(request)
+    context["try_url"] = _try_url(request, context["model"])
     return render(request, "marketplace/model_detail.html", context)
 
 
@@ -99,6 +103,22 @@ def _doors(request: HttpRequest) -> list[Door]:
         for it in memberships_of(request.user)
         if it.can(Permission.KEYS_MANAGE)
     ]
+
+
+def _try_url(request: HttpRequest, model: AIModel) -> str:
+    """Return where the reader talks with the model: in the organization last opened, or the first."""
+    if not isinstance(request.user, User) or model.kind != Kind.CHAT:
+        return ""
+    last = request.session.get(LAST_ORGANIZATION)
+    open_to = [
+        it.organization.slug
+        for it in memberships_of(request.user)
+        if it.can(Permission.PLAYGROUND_USE)
+    ]
+    if not open_to:
+        return ""
+    slug = last if last in open_to else open_to[0]
+    return f"{reverse('marketplace:playground', args=[slug])}?{urlencode({'model': model.slug})}"
 
 
 @require_safe

@@ -58,6 +58,7 @@ function prepare(group) {
 }
 
 function prepareAll(root) {
+  if (root.matches?.("[data-tabs]")) prepare(root);
   for (const group of root.querySelectorAll?.("[data-tabs]") ?? []) prepare(group);
 }
 

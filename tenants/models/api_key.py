@@ -22,6 +22,10 @@ class ApiKeyQuerySet(LockingQuerySet["ApiKey"]):
         unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=Now())
         return self.filter(unexpired, revoked_at=None)
 
+    def made(self) -> "ApiKeyQuerySet":
+        """Those that somebody made and keeps; the passes of the playground are not kept anywhere."""
+        return self.filter(is_pass=False)
+
     def closed(self) -> "ApiKeyQuerySet":
         """Those that never open it again."""
         return self.filter(models.Q(expires_at__lte=Now()) | models.Q(revoked_at__isnull=False))
@@ -59,11 +63,20 @@ class ApiKey(Limited, TimeStamped):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
+    #: What a member's browser calls with, in the playground: its text changes each time it is asked for.
+    is_pass = models.BooleanField(default=False)
 
     objects = ApiKeyQuerySet.as_manager()
 
     class Meta:
         ordering = ("-created_at",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("organization", "created_by", "project"),
+                condition=models.Q(is_pass=True, revoked_at=None),
+                name="one_pass_a_person_and_project",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…{self.last_four})"

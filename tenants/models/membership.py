@@ -17,6 +17,7 @@ class Permission(StrEnum):
     DASHBOARD_READ = "dashboard.read"
     KEYS_READ = "keys.read"
     KEYS_MANAGE = "keys.manage"
+    PLAYGROUND_USE = "playground.use"
     USAGE_READ = "usage.read"
     FILES_READ = "files.read"
     FILES_MANAGE = "files.manage"
@@ -63,6 +64,7 @@ GRANTS: dict[str, frozenset[Permission]] = {
             P.DASHBOARD_READ,
             P.KEYS_READ,
             P.KEYS_MANAGE,
+            P.PLAYGROUND_USE,
             P.USAGE_READ,
             P.FILES_READ,
             P.FILES_MANAGE,

@@ -3,7 +3,7 @@
 from common.database import atomic
 from tenants.errors import LastOwner, OwnersOnly
 from tenants.models import Membership, Organization, Permission, Role
-from tenants.services import audit
+from tenants.services import audit, passes
 
 
 def _lock(organization: Organization) -> None:
@@ -38,6 +38,7 @@ def change_role(membership: Membership, *, role: str, by: Membership) -> Members
     _keep_an_owner(membership)
     membership.role = role
     membership.save(update_fields=["role", "updated_at"])
+    passes.end_unless_allowed(membership)
     audit.record(
         organization=membership.organization,
         actor=by.user,
@@ -64,4 +65,5 @@ def remove(membership: Membership, *, by: Membership) -> None:
         target=membership.user,
         before={"role": membership.role},
     )
+    passes.end(membership)
     membership.delete()

@@ -31,7 +31,7 @@ PAGE = 50
 def key_list(request: TenantRequest) -> HttpResponse:
     """List the keys that open the door, newest first; the others on a page of their own."""
     is_closed = request.GET.get("state") == "closed"
-    every = request.organization.api_keys.with_makers()
+    every = request.organization.api_keys.made().with_makers()
     usable, closed = every.usable(), every.closed()
     page = Paginator(closed if is_closed else usable, PAGE).get_page(request.GET.get("page"))
     context = {

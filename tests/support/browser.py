@@ -89,9 +89,10 @@ class Witness:
             self.complaints.append(f"asked {request.url}")
 
     def hear(self, message):
-        """Note what the console says; that a page itself was refused is for the test to judge."""
-        is_answer = message.text.startswith("Failed to load resource")
-        if is_answer and message.location["url"] in self.documents:
+        """Note what the console says; that a page, or its call of ``/v1``, was refused is for the test."""
+        address = message.location["url"]
+        is_for_the_test = address in self.documents or urlsplit(address).path.startswith("/v1/")
+        if is_for_the_test and message.text.startswith("Failed to load resource"):
             return
         if message.type in ("error", "warning"):
             self.complaints.append(f"{message.text} ({message.location['url']})")
