@@ -12,7 +12,9 @@ from tests.support.browser import take_picture
 pytestmark = pytest.mark.timeout(240)
 
 PAGE = "/o/northwind-ai/playground/"
-TOOL = """[{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]"""
+TOOL = (
+    """[{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]"""
+)
 
 
 @pytest.fixture
