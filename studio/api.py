@@ -37,6 +37,7 @@ SHOWN = (
     "compute_job__cluster__region",
     "tuned_model__offer",
     "tuned_model__service",
+    "tuned_model__engine",
 )
 
 

@@ -10,7 +10,7 @@ from common.ids import public_id
 from common.models import AppendOnly, LockingQuerySet, TimeStamped
 from compute.models import ComputeJob, Service
 from files.models import StoredFile
-from marketplace.models import Offer, Price
+from marketplace.models import Offer, Price, Upstream
 from studio.hyperparameters import Hyperparameters, settled
 from studio.states import OPENAI, TERMINAL, State
 from tenants.models import ApiKey, Classification, Organization, Project
@@ -211,6 +211,15 @@ class TunedModelQuerySet(LockingQuerySet["TunedModel"]):
         """Those that nobody has retired."""
         return self.filter(retired_at=None)
 
+    def followed(self) -> "TunedModelQuerySet":
+        """Those, and others that a server still has to forget."""
+        return self.filter(models.Q(retired_at=None) | models.Q(loaded_at__isnull=False))
+
+    def deployed(self) -> "TunedModelQuerySet":
+        """Those that should be served."""
+        by_service = models.Q(service__desired=Service.Desired.RUN)
+        return self.present().filter(by_service | models.Q(is_wanted=True))
+
 
 class TunedModel(TimeStamped):
     """What a job has made, as a private model: of what, where it lies, and whether it is served."""
@@ -239,6 +248,14 @@ class TunedModel(TimeStamped):
     service = models.ForeignKey(
         Service, on_delete=models.PROTECT, related_name="+", null=True, blank=True
     )
+    #: A server of its base that it is loaded into; then it needs no service of its own.
+    engine = models.ForeignKey(
+        Upstream, on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+    #: Whether it should be loaded there, and since when it is.
+    is_wanted = models.BooleanField(default=False)
+    loaded_at = models.DateTimeField(null=True, blank=True)
+    engine_trouble = models.CharField(max_length=300, blank=True)
     retired_at = models.DateTimeField(null=True, blank=True)
 
     objects = TunedModelQuerySet.as_manager()
@@ -254,10 +271,17 @@ class TunedModel(TimeStamped):
         """Whether it can be called now, or why not."""
         if self.retired_at is not None:
             return self.Standing.RETIRED
+        if self.engine_id is not None and self.is_wanted:
+            return self.Standing.READY if self.loaded_at else self.Standing.STARTING
         if self.service is None or self.service.desired == Service.Desired.STOP:
             return self.Standing.STOPPED
         is_well = self.service.state == Service.State.HEALTHY
         return self.Standing.READY if is_well else self.Standing.STARTING
+
+    @property
+    def trouble(self) -> str:
+        """What is in the way of serving it; empty when nothing is."""
+        return self.engine_trouble or (self.service.trouble if self.service else "")
 
 
 class Checkpoint(AppendOnly):

@@ -231,8 +231,7 @@ def _beside(job: FineTuningJob) -> dict[str, Any]:
 
 def _deployment(tuned: TunedModel) -> dict[str, Any]:
     """Return whether the model can be called, and what is in its way."""
-    trouble = tuned.service.trouble if tuned.service else ""
-    return {"state": tuned.standing, "trouble": trouble or None}
+    return {"state": tuned.standing, "trouble": tuned.trouble or None}
 
 
 def _amount(amount: Decimal | None) -> str | None:

@@ -29,7 +29,7 @@ class TunedModelOut(serializers.ModelSerializer[TunedModel]):
     project_id = serializers.UUIDField()
     region = serializers.CharField(source="offer.region_id")
     standing = serializers.ChoiceField(choices=TunedModel.Standing.choices)
-    trouble = serializers.CharField(source="service.trouble", default="")
+    trouble = serializers.CharField()
 
     class Meta:
         model = TunedModel

@@ -66,6 +66,8 @@ class Upstream(TimeStamped):
     is_enabled = models.BooleanField(default=True)
     #: Asked only when no other server of an offer can answer: it is about to be taken away.
     is_draining = models.BooleanField(default=False)
+    #: Whether it takes adapters while it runs, as vLLM does when it is allowed to.
+    loads_adapters = models.BooleanField(default=False)
     #: How long the gateway waits for it: to connect, for its first byte, between two parts.
     connect_seconds = models.PositiveSmallIntegerField(default=5)
     first_byte_seconds = models.PositiveSmallIntegerField(default=120)

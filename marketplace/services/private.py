@@ -174,11 +174,32 @@ def _serving(offer: Offer, base_url: str, upstream_model: str) -> Upstream | Non
 
 
 @atomic()
+def serve_by(offer: Offer, upstream: Upstream, *, upstream_model: str) -> None:
+    """Let a server that answers for other models too answer for this one, and no other."""
+    offer = Offer.objects.locked(offer.pk)
+    Route.objects.filter(offer=offer).exclude(upstream=upstream).delete()
+    Route.objects.update_or_create(
+        offer=offer, upstream=upstream, defaults={"upstream_model": upstream_model}
+    )
+
+
+@atomic()
 def hush(offer: Offer) -> None:
     """Let no engine answer for the model any more; calls that run go on."""
-    Upstream.objects.filter(routes__offer=offer, is_enabled=True).update(
+    own = offer.model_version.model.slug
+    Upstream.objects.filter(slug=own, is_enabled=True).update(
         is_enabled=False, updated_at=timezone.now()
     )
+    # A server of the operator's answers for others: it loses the way to it, nothing else.
+    Route.objects.filter(offer=offer).exclude(upstream__slug=own).delete()
+
+
+def adapter_server(base: Offer, region: Region) -> Upstream | None:
+    """Return a server of the base model in the region that takes adapters while it runs."""
+    servers = Upstream.objects.filter(
+        routes__offer=base, region=region, loads_adapters=True, is_enabled=True
+    )
+    return servers.exclude(is_draining=True).order_by("slug").first()
 
 
 @atomic()

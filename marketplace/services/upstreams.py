@@ -17,7 +17,7 @@ from tenants.services import audit
 
 PATIENCE = ("connect_seconds", "first_byte_seconds", "idle_seconds")
 CHANGEABLE = ("name", "base_url", "is_enabled", "is_draining", *PATIENCE)
-FACTS = (*CHANGEABLE, "region_id")
+FACTS = (*CHANGEABLE, "loads_adapters", "region_id")
 
 
 class ServerTaken(Conflict):
@@ -73,6 +73,18 @@ def change(
         upstream.checked_at, upstream.served_models = None, []
     upstream.save()
     if is_new_way or _facts(upstream) != before:
+        _record("server.changed", upstream, before, by)
+    return upstream
+
+
+@atomic()
+def let_load_adapters(upstream: Upstream, *, is_allowed: bool, by: User | None) -> Upstream:
+    """Say whether it takes adapters while it runs; those that it has stay until they are stopped."""
+    upstream = Upstream.objects.select_for_update().get(pk=upstream.pk)
+    if upstream.loads_adapters != is_allowed:
+        before = _facts(upstream)
+        upstream.loads_adapters = is_allowed
+        upstream.save(update_fields=["loads_adapters", "updated_at"])
         _record("server.changed", upstream, before, by)
     return upstream
 

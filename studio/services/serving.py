@@ -7,15 +7,17 @@ from functools import partial
 from django.conf import settings
 from django.utils import timezone
 
-from common import sweeping
+from common import jobs, sweeping
 from common.database import service
-from compute.models import Cluster, Service
+from compute.models import Cluster
 from compute.scheduler import JobSpec
 from compute.services import running
+from marketplace.models import Upstream
 from marketplace.services import private
 from studio import artifacts
 from studio.errors import ModelRetired, NotServedHere, TooManyDeployed
 from studio.models import TunedModel
+from studio.services import adapters
 from tenants.models import ApiKey, Organization, User
 from tenants.services import audit
 
@@ -26,7 +28,10 @@ DRAIN = timedelta(minutes=2)
 LONGEST_RUN = 30 * 24 * 3600
 #: What the engine calls what it serves (see ``trainer.serving``).
 ENGINE_NAMES = {"adapter": "merged", "model": "model"}
-READ = ("organization", "offer__model_version", "job__compute_job__cluster", "service")
+READ = (
+    "organization", "offer__model_version__model", "offer__region", "job__compute_job__cluster",
+    "job__offer", "service", "engine",
+)  # fmt: skip
 
 
 def deploy(tuned: TunedModel, *, by: User | ApiKey | None = None) -> TunedModel:
@@ -38,6 +43,12 @@ def deploy(tuned: TunedModel, *, by: User | ApiKey | None = None) -> TunedModel:
         if tuned.standing != TunedModel.Standing.STOPPED:
             return tuned
         _refuse_more(tuned)
+        if (engine := _adapter_server(tuned)) is not None:
+            tuned.engine, tuned.is_wanted, tuned.loaded_at = engine, True, None
+            tuned.save(update_fields=["engine", "is_wanted", "loaded_at", "updated_at"])
+            _record("deployed", tuned, by)
+            _ring(tuned)
+            return tuned
         tuned.service = running.start(
             tuned.organization,
             _cluster(tuned),
@@ -75,10 +86,13 @@ def retire(tuned: TunedModel, *, by: User | ApiKey) -> TunedModel:
 
 def follow(tuned_id: uuid.UUID) -> None:
     """Send calls where the model answers now; nowhere while it does not."""
+    adapters.reconcile(tuned_id)
     with service():
         tuned = _locked(tuned_id)
         engine = tuned.service
-        if engine is not None and tuned.standing == TunedModel.Standing.READY:
+        if tuned.engine is not None and tuned.standing == TunedModel.Standing.READY:
+            private.serve_by(tuned.offer, tuned.engine, upstream_model=tuned.offer.name)
+        elif engine is not None and tuned.standing == TunedModel.Standing.READY:
             private.serve(
                 tuned.offer,
                 base_url=f"{engine.address}/v1",
@@ -89,9 +103,9 @@ def follow(tuned_id: uuid.UUID) -> None:
 
 
 def follow_all() -> int:
-    """Do so for every model that is there; return how many there are."""
+    """Do so for every model that is there, or is still loaded; return how many there are."""
     with service():
-        ids = list(TunedModel.objects.present().values_list("pk", flat=True))
+        ids = list(TunedModel.objects.followed().values_list("pk", flat=True))
     return sweeping.each([partial(follow, it) for it in ids], trouble="model_not_followed")
 
 
@@ -111,6 +125,17 @@ def spec_of(tuned: TunedModel) -> JobSpec:
     )
 
 
+def _adapter_server(tuned: TunedModel) -> Upstream | None:
+    """Return a server that needs only the adapter, for it has the base already."""
+    if tuned.learnt != "adapter":
+        return None
+    return private.adapter_server(tuned.job.offer, tuned.offer.region)
+
+
+def _ring(tuned: TunedModel) -> None:
+    jobs.enqueue("studio.follow_model", model_id=str(tuned.pk))
+
+
 def _locked(tuned_id: uuid.UUID) -> TunedModel:
     TunedModel.objects.locked(tuned_id)
     return TunedModel.objects.select_related(*READ).get(pk=tuned_id)
@@ -127,15 +152,17 @@ def _cluster(tuned: TunedModel) -> Cluster:
 def _refuse_more(tuned: TunedModel) -> None:
     """Refuse one more than an organization may have deployed; its row is what they wait for."""
     Organization.objects.locked(tuned.organization_id)
-    served = TunedModel.objects.present().filter(
-        organization=tuned.organization, service__desired=Service.Desired.RUN
-    )
+    served = TunedModel.objects.deployed().filter(organization=tuned.organization)
     if served.exclude(pk=tuned.pk).count() >= settings.MOST_DEPLOYED:
         raise TooManyDeployed
 
 
 def _take_away(tuned: TunedModel) -> None:
     private.hush(tuned.offer)
+    if tuned.is_wanted:
+        tuned.is_wanted = False
+        tuned.save(update_fields=["is_wanted", "updated_at"])
+        _ring(tuned)
     if tuned.service is not None:
         tuned.service = running.stop(tuned.service, after=DRAIN)
 

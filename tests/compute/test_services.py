@@ -114,16 +114,13 @@ def test_one_that_ends_again_and_again_is_tried_less_and_less_often(begin, until
     assert "exit code 1" in failing.trouble
 
 
-def test_one_that_is_ill_for_long_is_begun_anew(begin, until, local_cluster, monkeypatch):
+def test_one_that_is_ill_for_long_is_begun_anew(begin, until, monkeypatch):
     well = until(begin(), is_well)
     monkeypatch.setattr(running, "LONGEST_ILLNESS", timedelta(0))
-    monkeypatch.setattr(running, "HEALTH", "/nowhere")
-    monkeypatch.setattr(http, "PATIENCE", 0.2)
-    os.killpg(process_of(local_cluster, well), signal.SIGSTOP)
+    monkeypatch.setattr(running, "HEALTH", "/ill")
 
     until(well, lambda found: found.job.desired == "cancel" and found.address == "")
 
-    os.killpg(process_of(local_cluster, well), signal.SIGCONT)
     monkeypatch.undo()
     assert until(well, is_well).run == 2
 

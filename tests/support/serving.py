@@ -17,8 +17,8 @@ class Engine(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
-        """Say that all is well."""
-        self.answer({"status": "ok"})
+        """Say that all is well, unless it is asked where it is not."""
+        self.answer({"status": "ok"}, 503 if self.path == "/ill" else 200)
 
     def do_POST(self):
         """Answer a chat; all of it is the same."""
@@ -32,10 +32,10 @@ class Engine(BaseHTTPRequestHandler):
             }
         )  # fmt: skip
 
-    def answer(self, facts):
+    def answer(self, facts, status=200):
         """Send JSON."""
         body = json.dumps(facts).encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))
         self.end_headers()
