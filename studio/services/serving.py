@@ -90,9 +90,10 @@ def follow(tuned_id: uuid.UUID) -> None:
     with service():
         tuned = _locked(tuned_id)
         engine = tuned.service
-        if tuned.engine is not None and tuned.standing == TunedModel.Standing.READY:
+        is_ready = tuned.standing == TunedModel.Standing.READY
+        if tuned.is_wanted and tuned.engine is not None and is_ready:
             private.serve_by(tuned.offer, tuned.engine, upstream_model=tuned.offer.name)
-        elif engine is not None and tuned.standing == TunedModel.Standing.READY:
+        elif engine is not None and is_ready:
             private.serve(
                 tuned.offer,
                 base_url=f"{engine.address}/v1",
