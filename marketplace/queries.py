@@ -109,7 +109,7 @@ class OfferSnapshot:
     coming: tuple["ComingPrices", ...] = ()
     #: The most confidential data that the model may be given.
     clearance: str = Classification.INTERNAL
-    #: Whose model it is, and which projects may call it; None: everybody's.
+    #: Whose model it is, by id, and which projects may call it; None: everybody's.
     owner: str = ""
     projects: frozenset[uuid.UUID] | None = None
 
@@ -185,12 +185,7 @@ def snapshot(
     routes = Route.objects.filter(upstream__is_enabled=True).select_related("upstream")
     offers = list(
         Offer.objects.live()
-        .select_related(
-            "model_version__model__publisher",
-            "model_version__model__owner",
-            "region",
-            "token_class",
-        )
+        .select_related("model_version__model__publisher", "region", "token_class")
         .prefetch_related(
             Prefetch("routes", routes),
             Prefetch("model_version__model__shares", ModelShare.objects.open()),
@@ -271,7 +266,7 @@ def _snapshot(
         retires_at=model.retires_at,
         coming=coming,
         clearance=model.clearance,
-        owner=model.owner.slug if model.owner else "",
+        owner=str(model.owner_id or ""),
         projects=_projects(model),
     )
 
