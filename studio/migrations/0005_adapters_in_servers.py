@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("marketplace", "0016_servers_take_adapters"),
+        ("marketplace", "0017_servers_take_adapters"),
         ("studio", "0004_tuned_models"),
     ]
 

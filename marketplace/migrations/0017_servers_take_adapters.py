@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("marketplace", "0015_private_models"),
+        ("marketplace", "0016_conversations_people_keep"),
     ]
 
     operations = [
