@@ -9,7 +9,6 @@ from marketplace.models import Route, Upstream
 from studio import engines
 from studio.engines import Vllm
 from studio.services import serving
-from tests.studio.test_funding import give  # noqa: F401 - a fixture
 from tests.studio.test_publication import done, paper, sold, tuned  # noqa: F401 - fixtures
 from tests.support.vllm import FakeVllm
 
