@@ -68,11 +68,15 @@ def _place(rule_id: Any) -> Order | None:
     with service():
         rule = TopUpRule.objects.locked(rule_id)
         organization = rule.organization
+        automatic = Order.objects.filter(organization=organization, is_automatic=True)
+        # Before the balance is read: an order that is paid after this look is in the balance by then.
+        # The other way round a payment between the two looks would be missed by both.
+        if automatic.pending().exists():
+            return None
         if not TopUpRule.objects.ready().filter(pk=rule.pk).exists() or not _is_due(rule):
             return None
         method = methods.default(organization)
-        automatic = Order.objects.filter(organization=organization, is_automatic=True)
-        if method is None or automatic.pending().exists() or _is_stopped(rule):
+        if method is None or _is_stopped(rule):
             return None
         terms: dict[str, Any] = orders.terms(organization, rule.bundle)
         if _is_capped(rule, terms["total"]):

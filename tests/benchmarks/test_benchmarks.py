@@ -61,11 +61,15 @@ def test_the_pages_are_walked_through_a_history():
 
 @pytest.mark.timeout(300)
 def test_billing_is_measured_from_the_same_requests():
-    small = ("--organizations", "3", "--events", "600", "--more-events", "600", "--visits", "1")
-    report = measured("benchmarks.billing", *small, "--documents", "1", "--settled", "250")
+    small = ("--organizations", "8", "--events", "600", "--few", "300", "--more-events", "600")
+    each = ("--alone", "2", "--queued", "2", "--documents", "1", "--visits", "1")
+    report = measured("benchmarks.billing", *small, *each, "--settled", "250")
 
     charged = report["charged"]
-    assert charged["invoices"] == 3
-    timings = [*charged["rating"].values(), *charged["few"].values(), *charged["many"].values()]
-    timings += [charged["finalized"], charged["drawn"], report["settlement"]]
-    assert all(it["seconds"] > 0 for it in timings if isinstance(it, dict))
+    assert (charged["counts"], report["queued"]["invoices"]) == ([2, 2, 2], 2)
+    assert charged["sizes"]["metering_usageevent"][0] == 600
+    timings = [it for turn in charged["rating"]["rounds"] for it in turn.values()]
+    timings += [charged[name] for name in ("alone", "finalized", "beside", "drawn")]
+    timings += [read["timed"] for name in ("few", "many") for read in charged[name].values()]
+    timings += [report["queued"], report["settlement"]]
+    assert all(it["seconds"] > 0 for it in timings)

@@ -108,6 +108,24 @@ def test_sweeps_at_once_buy_once(stripe, acme, save, rule):
     assert len(stripe.client.v1.payment_intents.list().data) == 1
 
 
+def test_what_is_paid_between_two_looks_is_not_bought_again(monkeypatch, acme, save, rule):
+    save()
+    first = top_ups._place(rule().pk)
+    read = queries.balance
+
+    def balance_and_meanwhile_the_payment(*asked):
+        found = read(*asked)
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(lambda: (top_ups._charge(first), connections.close_all())).result()
+        return found
+
+    monkeypatch.setattr(queries, "balance", balance_and_meanwhile_the_payment)
+
+    top_ups.sweep()
+
+    assert len(automatic()) == 1
+
+
 def test_a_balance_that_is_not_low_buys_nothing(acme, save, rule, give):
     give("5")
     save()
