@@ -20,11 +20,13 @@ from tests.studio.conftest import (  # noqa: F401 - fixtures
     client,
     cluster,
     disk,
+    give,
     key_of,
     local_cluster,
     offer,
     paris,
     portal,
+    priced,
     row,
     run_until,
     shared_portal,
@@ -32,7 +34,7 @@ from tests.studio.conftest import (  # noqa: F401 - fixtures
     start_node,
     upload,
 )
-from tests.studio.test_funding import balance, give, priced  # noqa: F401 - fixtures
+from tests.studio.test_funding import balance  # noqa: F401 - a fixture
 from tests.training.conftest import PYTHON, examples
 
 pytestmark = pytest.mark.timeout(300)

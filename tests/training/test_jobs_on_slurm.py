@@ -13,17 +13,19 @@ from tests.studio.conftest import (  # noqa: F401 - fixtures
     artifacts_root,
     client,
     disk,
+    give,
     key_of,
     offer,
     paris,
     portal,
+    priced,
     row,
     run_until,
     shared_portal,
     start,
     upload,
 )
-from tests.studio.test_funding import balance, give, priced  # noqa: F401 - fixtures
+from tests.studio.test_funding import balance  # noqa: F401 - a fixture
 from tests.support.clusters import spec
 from tests.support.slurm_clusters import slurm, slurm_cluster  # noqa: F401 - fixtures
 from tests.training.test_jobs import lines, paid, taught  # noqa: F401 - fixtures

@@ -25,11 +25,13 @@ from tests.studio.conftest import (  # noqa: F401 - fixtures
     client,
     cluster,
     disk,
+    give,
     key_of,
     local_cluster,
     offer,
     paris,
     portal,
+    priced,
     row,
     run_until,
     shared_portal,
@@ -37,7 +39,6 @@ from tests.studio.conftest import (  # noqa: F401 - fixtures
     start_node,
     upload,
 )
-from tests.studio.test_funding import give, priced  # noqa: F401 - fixtures
 from tests.support.clusters import wait_until
 from tests.training.test_jobs import lines, taught  # noqa: F401 - fixtures
 
