@@ -95,7 +95,7 @@ class BudgetForm(BudgetChangeForm):
     def __init__(self, *args: Any, organization: Organization, **kwargs: Any) -> None:
         super().__init__(*args, organization=organization, **kwargs)
         self._projects = {f"project:{it.pk}": it for it in organization.projects.all()}
-        keys = organization.api_keys.usable()
+        keys = organization.api_keys.lasting()
         self._keys = {f"key:{it.pk}": it for it in keys}
         field = self.fields["of"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101 - declared above

@@ -311,12 +311,14 @@ function start() {
       else given.note(error instanceof Refusal ? error.message : words.textOffline, "bad", "alert");
     }
     pane.controller = null;
-    const isNothing = !given.text && !given.tools.length;
-    // What was not answered is asked again, or changed: the next call does not repeat it.
-    if (isNothing && pane.turns.length === asked) {
-      const [lost] = pane.turns.splice(-1);
-      if (lost?.role === "user" && !prompt.value && typeof lost.content === "string") prompt.value = lost.content;
-    } else pane.turns.push(given.message);
+    // Started again meanwhile, the conversation has no place for what came.
+    const isOpen = pane.turns.length === asked;
+    if (isOpen && (given.text || given.tools.length)) pane.turns.push(given.message);
+    else if (isOpen && pane.turns.at(-1).role === "user") {
+      // What was not answered is asked again, or changed: the next call does not repeat it.
+      const lost = pane.turns.pop();
+      if (!prompt.value && typeof lost.content === "string") prompt.value = lost.content;
+    }
     show();
     if (given.tools.length) given.askForResults((results) => again(pane, results));
     if (given.id && (given.first || given.usage)) given.settle(await receipt(given.id, way).catch(() => null));

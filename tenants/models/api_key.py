@@ -22,6 +22,11 @@ class ApiKeyQuerySet(LockingQuerySet["ApiKey"]):
         unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=Now())
         return self.filter(unexpired, revoked_at=None)
 
+    def lasting(self) -> "ApiKeyQuerySet":
+        """Those that open the door now, or will again: a pass rests between two of its texts."""
+        resting = models.Q(is_pass=True, revoked_at=None)
+        return self.filter(models.Q(pk__in=self.usable().values("pk")) | resting)
+
     def made(self) -> "ApiKeyQuerySet":
         """Those that somebody made and keeps; the passes of the playground are not kept anywhere."""
         return self.filter(is_pass=False)

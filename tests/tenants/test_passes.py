@@ -100,6 +100,16 @@ def test_signing_out_closes_the_text_and_nothing_else(acme, alice, bob, bob_clie
     assert opens(issued(bob))
 
 
+def test_a_budget_can_be_set_on_a_pass_that_rests(acme, alice_client, bob, issued):
+    issued(bob)
+    passes.rest(bob)
+
+    assert (
+        "Playground, bob@acme.example"
+        in alice_client.get("/o/acme/billing/budgets/new/").content.decode()
+    )
+
+
 def test_passes_are_not_among_the_keys_that_people_made(acme, bob, bob_client, issued):
     issued(bob)
 
