@@ -23,7 +23,7 @@ Labels = tuple[Label, ...]
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A part of an organization's usage: a period, and one model or one key where it is named.
+    """A part of an organization's usage: a period, and one model, key, project or member where named.
 
     Sums are kept by quarter of an hour, so a period begins and ends on one, as every day does.
     """
@@ -35,6 +35,9 @@ class Cut:
     time_zone: str = "UTC"
     offer_name: str = ""
     api_key_id: UUID | None = None
+    project_id: UUID | None = None
+    #: Who made the keys.
+    member_id: UUID | None = None
 
     def of(self, rows: QuerySet[M, M], *, moment: str = "starts_at") -> QuerySet[M, M]:
         """Return the rows that lie in it, by the column that says when they happened."""
@@ -42,9 +45,12 @@ class Cut:
         rows = rows.filter(organization=self.organization, **period)
         if self.offer_name:
             rows = rows.filter(offer_name=self.offer_name)
-        if self.api_key_id:
-            rows = rows.filter(api_key_id=self.api_key_id)
-        return rows
+        named = {
+            "api_key_id": self.api_key_id,
+            "project_id": self.project_id,
+            "api_key__created_by_id": self.member_id,
+        }
+        return rows.filter(**{name: pk for name, pk in named.items() if pk})
 
     def grouped(self, rows: QuerySet[M, M], *by: str) -> QuerySet[M, dict[str, Any]]:
         """Return the buckets that lie in it under each heading that is named.

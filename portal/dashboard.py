@@ -68,7 +68,7 @@ def build(membership: Membership, person: User) -> Dashboard:
         attention=attention.warnings(membership, money, last_day),
         steps=steps,
         next_step=onboarding.following(steps),
-        chart=charts.draw(days, charts.tokens(cut, "model"), {}),
+        chart=charts.draw(days, charts.tokens(metering.usage(cut, "day", "model")), {}),
         requests=lines(metering.requests(cut, limit=LATEST)),
         is_new=not any(step.name == "first-call" and step.is_done for step in steps),
         state=_state(newest, money.live),

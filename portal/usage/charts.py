@@ -1,4 +1,4 @@
-"""Days side by side, stacked by token part, model or key: what components/chart.html draws."""
+"""Days side by side, stacked by token part, model, project, key or member: what components/chart.html draws."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -8,12 +8,10 @@ from typing import Any
 from django.utils import formats
 from django.utils.translation import gettext as _
 
-from billing import queries as billing
-from common.money import minor_digits
+from common.money import Money, minor_digits
 from common.templatetags.formats import SPACE, grouped, trimmed
 from marketplace.models import TokenPart
-from metering import queries as metering
-from metering.queries import Cut, Label
+from metering.queries import Label, Labels, Usage
 from portal.usage.periods import Period
 
 #: More series than this cannot be told apart; the smallest ones go together.
@@ -39,24 +37,20 @@ HUES: dict[Label, int] = {
 Columns = Mapping[tuple[Any, Label], Decimal]
 
 
-def tokens(cut: Cut, heading: str) -> Columns:
-    """Return each day's tokens by model or key, or by part where the heading is the day itself."""
-    if heading != "day":
-        found = metering.usage(cut, "day", heading)
-        return {(day, label): Decimal(sums.total_tokens) for (day, label), sums in found.items()}
-    return {
-        (day, part.value): Decimal(sums.of(part.value))
-        for (day,), sums in metering.usage(cut, "day").items()
-        for part in TokenPart
-    }
+def tokens(usage: Mapping[Labels, Usage]) -> Columns:
+    """Return each day's tokens under the second heading, or by part where there is only the day."""
+    found: dict[tuple[Any, Label], Decimal] = {}
+    for (day, *under), sums in usage.items():
+        if under:
+            found[day, under[0]] = Decimal(sums.total_tokens)
+        else:
+            found |= {(day, part.value): Decimal(sums.of(part.value)) for part in TokenPart}
+    return found
 
 
-def costs(cut: Cut, heading: str) -> Columns:
-    """Return each day's cost by model or key, or in one where the heading is the day itself."""
-    if heading != "day":
-        found = billing.spend(cut, "day", heading)
-        return {(day, label): worth.amount for (day, label), worth in found.items()}
-    return {(day, COST): worth.amount for (day,), worth in billing.spend(cut, "day").items()}
+def costs(worth: Mapping[Labels, Money]) -> Columns:
+    """Return each day's cost under the second heading, or in one where there is only the day."""
+    return {(day, under[0] if under else COST): it.amount for (day, *under), it in worth.items()}
 
 
 def draw(

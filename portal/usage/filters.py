@@ -1,7 +1,7 @@
 """What part of the usage a reader asks for, as it stands in the address of the page."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -18,7 +18,7 @@ from django_stubs_ext import StrOrPromise
 from metering import queries
 from metering.models import UsageEvent
 from metering.queries import Cut, Label
-from portal.usage import periods
+from portal.usage import periods, places
 from portal.usage.periods import Period
 from tenants.models import Organization
 
@@ -29,7 +29,19 @@ PERIODS = {
     "30d": _("Last 30 days"),
     "custom": _("From day to day"),
 }
-HEADINGS = {"day": _("By day"), "model": _("By model"), "key": _("By key")}
+HEADINGS = {
+    "day": _("By day"),
+    "model": _("By model"),
+    "project": _("By project"),
+    "key": _("By key"),
+    "member": _("By member"),
+}
+#: What usage can be narrowed to, with what stands for all of it.
+NARROWED = {
+    "project": (_("Project"), _("All projects")),
+    "key": (_("Key"), _("All keys")),
+    "member": (_("Member"), _("All members")),
+}
 MEASURES = {"tokens": _("Tokens"), "cost": _("Cost")}
 ZONES: dict[str, StrOrPromise] = {"billing": _("Billing time zone"), "utc": "UTC"}
 #: What the rows of a file are.
@@ -95,10 +107,12 @@ class UsageFilter(forms.Form):
         super().__init__(facts)
         self.organization = organization
         self._offer_models([])
-        keys = organization.api_keys.order_by("name", "pk")
-        self.key_names: dict[Label, str] = {key.pk: key.name for key in keys}
-        choices = [("", _("All keys")), *((str(pk), name) for pk, name in self.key_names.items())]
-        self.fields["key"] = forms.ChoiceField(label=_("Key"), required=False, choices=choices)
+        self.places = places.of(organization)
+        for name, (label, all_of_it) in NARROWED.items():
+            known = ((str(it.pk), it.name) for it in self.places[name].values())
+            self.fields[name] = forms.ChoiceField(
+                label=label, required=False, choices=[("", all_of_it), *known]
+            )
 
     def clean_before(self) -> UsageEvent | None:
         """Find the request that the list goes on after."""
@@ -150,12 +164,16 @@ class UsageFilter(forms.Form):
             days.end,
             days.time_zone,
             offer_name=facts["model"],
-            api_key_id=UUID(facts["key"]) if facts["key"] else None,
+            api_key_id=_pk(facts["key"]),
+            project_id=_pk(facts["project"]),
+            member_id=_pk(facts["member"]),
         )
 
     def offer_models(self) -> None:
         """Let the reader choose among the models that the period knows."""
-        self._offer_models(queries.models_used(replace(self.cut, offer_name="", api_key_id=None)))
+        days = self.days
+        period = Cut(self.organization, days.start, days.end, days.time_zone)
+        self._offer_models(queries.models_used(period))
 
     def _offer_models(self, used: Sequence[str]) -> None:
         """Offer these, and the one that was asked for."""
@@ -177,13 +195,27 @@ class UsageFilter(forms.Form):
         ]
 
     @property
+    def place_names(self) -> dict[Label, str]:
+        """What sums under the heading asked for are called, where that is not what they stand under."""
+        known = self.places.get(self.cleaned_data["by"], {})
+        return {label: it.name for label, it in known.items()}
+
+    @property
+    def narrowing(self) -> list[BoundField]:
+        """Project, key and member, where there are several or one is asked for."""
+        offered = (self[name] for name in NARROWED)
+        return [
+            it for it in offered if len(self.places[it.name]) > 1 or it.name == "key" or it.value()
+        ]
+
+    @property
     def carried(self) -> list[BoundField]:
         """What links have set and the form sends along; nothing that was refused."""
         return [self[name] for name in CARRIED if self[name].value() and not self[name].errors]
 
     @property
     def heading_links(self) -> list[Link]:
-        """By day, by model, by key."""
+        """By day, by model, by project, by key, by member."""
         return self.links("by")
 
     @property
@@ -210,3 +242,7 @@ class UsageFilter(forms.Form):
     def requests_file(self) -> str:
         """The query of the file of requests."""
         return self.address(rows="requests")
+
+
+def _pk(text: str) -> UUID | None:
+    return UUID(text) if text else None

@@ -10,7 +10,7 @@ from billing.models import RatedUsage
 from metering import queries
 from metering.queries import Cut, Usage
 from tenants.scope import scope
-from tenants.services import api_keys
+from tenants.services import api_keys, projects
 from tests.support.usage import NOON
 
 MARCH = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)
@@ -54,7 +54,7 @@ def test_what_we_broke_off_is_a_failure(acme, used, march, outcome, failures):
         assert queries.total(march).failures == failures
 
 
-@pytest.mark.parametrize("heading", ["day", "model", "key"])
+@pytest.mark.parametrize("heading", ["day", "model", "key", "member"])
 def test_every_grouping_sums_up_to_the_total(acme, used, march, key, heading):
     used("0.1")
     used("0.02", offer_name="atlas-large", occurred_at=NOON + timedelta(days=1))
@@ -102,6 +102,24 @@ def test_a_cut_by_model_and_key_leaves_the_rest_out(acme, used, key):
         assert queries.total(cut).requests == 1
         assert len(queries.requests(cut, limit=9)) == 1
         assert [money.amount for money in billing.spend(cut, "day").values()] == [Decimal("0.5")]
+
+
+def test_a_cut_by_project_or_member_leaves_the_rest_out(acme, alice, used, key):
+    with scope(acme):
+        other = projects.create(acme, name="Other", by=alice)
+    used("0.5", api_key_id=key.pk)
+    used("0.2", project_id=other.pk)
+    cuts = {
+        Decimal("0.5"): Cut(acme, *MARCH, member_id=alice.pk),
+        Decimal("0.2"): Cut(acme, *MARCH, project_id=other.pk),
+        Decimal(0): Cut(acme, *MARCH, project_id=other.pk, member_id=alice.pk),
+    }
+
+    for worth, cut in cuts.items():
+        with scope(acme):
+            spent = sum(money.amount for money in billing.spend(cut, "model").values())
+            counted = queries.total(cut).requests, len(queries.requests(cut, limit=9))
+        assert (spent, counted) == (worth, (int(worth > 0),) * 2)
 
 
 def test_requests_come_newest_first_and_go_on_where_they_stopped(acme, used, march):

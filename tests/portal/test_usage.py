@@ -18,7 +18,7 @@ from marketplace.models import Price
 from portal.usage import export
 from tenants.models import GRANTS, Membership, Organization, Permission, Role
 from tenants.scope import scope
-from tenants.services import api_keys, organizations
+from tenants.services import api_keys, organizations, projects
 from tests.support.usage import NOON
 
 PAGE = "/o/acme/usage/"
@@ -57,7 +57,7 @@ def text(response):
     return response.content.decode()
 
 
-@pytest.mark.parametrize("heading", ["day", "model", "key"])
+@pytest.mark.parametrize("heading", ["day", "model", "project", "key", "member"])
 def test_page_files_and_books_agree_to_the_last_digit(acme, alice_client, used, key, heading):
     used("0.000000000001")
     used("1.1", offer_name="atlas-large", occurred_at=NOON - timedelta(days=3))
@@ -211,6 +211,28 @@ def test_what_a_spreadsheet_would_run_is_neutralised(acme, alice, alice_client, 
 
     cells = (row["key"], row["model"], row["region"], row["request_id"])
     assert cells == ("'=HYPERLINK(1)", "'@model", "'+1", "'-2+3")
+
+
+def test_usage_is_told_by_project_and_by_member_and_narrowed_to_them(
+    acme, alice, alice_client, used, key
+):
+    with scope(acme):
+        lab = projects.create(acme, name="Lab", by=alice)
+    used("0.5", project_id=lab.pk, api_key_id=key.pk)
+    used("0.25", times=2)
+
+    by_project = report(alice_client, "?by=project").rows
+    by_member = report(alice_client, "?by=member").rows
+    urls = {row.label: row.url for row in [*by_project, *by_member]}
+
+    assert [(row.label, row.cost.amount) for row in by_project] == [
+        ("Default", Decimal("0.5")),
+        ("Lab", Decimal("0.5")),
+    ]
+    assert [row.label for row in by_member] == ["Without a key", "alice@acme.example"]
+    assert report(alice_client, urls["Lab"]).usage.requests == 1
+    assert report(alice_client, urls["alice@acme.example"]).usage.requests == 1
+    assert report(alice_client, urls["Default"]).usage.requests == 2
 
 
 def test_a_long_file_comes_in_pieces_and_holds_each_request_once(alice_client, used, monkeypatch):

@@ -109,7 +109,7 @@ def used(acme):
 
     def used(worth="0.01", *, times=1, organization=acme, **facts):
         with scope(organization):
-            project = Project.objects.get()
+            project = Project.objects.get(slug="default")
         facts = {
             "organization_id": organization.pk,
             "project_id": project.pk,
