@@ -8,6 +8,7 @@ from typing import Any
 
 from django.http import QueryDict
 
+from marketplace import finding
 from marketplace.forms.filters import FilterForm
 from marketplace.showcase import PricedOffer
 
@@ -38,14 +39,8 @@ class Near:
     unmet: list[Condition]
 
 
-def _mentions(entry: PricedOffer, text: str) -> bool:
-    model = entry.model
-    said = (model.name, model.summary, model.family, entry.publisher, entry.api_name)
-    return all(word in " ".join(said).casefold() for word in text.casefold().split())
-
-
 TESTS: dict[str, Callable[[PricedOffer, Any], bool]] = {
-    "q": _mentions,
+    "q": lambda entry, found: found.has(entry),
     "kind": lambda entry, kind: entry.model.kind == kind,
     "region": lambda entry, code: entry.offer.region_id == code,
     "publisher": lambda entry, slug: entry.model.publisher.slug == slug,
@@ -63,6 +58,7 @@ def conditions(form: FilterForm, address: QueryDict) -> list[Condition]:
     found: list[Condition] = []
     for name, value in form.facts().items():
         if name in TESTS and value:
+            value = finding.search(value) if name == "q" else value
             values = value if isinstance(value, list) else [value]
             found.extend(_condition(form, address, name, each) for each in values)
     return found
@@ -78,10 +74,14 @@ def fitting(
             return sorted(found, key=lambda entry: (entry.input is None, entry.input or 0))
         case "context":
             return sorted(found, key=lambda entry: -entry.model.context_window)
+        case "answers":
+            return sorted(found, key=lambda entry: (entry.output is None, entry.output or 0))
         case "newest":
             return sorted(found, key=_published, reverse=True)
-        case _:
+        case "name":
             return found
+        case _:
+            return _best_first(found, wanted)
 
 
 def nearest(entries: Sequence[PricedOffer], wanted: Sequence[Condition]) -> list[Near]:
@@ -90,6 +90,12 @@ def nearest(entries: Sequence[PricedOffer], wanted: Sequence[Condition]) -> list
     near = [Near(entry, [each for each in wanted if not each.fits(entry)]) for entry in entries]
     near.sort(key=lambda it: (len(it.unmet), -_alike(text, it.entry.name.casefold())))
     return near[:NEAREST]
+
+
+def _best_first(found: list[PricedOffer], wanted: Sequence[Condition]) -> list[PricedOffer]:
+    """Return what fits the words best first; without any, all as they are: by name."""
+    words = next((it.value for it in wanted if it.name == "q"), None)
+    return sorted(found, key=lambda entry: -words.rank(entry)) if words else found
 
 
 def _condition(form: FilterForm, address: QueryDict, name: str, value: Any) -> Condition:

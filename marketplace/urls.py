@@ -5,6 +5,7 @@ from django.urls import path
 from marketplace import book_api, group_api
 from marketplace.views import (
     catalogue,
+    comparing,
     playground,
     staff_books,
     staff_bundles,
@@ -20,6 +21,7 @@ app_name = "marketplace"
 
 urlpatterns = [
     path("models/", catalogue.catalogue, name="catalogue"),
+    path("models/compare/", comparing.compare, name="compare"),
     path("models/<slug:slug>/", catalogue.model_detail, name="model-detail"),
     path("pricing/", catalogue.pricing, name="pricing"),
     path("o/<slug:org>/playground/", playground.playground_page, name="playground"),

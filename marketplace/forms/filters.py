@@ -15,8 +15,10 @@ ANY = ("", _("Any"))
 CONTEXTS = (ANY, ("32000", "32 k"), ("128000", "128 k"), ("1000000", "1 M"))
 PRICES = (ANY, ("0.10", "0.10"), ("0.50", "0.50"), ("1", "1.00"), ("5", "5.00"))
 SORTS = (
-    ("", _("Name")),
-    ("price", _("Price, cheapest first")),
+    ("", _("Best match")),
+    ("name", _("Name")),
+    ("price", _("Input price, cheapest first")),
+    ("answers", _("Output price, cheapest first")),
     ("context", _("Context, longest first")),
     ("newest", _("Newest first")),
 )

@@ -3,6 +3,7 @@
 from marketplace.models.books import CustomerGroup, DraftPrice, GroupMember, PriceBookVersion
 from marketplace.models.bundles import Bundle, GrantUnit
 from marketplace.models.catalogue import AIModel, Kind, ModelVersion, Publisher, Status
+from marketplace.models.finding import ModelWords
 from marketplace.models.offers import Offer, Reachability, Route, TokenClass, TokenWeight, Upstream
 from marketplace.models.playground import SavedChat
 from marketplace.models.prices import (
@@ -29,6 +30,7 @@ __all__ = [
     "Kind",
     "ModelShare",
     "ModelVersion",
+    "ModelWords",
     "Offer",
     "OtherPart",
     "Price",

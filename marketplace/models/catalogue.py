@@ -1,8 +1,11 @@
 """Models as the catalogue shows them: who made them, what they can do, on which terms."""
 
+from datetime import timedelta
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from common.models import LockingQuerySet, TimeStamped
@@ -40,6 +43,8 @@ class Status(models.TextChoices):
     RETIRED = "retired", _("Retired")
 
 
+#: For how long after its publication a model is called new.
+NEW_FOR = timedelta(days=30)
 #: What customers can see and call.
 LIVE = (Status.PUBLISHED, Status.DEPRECATED)
 
@@ -146,6 +151,12 @@ class AIModel(TimeStamped):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_new(self) -> bool:
+        """Whether customers have seen it for a few weeks at most."""
+        since = self.published_at
+        return self.status == Status.PUBLISHED and bool(since) and timezone.now() - since < NEW_FOR
 
     @property
     def media_rule(self) -> MediaRule:

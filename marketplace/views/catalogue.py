@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
-from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -11,10 +10,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from common.htmx import render_page
-from marketplace import model_page, selection, showcase, worked
+from marketplace import model_page, readers, selection, showcase, side_by_side, similar, worked
 from marketplace.forms.filters import FilterForm
 from marketplace.models import AIModel, Kind
-from marketplace.showcase import PricedOffer
 from tenants.access import LAST_ORGANIZATION
 from tenants.models import Organization, Permission, User
 from tenants.queries import memberships_of
@@ -32,7 +30,7 @@ class Door:
 @require_safe
 def catalogue(request: HttpRequest) -> HttpResponse:
     """List the models on offer; the filters stand in the address and work without scripts."""
-    entries = [*showcase.offers(), *_own_offers(request)]
+    entries = readers.offers_seen_by(request)
     form = FilterForm(request.GET, entries=entries)
     wanted = selection.conditions(form, request.GET)
     offers = selection.fitting(entries, wanted, form.facts().get("sort", ""))
@@ -41,6 +39,7 @@ def catalogue(request: HttpRequest) -> HttpResponse:
         "offers": offers,
         "total": len(entries),
         "conditions": wanted,
+        "chosen": side_by_side.chosen(entries, request.GET.getlist(side_by_side.PARAMETER)),
         "nearest": [] if offers else selection.nearest(entries, wanted),
         "nav_section": "catalogue",
     }
@@ -55,29 +54,14 @@ def model_detail(request: HttpRequest, slug: str) -> HttpResponse:
     if context is None:
         return _gone(request, slug)
     context["doors"] = _doors(request)
+    context["similar"] = similar.to(context["offers"], readers.offers_seen_by(request))
     context["try_url"] = _try_url(request, context["model"])
     return render(request, "marketplace/model_detail.html", context)
 
 
-def _organizations(request: HttpRequest) -> list[Organization]:
-    """Return the reader's organizations, whose private models they may see."""
-    if not isinstance(request.user, User):
-        return []
-    return [it.organization for it in memberships_of(request.user)]
-
-
-def _own_offers(request: HttpRequest) -> list[PricedOffer]:
-    """Return the private models of the reader's organizations, each once."""
-    found: dict[UUID, PricedOffer] = {}
-    for organization in _organizations(request):
-        with scope(organization):
-            found |= {it.offer.pk: it for it in showcase.own_offers(organization)}
-    return list(found.values())
-
-
 def _own_page(request: HttpRequest, slug: str) -> dict[str, Any] | None:
     """Return what the page of a private model shows; None where the reader has none at it."""
-    for organization in _organizations(request):
+    for organization in readers.organizations_of(request):
         with scope(organization):
             model = showcase.own_models(organization).filter(slug=slug).first()
             if model is not None:

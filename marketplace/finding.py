@@ -1,0 +1,110 @@
+"""Finding models by words: PostgreSQL's full text over the public ones, plain words over private."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from uuid import UUID
+
+from django.conf import settings
+from django.utils import translation
+
+from common.database import rows
+from marketplace.forms.words import FEATURES, LANGUAGES, MODALITIES
+from marketplace.models import AIModel
+from marketplace.showcase import PricedOffer
+
+#: How PostgreSQL finds the stems of a reader's words; of other languages it takes them as they are.
+STEMMERS = {"en": "english", "fr": "french", "ar": "arabic", "ru": "russian"}
+#: So many words are looked for; whoever pastes a page finds by how it begins.
+MOST_WORDS = 8
+#: From how many letters on the beginning of a word is taken for a language's or a feature's name.
+LEAST_LETTERS = 3
+KINDS = {"language": LANGUAGES, "feature": FEATURES, "modality": MODALITIES}
+#: Arabic vowels and the stroke that only stretches a word.
+UNWRITTEN = re.compile("[\u0300-\u036f\u0640\u064b-\u065f\u0670]")
+RANKED = """
+SELECT w.model_id, ts_rank(w.document, q.query) AS rank
+FROM marketplace_modelwords w,
+    marketplace_sought(%(words)s, %(names)s, %(stemmer)s::regconfig) AS q(query)
+WHERE w.document @@ q.query
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Which models have all the words, and how well each fits."""
+
+    text: str
+    ranks: Mapping[UUID, float]
+
+    def __str__(self) -> str:
+        return self.text
+
+    def has(self, entry: PricedOffer) -> bool:
+        """Whether the words lead to this offer's model."""
+        return entry.model.pk in self.ranks or _says(entry.model, entry.api_name, self.text)
+
+    def rank(self, entry: PricedOffer) -> float:
+        """Return how well the model fits; a private one comes first: who looks for it means it."""
+        return self.ranks.get(entry.model.pk, 1.0)
+
+
+def search(text: str) -> Found:
+    """Return the models whose name, publisher, family, card, languages or features have the words.
+
+    Each word is found by how it begins, and by its stem in the reader's language and in English.
+    """
+    words = _words(text)
+    if not words:
+        return Found(text, {})
+    language = (translation.get_language() or "en").split("-")[0]
+    stemmer = STEMMERS.get(language, "simple")
+    facts = {"words": words, "names": [_named(it) for it in words], "stemmer": stemmer}
+    return Found(text, {it["model_id"]: it["rank"] for it in rows(RANKED, facts)})
+
+
+def _words(text: str) -> list[str]:
+    return _words_of(text)[:MOST_WORDS]
+
+
+def _folded(text: str) -> str:
+    """Return the text as ``marketplace_folded`` has it in the database."""
+    return UNWRITTEN.sub("", unicodedata.normalize("NFKD", text.lower()))
+
+
+def _says(model: AIModel, api_name: str, text: str) -> bool:
+    """Whether a private model has the words: the database keeps those of public ones alone."""
+    if model.owner_id is None:
+        return False
+    said = " ".join((model.name, api_name, model.family, model.summary))
+    present = _words_of(said)
+    words = _words(text)
+    return bool(words) and all(any(it.startswith(word) for it in present) for word in words)
+
+
+def _words_of(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+", _folded(text))
+
+
+@cache
+def _names() -> list[tuple[str, str]]:
+    """Return what languages, features and modalities are called in each language, with their key."""
+    found = set()
+    for language, _label in settings.LANGUAGES:
+        with translation.override(language):
+            found |= {
+                (word, f"'{kind}:{key}'")
+                for kind, pairs in KINDS.items()
+                for key, label in pairs
+                for word in _words_of(str(label))
+            }
+    return sorted(found)
+
+
+def _named(word: str) -> str:
+    """Return what the word may name, as PostgreSQL asks for it; nothing where it names nothing."""
+    if len(word) < LEAST_LETTERS:
+        return ""
+    return " | ".join(sorted({key for name, key in _names() if name.startswith(word)}))
