@@ -14,3 +14,4 @@ class MarketplaceConfig(AppConfig):
     def ready(self) -> None:
         """Load the answers; they need the models to be there."""
         import_module("marketplace.answers")
+        import_module("marketplace.webhook_types")

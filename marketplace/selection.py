@@ -58,8 +58,7 @@ def conditions(form: FilterForm, address: QueryDict) -> list[Condition]:
     found: list[Condition] = []
     for name, value in form.facts().items():
         if name in TESTS and value:
-            value = finding.search(value) if name == "q" else value
-            values = value if isinstance(value, list) else [value]
+            values = _values(name, value)
             found.extend(_condition(form, address, name, each) for each in values)
     return found
 
@@ -90,6 +89,13 @@ def nearest(entries: Sequence[PricedOffer], wanted: Sequence[Condition]) -> list
     near = [Near(entry, [each for each in wanted if not each.fits(entry)]) for entry in entries]
     near.sort(key=lambda it: (len(it.unmet), -_alike(text, it.entry.name.casefold())))
     return near[:NEAREST]
+
+
+def _values(name: str, value: Any) -> list[Any]:
+    """Return what a filter asks for; words are looked for once, not once for each offer."""
+    if name == "q":
+        return [finding.search(value)]
+    return value if isinstance(value, list) else [value]
 
 
 def _best_first(found: list[PricedOffer], wanted: Sequence[Condition]) -> list[PricedOffer]:

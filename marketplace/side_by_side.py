@@ -86,11 +86,12 @@ def toggled(address: QueryDict, name: str) -> str:
 
 
 def rows(entries: Sequence[PricedOffer]) -> list[Row]:
-    """Return what buyers ask of each model, the same questions of all."""
-    return [
+    """Return what buyers ask of each model, the same questions of all that one can answer."""
+    found = [
         Row(label, kind, [Cell(entry.name, tell(entry)) for entry in entries])
         for label, kind, tell in QUESTIONS
     ]
+    return [row for row in found if any(cell.value for cell in row.cells)]
 
 
 def _said(names: Iterable[str]) -> str:

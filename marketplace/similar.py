@@ -11,6 +11,7 @@ proposed, best first, by name where they are even:
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from uuid import UUID
 
 from marketplace.showcase import PricedOffer
 
@@ -23,7 +24,8 @@ def to(own: Sequence[PricedOffer], entries: Iterable[PricedOffer]) -> list[Price
     """Return the entries nearest to a model whose offers are ``own``; of each model one."""
     if not own:
         return []
-    first, scores = own[0], {}
+    first = own[0]
+    scores: dict[UUID, tuple[float, str, PricedOffer]] = {}
     for entry in entries:
         if entry.model.pk != first.model.pk and entry.model.kind == first.model.kind:
             scores.setdefault(entry.model.pk, (-score(first, entry), entry.name, entry))

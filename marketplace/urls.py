@@ -6,6 +6,7 @@ from marketplace import book_api, group_api
 from marketplace.views import (
     catalogue,
     comparing,
+    feed,
     playground,
     staff_books,
     staff_bundles,
@@ -21,6 +22,7 @@ app_name = "marketplace"
 
 urlpatterns = [
     path("models/", catalogue.catalogue, name="catalogue"),
+    path("models/changes.atom", feed.Changes(), name="changes"),
     path("models/compare/", comparing.compare, name="compare"),
     path("models/<slug:slug>/", catalogue.model_detail, name="model-detail"),
     path("pricing/", catalogue.pricing, name="pricing"),

@@ -49,6 +49,7 @@ app.conf.beat_schedule = {
     "cancel orphaned jobs": {"task": "compute.cancel_orphans", "schedule": HOURLY},
     "expire files": {"task": "files.expire", "schedule": timedelta(minutes=5)},
     "remove orphaned files": {"task": "files.remove_orphans", "schedule": HOURLY},
+    "tell of models and prices": {"task": "marketplace.tell", "schedule": timedelta(seconds=30)},
     "retire models": {"task": "marketplace.retire_due", "schedule": timedelta(minutes=5)},
     "watch fine-tuning jobs": {"task": "studio.sweep", "schedule": timedelta(seconds=30)},
     "remove artifacts": {"task": "studio.remove_artifacts", "schedule": HOURLY},

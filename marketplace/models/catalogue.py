@@ -156,7 +156,9 @@ class AIModel(TimeStamped):
     def is_new(self) -> bool:
         """Whether customers have seen it for a few weeks at most."""
         since = self.published_at
-        return self.status == Status.PUBLISHED and bool(since) and timezone.now() - since < NEW_FOR
+        if self.status != Status.PUBLISHED or since is None:
+            return False
+        return timezone.now() - since < NEW_FOR
 
     @property
     def media_rule(self) -> MediaRule:

@@ -47,7 +47,9 @@ def test_a_fifth_is_refused_with_a_sentence(client):
 
     assert compared(response) == ["atlas-mini", "atlas-large", "atlas-reason", "atlas-embed"]
     assert "Left out: Atlas Rerank" in response.content.decode()
-    assert "Left out: Atlas Rerank" in client.get(f"/models/?{FOUR}&m=atlas-rerank").content.decode()
+    assert (
+        "Left out: Atlas Rerank" in client.get(f"/models/?{FOUR}&m=atlas-rerank").content.decode()
+    )
 
 
 def test_an_unknown_model_is_named_and_stays_text(client):
