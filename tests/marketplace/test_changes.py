@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from lxml import etree
 from django.utils import timezone
+from lxml import etree
 
 from common.database import service
 from marketplace import tasks
