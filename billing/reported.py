@@ -25,7 +25,8 @@ from billing.rating.definition import parse
 from billing.rating.tokens import Unpriced, rate, weigh
 from common.database import service, service_parameters
 from marketplace import books, pricelist
-from marketplace.models import Offer, OtherPart, ServiceTier, Status
+from marketplace.models import Offer, OtherPart, ServiceTier
+from marketplace.models.catalogue import UNSEEN
 from metering import reports
 from metering.models import PROMPT_PARTS
 from metering.reports import Fault, Report
@@ -89,7 +90,7 @@ def _outcome(index: int, event: Any, status: str, found: Settled | list[Fault]) 
 def _look_up(read: Sequence[Report], key: ApiKey) -> _Known:
     with service():
         names = {report.model for report in read}
-        found = Offer.objects.exclude(status=Status.DRAFT).filter(name__in=names)
+        found = Offer.objects.exclude(status__in=UNSEEN).filter(name__in=names)
         offers = found.select_related("region", "token_class").prefetch_related(
             "token_class__weights"
         )

@@ -63,6 +63,7 @@ class OfferDirectory:
         self._books: dict[Priced, _Book] = {}
         self._reading: dict[Priced, asyncio.Task[_Book]] = {}
         self._away_until = 0.0
+        self._retired: tuple[float, dict[str, queries.Gone]] = (-LIFETIME, {})
         # Django keeps a connection per thread: one thread at a time means one connection.
         self._turn = threading.Lock()
 
@@ -169,7 +170,24 @@ class OfferDirectory:
             gone = await asyncio.to_thread(self._gone, name, caller.organization_id)
             if gone is not None:
                 return f"was retired on {gone:%Y-%m-%d}; no key may use it any more."
+        elif found := (await self._retired_ones()).get(name):
+            instead = f" Use '{found.replacement}' instead." if found.replacement else ""
+            return f"was retired on {found.retired_at:%Y-%m-%d}.{instead}"
         return "does not exist or this key may not use it."
+
+    async def _retired_ones(self) -> dict[str, queries.Gone]:
+        """Return the operator's models that are gone, as they were a moment ago."""
+        read_at, found = self._retired
+        if time.monotonic() - read_at >= LIFETIME:
+            found = await asyncio.to_thread(self._read_retired)
+            self._retired = time.monotonic(), found
+        return found
+
+    def _read_retired(self) -> dict[str, queries.Gone]:
+        with self._turn:
+            close_old_connections()
+            with service():
+                return queries.retired()
 
     def _gone(self, name: str, organization_id: UUID) -> datetime | None:
         with self._turn:

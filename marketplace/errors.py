@@ -275,3 +275,52 @@ class BadExample(DomainError):
     code = "example_invalid"
     status = 422
     detail = _("The settings cannot be shown as code.")
+
+
+class NoticeTooShort(DomainError):
+    """A price would rise sooner than customers were promised to be told of it."""
+
+    code = "notice_too_short"
+    status = 422
+    detail = _(
+        "Customers are told of higher prices in time. Choose a later day, or have a colleague "
+        "approve it."
+    )
+
+
+class ShortNoticeNotAccepted(DomainError):
+    """A second person would give customers less notice than promised without saying so."""
+
+    code = "short_notice_not_accepted"
+    status = 422
+    detail = _("Customers would have less notice than they were promised. Confirm that it must be.")
+
+
+class ChangeProposed(Conflict):
+    """A change of the same kind waits for a decision."""
+
+    code = "model_change_proposed"
+    detail = _("A change of this kind is proposed already. Decide on it, or take it back first.")
+
+
+class InReview(Conflict):
+    """A model that waits for a second person is not worked on."""
+
+    code = "model_in_review"
+    detail = _("The model is in review. Take it back before you change it.")
+
+
+class NothingChanges(DomainError):
+    """A proposal says what holds anyway."""
+
+    code = "nothing_changes"
+    status = 422
+    detail = _("This is what it says already. Change something first.")
+
+
+class TakesEffectInThePast(DomainError):
+    """A change would come about before it is agreed on."""
+
+    code = "takes_effect_in_the_past"
+    status = 422
+    detail = _("This moment is over. Choose a later one, or none for at once.")

@@ -8,13 +8,21 @@ from marketplace import cards, showcase, snippets
 from marketplace.forms.words import FEATURES, LANGUAGES, MODALITIES
 from marketplace.models import AIModel
 from marketplace.queries import DEFAULT_CURRENCY
+from marketplace.showcase import PricedOffer
 
 WORDS = {name: label for pairs in (FEATURES, LANGUAGES, MODALITIES) for name, label in pairs}
 
 
-def context(model: AIModel, currency: str = DEFAULT_CURRENCY) -> dict[str, Any]:
-    """Return the model with its prices, its facts in words, its card and its first call."""
-    offers = showcase.offers_of(model, currency)
+def context(
+    model: AIModel,
+    currency: str = DEFAULT_CURRENCY,
+    offers: list[PricedOffer] | None = None,
+) -> dict[str, Any]:
+    """Return the model with its prices, its facts in words, its card and its first call.
+
+    Of its offers those that are given, or all at list prices.
+    """
+    offers = showcase.offers_of(model, currency) if offers is None else offers
     base_url = f"{settings.PUBLIC_URL}/v1"
     return {
         "model": model,

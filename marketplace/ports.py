@@ -27,6 +27,16 @@ class Demand(Protocol):
     def requests(self, offer_name: str, *, since: datetime) -> int:
         """Return how often all customers called the offer."""
 
+    def customers(self, offer_name: str, *, since: datetime) -> Sequence[Organization]:
+        """Return the customers that used the offer since."""
+
+
+class Margins(Protocol):
+    """What is left of what models bring in."""
+
+    def share(self, offer_name: str) -> Decimal | None:
+        """Return the share of this month's revenue that is left of the offer; None: not known."""
+
 
 class Tax(Protocol):
     """What is added to net prices."""
@@ -75,5 +85,6 @@ class Rater(Protocol):
 contents: Contents
 contracts: Contracts
 demand: Demand
+margins: Margins
 rater: Rater
 tax: Tax

@@ -173,6 +173,32 @@ def retired_at(name: str, organization_id: uuid.UUID) -> datetime | None:
     return found.model_version.model.retires_at if found else None
 
 
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A model that was on sale: since when it is retired, and what to call instead."""
+
+    retired_at: datetime
+    replacement: str
+
+
+def retired() -> dict[str, Gone]:
+    """Return by name in the API the operator's models that customers could call once."""
+    gone = Offer.objects.exclude(pk__in=Offer.objects.live().values("pk")).filter(
+        model_version__model__owner=None,
+        model_version__model__published_at__isnull=False,
+        model_version__model__retires_at__isnull=False,
+    )
+    live = dict(
+        Offer.objects.live().order_by("-name").values_list("model_version__model_id", "name")
+    )
+    facts = ("name", "model_version__model__retires_at", "model_version__model__replaced_by")
+    return {
+        name: Gone(at, live.get(successor, ""))
+        for name, at, successor in gone.values_list(*facts)
+        if at is not None
+    }
+
+
 def snapshot(
     currency: str = DEFAULT_CURRENCY,
     at: datetime | None = None,

@@ -1,16 +1,17 @@
 """The catalogue as people see it: models with the prices that hold now."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils import timezone
 from django_stubs_ext import StrOrPromise
 
 from common.money import Money
-from marketplace import queries
+from marketplace import books, queries
 from marketplace.models import (
     AIModel,
     Bundle,
@@ -142,6 +143,13 @@ def offers_of(model: AIModel, currency: str = queries.DEFAULT_CURRENCY) -> list[
     return offers_of_models([model], currency)
 
 
+def offers_for(model: AIModel, organization: Organization) -> list[PricedOffer]:
+    """Return the offers of one model, whatever their state, at what the organization pays."""
+    of_it = _offers().filter(model_version__model=model).order_by("name")
+    special = books.special(organization, timezone.now())
+    return _all_priced(of_it, organization.currency, special)
+
+
 def offers_of_models(
     models: Iterable[AIModel], currency: str = queries.DEFAULT_CURRENCY
 ) -> list[PricedOffer]:
@@ -222,9 +230,12 @@ def _offers() -> QuerySet[Offer]:
     return Offer.objects.select_related("model_version__model__publisher", "region", "token_class")
 
 
-def _all_priced(found: QuerySet[Offer], currency: str) -> list[PricedOffer]:
+def _all_priced(
+    found: QuerySet[Offer], currency: str, special: Sequence[UUID] = ()
+) -> list[PricedOffer]:
     offers = list(found)
-    tiers = queries.prices_by_tier([offer.pk for offer in offers], timezone.now(), currency)
+    keys = [offer.pk for offer in offers]
+    tiers = queries.prices_by_tier(keys, timezone.now(), currency, special)
     prices, batch = tiers[ServiceTier.STANDARD], tiers[ServiceTier.BATCH]
     return [
         _priced(offer, prices.get(offer.pk, {}), batch.get(offer.pk, {}), currency)

@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from marketplace import due, mails
 from marketplace.services import publishing, telling
 
 
@@ -15,3 +16,15 @@ def retire_due() -> int:
 def tell() -> int:
     """Tell customers' own systems what changed of the models that they may see."""
     return telling.tell()
+
+
+@shared_task(name="marketplace.apply_changes")
+def apply_changes() -> int:
+    """Do what two people agreed on for moments that have come."""
+    return due.apply_changes()
+
+
+@shared_task(name="marketplace.send_notices")
+def send_notices() -> int:
+    """Write to customers what will change of the models that they use."""
+    return mails.send_notices()

@@ -10,6 +10,7 @@ from marketplace.views import (
     playground,
     staff_books,
     staff_bundles,
+    staff_changes,
     staff_models,
     staff_offers,
     staff_prices,
@@ -67,6 +68,15 @@ staff_urlpatterns = [
     path("models/<uuid:model_id>/publish/", staff_models.model_publish, name="model-publish"),
     path("models/<uuid:model_id>/deprecate/", staff_models.model_deprecate, name="model-deprecate"),
     path("models/<uuid:model_id>/retire/", staff_models.model_retire, name="model-retire"),
+    path("changes/", staff_changes.change_list, name="change-list"),
+    path("changes/<uuid:change_id>/", staff_changes.change_detail, name="change-detail"),
+    path("changes/<uuid:change_id>/approve/", staff_changes.change_approve, name="change-approve"),
+    path("changes/<uuid:change_id>/refuse/", staff_changes.change_refuse, name="change-refuse"),
+    path(
+        "changes/<uuid:change_id>/take-back/",
+        staff_changes.change_take_back,
+        name="change-take-back",
+    ),
     path(
         "tokenizers/<uuid:version_id>/", staff_tokenizers.tokenizer_attach, name="tokenizer-attach"
     ),

@@ -9,12 +9,14 @@ from typing import Any
 from django.core.files import File
 from django.db.models import Sum
 
+from billing import margins
 from billing.models import PricedBucket
 from billing.services import invoicing
 from files import kept
 from marketplace import ports
 from marketplace.models import Price, ServiceTier
-from metering.models import UsageBucket
+from metering.models import UsageBucket, UsageDay
+from tenants.models import Organization
 
 
 class Demand:
@@ -39,6 +41,21 @@ class Demand:
         count: int | None = buckets.aggregate(sum=Sum("requests"))["sum"]
         return count or 0
 
+    def customers(self, offer_name: str, *, since: datetime) -> list[Organization]:
+        """Return the customers that used the offer since that day."""
+        days = UsageDay.objects.filter(offer_name=offer_name, day__gte=since.date())
+        return list(Organization.objects.filter(pk__in=days.order_by().values("organization")))
+
+
+class Margins:
+    """What is left of what models bring in, where both are known."""
+
+    def share(self, offer_name: str) -> Decimal | None:
+        """Return the least share of this month's revenue that is left, over the currencies."""
+        month = margins.month(margins.months()[0])
+        own = [it.share for it in month.models if it.model == offer_name]
+        return min((it for it in own if it is not None), default=None)
+
 
 class Tax:
     """What the operator's legal entity adds to net prices."""
@@ -58,4 +75,5 @@ class Contents:
 
 ports.contents = Contents()
 ports.demand = Demand()
+ports.margins = Margins()
 ports.tax = Tax()

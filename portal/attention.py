@@ -12,6 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from billing.models import CreditGrant
+from marketplace import announced
+from marketplace.models import Notice
 from metering.queries import Usage
 from portal.finances import Finances
 from tenants.models import Membership, Organization, Permission
@@ -41,6 +43,7 @@ def warnings(membership: Membership, finances: Finances, last_day: Usage) -> lis
         *_credit(membership, finances),
         *_failures(membership.organization, last_day),
         *_keys(membership),
+        *_notices(membership.organization),
     ]
     return sorted(found, key=lambda one: one.tone != "bad")
 
@@ -114,6 +117,25 @@ def _keys(membership: Membership) -> Iterator[Attention]:
         title = ngettext("A key expires soon", "%(count)d keys expire soon", len(ending))
         text = _("Programs that use it are refused from then on: %(names)s.") % {"names": names}
         yield Attention("warn", title % {"count": len(ending)}, text, url, _("See the keys"))
+
+
+def _notices(organization: Organization) -> Iterator[Attention]:
+    """Yield what will change of models that the organization used of late."""
+    for notice in announced.to(organization):
+        facts = {"model": notice.model.name, "day": _day(notice.happens_at)}
+        url = reverse("marketplace:model-detail", args=[notice.model.slug])
+        if notice.kind == Notice.Kind.PRICES:
+            title = _("The prices of %(model)s rise on %(day)s")
+            text = _("Requests before keep the price they had.")
+        else:
+            title = _("%(model)s is retired on %(day)s")
+            successor = notice.model.replaced_by
+            text = (
+                _("Use %(name)s instead.") % {"name": successor.name}
+                if successor
+                else _("Calls to it are refused from then on.")
+            )
+        yield Attention("warn", title % facts, text, url, _("See the model"))
 
 
 def _is_soon(moment: datetime) -> bool:

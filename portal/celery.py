@@ -51,6 +51,11 @@ app.conf.beat_schedule = {
     "remove orphaned files": {"task": "files.remove_orphans", "schedule": HOURLY},
     "tell of models and prices": {"task": "marketplace.tell", "schedule": timedelta(seconds=30)},
     "retire models": {"task": "marketplace.retire_due", "schedule": timedelta(minutes=5)},
+    "apply changes of models": {
+        "task": "marketplace.apply_changes",
+        "schedule": timedelta(seconds=30),
+    },
+    "send notices": {"task": "marketplace.send_notices", "schedule": timedelta(minutes=5)},
     "watch fine-tuning jobs": {"task": "studio.sweep", "schedule": timedelta(seconds=30)},
     "remove artifacts": {"task": "studio.remove_artifacts", "schedule": HOURLY},
     "deliver webhooks": {"task": "tenants.sweep_webhooks", "schedule": timedelta(seconds=10)},

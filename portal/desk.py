@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from billing.models import BankLine, Correction, Dispute, Invoice, SpendBucket, SpendDay
 from common.money import Money
 from common.templatetags.formats import grouped
-from marketplace.models import AIModel, Price, Reachability, Status, Upstream
+from marketplace.models import AIModel, ModelChange, Price, Reachability, Status, Upstream
 from marketplace.queries import DEFAULT_CURRENCY
 from metering.models import TOKEN_PARTS, UsageBucket, UsageDay
 from tenants.models import Organization
@@ -250,9 +250,11 @@ def _servers() -> list[Waiting]:
 def _decisions() -> list[Waiting]:
     """Return what only a person decides: objections, and what another one has to approve."""
     disputes, corrections = Dispute.objects.waiting(), Correction.objects.waiting()
+    changes = ModelChange.objects.waiting()
     counts: tuple[tuple[str, QuerySet[Any], str], ...] = (
         (_("Disputes that nobody has decided: %(count)s"), disputes, "staff:correction-desk"),
         (_("Corrections to approve: %(count)s"), corrections, "staff:correction-desk"),
+        (_("Changes of models to approve: %(count)s"), changes, "staff:change-list"),
         (_("Bank movements that wait: %(count)s"), BankLine.objects.waiting(), "staff:bank"),
     )
     return [

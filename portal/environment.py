@@ -10,6 +10,8 @@ import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -63,6 +65,10 @@ class Environment:
     request_log: str
     is_traced: bool
     usage_months: int
+    price_notice: timedelta
+    retirement_notice: timedelta
+    margin_floor: Decimal | None
+    sale_jurisdictions: tuple[str, ...]
     #: Private networks that addresses given by customers (webhooks) may lead into.
     outside_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
     receipt_signing_key: str = field(repr=False)
@@ -172,6 +178,14 @@ def _described(text: Reader, state: Path, secret_key: str) -> Environment:
         ),
         is_traced=has_collector(text),
         usage_months=variables.months("USAGE_MONTHS", text("USAGE_MONTHS", "0")),
+        price_notice=variables.days("PRICE_NOTICE_DAYS", text("PRICE_NOTICE_DAYS", "30")),
+        retirement_notice=variables.days(
+            "RETIREMENT_NOTICE_DAYS", text("RETIREMENT_NOTICE_DAYS", "90")
+        ),
+        margin_floor=variables.share("MARGIN_FLOOR", text("MARGIN_FLOOR")),
+        sale_jurisdictions=variables.jurisdictions(
+            "SALE_JURISDICTIONS", text("SALE_JURISDICTIONS")
+        ),
         outside_networks=variables.networks("OUTSIDE_NETWORKS", text("OUTSIDE_NETWORKS")),
         receipt_signing_key=variables.signing_key(
             "RECEIPT_SIGNING_KEY", text("RECEIPT_SIGNING_KEY")

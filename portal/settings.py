@@ -52,6 +52,12 @@ CHECKOUT_ORIGINS = [ENV.stripe_url if ENV.embedded_stripe else "https://checkout
 OUTSIDE_NETWORKS = ENV.outside_networks
 METERING_DURABILITY = ENV.metering_durability
 USAGE_MONTHS = ENV.usage_months
+#: How long before customers are told of prices that rise and of models that go.
+PRICE_NOTICE = ENV.price_notice
+RETIREMENT_NOTICE = ENV.retirement_notice
+#: The least share of its revenue that a model leaves, and the law under which models are sold.
+MARGIN_FLOOR = ENV.margin_floor
+SALE_JURISDICTIONS = ENV.sale_jurisdictions
 #: What seals over receipts are signed with; empty: a key made in the state folder.
 RECEIPT_SIGNING_KEY = ENV.receipt_signing_key
 #: Where gateways serve metrics beside their own port, and what lets others than this host read them.

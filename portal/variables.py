@@ -5,6 +5,8 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
@@ -14,6 +16,9 @@ FALSE = {"0", "false", "no", "off"}
 #: A year's comparison and its corrections need so many months of usage.
 LEAST_MONTHS = 13
 CONTACT = re.compile(r"https?://[^\s/]+\S*|[^\s@:/]+@[^\s@:/]+")
+PERCENT = re.compile(r"-?\d{1,3}(\.\d{1,2})?", re.ASCII)
+JURISDICTION = re.compile(r"[A-Z]{2}", re.ASCII)
+MOST_DAYS = 5 * 366
 ACCENT = re.compile(r"#[0-9a-fA-F]{6}")
 
 
@@ -111,6 +116,30 @@ def months(name: str, text: str) -> int:
     if not text.isascii() or not text.isdigit() or 0 < int(text) < LEAST_MONTHS:
         raise wrong(name, f"is {text!r}", f"{LEAST_MONTHS} or more, or 0 to keep all")
     return int(text)
+
+
+def days(name: str, text: str) -> timedelta:
+    """Return a number of days, none of it more than five years."""
+    if not text.isascii() or not text.isdigit() or int(text) > MOST_DAYS:
+        raise wrong(name, f"is {text!r}", f"a number of days up to {MOST_DAYS}")
+    return timedelta(days=int(text))
+
+
+def share(name: str, text: str) -> Decimal | None:
+    """Return a percentage as a share of one; none where nothing is said."""
+    if not text:
+        return None
+    if not PERCENT.fullmatch(text):
+        raise wrong(name, f"is {text!r}", "a percentage such as 20 or 12.5, or nothing")
+    return Decimal(text) / 100
+
+
+def jurisdictions(name: str, text: str) -> tuple[str, ...]:
+    """Return country codes, or EU, that are separated by commas."""
+    found = tuple(it for it in (part.strip().upper() for part in text.split(",")) if it)
+    if any(not JURISDICTION.fullmatch(it) for it in found):
+        raise wrong(name, f"is {text!r}", "codes of countries or EU, such as FR,EU")
+    return found
 
 
 def choice(name: str, text: str, accepted: tuple[str, ...]) -> str:

@@ -3,7 +3,9 @@
 from marketplace.models.books import CustomerGroup, DraftPrice, GroupMember, PriceBookVersion
 from marketplace.models.bundles import Bundle, GrantUnit
 from marketplace.models.catalogue import AIModel, Kind, ModelVersion, Publisher, Status
+from marketplace.models.curation import ModelChange
 from marketplace.models.finding import ModelWords
+from marketplace.models.notices import Notice
 from marketplace.models.offers import Offer, Reachability, Route, TokenClass, TokenWeight, Upstream
 from marketplace.models.playground import SavedChat
 from marketplace.models.prices import (
@@ -28,9 +30,11 @@ __all__ = [
     "GrantUnit",
     "GroupMember",
     "Kind",
+    "ModelChange",
     "ModelShare",
     "ModelVersion",
     "ModelWords",
+    "Notice",
     "Offer",
     "OtherPart",
     "Price",

@@ -38,6 +38,7 @@ class Status(models.TextChoices):
     """Where a model, or an offer of it, stands in its life."""
 
     DRAFT = "draft", _("Draft")
+    IN_REVIEW = "in_review", _("In review")
     PUBLISHED = "published", _("Published")
     DEPRECATED = "deprecated", _("Deprecated")
     RETIRED = "retired", _("Retired")
@@ -45,6 +46,8 @@ class Status(models.TextChoices):
 
 #: For how long after its publication a model is called new.
 NEW_FOR = timedelta(days=30)
+#: What customers have not seen yet.
+UNSEEN = (Status.DRAFT, Status.IN_REVIEW)
 #: What customers can see and call.
 LIVE = (Status.PUBLISHED, Status.DEPRECATED)
 
@@ -159,6 +162,11 @@ class AIModel(TimeStamped):
         if self.status != Status.PUBLISHED or since is None:
             return False
         return timezone.now() - since < NEW_FOR
+
+    @property
+    def is_on_sale(self) -> bool:
+        """Whether customers see it: what they see of it, one person alone does not change."""
+        return self.status in LIVE
 
     @property
     def media_rule(self) -> MediaRule:

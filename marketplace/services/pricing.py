@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 
 from common.database import atomic
 from common.errors import Conflict
-from marketplace.errors import PriceInThePast, PriceNotLater, PriceNotPositive
+from marketplace.errors import NoticeTooShort, PriceInThePast, PriceNotLater, PriceNotPositive
 from marketplace.models import Offer, Price, PriceBook, PriceBookVersion, ServiceTier
+from marketplace.models.catalogue import LIVE
 from marketplace.models.prices import halved
+from marketplace.services import notices
 from tenants.models import User
 from tenants.services import audit
 
@@ -44,13 +47,15 @@ def change(
     currency: str = "EUR",
     batch_per_million: Mapping[str, Decimal] | None = None,
     book: PriceBook | None = None,
+    is_agreed: bool = False,
 ) -> list[Price]:
     """Set prices by token part from one instant on (now, if none is given), all or none.
 
     What was used before keeps its own price. Setting what would hold then anyway changes nothing,
     so that a form sent twice counts once. A price that is scheduled for this very instant is
     withdrawn: it never holds. Batches pay half of it from the same instant on, or what is given for
-    them. Answers the prices that were set, without those of batches.
+    them. One person alone raises prices with notice; ``is_agreed`` says that a second one approved.
+    Answers the prices that were set, without those of batches.
     """
     # The offer's row is locked, so that two people who change one price do not pass each other.
     offer = Offer.objects.locked(offer.pk)
@@ -58,7 +63,7 @@ def change(
     begins = effective_from or now
     if begins < now:
         raise PriceInThePast
-    one = Change(offer, begins, by, book or default_book(currency))
+    one = Change(offer, begins, by, book or default_book(currency), is_agreed=is_agreed)
     definitions = {part: _per_unit(amount) for part, amount in per_million.items()}
     batch = {part: _per_unit(amount) for part, amount in (batch_per_million or {}).items()}
     return apply(one, definitions, batch)
@@ -73,6 +78,8 @@ class Change:
     by: User | None
     book: PriceBook
     version: PriceBookVersion | None = None
+    #: Whether two people want it, with whatever notice.
+    is_agreed: bool = False
 
 
 def apply(
@@ -82,13 +89,40 @@ def apply(
 ) -> list[Price]:
     """Set definitions by part; batches pay half of them, or what is given. The offer is locked."""
     batch = {part: halved(definition) for part, definition in definitions.items()} | dict(batch)
+    if is_rise := _rises(change, definitions, batch):
+        _refuse_short_notice(change)
     for part, definition in batch.items():
         _set(change, part, definition, ServiceTier.BATCH)
-    return [
+    made = [
         price
         for part, definition in definitions.items()
         if (price := _set(change, part, definition, ServiceTier.STANDARD))
     ]
+    if is_rise:
+        notices.prices_rise(change.book, change.offer, change.begins)
+    return made
+
+
+def _rises(
+    change: Change,
+    definitions: Mapping[str, dict[str, Any]],
+    batch: Mapping[str, dict[str, Any]],
+) -> bool:
+    """Whether who used the offer of late would pay more, by a book that nobody signed."""
+    if change.offer.status not in LIVE or not notices.is_for_many(change.book):
+        return False
+    tiers = ((ServiceTier.STANDARD, definitions), (ServiceTier.BATCH, batch))
+    return any(
+        notices.rises(change.book, change.offer, change.begins, tier, own) for tier, own in tiers
+    )
+
+
+def _refuse_short_notice(change: Change) -> None:
+    earliest = timezone.now() + settings.PRICE_NOTICE
+    # What Tessera does by itself, and what a second person approved, keeps no notice.
+    if change.by is None or change.is_agreed or change.begins >= earliest - timedelta(minutes=1):
+        return
+    raise NoticeTooShort(field_errors={"effective_from": [NoticeTooShort.detail]})
 
 
 def _per_unit(per_million: Decimal) -> dict[str, Any]:

@@ -1,25 +1,24 @@
-"""A model's life: draft → published → deprecated → retired, its offers in step with it."""
+"""A model's life: draft → in review → published → deprecated → retired, its offers in step with it.
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+What people of the desk do comes through :mod:`marketplace.services.curation`, under four eyes.
+"""
+
 from datetime import datetime
 
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from common.database import atomic, service
-from marketplace import queries
+from marketplace import readiness
 from marketplace.errors import NoReplacement, NotReady, ReasonMissing, RetiresTooSoon, WrongState
-from marketplace.models import AIModel, Kind, Offer, Route, Status, TokenPart
+from marketplace.models import AIModel, Offer, Status
 from marketplace.models.offers import OfferQuerySet
+from marketplace.services import notices
 from tenants.models import User
 from tenants.services import audit
 
-#: So many models of a server are named in a sentence.
-MOST_NAMES = 10
-
 ALLOWED: dict[str, frozenset[str]] = {
-    Status.DRAFT: frozenset({Status.PUBLISHED}),
+    Status.DRAFT: frozenset({Status.IN_REVIEW}),
+    Status.IN_REVIEW: frozenset({Status.DRAFT, Status.PUBLISHED}),
     Status.PUBLISHED: frozenset({Status.DEPRECATED, Status.RETIRED}),
     # Again deprecated: with another date or another replacement.
     Status.DEPRECATED: frozenset({Status.PUBLISHED, Status.DEPRECATED, Status.RETIRED}),
@@ -27,25 +26,37 @@ ALLOWED: dict[str, frozenset[str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that must be so before customers see the model, and what is missing of it."""
+@atomic()
+def review(model: AIModel, *, by: User | None) -> AIModel:
+    """Let a draft wait for a second person; nobody changes its card meanwhile."""
+    model = AIModel.objects.locked(model.pk)
+    check_ready(model)
+    return _move(model, Status.IN_REVIEW, by=by)
 
-    title: str
-    missing: str
 
-    @property
-    def is_done(self) -> bool:
-        """Whether nothing is missing."""
-        return not self.missing
+@atomic()
+def redraft(model: AIModel, *, by: User | None) -> AIModel:
+    """Make a model that is in review a draft again, to be worked on."""
+    return _move(AIModel.objects.locked(model.pk), Status.DRAFT, by=by)
+
+
+def check_step(model: AIModel, status: Status) -> None:
+    """Refuse a step that does not lead on from where the model stands."""
+    if status not in ALLOWED[model.status]:
+        raise WrongState
+
+
+def check_ready(model: AIModel) -> None:
+    """Refuse, in sentences, a model that lacks something that customers need."""
+    if missing := readiness.missing_for(model):
+        raise NotReady(" ".join(missing))
 
 
 @atomic()
 def publish(model: AIModel, *, by: User | None) -> AIModel:
     """Show the model to customers and let them call it, if nothing is missing."""
     model = AIModel.objects.locked(model.pk)
-    if missing := missing_for(model):
-        raise NotReady(" ".join(missing))
+    check_ready(model)
     return _move(
         model,
         Status.PUBLISHED,
@@ -67,11 +78,8 @@ def deprecate(
 ) -> AIModel:
     """Keep the model callable and tell customers that, when, and for which other, it will go."""
     model = AIModel.objects.locked(model.pk)
-    if retires_at is not None and retires_at <= timezone.now():
-        raise RetiresTooSoon(field_errors={"retires_on": [RetiresTooSoon.detail]})
-    if replaced_by is not None and not _can_replace(replaced_by, model):
-        raise NoReplacement(field_errors={"replaced_by": [NoReplacement.detail]})
-    return _move(
+    check_deprecation(model, retires_at=retires_at, replaced_by=replaced_by)
+    model = _move(
         model,
         Status.DEPRECATED,
         by=by,
@@ -79,6 +87,19 @@ def deprecate(
         retires_at=retires_at,
         replaced_by=replaced_by,
     )
+    if retires_at is not None:
+        notices.retirement(model, retires_at)
+    return model
+
+
+def check_deprecation(
+    model: AIModel, *, retires_at: datetime | None, replaced_by: AIModel | None
+) -> None:
+    """Refuse a last day that is over, and a replacement that does not do the same."""
+    if retires_at is not None and retires_at <= timezone.now():
+        raise RetiresTooSoon(field_errors={"retires_on": [RetiresTooSoon.detail]})
+    if replaced_by is not None and not _can_replace(replaced_by, model):
+        raise NoReplacement(field_errors={"replaced_by": [NoReplacement.detail]})
 
 
 @atomic()
@@ -90,7 +111,10 @@ def retire(model: AIModel, *, by: User | None, reason: str) -> AIModel:
     if not reason.strip():
         raise ReasonMissing(field_errors={"reason": [ReasonMissing.detail]})
     model = AIModel.objects.locked(model.pk)
-    return _move(model, Status.RETIRED, by=by, reason=reason, retires_at=timezone.now())
+    now = timezone.now()
+    model = _move(model, Status.RETIRED, by=by, reason=reason, retires_at=now)
+    notices.retirement(model, now)
+    return model
 
 
 def retire_due() -> int:
@@ -112,75 +136,6 @@ def _retire_if_due(model: AIModel) -> None:
         _move(model, Status.RETIRED, by=None)
 
 
-def missing_for(model: AIModel) -> list[str]:
-    """Return, in sentences, what keeps the model from being published."""
-    return [check.missing for check in checklist(model) if not check.is_done]
-
-
-def checklist(model: AIModel) -> list[Check]:
-    """Return all that is looked at before a model is published, done or not."""
-    offers = list(_offers(model).prefetch_related("routes__upstream"))
-    return [
-        Check(_("Licence"), "" if model.licence else _("The licence is missing.")),
-        Check(_("Offer in a region"), "" if offers else _("It is offered in no region yet.")),
-        Check(_("Server"), _first(_no_server(offer) for offer in offers)),
-        Check(_("Way to the server"), _first(_trouble(offer) for offer in offers)),
-        Check(_("Prices"), _first(_no_price(offer, model.kind) for offer in offers)),
-    ]
-
-
-def _first(sentences: Iterable[str]) -> str:
-    return next(filter(None, sentences), "")
-
-
-def _enabled(offer: Offer) -> list[Route]:
-    return [route for route in offer.routes.all() if route.upstream.is_enabled]
-
-
-def _no_server(offer: Offer) -> str:
-    if _enabled(offer):
-        return ""
-    return _("No server that is switched on answers for “%(offer)s”.") % {"offer": offer.name}
-
-
-def _trouble(offer: Offer) -> str:
-    """Return what is wrong with the first of the offer's ways, when none of them works."""
-    troubles = [_route_trouble(route) for route in _enabled(offer)]
-    return "" if "" in troubles else _first(troubles)
-
-
-def _route_trouble(route: Route) -> str:
-    upstream = route.upstream
-    facts = {"server": upstream.name, "model": route.upstream_model}
-    if upstream.is_in_trouble:
-        words = upstream.get_reachability_display()
-        return _("The server “%(server)s” %(trouble)s.") % {**facts, "trouble": words}
-    if route.is_unlisted:
-        words = _(
-            "The server “%(server)s” does not list the model “%(model)s”. It lists: %(names)s."
-        )
-        return words % {**facts, "names": _some(upstream.served_models)}
-    return ""
-
-
-def _some(names: list[str]) -> str:
-    """Return the first of the names; a server may list hundreds."""
-    shown = ", ".join(names[:MOST_NAMES]) or _("none")
-    return f"{shown}, …" if len(names) > MOST_NAMES else shown
-
-
-def _no_price(offer: Offer, kind: str) -> str:
-    needed = [TokenPart.INPUT, TokenPart.OUTPUT] if kind == Kind.CHAT else [TokenPart.INPUT]
-    now = timezone.now()
-    for part in needed:
-        if queries.price_in_force(offer, part, now) is None:
-            return _("“%(offer)s” has no price for “%(part)s”.") % {
-                "offer": offer.name,
-                "part": part.label,
-            }
-    return ""
-
-
 def _offers(model: AIModel) -> OfferQuerySet:
     return Offer.objects.filter(model_version__model=model)
 
@@ -194,9 +149,8 @@ def _can_replace(other: AIModel, model: AIModel) -> bool:
 def _move(
     model: AIModel, status: Status, *, by: User | None, reason: str = "", **facts: object
 ) -> AIModel:
-    if status not in ALLOWED[model.status]:
-        raise WrongState
-    facts = {"status": status, **facts}
+    check_step(model, status)
+    facts = {"status": status.value, **facts}
     before = {name: getattr(model, name) for name in facts}
     for name, value in facts.items():
         setattr(model, name, value)

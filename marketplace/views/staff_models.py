@@ -13,15 +13,26 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from common.database import service
 from common.errors import DomainError
-from marketplace import desk, model_page, probe, showcase
-from marketplace.errors import NotReady
+from marketplace import (
+    desk,
+    differences,
+    due,
+    model_page,
+    previewing,
+    readiness,
+    showcase,
+)
+from marketplace.errors import NotReady, TakesEffectInThePast
+from marketplace.forms.curation import SubmitForm
 from marketplace.forms.models import CardForm, DeprecateForm, NewModelForm, RetireForm
-from marketplace.models import AIModel, Status, Upstream
-from marketplace.services import catalogue, publishing, upstreams
+from marketplace.models import AIModel, ModelChange, Status, Upstream
+from marketplace.services import catalogue, curation, publishing
 from tenants.access import StaffRequest, staff_required, staff_required_outside
+from tenants.models import Organization
 
 SECTION = "staff-models"
 PAGE_SIZE = 50
+Kind = ModelChange.Kind
 
 
 @require_safe
@@ -96,7 +107,10 @@ def _detail(model: AIModel, **facts: Any) -> dict[str, Any]:
     return {
         "model": model,
         "offers": desk.offers_of(model),
-        "checks": publishing.checklist(model),
+        "checks": readiness.checklist(model),
+        "changes": model.changes.open().select_related("offer", "proposed_by"),
+        "submit_form": SubmitForm(),
+        "can_submit": model.status in (Status.DRAFT, Status.DEPRECATED),
         "steps": publishing.ALLOWED[model.status],
         "deprecate_form": DeprecateForm(model=model),
         "retire_form": RetireForm(model=model),
@@ -109,10 +123,20 @@ def _detail(model: AIModel, **facts: Any) -> dict[str, Any]:
 @require_safe
 @staff_required
 def model_preview(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
-    """Show the model's page as customers will see it."""
+    """Show the model's page as customers, or one of them, will see it."""
     model = get_object_or_404(showcase.all_models(), pk=model_id)
-    context = model_page.context(model) | {"is_preview": True}
-    return render(request, "marketplace/model_detail.html", context)
+    if change := model.changes.open().filter(kind=ModelChange.Kind.CARD).first():
+        model = differences.changed(model, change)
+    slug = request.GET.get("customer", "").replace("\0", "").strip()[:100]
+    customer = Organization.objects.filter(slug=slug).first()
+    seen = previewing.sight(model, customer) if customer else None
+    context = {
+        **(seen.context if seen else model_page.context(model)),
+        "change": change,
+        "sight": seen,
+        "slug": slug,
+    }
+    return render(request, "staff/model_preview.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -124,9 +148,14 @@ def model_edit(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
     form = CardForm(request.POST or None, instance=model, initial=initial)
     if request.method == "POST" and form.is_valid():
         publisher = form.cleaned_data["publisher_name"]
-        catalogue.edit(model, card=form.card(), publisher_name=publisher, by=request.user)
-        messages.success(request, _("The card is saved."))
-        return redirect("staff:model-detail", model_id=model_id)
+        try:
+            change = curation.edit(
+                model, card=form.card(), publisher_name=publisher, by=request.user
+            )
+        except DomainError as refusal:
+            show_refusal(form, refusal)
+        else:
+            return after_proposal(request, change, _("The card is saved."), model_id)
     context = {"form": form, "model": model, "model_name": name, "nav_section": SECTION}
     return render(request, "staff/model_form.html", context, status=422 if form.is_bound else 200)
 
@@ -134,47 +163,45 @@ def model_edit(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @staff_required_outside
 def model_publish(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
-    """Ask the model's servers whether they answer for it, and put it on sale if nothing is missing."""
+    """Ask the model's servers whether they answer for it, and a colleague to put it on sale."""
     with service():
-        model = get_object_or_404(AIModel, pk=model_id)
-        servers = desk.servers_of(model)
-    findings = [(server, probe.look(server.base_url, server.credential)) for server in servers]
+        get_object_or_404(AIModel, pk=model_id)
+    due.ask_servers(model_id)
     with service():
-        for server, finding in findings:
-            upstreams.note(server, finding)
-    with service():
-        try:
-            publishing.publish(model, by=request.user)
-        except NotReady:
-            model = showcase.all_models().get(pk=model_id)
-            context = _detail(model, is_refused=True)
-            return render(request, "staff/model_detail.html", context, status=422)
-    messages.success(request, _("The model is on sale."))
-    return redirect("staff:model-detail", model_id=model_id)
+        model = showcase.all_models().get(pk=model_id)
+        form = SubmitForm(request.POST)
+        if form.is_valid():
+            try:
+                change = curation.submit(model, by=request.user, **form.cleaned_data)
+            except NotReady:
+                context = _detail(model, is_refused=True, submit_form=form)
+                return render(request, "staff/model_detail.html", context, status=422)
+            except TakesEffectInThePast as refusal:
+                show_refusal(form, refusal)
+            else:
+                return after_proposal(request, change, "", model_id)
+        context = _detail(model, submit_form=form)
+        return render(request, "staff/model_detail.html", context, status=422)
 
 
 @require_POST
 @staff_required
 def model_deprecate(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
-    """Announce when a model will go, and what to use instead."""
+    """Propose when a model will go, and what to use instead."""
     model = get_object_or_404(showcase.all_models(), pk=model_id)
     form = DeprecateForm(request.POST, model=model)
     if form.is_valid():
+        successor = form.cleaned_data["replaced_by"]
+        facts = {
+            "retires_at": form.retires_at().isoformat(),
+            "replaced_by": str(successor.pk) if successor else None,
+        }
         try:
-            publishing.deprecate(
-                model,
-                by=request.user,
-                retires_at=form.retires_at(),
-                replaced_by=form.cleaned_data["replaced_by"],
-            )
+            change = curation.propose_end(model, Kind.DEPRECATE, facts, by=request.user)
         except DomainError as refusal:
             show_refusal(form, refusal)
         else:
-            messages.success(
-                request,
-                _("The catalogue and its page say so. Until its last day it can be called."),
-            )
-            return redirect("staff:model-detail", model_id=model_id)
+            return after_proposal(request, change, "", model_id)
     context = _detail(model, deprecate_form=form)
     return render(request, "staff/model_detail.html", context, status=422)
 
@@ -182,15 +209,26 @@ def model_deprecate(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @staff_required
 def model_retire(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
-    """Take a model off sale at once and for good, for a reason; its name is typed to be sure."""
+    """Propose to take a model off sale at once and for good; its name is typed to be sure."""
     model = get_object_or_404(showcase.all_models(), pk=model_id)
     form = RetireForm(request.POST, model=model)
     if not form.is_valid():
         context = _detail(model, retire_form=form)
         return render(request, "staff/model_detail.html", context, status=422)
-    publishing.retire(model, by=request.user, reason=form.cleaned_data["reason"])
-    messages.success(request, _("The model is retired; calls to it are refused."))
-    return redirect("staff:model-detail", model_id=model_id)
+    facts = {"reason": form.cleaned_data["reason"]}
+    change = curation.propose_end(model, Kind.RETIRE, facts, by=request.user)
+    return after_proposal(request, change, "", model_id)
+
+
+def after_proposal(
+    request: StaffRequest, change: ModelChange | None, done: str, model_id: uuid.UUID
+) -> HttpResponse:
+    """Say that a change is done, or that a colleague has to approve it, and lead on."""
+    if change is None:
+        messages.success(request, done)
+        return redirect("staff:model-detail", model_id=model_id)
+    messages.success(request, _("It is proposed. Customers see it once a colleague approves."))
+    return redirect("staff:change-detail", change_id=change.pk)
 
 
 def show_refusal(form: BaseForm, refusal: DomainError) -> None:

@@ -12,8 +12,8 @@ from common.errors import DomainError
 from marketplace import desk
 from marketplace.forms.models import RouteForm, RouteNameForm, TermsForm
 from marketplace.models import Offer
-from marketplace.services import catalogue
-from marketplace.views.staff_models import SECTION, show_refusal
+from marketplace.services import catalogue, curation
+from marketplace.views.staff_models import SECTION, after_proposal, show_refusal
 from tenants.access import StaffRequest, staff_required
 
 
@@ -42,9 +42,13 @@ def offer_edit(request: StaffRequest, offer_id: uuid.UUID) -> HttpResponse:
     offer = _offer(offer_id)
     form = TermsForm(request.POST or None, instance=offer)
     if request.method == "POST" and form.is_valid():
-        catalogue.change_terms(offer, form.cleaned_data, by=request.user)
-        messages.success(request, _("The terms are saved. They hold within five seconds."))
-        return redirect("staff:offer-edit", offer_id=offer_id)
+        try:
+            change = curation.change_terms(offer, form.cleaned_data, by=request.user)
+        except DomainError as refusal:
+            show_refusal(form, refusal)
+        else:
+            model_id = offer.model_version.model_id
+            return after_proposal(request, change, _("The terms are saved."), model_id)
     status = 422 if form.is_bound else 200
     return _page(
         request, _offer(offer_id), form=form, route_form=RouteForm(offer=offer), status=status

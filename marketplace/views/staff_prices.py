@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -10,9 +11,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from common.errors import DomainError
 from marketplace import desk, history
+from marketplace.errors import NoticeTooShort
 from marketplace.forms.prices import PriceForm
 from marketplace.models import Offer, ServiceTier
-from marketplace.services import pricing
+from marketplace.services import curation, pricing
 from marketplace.views.staff_models import show_refusal
 from tenants.access import StaffRequest, staff_required
 
@@ -64,20 +66,30 @@ def _rehearsed(offer: Offer, form: PriceForm) -> list[history.Change]:
 def _set(
     request: StaffRequest, offer: Offer, form: PriceForm, changes: list[history.Change]
 ) -> bool:
-    """Set the prices that change; a refusal is put on the form."""
+    """Set the prices that change, or propose a rise without notice; a refusal is put on the form."""
     parts = {it.part for it in changes}
     at_once = {it.part: it.new.amount for it in changes if it.service_tier == ServiceTier.STANDARD}
     batch = {part: amount for part, amount in form.batch_per_million().items() if part in parts}
+    begins = form.cleaned_data["effective_from"]
     try:
-        pricing.change(
-            offer,
-            at_once,
-            batch_per_million=batch,
-            by=request.user,
-            effective_from=form.cleaned_data["effective_from"],
-        )
+        try:
+            pricing.change(
+                offer, at_once, batch_per_million=batch, by=request.user, effective_from=begins
+            )
+        except NoticeTooShort:
+            curation.propose_prices(offer, at_once, batch, by=request.user, effective_from=begins)
+            messages.warning(request, _short())
+            return True
     except DomainError as refusal:
         show_refusal(form, refusal)
         return False
     messages.success(request, _("The prices are set."))
     return True
+
+
+def _short() -> str:
+    words = _(
+        "Customers are told of higher prices %(days)d days ahead. A colleague has to approve this "
+        "under Model changes; until then nothing is different."
+    )
+    return words % {"days": settings.PRICE_NOTICE.days}

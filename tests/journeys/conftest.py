@@ -21,10 +21,10 @@ def signed_in(site, window):
 
 @pytest.fixture
 def desk(site, signed_in):
-    """Open the operator's desk for the demo's member of staff."""
+    """Open the operator's desk for the demo's member of staff, or for the colleague."""
 
-    def begin(**options):
-        staff = site.demo["staff"]
+    def begin(who="staff", **options):
+        staff = site.demo[who]
         page = signed_in(staff["email"], **options)
         page.goto("/staff/")
         while page.get_by_label("Code").count():

@@ -54,6 +54,12 @@ def sam(staff_client):
 
 
 @pytest.fixture
+def kim(colleague_client):
+    """Who approves what Sam proposes."""
+    return User.objects.get(email="kim@operator.example")
+
+
+@pytest.fixture
 def form(engine):
     """What staff fills in to add a model."""
     return {**NEW_MODEL, "upstream": str(Upstream.objects.get().pk)}

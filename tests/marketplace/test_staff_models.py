@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from common.database import service
 from marketplace import queries
-from marketplace.models import AIModel, Offer, Price, Route, TokenClass, Upstream
+from marketplace.models import AIModel, ModelChange, Offer, Price, Route, TokenClass, Upstream
 from tenants.models import AuditEntry
 
 
@@ -28,7 +28,16 @@ def callable_names():
     return [offer.name for offer in queries.snapshot()]
 
 
-def test_a_model_is_added_as_a_draft_and_published(staff_client, client, form, sam):
+def decide(client, act="approve", **facts):
+    """Decide on the change that waits."""
+    with service():
+        change = ModelChange.objects.waiting().get()
+    return client.post(f"/staff/changes/{change.pk}/{act}/", facts)
+
+
+def test_a_model_is_added_as_a_draft_and_published(
+    staff_client, colleague_client, client, form, kim
+):
     added = staff_client.post("/staff/models/new/", form)
     model = AIModel.objects.get(slug="nova-1-5")
 
@@ -37,11 +46,15 @@ def test_a_model_is_added_as_a_draft_and_published(staff_client, client, form, s
     assert "nova-1.5" not in callable_names()
 
     staff_client.post(f"/staff/models/{model.pk}/publish/")
+    assert client.get("/models/nova-1-5/").status_code == 404
+    assert "nova-1.5" not in callable_names()
+
+    decide(colleague_client)
 
     assert client.get("/models/nova-1-5/").status_code == 200
     assert "nova-1.5" in callable_names()
     entry = audited("model.published")
-    assert (entry.actor_user, entry.before["status"]) == (sam, "draft")
+    assert (entry.actor_user, entry.before["status"]) == (kim, "in_review")
 
 
 def test_a_new_model_carries_its_terms(staff_client, form):
@@ -182,13 +195,14 @@ def test_a_server_that_does_not_serve_the_model_keeps_it_a_draft(staff_client, e
     assert AIModel.objects.get(pk=nova.pk).status == "draft"
 
 
-def test_the_name_at_a_server_can_be_corrected(staff_client, engine, nova):
+def test_the_name_at_a_server_can_be_corrected(staff_client, colleague_client, engine, nova):
     engine.models = ["something-else"]
     route = Route.objects.get(offer__model_version__model=nova)
     address = f"/staff/offers/{route.offer_id}/routes/{route.pk}/name/"
 
     staff_client.post(address, {"upstream_model": "something-else"})
     publish(staff_client, nova)
+    decide(colleague_client)
 
     assert AIModel.objects.get(pk=nova.pk).status == "published"
     with service():
@@ -207,8 +221,9 @@ def test_a_server_that_is_switched_off_keeps_a_model_a_draft(staff_client, nova)
     assert "No server that is switched on" in response.content.decode()
 
 
-def test_publishing_twice_is_refused_and_changes_nothing(staff_client, nova):
+def test_publishing_twice_is_refused_and_changes_nothing(staff_client, colleague_client, nova):
     publish(staff_client, nova)
+    decide(colleague_client)
     since = AIModel.objects.get(pk=nova.pk).published_at
 
     again = publish(staff_client, nova)
@@ -225,24 +240,24 @@ def test_a_draft_can_be_seen_as_customers_will_see_it(staff_client, nova):
     assert "nova-1.5" in response.content.decode()
 
 
-def test_a_card_is_edited_and_its_price_stays(staff_client, form, mini):
+def test_a_card_is_edited_and_its_price_stays(staff_client, colleague_client, form, mini):
     model = mini.model_version.model
     before = set(Price.objects.values_list("pk", flat=True))
 
     response = staff_client.post(f"/staff/models/{model.pk}/edit/", form)
 
     assert response.status_code == 302
+    decide(colleague_client)
     model.refresh_from_db()
     assert (model.name, model.slug, model.publisher.name) == ("Nova", "atlas-mini", "Nova Labs")
     assert set(Price.objects.values_list("pk", flat=True)) == before
     assert audited("model.edited").after["name"] == "Nova"
 
 
-def test_saving_a_card_that_did_not_change_leaves_no_audit_row(staff_client, form, mini):
-    model = mini.model_version.model
-    staff_client.post(f"/staff/models/{model.pk}/edit/", form)
+def test_saving_a_card_that_did_not_change_leaves_no_audit_row(staff_client, form, nova):
+    staff_client.post(f"/staff/models/{nova.pk}/edit/", {**form, "name": "Nova 2"})
 
-    staff_client.post(f"/staff/models/{model.pk}/edit/", form)
+    staff_client.post(f"/staff/models/{nova.pk}/edit/", {**form, "name": "Nova 2"})
 
     assert audited("model.edited")
 
@@ -251,11 +266,14 @@ def deprecate(staff_client, model, **facts):
     return staff_client.post(f"/staff/models/{model.pk}/deprecate/", facts)
 
 
-def test_customers_are_told_when_a_model_goes_and_what_to_use_instead(staff_client, client, mini):
+def test_customers_are_told_when_a_model_goes_and_what_to_use_instead(
+    staff_client, colleague_client, client, mini
+):
     model, large = mini.model_version.model, AIModel.objects.get(slug="atlas-large")
-    last_day = timezone.now().date() + timedelta(days=30)
+    last_day = timezone.now().date() + timedelta(days=100)
 
     deprecate(staff_client, model, retires_on=last_day.isoformat(), replaced_by=str(large.pk))
+    decide(colleague_client)
 
     model.refresh_from_db()
     assert (model.status, model.replaced_by) == ("deprecated", large)
@@ -295,9 +313,10 @@ def retire(staff_client, model, **facts):
     return staff_client.post(f"/staff/models/{model.pk}/retire/", facts)
 
 
-def test_what_is_retired_stays_retired(staff_client, mini):
+def test_what_is_retired_stays_retired(staff_client, colleague_client, mini):
     model = mini.model_version.model
     retire(staff_client, model)
+    decide(colleague_client, accepts_short_notice="on")
 
     response = publish(staff_client, model)
 
@@ -306,11 +325,13 @@ def test_what_is_retired_stays_retired(staff_client, mini):
     assert "atlas-mini" not in callable_names()
 
 
-def test_why_a_model_went_without_notice_is_kept(staff_client, mini, sam):
+def test_why_a_model_went_without_notice_is_kept(staff_client, colleague_client, mini, kim):
     retire(staff_client, mini.model_version.model, reason="Its licence was withdrawn")
 
+    decide(colleague_client, accepts_short_notice="on")
+
     entry = audited("model.retired")
-    assert (entry.actor_user, entry.before["status"]) == (sam, "published")
+    assert (entry.actor_user, entry.before["status"]) == (kim, "published")
     assert entry.after["reason"] == "Its licence was withdrawn"
 
 
@@ -335,10 +356,11 @@ def test_a_model_is_not_retired_by_a_slip(staff_client, mini, field, typed):
     assert AIModel.objects.get(pk=model.pk).status == "published"
 
 
-def test_an_announcement_is_shown_when_it_is_to_be_changed(staff_client, mini):
+def test_an_announcement_is_shown_when_it_is_to_be_changed(staff_client, colleague_client, mini):
     model, large = mini.model_version.model, AIModel.objects.get(slug="atlas-large")
-    last_day = timezone.now().date() + timedelta(days=30)
+    last_day = timezone.now().date() + timedelta(days=100)
     deprecate(staff_client, model, retires_on=last_day.isoformat(), replaced_by=str(large.pk))
+    decide(colleague_client)
 
     form = staff_client.get(f"/staff/models/{model.pk}/").context["deprecate_form"]
 

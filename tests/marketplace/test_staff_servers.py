@@ -319,12 +319,13 @@ def test_a_server_is_asked_no_longer_for_an_offer(staff_client, server, mini):
         )
 
 
-def test_limits_and_class_are_changed_and_audited(staff_client, mini):
+def test_limits_and_class_are_changed_and_audited(staff_client, colleague_client, mini):
     terms = {"default_rpm": "5", "default_tpm": "500", "default_concurrency": "2"}
 
     response = staff_client.post(f"/staff/offers/{mini.pk}/", terms)
 
     assert response.status_code == 302
+    colleague_client.post(f"{response['Location']}approve/")
     mini.refresh_from_db()
     assert (mini.default_rpm, mini.token_class) == (5, None)
     with service():

@@ -1,0 +1,183 @@
+"""A change beside what is live: every field that customers see, before and after, in words."""
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.template.defaultfilters import date as formatted
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext as _
+from django_stubs_ext import StrOrPromise
+
+from common.money import Money
+from common.templatetags.formats import cost
+from marketplace import history, showcase
+from marketplace.forms.models import CardForm, TermsForm
+from marketplace.forms.words import FEATURES, LANGUAGES, MODALITIES
+from marketplace.models import AIModel, ModelChange, Offer, ServiceTier, TokenClass, TokenPart
+from marketplace.models.catalogue import Status
+from marketplace.queries import DEFAULT_CURRENCY
+from marketplace.services.applying import moment
+
+WORDS = {name: label for pairs in (FEATURES, LANGUAGES, MODALITIES) for name, label in pairs}
+#: What is too long to stand in a cell: it is compared line by line.
+LONG = "card"
+Kind = ModelChange.Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a long text: kept, new or gone."""
+
+    text: str
+    is_new: bool = False
+    is_gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field that customers see, before and after."""
+
+    label: StrOrPromise
+    before: str
+    after: str
+    lines: tuple[Line, ...] = ()
+
+
+def of(change: ModelChange) -> list[Difference]:
+    """Return all that customers will see otherwise; of a change that was made, what it said."""
+    match change.kind:
+        case Kind.CARD:
+            return [_field(change.model, name, value) for name, value in change.facts.items()]
+        case Kind.TERMS:
+            return list(_terms(_offer(change), change.facts))
+        case Kind.PRICES:
+            return list(_prices(_offer(change), change.facts))
+        case Kind.DEPRECATE:
+            return list(_deprecation(change.model, change.facts))
+        case Kind.RETIRE:
+            gone = Difference(_("State"), _state(change.model), str(Status.RETIRED.label))
+            return [gone, Difference(_("Reason"), "", change.facts["reason"])]
+        case _:
+            return list(_publication(change.model))
+
+
+def changed(model: AIModel, change: ModelChange) -> AIModel:
+    """Return the model as its card would be; nothing is saved."""
+    facts = change.facts if change.kind == Kind.CARD else {}
+    for name, value in facts.items():
+        if name == "publisher_name":
+            model.publisher.name = value
+        else:
+            setattr(model, name, value)
+    return model
+
+
+def _publication(model: AIModel) -> Iterator[Difference]:
+    yield Difference(_("State"), _state(model), str(Status.PUBLISHED.label))
+    if model.is_on_sale:
+        yield from _deprecation(model, {"retires_at": None, "replaced_by": None})
+        return
+    for name in ("publisher_name", *CardForm.Meta.fields):
+        found = _field(model, name, _present(model, name))
+        lines = tuple(Line(it.text, is_new=True) for it in found.lines)
+        yield Difference(found.label, "", found.after, lines)
+    for entry in showcase.offers_of(model):
+        prices = ((_("input"), entry.input_price), (_("output"), entry.output_price))
+        words = format_html_join(", ", "{} {}", ((it, cost(price)) for it, price in prices))
+        yield Difference(entry.api_name, "", format_html("{}: {}", entry.region, words))
+
+
+def _field(model: AIModel, name: str, value: Any) -> Difference:
+    before = _present(model, name)
+    if name == LONG:
+        return Difference(_label(name), "", "", tuple(_lines(before, value)))
+    return Difference(_label(name), _words(name, before), _words(name, value))
+
+
+def _label(name: str) -> StrOrPromise:
+    found = CardForm.base_fields[name].label
+    return found if found is not None else name
+
+
+def _present(model: AIModel, name: str) -> Any:
+    return model.publisher.name if name == "publisher_name" else getattr(model, name)
+
+
+def _words(name: str, value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(str(WORDS.get(it, it)) for it in value)
+    if name in CardForm.Meta.fields:
+        choices = dict(getattr(AIModel._meta.get_field(name), "flatchoices", ()))
+        return str(choices.get(value, value))
+    return str(value)
+
+
+def _lines(before: str, after: str) -> Iterable[Line]:
+    for line in difflib.ndiff(before.splitlines(), after.splitlines()):
+        sign, text = line[:1], line[2:]
+        if sign != "?":
+            yield Line(text, is_new=sign == "+", is_gone=sign == "-")
+
+
+def _terms(offer: Offer, facts: dict[str, Any]) -> Iterator[Difference]:
+    for name, value in facts.items():
+        label = TermsForm.base_fields[name].label or name
+        if name == "token_class":
+            found = TokenClass.objects.filter(pk=value).first() if value else None
+            yield Difference(label, _named(offer.token_class), _named(found))
+        else:
+            yield Difference(label, str(getattr(offer, name)), str(value))
+
+
+def _named(thing: object | None) -> str:
+    return str(thing) if thing else ""
+
+
+def _prices(offer: Offer, facts: dict[str, Any]) -> Iterator[Difference]:
+    """Yield each price per million beside the one that holds now."""
+    named = (("per_million", ServiceTier.STANDARD), ("batch_per_million", ServiceTier.BATCH))
+    for key, tier in named:
+        present = history.present(offer, service_tier=tier)
+        for part, amount in facts[key].items():
+            label = str(TokenPart(part).label)
+            batch = _("%(part)s in batches") % {"part": label}
+            yield Difference(
+                label if tier == ServiceTier.STANDARD else batch,
+                _cost(present.get(part)),
+                _cost(Decimal(amount)),
+            )
+    if begins := facts.get("effective_from"):
+        yield Difference(_("From"), "", formatted(moment(begins), "j F Y, H:i e"))
+
+
+def _cost(amount: Decimal | None) -> str:
+    return "" if amount is None else str(cost(Money(amount, DEFAULT_CURRENCY)))
+
+
+def _deprecation(model: AIModel, facts: dict[str, Any]) -> Iterator[Difference]:
+    last = facts["retires_at"]
+    after = _day(moment(last)) if last else ""
+    yield Difference(_("Last day"), _day(model.retires_at), after)
+    yield Difference(_("Use instead"), _named(model.replaced_by), _model(facts["replaced_by"]))
+
+
+def _day(at: Any) -> str:
+    return formatted(at - timedelta(microseconds=1), "j F Y") if at else ""
+
+
+def _model(key: UUID | str | None) -> str:
+    return _named(AIModel.objects.filter(pk=key).first()) if key else ""
+
+
+def _state(model: AIModel) -> str:
+    return str(Status(model.status).label)
+
+
+def _offer(change: ModelChange) -> Offer:
+    assert change.offer is not None  # noqa: S101 - such changes are of an offer
+    return change.offer

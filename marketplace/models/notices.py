@@ -1,0 +1,46 @@
+"""What customers were told of changes ahead: of prices that rise, of models that go."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from common.models import LockingQuerySet, TimeStamped
+from marketplace.models.catalogue import AIModel
+from marketplace.models.offers import Offer
+from tenants.models import Organization
+
+
+class NoticeQuerySet(LockingQuerySet["Notice"]):
+    """Notices."""
+
+    def unsent(self) -> "NoticeQuerySet":
+        """Those that nobody was written about yet."""
+        return self.filter(sent_at=None)
+
+
+class Notice(TimeStamped):
+    """One change that one customer, who used the model of late, is told of: once."""
+
+    class Kind(models.TextChoices):
+        PRICES = "prices", _("Prices rise")
+        RETIREMENT = "retirement", _("Model retires")
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    model = models.ForeignKey(AIModel, on_delete=models.PROTECT, related_name="notices")
+    #: What it is called in the API.
+    offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=10, choices=Kind)
+    happens_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    objects = NoticeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("happens_at", "id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("organization", "offer", "kind", "happens_at"), name="told_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.offer} {self.kind} {self.happens_at:%Y-%m-%d}"

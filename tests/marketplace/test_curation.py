@@ -1,0 +1,305 @@
+"""What customers see of models changes once two people want it, and once."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.core import mail
+from django.db import DatabaseError, IntegrityError, connections, transaction
+from django.utils import timezone
+
+from common.database import service
+from common.errors import Conflict, Forbidden
+from marketplace import announced, due, mails, previewing, queries, readiness
+from marketplace.errors import (
+    ChangeProposed,
+    InReview,
+    NoticeTooShort,
+    ShortNoticeNotAccepted,
+)
+from marketplace.models import AIModel, ModelChange, Notice, Offer, Price
+from marketplace.services import curation, pricing, publishing
+from metering.models import UsageDay
+from tenants.models import AuditEntry
+
+DAY = timedelta(days=1)
+Kind = ModelChange.Kind
+
+
+@pytest.fixture
+def draft(staff_client, form):
+    """A draft that nothing is missing of."""
+    staff_client.post("/staff/models/new/", form)
+    return AIModel.objects.get(name="Nova")
+
+
+@pytest.fixture
+def model(mini):
+    """A model on sale."""
+    return mini.model_version.model
+
+
+def use(organization, offer_name):
+    """Let the organization have used the model yesterday."""
+    with service():
+        UsageDay.objects.create(
+            organization=organization,
+            offer_name=offer_name,
+            day=timezone.now().date() - DAY,
+            requests=1,
+        )
+
+
+def stands(thing):
+    with service():
+        return type(thing).objects.get(pk=thing.pk).status
+
+
+def test_who_proposed_it_does_not_approve_it(sam, draft):
+    with service():
+        change = curation.submit(draft, by=sam)
+
+    with pytest.raises(Forbidden), service():
+        curation.approve(change, by=sam)
+
+    assert (stands(change), stands(draft)) == ("proposed", "in_review")
+
+
+def test_the_database_asks_for_a_second_person_too(sam, draft):
+    with service():
+        change = curation.submit(draft, by=sam)
+
+    with pytest.raises(IntegrityError), service():
+        ModelChange.objects.filter(pk=change.pk).update(status="applied", decided_by=sam)
+
+
+def test_what_was_proposed_is_decided_on_as_it_was(sam, model):
+    with service():
+        change = curation.propose(model, Kind.CARD, {"name": "Other"}, by=sam)
+
+    with pytest.raises(DatabaseError), service():
+        ModelChange.objects.filter(pk=change.pk).update(facts={"name": "Another"})
+
+
+def test_pages_of_customers_cannot_read_what_is_proposed(db):
+    with pytest.raises(DatabaseError), transaction.atomic():
+        list(ModelChange.objects.all())
+
+
+def test_a_model_in_review_is_not_worked_on(sam, draft):
+    with service():
+        curation.submit(draft, by=sam)
+
+    with pytest.raises(InReview), service():
+        curation.edit(draft, card={"name": "Other"}, publisher_name="Nova Labs", by=sam)
+
+    assert AIModel.objects.get(pk=draft.pk).name == "Nova"
+
+
+def test_what_is_refused_is_a_draft_again_with_the_reason(sam, kim, draft):
+    with service():
+        change = curation.submit(draft, by=sam)
+
+    with service():
+        change = curation.refuse(change, by=kim, answer="No evaluation.")
+
+    assert (stands(draft), change.answer) == ("draft", "No evaluation.")
+    with service():
+        actions = AuditEntry.objects.filter(action__startswith="model").values_list("action")
+        found = [action for (action,) in actions.order_by("pk")]
+    assert set(found) >= {"model_change.proposed", "model.in_review", "model_change.refused"}
+
+
+def test_a_live_card_changes_once_a_second_person_agrees(staff_client, colleague_client, model):
+    page = {"name": "Atlas Mini 2", "publisher_name": model.publisher.name, "kind": model.kind}
+    page |= {"summary": model.summary, "card": "New card", "context_window": model.context_window}
+    page |= {"max_output": model.max_output, "licence": model.licence, "features": model.features}
+    page |= {"languages": model.languages, "modalities": model.modalities, "origin": model.origin}
+
+    proposed = staff_client.post(f"/staff/models/{model.pk}/edit/", page)
+
+    shown = colleague_client.get(proposed["Location"]).content.decode()
+    assert "Atlas Mini 2" in shown
+    assert "New card" in shown
+    assert AIModel.objects.get(pk=model.pk).name == "Atlas Mini"
+    colleague_client.post(f"{proposed['Location']}approve/")
+    assert AIModel.objects.get(pk=model.pk).name == "Atlas Mini 2"
+
+
+def test_one_change_of_a_kind_waits_at_a_time(sam, model):
+    with service():
+        curation.propose(model, Kind.CARD, {"name": "Other"}, by=sam)
+
+    with pytest.raises(ChangeProposed), service():
+        curation.propose(model, Kind.CARD, {"name": "Another"}, by=sam)
+
+
+@pytest.fixture
+def scheduled(sam, kim, draft):
+    """A publication that two people agreed on, and whose moment has come."""
+    with service():
+        publishing.review(draft, by=sam)
+        return ModelChange.objects.create(
+            model=draft,
+            kind=Kind.PUBLISH,
+            status="approved",
+            takes_effect_at=timezone.now(),
+            proposed_by=sam,
+            decided_by=kim,
+        )
+
+
+def test_a_publication_waits_for_its_day(sam, kim, draft):
+    with service():
+        change = curation.submit(draft, by=sam, takes_effect_at=timezone.now() + DAY)
+        curation.approve(change, by=kim)
+
+    assert due.apply_changes() == 0
+    assert (stands(change), stands(draft)) == ("approved", "in_review")
+
+
+def test_a_scheduled_publication_comes_about_once(scheduled, draft):
+    assert (due.apply_changes(), due.apply_changes()) == (1, 0)
+
+    assert (stands(scheduled), stands(draft)) == ("applied", "published")
+
+
+def test_a_worker_that_comes_second_does_nothing(scheduled):
+    due.apply_changes()
+
+    with pytest.raises(Conflict), service():
+        curation.apply_due(scheduled)
+
+    with service():
+        assert AuditEntry.objects.filter(action="model.published").count() == 1
+
+
+def test_it_is_checked_again_on_its_day(scheduled, draft, engine):
+    engine.models = ["something-else"]
+
+    due.apply_changes()
+
+    with service():
+        change = ModelChange.objects.get(pk=scheduled.pk)
+    assert (change.status, stands(draft)) == ("failed", "draft")
+    assert "does not list the model" in change.answer
+
+
+def test_nothing_is_on_sale_without_its_whole_price(draft):
+    offer = Offer.objects.get(model_version__model=draft)
+    with service():
+        Price.objects.filter(offer=offer, token_part="output").update(
+            effective_until=timezone.now()
+        )
+
+    with pytest.raises(IntegrityError, match="without a price for output"), service():  # noqa: PT012
+        Offer.objects.filter(pk=offer.pk).update(status="published")
+        connections["service"].cursor().execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def test_each_failing_item_shows_the_way_out(model, settings):
+    settings.SALE_JURISDICTIONS = ("KZ",)
+    with service():
+        checks = {check.title: check for check in readiness.checklist(model)}
+
+    assert "where nothing is sold" in checks["Region allowed"].missing
+    assert checks["Region allowed"].url == "/staff/servers/"
+
+
+def test_prices_do_not_rise_without_notice_by_one_person_alone(sam, kim, mini, settings):
+    settings.PRICE_NOTICE = 30 * DAY
+    dearer = {"output": Decimal(9)}
+    with pytest.raises(NoticeTooShort), service():
+        pricing.change(mini, dearer, by=sam)
+    with service():
+        change = curation.propose_prices(mini, dearer, {}, by=sam)
+
+    with pytest.raises(ShortNoticeNotAccepted), service():
+        curation.approve(change, by=kim)
+    with service():
+        curation.approve(change, by=kim, accepts_short_notice=True)
+
+    assert queries.price_in_force(mini, "output", timezone.now()).per_million == 9
+
+
+def test_prices_fall_at_once_and_rise_with_notice_by_one_person(sam, mini, settings):
+    settings.PRICE_NOTICE = 30 * DAY
+    with service():
+        pricing.change(mini, {"output": Decimal("0.01")}, by=sam)
+
+        begins = timezone.now() + 31 * DAY
+        made = pricing.change(mini, {"output": Decimal(9)}, by=sam, effective_from=begins)
+
+    assert [price.effective_from for price in made] == [begins]
+
+
+def test_who_used_a_model_is_told_once_when_it_goes(acme, sam, kim, model):
+    use(acme, "atlas-mini")
+    last = timezone.now() + 100 * DAY
+    facts = {"retires_at": last.isoformat(), "replaced_by": None}
+    with service():
+        change = curation.propose_end(model, Kind.DEPRECATE, facts, by=sam)
+        curation.approve(change, by=kim)
+
+    mails.send_notices()
+
+    assert [message.to for message in mail.outbox] == [["alice@acme.example"]]
+    assert "Atlas Mini will be retired" in mail.outbox[0].subject
+    with service():
+        assert [it.model for it in announced.to(acme)] == [model]
+
+
+def test_a_last_day_that_comes_early_asks_for_consent(acme, sam, kim, model):
+    soon = timezone.now() + 5 * DAY
+    facts = {"retires_at": soon.isoformat(), "replaced_by": None}
+    with service():
+        change = curation.propose_end(model, Kind.DEPRECATE, facts, by=sam)
+
+    with pytest.raises(ShortNoticeNotAccepted), service():
+        curation.approve(change, by=kim)
+
+    assert stands(model) == "published"
+
+
+def test_what_was_taken_back_is_not_announced(acme, sam, kim, mini, settings):
+    use(acme, "atlas-mini")
+    begins = timezone.now() + 40 * DAY
+    with service():
+        pricing.change(mini, {"output": Decimal(9)}, by=sam, effective_from=begins)
+        assert len(announced.to(acme)) == 1
+
+        pricing.change(mini, {"output": Decimal("0.4")}, by=sam, effective_from=begins)
+
+        assert Notice.objects.count() == 1
+
+
+def test_a_decision_that_was_made_is_not_made_again(sam, kim, model):
+    with service():
+        change = curation.propose(model, Kind.CARD, {"name": "Other"}, by=sam)
+        curation.approve(change, by=kim)
+
+    with pytest.raises(Conflict), service():
+        curation.take_back(change, by=sam)
+
+
+def test_a_preview_shows_what_one_customer_sees_and_pays(acme, mini, model):
+    with service():
+        acme.allowed_jurisdictions = [mini.region.jurisdiction]
+        acme.save(update_fields=["allowed_jurisdictions"])
+        assert previewing.sight(model, acme).hidden == ()
+        acme.allowed_jurisdictions = ["KZ"]
+
+        sight = previewing.sight(model, acme)
+
+    assert "does not allow" in sight.hidden[0]
+    assert sight.context["offers"] == []
+
+
+def test_terms_of_what_is_on_sale_need_a_second_person(sam, kim, mini):
+    with service():
+        change = curation.change_terms(mini, {"default_rpm": 7}, by=sam)
+        assert Offer.objects.get(pk=mini.pk).default_rpm != 7
+
+        curation.approve(change, by=kim)
+
+    assert Offer.objects.get(pk=mini.pk).default_rpm == 7

@@ -1,0 +1,15 @@
+"""What waits for a second person at the desk."""
+
+from common.database import service
+from marketplace.models import AIModel, ModelChange
+from marketplace.services import curation
+from tenants.models import User
+
+
+def propose_one(slug):
+    """Propose another summary and card of a model; print the proposal's key."""
+    with service():
+        model = AIModel.objects.get(slug=slug)
+        staff = User.objects.filter(is_staff=True).order_by("email").first()
+        facts = {"summary": "A better one.", "card": f"{model.card}\n\nOne more paragraph."}
+        print(curation.propose(model, ModelChange.Kind.CARD, facts, by=staff).pk)  # noqa: T201
