@@ -370,6 +370,7 @@ class DeprecateForm(forms.Form):
         field = self.fields["replaced_by"]
         assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 - declared as one
         field.queryset = AIModel.objects.live().filter(kind=model.kind).exclude(pk=model.pk)
+        field.empty_label = _("none")
 
     def clean_retires_on(self) -> date:
         """Refuse days that are over, and years that nobody means."""

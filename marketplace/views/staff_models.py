@@ -135,6 +135,7 @@ def model_preview(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
         "change": change,
         "sight": seen,
         "slug": slug,
+        "is_preview": True,
     }
     return render(request, "staff/model_preview.html", context)
 
