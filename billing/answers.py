@@ -8,7 +8,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from billing import agreements, groups, queries, standings
-from billing.rating.definition import InvalidPrice, parse
+from billing.rating.definition import InvalidPrice, parse_for
 from common.database import service
 from common.money import Money
 from marketplace import ports as marketplace_ports
@@ -68,10 +68,10 @@ class Contracts:
 class Rater:
     """What can be made of a price."""
 
-    def fault(self, definition: Any) -> tuple[str, str] | None:
-        """Return the field of a definition that cannot be rated, and why; None when it can."""
+    def fault(self, part: str, definition: Any) -> tuple[str, str] | None:
+        """Return the field of a part's price that cannot be rated, and why; None when it can."""
         try:
-            parse(definition)
+            parse_for(part, definition)
         except InvalidPrice as error:
             return error.field, error.reason
         return None

@@ -14,7 +14,7 @@ from billing import queries
 from billing.errors import UnratablePrice
 from billing.models import CreditGrant, LedgerEntry
 from billing.rating.definition import InvalidPrice
-from billing.rating.preview import preview
+from billing.rating.preview import PARTS, preview
 from common.api import NewestFirstPagination
 from tenants.models import Permission
 from tenants.organization_api import OrganizationView
@@ -49,6 +49,7 @@ class PreviewIn(serializers.Serializer[Any]):
     line_position = serializers.ChoiceField(("single", "mid_split", "last_split"), required=False)
     events = serializers.ListField(child=serializers.CharField(), required=False)
     request = RequestIn(required=False)
+    part = serializers.ChoiceField(PARTS, required=False)
 
 
 class LineOut(serializers.Serializer[Any]):

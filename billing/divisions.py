@@ -15,15 +15,15 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from billing import groups, periods
+from billing.counted import COLUMNS
 from billing.drafts import Shares
 from billing.models import BillingProfile, CostCentre, CostCentreProject, InvoiceLine, Split
 from billing.periodic import Key, Owner
 from common.database import rows
-from metering.models import TOKEN_PARTS
 from tenants.models import ApiKey, Organization, Project
 
 PROJECT, KEY = "project_id", "api_key_id"
-_USED = ", ".join(f"('{part}', {part}_tokens)" for part in TOKEN_PARTS)
+_USED = ", ".join(f"('{part}', {column})" for part, column in COLUMNS.items())
 
 
 def _shares(column: str, *, by_day: bool = False) -> str:

@@ -11,7 +11,8 @@ from django.utils.translation import gettext
 from django_countries import countries
 
 from billing import customers, groups, periods
-from billing.drafts import DraftLine
+from billing.counted import GPU_HOURS
+from billing.drafts import DraftLine, counted
 from billing.models import CreditNote, Invoice, InvoiceLine, InvoicePart
 from billing.models.profiles import MOST_DECIMALS
 from billing.services import invoicing
@@ -31,12 +32,14 @@ class Line:
     kind: str
     description: str
     quantity: Decimal
-    #: The price of one, or of a million tokens where they were used.
+    #: The price of one, or of a million tokens where they were used; of GPU-hours, of one.
     unit: Money
     exact: Money
     amount: Money
     #: The part of the customer it belongs to, where the document is divided.
     section: str = ""
+    #: Of GPU-hours: the seconds that were counted, to the last one.
+    seconds: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,13 +273,24 @@ def _lines(lines: Iterable[InvoiceLine | DraftLine], currency: str) -> list[Line
             kind=line.kind,
             description=line.description,
             quantity=line.quantity.normalize(),
-            unit=money(line.unit_amount * (MILLION if line.kind == "usage" else 1)),
+            unit=money(line.unit_amount * size(line)),
             exact=money(line.exact_amount),
             amount=money(line.amount),
             section=line.section,
+            seconds=counted(line.part, line.quantity) if is_of_hours(line) else None,
         )
         for line in lines
     ]
+
+
+def is_of_hours(line: InvoiceLine | DraftLine) -> bool:
+    """Whether a line's quantity is hours of GPUs."""
+    return line.kind == "usage" and line.part == GPU_HOURS
+
+
+def size(line: InvoiceLine | DraftLine) -> int:
+    """Return for how many units people read a line's price."""
+    return MILLION if line.kind == "usage" and not is_of_hours(line) else 1
 
 
 def party(snapshot: Mapping[str, Any]) -> dict[str, Any]:

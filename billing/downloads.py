@@ -19,8 +19,10 @@ from common.errors import NotFound
 
 COLUMNS = (
     "section", "description", "kind", "quantity", "unit_price", "exact_amount", "amount",
-    "currency",
+    "currency", "unit", "seconds",
 )  # fmt: skip
+#: What a line's quantity counts, in so many words, and where that is hours: their seconds.
+ONE, HOUR = "one", "GPU-hour"
 SUBTOTALS = ("section", "amount", "currency")
 #: A workbook keeps so many digits of a number; what has more is written as text.
 DIGITS = 15
@@ -133,6 +135,8 @@ def _rows(lines: Iterable[Line]) -> list[tuple[Cell, ...]]:
             line.exact.amount.normalize(),
             line.amount.rounded().amount,
             line.amount.currency,
+            ONE if line.seconds is None else HOUR,
+            "" if line.seconds is None else line.seconds,
         )
         for line in lines
     ]

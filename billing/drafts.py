@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Protocol
 from uuid import UUID
 
+from billing.rating import units
 from billing.rating.definition import PriceDefinition
 from billing.rating.lines import Line, rate_piece
 from billing.rating.shapes import Piece
@@ -26,7 +27,7 @@ Shares = tuple[tuple[str, Decimal], ...]
 
 @dataclass(frozen=True, slots=True)
 class UsedTokens:
-    """The tokens of one part of an offer that one price applies to."""
+    """The tokens of one part of an offer that one price applies to; of GPU-hours, the seconds."""
 
     offer_name: str
     part: str
@@ -330,13 +331,19 @@ def _beyond(line: DraftLine, before: _Sum) -> Shares:
     if not line.quantity:
         return tuple((name, abs(it)) for name, it in before.sections.items() if name)
     used = dict(line.shares)
-    if sum(used.values(), ZERO) != line.quantity:
+    if sum(used.values(), ZERO) != counted(line.part, line.quantity):
         return line.shares
-    names = {*used, *(name for name in before.sections if name)}
-    rest = {name: used.get(name, ZERO) - before.sections.get(name, ZERO) for name in names}
+    booked = {name: counted(line.part, it) for name, it in before.sections.items()}
+    names = {*used, *(name for name in booked if name)}
+    rest = {name: used.get(name, ZERO) - booked.get(name, ZERO) for name in names}
     if all(it >= 0 for it in rest.values()) or all(it <= 0 for it in rest.values()):
         return tuple((name, abs(it)) for name, it in rest.items())
     return line.shares
+
+
+def counted(part: str, quantity: Decimal) -> Decimal:
+    """Return what was counted of a line's quantity: of hours, their seconds to the last one."""
+    return units.seconds(quantity) if part == units.GPU_HOURS else quantity
 
 
 def _vanished(computed: Draft, booked: Mapping[_Key, _Sum]) -> list[DraftLine]:
@@ -391,11 +398,12 @@ def _lines(item: UsedTokens, currency: str) -> list[DraftLine]:
 
 def _shaped(item: UsedTokens, line: Line, told: Line | None, exactly: Line | None) -> DraftLine:
     tier = [f"tier {line.tier}"] if line.tier else []
+    size = _hours_of(item, line)
     return DraftLine(
         kind=KINDS.get(line.kind, "usage"),
         description=_words(item, *tier, line.kind),
-        quantity=exact(line.quantity),
-        unit_amount=_unit(line.unit_amount),
+        quantity=exact(line.quantity * size),
+        unit_amount=_unit(line.unit_amount / size),
         exact_amount=exactly.total if exactly else ZERO,
         amount=told.total if told else ZERO,
         offer_name=item.offer_name,
@@ -404,6 +412,18 @@ def _shaped(item: UsedTokens, line: Line, told: Line | None, exactly: Line | Non
         tier=line.tier,
         shares=item.shares,
     )
+
+
+def _hours_of(item: UsedTokens, line: Line) -> Decimal:
+    """Return how many GPU-hours one unit of a line is: a package is as many as it holds.
+
+    So a line of GPU-hours is always one of hours, whatever they are sold by.
+    """
+    price = item.price
+    if price is None or item.part != units.GPU_HOURS or line.kind != "usage":
+        return ONE
+    size = price.tiers[line.tier - 1].package_size if line.tier else price.package_size
+    return size or ONE
 
 
 def _unit(amount: Decimal) -> Decimal:

@@ -22,18 +22,18 @@ from django.db.models.functions import TruncDate
 from billing import commitments as committed
 from billing import divisions, groups, periods
 from billing.commitments import Commitment
+from billing.counted import COLUMNS, GPU_HOURS, REQUESTS
 from billing.models import Invoice, InvoiceLine, PricedBucket
+from billing.rating import units
 from billing.receipts import moment, plain
 from common.database import rows, service
 from common.money import Money, exact
-from marketplace.models import OtherPart, Price
+from marketplace.models import Price
 from marketplace.models.prices import FALLBACK
-from metering.models import TOKEN_PARTS
 from tenants.models import Organization
 from tenants.scope import scope
 
 BATCH = 1000
-REQUESTS = OtherPart.REQUESTS.value
 EVENT_COLUMNS = (
     "month", "request_id", "source", "occurred_at", "recorded_at", "model", "region",
     "project_id", "api_key_id", "part", "tokens", "price_id", "amount", "currency", "uncovered",
@@ -48,7 +48,7 @@ COMMITMENT_COLUMNS = (
 )  # fmt: skip
 EVENTS = f"""
 SELECT e.id, e.event_id, e.source, e.occurred_at, e.recorded_at, e.offer_name, e.region,
-    e.project_id, e.api_key_id, {", ".join(f"e.{part}_tokens" for part in TOKEN_PARTS)},
+    e.project_id, e.api_key_id, {", ".join(f"e.{column}" for column in COLUMNS.values())},
     e.price_ids::text AS price_ids, r.amounts::text AS amounts, r.currency, r.uncovered
 FROM metering_usageevent e JOIN billing_ratedusage r
     ON r.organization_id = e.organization_id AND r.recorded_at = e.recorded_at AND r.id = e.id
@@ -70,6 +70,7 @@ class Day:
     """What of a line was used on one day of the billing time zone."""
 
     day: date
+    #: Of GPU-hours, the seconds.
     tokens: int
     #: Exact; the line is rounded once, not its days.
     amount: Money
@@ -158,7 +159,7 @@ def _parts(told: Told, row: dict[str, Any]) -> Iterator[Sequence[Any]]:
     What no credit paid for stands once per request, on its first line.
     """
     prices, amounts = json.loads(row["price_ids"]), json.loads(row["amounts"])
-    counts = {part: row[f"{part}_tokens"] for part in TOKEN_PARTS}
+    counts = {part: row[column] for part, column in COLUMNS.items()}
     counts[REQUESTS] = int(REQUESTS in prices)
     uncovered = row["uncovered"]
     for part, count in counts.items():
@@ -267,7 +268,8 @@ def days(organization: Organization, line: InvoiceLine) -> list[Day]:
 
 
 def _day(day: date, tokens: Decimal | int, line: InvoiceLine) -> Day:
-    amount = exact(tokens * line.unit_amount)
+    priced = units.TO_HOURS.apply(Decimal(tokens)) if line.part == GPU_HOURS else tokens
+    amount = exact(units.PRECISE.multiply(Decimal(priced), line.unit_amount))
     return Day(day, round(tokens), Money(amount, line.invoice.currency))
 
 

@@ -12,7 +12,10 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from billing.burning import BurnKey, Unit, burn_key, split
+from billing.counted import GPU_HOURS
+from billing.rating import units
 from billing.settlement import Settled
+from common.money import exact
 from marketplace.models import Offer, ServiceTier, with_twins
 from metering.models import TRAINED
 from metering.services import rows
@@ -83,9 +86,9 @@ class FreeCredit:
         return msgspec.structs.replace(settled, allocations=list(paid.allocations))
 
     def _class(self, settled: Settled) -> UUID | None:
-        """Return whose tokens may pay; for training those of a class that says what they count."""
-        is_training = TRAINED in settled.parts
-        if is_training and TRAINED not in self._weights[settled.offer_name]:
+        """Return whose tokens may pay; what is no request's is paid by a class that says what it counts."""
+        unusual = {TRAINED} & settled.parts.keys() | ({GPU_HOURS} if settled.gpu_seconds else set())
+        if unusual - self._weights[settled.offer_name].keys():
             return None
         return self._classes[settled.offer_name]
 
@@ -93,9 +96,11 @@ class FreeCredit:
         weights = self._weights[settled.offer_name]
         counts = settled.parts.items()
         one = sum((weights.get(part, Decimal(1)) * count for part, count in counts), Decimal(0))
+        if settled.gpu_seconds and GPU_HOURS in weights:
+            one += exact(weights[GPU_HOURS] * units.hours(settled.gpu_seconds))
         # Of a bundle of tokens a batch takes half as many, whoever ran it.
         is_batch = settled.policy.get("service_tier") == ServiceTier.BATCH
-        return one / 2 if is_batch else one
+        return exact(one / 2) if is_batch else one
 
 
 def _weights(offer: Offer) -> dict[str, Decimal]:

@@ -9,9 +9,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from billing import quarrels, shop
+from billing import documents, quarrels, shop
 from billing.api import PlainDecimal
 from billing.correction_forms import LONGEST_ID, MOST_REQUESTS
+from billing.drafts import counted
 from billing.models import CreditNote, CreditNoteLine, Dispute, Invoice, InvoiceLine
 from billing.services import disputes
 from common.api import NewestFirstPagination
@@ -45,11 +46,20 @@ class InvoiceLineOut(serializers.ModelSerializer[InvoiceLine]):
     unit_amount = PlainDecimal()
     exact_amount = PlainDecimal()
     amount = PlainDecimal()
+    gpu_seconds = serializers.SerializerMethodField(
+        help_text="Of GPU-hours: the seconds that were counted."
+    )
+
+    def get_gpu_seconds(self, line: InvoiceLine) -> str | None:
+        """Return them; of all else, nothing."""
+        if not documents.is_of_hours(line):
+            return None
+        return f"{counted(line.part, line.quantity):f}"
 
     class Meta:
         model = InvoiceLine
         fields = (
-            "position", "kind", "description", "section", "quantity", "unit_amount",
+            "position", "kind", "description", "section", "quantity", "gpu_seconds", "unit_amount",
             "offer_name", "part", "price_id", "tier", "corrects", "used_by", "exact_amount", "amount",
         )  # fmt: skip
 

@@ -28,15 +28,16 @@ from django.db.models import (
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce
 
+from billing.counted import COLUMNS, REQUESTS
 from billing.drafts import Shares, UsedTokens
 from billing.models import PricedBucket
 from billing.rating.conditions import QUARTER, Circumstances, multiplier
-from billing.rating.definition import PriceDefinition, parse
+from billing.rating.definition import PriceDefinition, parse_for
 from billing.rating.tokens import Unpriced
 from common import database
-from marketplace.models import FALLBACK, OtherPart, Price, ServiceTier
+from marketplace.models import FALLBACK, Price, ServiceTier
 from marketplace.queries import CONDITIONS
-from metering.models import PROMPT_PARTS, TOKEN_PARTS, UsageEvent
+from metering.models import PROMPT_PARTS, UsageEvent
 
 #: Tokens by offer, part, price and what each counted.
 Key = tuple[str, str, str, Decimal]
@@ -46,7 +47,6 @@ Owner = UUID | None
 Owned = dict[Key, dict[Owner, int]]
 ONE = Decimal(1)
 PROMPT = reduce(add, (F(f"{part}_tokens") for part in PROMPT_PARTS))
-REQUESTS = OtherPart.REQUESTS.value
 # What the documents of prices say that the last request of each sum was priced by.
 SAY_PRICES = """
 SELECT asked.offer_name, asked.price_key, event.price_ids::text AS price_ids
@@ -109,7 +109,7 @@ class Used:
     def take(self, row: Mapping[str, Any], prices: Mapping[str, str]) -> None:
         """Add what requests used that have these prices in common."""
         offer, owner = row["offer_name"], row["owner"]
-        for part in TOKEN_PARTS:
+        for part in COLUMNS:
             if row[part]:
                 price = prices.get(part) or prices.get(FALLBACK.get(part, ""))
                 self.add((offer, part, str(price), ONE), owner, row[part])
@@ -140,7 +140,7 @@ def owned(events: QuerySet[UsageEvent], by: str = "") -> Owned:
 def of_each(events: QuerySet[UsageEvent], by: str = "") -> dict[UUID, Used]:
     """Return what each organization used that has some of the events; they are read once for all."""
     owning = events.annotate(owner=F(by) if by else Value(None, UUIDField()))
-    sums = {part: Sum(f"{part}_tokens") for part in TOKEN_PARTS}
+    sums = {part: Sum(column) for part, column in COLUMNS.items()}
     rows = list(
         owning.values("organization_id", "offer_name", "price_key", "owner")
         .annotate(requests=Count("*"), last=Max("occurred_at"), **sums)
@@ -182,12 +182,13 @@ def _known(prices: Iterable[str]) -> QuerySet[Price]:
 def _weigh(events: QuerySet[Any], key: Key, price: Price, found: Mapping[UUID, Used]) -> None:
     """Add the tokens of one price by what each counts, summed up by all that decides it."""
     offer, part, price_id, _count = key
-    definition, is_batch = parse(price.definition), price.service_tier == ServiceTier.BATCH
-    of_part = events.filter(offer_name=offer, **{f"{part}_tokens__gt": 0})
+    definition = parse_for(part, price.definition)
+    is_batch = price.service_tier == ServiceTier.BATCH
+    of_part = events.filter(offer_name=offer, **{f"{COLUMNS[part]}__gt": 0})
     of_price = of_part.annotate(price=_price_of(part), length=PROMPT).filter(price=price_id)
     alike = of_price.annotate(prompt=_shortest(definition), quarter=_quarter(definition))
     rows = alike.values("organization_id", "owner", "prompt", "quarter")
-    for row in rows.annotate(tokens=Sum(f"{part}_tokens")).order_by():
+    for row in rows.annotate(tokens=Sum(COLUMNS[part])).order_by():
         of = Circumstances(row["quarter"], row["prompt"], is_batch)
         weighed = offer, part, price_id, multiplier(definition, of)
         found[row["organization_id"]].add(weighed, row["owner"], row["tokens"])
@@ -212,17 +213,17 @@ def requests(
     events: QuerySet[UsageEvent], offer: str, part: str, tier: str
 ) -> Iterator[tuple[datetime, int, int]]:
     """Return when each request of a tier was made, how long its prompt was, what it used of the part."""
-    of_part = events.filter(offer_name=offer, **{f"{part}_tokens__gt": 0})
+    of_part = events.filter(offer_name=offer, **{f"{COLUMNS[part]}__gt": 0})
     rows = of_part.annotate(price=_price_of(part), prompt=PROMPT).filter(
         price__in=_ids(offer, tier)
     )
-    yield from rows.values_list("occurred_at", "prompt", f"{part}_tokens").order_by().iterator()
+    yield from rows.values_list("occurred_at", "prompt", COLUMNS[part]).order_by().iterator()
 
 
 def request_count(events: QuerySet[UsageEvent], offer: str, tier: str) -> int:
     """Return how many requests used anything of an offer at prices of a tier."""
     ids = _ids(offer, tier)
-    at_tier = reduce(or_, (Q(**{f"price_ids__{part}__in": ids}) for part in TOKEN_PARTS))
+    at_tier = reduce(or_, (Q(**{f"price_ids__{part}__in": ids}) for part in COLUMNS))
     return events.filter(at_tier, offer_name=offer).count()
 
 
@@ -257,7 +258,7 @@ def used(price: Price, key: Key, tokens: int) -> UsedTokens:
 
 
 def _tariff(price: Price) -> Tariff:
-    definition = parse(price.definition)
+    definition = parse_for(price.token_part, price.definition)
     return Tariff(
         price.pk,
         price.per_token,

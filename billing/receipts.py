@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from metering.models import TOKEN_PARTS
+from metering.models import GPU_SECONDS, TOKEN_PARTS
 
 VERSION = 1
 #: What a receipt is made of: of ``metering_usageevent`` as e and ``billing_ratedusage`` as r.
@@ -18,7 +18,7 @@ COLUMNS = f"""
     e.id, e.organization_id, e.source, e.event_id, e.project_id, e.api_key_id, e.offer_name,
     e.region, e.policy::text AS policy, e.outcome, e.streamed, e.ttft_ms, e.latency_ms,
     e.occurred_at, e.recorded_at, {", ".join(f"e.{part}_tokens" for part in TOKEN_PARTS)},
-    r.price_ids::text AS price_ids, r.amounts::text AS amounts, r.amount, r.currency,
+    e.{GPU_SECONDS}, r.price_ids::text AS price_ids, r.amounts::text AS amounts, r.amount, r.currency,
     r.split::text AS split, r.uncovered
 """
 
@@ -61,6 +61,7 @@ def document(row: Mapping[str, Any]) -> str:
             "recorded_at": moment(row["recorded_at"]),
             # Parts without tokens are left out: a new part changes no receipt of the past.
             "tokens": {part: count for part, count in tokens.items() if count},
+            **_gpus(row),
             "price_ids": json.loads(row["price_ids"]),
             "amounts": {part: plain(amount) for part, amount in amounts.items()},
             "amount": plain(row["amount"]),
@@ -69,6 +70,11 @@ def document(row: Mapping[str, Any]) -> str:
             "uncovered": plain(row["uncovered"]),
         }
     )
+
+
+def _gpus(row: Mapping[str, Any]) -> dict[str, int]:
+    """Return for how long GPUs were held, where they were: of all others, nothing is said of it."""
+    return {GPU_SECONDS: row[GPU_SECONDS]} if row[GPU_SECONDS] else {}
 
 
 def _paid(share: Mapping[str, Any]) -> dict[str, str]:

@@ -10,11 +10,12 @@ from psycopg import AsyncConnection
 
 from billing import booking, budgets, purses
 from billing.booking import Posting
+from billing.counted import GPU_HOURS, REQUESTS
 from billing.models import AccountKind
 from billing.purses import Paid, Purse
 from billing.settlement import Recorded, Settled
 from marketplace.models import FALLBACK
-from metering.models import TOKEN_PARTS
+from metering.models import GPU_SECONDS, TOKEN_PARTS
 from metering.services import aggregation, ingestion, rows
 from metering.services.aggregation import QUARTER
 from metering.services.ingestion import PARTS
@@ -33,14 +34,20 @@ _PRICES = {part: f"price_ids->>'{part}'" for part in TOKEN_PARTS} | {
 }
 _USED = ", ".join(f"('{part}', {part}_tokens, {price})" for part, price in _PRICES.items())
 # Where requests have a price, each is one of them.
-_USED += ", ('requests', CASE WHEN price_ids ? 'requests' THEN 1 END, price_ids->>'requests')"
+_USED += (
+    f", ('{REQUESTS}', CASE WHEN price_ids ? '{REQUESTS}' THEN 1 END, price_ids->>'{REQUESTS}')"
+)
+_GPUS_USED = f", ('{GPU_HOURS}', {GPU_SECONDS}, price_ids->>'{GPU_HOURS}')"
+
+
 # Buckets in the order of their keys: two recorders that touch the same ones wait, not deadlock.
 # All in one statement: the columns are sent and read once.
-WRITE = f"""
+def _write(facts: Sequence[str], used: str) -> str:
+    return f"""
 WITH new AS MATERIALIZED (
-    SELECT {", ".join(_FACTS)}, {QUARTER} AS starts_at, amount::numeric AS worth,
+    SELECT {", ".join(facts)}, {QUARTER} AS starts_at, amount::numeric AS worth,
         uncovered::numeric AS owed
-    FROM unnest({", ".join(f"%({name})s" for name in _FACTS)}) AS given({", ".join(_FACTS)})
+    FROM unnest({", ".join(f"%({name})s" for name in facts)}) AS given({", ".join(facts)})
 ), rated AS (
     INSERT INTO billing_ratedusage (
         id, organization_id, source, event_id, price_ids, amounts, amount, currency, split,
@@ -60,11 +67,15 @@ INSERT INTO billing_pricedbucket AS bucket (id, {_PRICED_KEY}, tokens)
 SELECT gen_random_uuid(), organization_id, starts_at, offer_name, token_part,
     price::uuid AS price_id, coalesce((multipliers->>token_part)::numeric, 1) AS multiplier,
     sum(tokens)
-FROM new CROSS JOIN LATERAL (VALUES {_USED}) AS used(token_part, tokens, price)
+FROM new CROSS JOIN LATERAL (VALUES {used}) AS used(token_part, tokens, price)
 WHERE tokens <> 0 GROUP BY {_PRICED_KEY} ORDER BY {_PRICED_KEY}
 ON CONFLICT ({_PRICED_KEY}) DO UPDATE SET tokens = bucket.tokens + excluded.tokens
 """  # noqa: S608 - the names are this module's own
 
+
+WRITE = _write(_FACTS, _USED)
+#: The same for batches that know of time on GPUs; see :mod:`metering.services.ingestion`.
+WRITE_WITH_GPUS = _write((*_FACTS, GPU_SECONDS), _USED + _GPUS_USED)
 
 #: Finds who pays for requests that nothing was leased for; see :mod:`billing.free_credit`.
 Fund = Callable[[AsyncConnection[Any], Sequence[Settled]], Awaitable[Sequence[Settled]]]
@@ -111,7 +122,8 @@ async def _settle(
     await budgets.spend(conn, process_id, new)
     await booking.book(conn, _operations(paid, held))
     await aggregation.add(conn, usage)
-    await conn.execute(WRITE, {**usage, **_worth(paid)})
+    write = WRITE_WITH_GPUS if GPU_SECONDS in usage else WRITE
+    await conn.execute(write, {**usage, **_worth(paid)})
 
 
 def _worth(paid: Sequence[Paid]) -> dict[str, Column]:

@@ -11,6 +11,7 @@ from django.db.models import DecimalField, Q, QuerySet, Sum, Value
 from django.db.models.functions import Abs, Coalesce
 from django_stubs_ext import StrOrPromise
 
+from billing.counted import GPU_HOURS
 from billing.models import Rehearsal, RehearsedUsage
 from common.money import Money
 from marketplace import rehearsing as stages
@@ -19,8 +20,8 @@ from tenants.models import Organization
 
 ZERO = Decimal(0)
 LABELS = dict(PRICED_PARTS)
-#: Tokens alone: requests are counted beside them.
-TOKENS = ~Q(token_part=OtherPart.REQUESTS)
+#: Tokens alone: requests and seconds of GPUs are counted beside them.
+TOKENS = ~Q(token_part__in=OtherPart.values)
 COLUMNS = (
     "customer", "model", "part", "tier", "tokens", "currency", "before", "after", "difference",
     "reason",
@@ -78,6 +79,11 @@ class OfPrice:
     def label(self) -> StrOrPromise:
         """The part in words."""
         return LABELS[self.part]
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether what is counted are seconds of GPUs."""
+        return self.part == GPU_HOURS
 
     @property
     def tier_label(self) -> StrOrPromise:

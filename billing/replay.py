@@ -13,13 +13,14 @@ from uuid import uuid4
 from django.db.models import Sum
 
 from billing import periodic
+from billing.counted import REQUESTS
 from billing.drafts import CHARGES, UsedTokens, usage_draft
 from billing.models import PricedBucket
 from billing.models.rehearsals import RehearsedUsage
 from billing.periods import Period
 from billing.rating.conditions import Circumstances, multiplier
-from billing.rating.definition import parse
-from marketplace.models import OtherPart, Price, ServiceTier
+from billing.rating.definition import parse_for
+from marketplace.models import Price, ServiceTier
 from marketplace.models.prices import dearest_per_token
 from marketplace.queries import CONDITIONS
 from marketplace.rehearsing import Setting
@@ -28,7 +29,6 @@ from metering.queries import dropped_until
 from tenants.models import Organization
 
 ZERO, ONE = Decimal(0), Decimal(1)
-REQUESTS = OtherPart.REQUESTS.value
 Reason = RehearsedUsage.Reason
 
 
@@ -199,7 +199,8 @@ class _Restaging:
             self.reasons[place] = Reason.GONE
             return
         else:
-            parsed, is_batch = parse(definition), place.tier == ServiceTier.BATCH
+            parsed = parse_for(place.part, definition)
+            is_batch = place.tier == ServiceTier.BATCH
             for at, prompt, tokens in periodic.requests(self.events, *place):
                 counts[multiplier(parsed, Circumstances(at, prompt, is_batch))] += tokens
         self._add(place, definition, counts)
@@ -207,7 +208,7 @@ class _Restaging:
     def _add(
         self, place: Place, definition: Mapping[str, Any], counts: Mapping[Decimal, int]
     ) -> None:
-        parsed, price_id = parse(definition), uuid4()
+        parsed, price_id = parse_for(place.part, definition), uuid4()
         unit = dearest_per_token(dict(definition))
         self.found += [
             (

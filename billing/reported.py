@@ -18,17 +18,18 @@ from psycopg import AsyncConnection
 from psycopg.errors import SerializationFailure
 
 from billing import funds
+from billing.counted import GPU_HOURS, REQUESTS
 from billing.free_credit import FreeCredit
 from billing.funds import Settled
 from billing.rating.conditions import Circumstances
-from billing.rating.definition import parse
+from billing.rating.definition import parse_for
 from billing.rating.tokens import Unpriced, rate, weigh
 from common.database import service, service_parameters
 from marketplace import books, pricelist
-from marketplace.models import Offer, OtherPart, ServiceTier
+from marketplace.models import Offer, ServiceTier
 from marketplace.models.catalogue import UNSEEN
 from metering import reports
-from metering.models import PROMPT_PARTS
+from metering.models import GPU_SECONDS, PROMPT_PARTS
 from metering.reports import Fault, Report
 from tenants import meter_keys
 from tenants.meter_keys import Subject
@@ -36,7 +37,6 @@ from tenants.models import ApiKey, Region
 
 log = structlog.get_logger(__name__)
 
-REQUESTS = OtherPart.REQUESTS.value
 #: As whose usage of leases it is written: meters hold none.
 PROCESS = "meters"
 
@@ -159,15 +159,21 @@ def _rated(
     special = known.books.get((subject.organization.pk, _quarter(report.occurred_at)), [])
     tier = report.service_tier
     prices = known.prices.at(offer, report.occurred_at, currency, special, tier)
+    of = Circumstances(report.occurred_at, sum(report.parts.get(it, 0) for it in PROMPT_PARTS))
     try:
-        amounts = rate(report.parts, {part: price.per_token for part, price in prices.items()})
+        amounts = rate(
+            {**report.parts, GPU_HOURS: report.gpu_seconds},
+            {part: price.per_token for part, price in prices.items()},
+        )
     except Unpriced as unpriced:
         part = unpriced.args[0]
         # For people to hear of: until there is a price, this usage earns nothing.
         log.error("reported_usage_unpriced", offer=offer.name, token_part=part)  # noqa: TRY400
-        return [Fault(f"data.tokens.{part}", "no price", f"a part priced then in {currency}")]
-    of = Circumstances(report.occurred_at, sum(report.parts.get(it, 0) for it in PROMPT_PARTS))
-    amounts, counts = weigh(amounts, {it: parse(prices[it].definition) for it in amounts}, of)
+        place = f"data.{GPU_SECONDS}" if part == GPU_HOURS else f"data.tokens.{part}"
+        return [Fault(place, "no price", f"a part priced then in {currency}")]
+    amounts, counts = weigh(
+        amounts, {it: parse_for(it, prices[it].definition) for it in amounts}, of
+    )
     if amounts and REQUESTS in prices:
         # As the gateway charges it: once, whatever the request used.
         amounts[REQUESTS] = prices[REQUESTS].per_token
@@ -191,6 +197,7 @@ def _rated(
         streamed=report.streamed,
         outcome=report.outcome,
         policy=_policy(report, offer),
+        gpu_seconds=report.gpu_seconds,
     )
 
 

@@ -43,6 +43,8 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     streamed: bool = False
     outcome: str = "completed"
     policy: dict[str, Any] = {}
+    #: For how long GPUs were held; where it has a price, what it is worth stands under ``gpu_hours``.
+    gpu_seconds: int = 0
 
     @property
     def amount(self) -> Decimal:
@@ -78,6 +80,7 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
             streamed=self.streamed,
             ttft_ms=self.ttft_ms,
             latency_ms=self.latency_ms,
+            gpu_seconds=self.gpu_seconds,
         )
 
 

@@ -11,6 +11,7 @@ from decimal import Context, Decimal
 from fractions import Fraction
 
 from billing.drafts import DraftLine
+from billing.rating.units import GPU_HOURS
 from common.money import minor_digits
 
 #: Decimals of exact amounts, and of quantities that are not whole.
@@ -46,7 +47,8 @@ def _divided(line: DraftLine, currency: str) -> Iterator[DraftLine]:
         yield replace(line, shares=())
         return
     weights = [weight for _name, weight in shares]
-    is_whole = line.quantity == line.quantity.to_integral_value()
+    # Of tokens no part is a fraction; of hours, each keeps its seconds.
+    is_whole = line.quantity == line.quantity.to_integral_value() and line.part != GPU_HOURS
     quantities = parts(line.quantity, weights, 0 if is_whole else EXACT)
     exact = parts(line.exact_amount, weights, EXACT)
     amounts = parts(line.amount, weights, minor_digits(currency))

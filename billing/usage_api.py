@@ -33,7 +33,14 @@ class UsageDataIn(serializers.Serializer[Any]):
             )
             for part in TOKEN_PARTS
         },
+        required=False,
         help_text="Disjoint parts: what is in one is in no other.",
+    )
+    gpu_seconds = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=reports.MOST_GPU_SECONDS,
+        help_text="For how long GPUs were held, all of them together; then tokens may be left out.",
     )
     project = serializers.CharField(required=False)
     region = serializers.CharField(required=False)

@@ -31,7 +31,7 @@ def check(part: str, tier: str, definition: Mapping[str, Any]) -> None:
         raise UnknownDimension(
             field_errors={"service_tier": [_("Unknown: %(word)s") % {"word": tier}]}
         )
-    if fault := ports.rater.fault(definition):
+    if fault := ports.rater.fault(part, definition):
         field, reason = fault
         raise _refusal(part, f"{field}: {reason}")
     if definition["model"] not in SHAPES:

@@ -78,8 +78,8 @@ class Contents(Protocol):
 class Rater(Protocol):
     """What can be made of a price."""
 
-    def fault(self, definition: Any) -> tuple[str, str] | None:
-        """Return the field of a definition that cannot be rated, and why; None when it can."""
+    def fault(self, part: str, definition: Any) -> tuple[str, str] | None:
+        """Return the field of a part's price that cannot be rated, and why; None when it can."""
 
 
 contents: Contents

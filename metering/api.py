@@ -52,6 +52,7 @@ class UsageOut(serializers.Serializer[Any]):
     audio_output_tokens = serializers.IntegerField()
     trained_tokens = serializers.IntegerField()
     total_tokens = serializers.IntegerField()
+    gpu_seconds = serializers.IntegerField()
     mean_ttft_ms = serializers.IntegerField(allow_null=True)
 
 

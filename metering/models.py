@@ -18,6 +18,8 @@ REQUEST_PARTS = PROMPT_PARTS + ANSWER_PARTS
 #: What a model was trained with is counted beside them, in events of its own.
 TRAINED = "trained"
 TOKEN_PARTS = (*REQUEST_PARTS, TRAINED)
+#: For how long GPUs were held stands beside the tokens: so many seconds, of all of them together.
+GPU_SECONDS = "gpu_seconds"
 #: What a meter calls itself, with whose it is before it; see ``metering.reports``.
 LONGEST_SOURCE = 120
 #: Outcomes of requests that we broke off; a client that leaves early is no failure.
@@ -25,7 +27,10 @@ FAILURES = frozenset({"failed", "interrupted", "upstream_failed"})
 
 
 class Tokens(models.Model):
-    """Counts of tokens, a column for each part; those that came later are nought to older code."""
+    """What is counted: tokens, a column for each part, and seconds of GPUs.
+
+    Columns that came later are nought to older code.
+    """
 
     input_tokens = models.BigIntegerField(default=0)
     cached_input_tokens = models.BigIntegerField(default=0)
@@ -36,6 +41,7 @@ class Tokens(models.Model):
     reasoning_tokens = models.BigIntegerField(default=0)
     audio_output_tokens = models.BigIntegerField(default=0, db_default=0)
     trained_tokens = models.BigIntegerField(default=0, db_default=0)
+    gpu_seconds = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
         abstract = True

@@ -86,6 +86,7 @@ class Usage:
     reasoning_tokens: int = 0
     audio_output_tokens: int = 0
     trained_tokens: int = 0
+    gpu_seconds: int = 0
     ttft_ms_sum: int = 0
     ttft_count: int = 0
 

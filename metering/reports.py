@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from metering.models import TOKEN_PARTS
+from metering.models import GPU_SECONDS, TOKEN_PARTS
 
 T = TypeVar("T")
 
@@ -27,6 +27,8 @@ AHEAD = timedelta(minutes=5)
 LATE = timedelta(days=35)
 #: More tokens than this in one part of one request are a mistake.
 MOST_TOKENS = 10**9
+#: A thousand GPUs for a day, and a little: more in one event are milliseconds, or a mistake.
+MOST_GPU_SECONDS = 10**8
 #: Parts that stand in a report's facts even when there are none of them. Others came later: what was
 #: taken in before they did must still be recognized by its hash when it is reported again.
 ALWAYS = frozenset({"input", "cached_input", "output", "reasoning"})
@@ -36,8 +38,8 @@ LONGEST_TEXT = 100
 TIERS = ("standard", "batch")
 OUTCOMES = ("completed", "client_gone", "interrupted", "upstream_failed")
 DATA = (
-    "model", "tokens", "project", "region", "service_tier", "streamed", "ttft_ms", "latency_ms",
-    "outcome",
+    "model", "tokens", GPU_SECONDS, "project", "region", "service_tier", "streamed", "ttft_ms",
+    "latency_ms", "outcome",
 )  # fmt: skip
 
 
@@ -61,6 +63,8 @@ class Report:
     occurred_at: datetime
     model: str
     parts: dict[str, int]
+    #: For how long GPUs were held, all of them together.
+    gpu_seconds: int
     project: str | None
     region: str | None
     service_tier: str
@@ -132,14 +136,17 @@ def read(event: Any, *, now: datetime) -> Report | list[Fault]:
         "time", lambda value: _moment(value, now), "RFC 3339, with its offset: " + _window(), now
     )
     data = _Reader(top.need("data", _object, "an object", {}), "data.")
-    tokens = _Reader(data.need("tokens", _object, "an object of token parts", {}), "data.tokens.")
+    seconds = data.may(GPU_SECONDS, _gpu_seconds, _GPU_TIME) or 0
+    is_timed = bool(data.facts.get(GPU_SECONDS))
+    tokens = _Reader(_tokens(data, is_timed), "data.tokens.")
     report = Report(
         event_id=top.need("id", _text, _TEXT, ""),
         source=source,
         subject=top.may("subject", _text, "an organization's address, or the id of a key"),
         occurred_at=occurred_at,
         model=data.need("model", _text, "a model's name in the API", ""),
-        parts=_parts(tokens),
+        parts=_parts(tokens, is_timed),
+        gpu_seconds=seconds,
         project=data.may("project", _text, "a project's address"),
         region=data.may("region", _text, "a region's code"),
         service_tier=data.may("service_tier", _tier, ", ".join(TIERS)) or TIERS[0],
@@ -153,6 +160,7 @@ def read(event: Any, *, now: datetime) -> Report | list[Fault]:
 
 
 _TEXT = f"1 to {LONGEST_TEXT} printable characters"
+_GPU_TIME = f"whole seconds of all GPUs together, 0 to {MOST_GPU_SECONDS}"
 _DURATION = f"whole milliseconds, 0 to {LONGEST_MS}"
 
 
@@ -161,13 +169,22 @@ def _window() -> str:
     return f"not more than {minutes} minutes ahead nor {days} days ago"
 
 
-def _parts(tokens: _Reader) -> dict[str, int]:
+def _tokens(data: _Reader, is_timed: bool) -> dict[str, Any]:
+    """Return what is told of tokens; where time on GPUs is told, that may be nothing."""
+    accepted = "an object of token parts"
+    if is_timed:
+        return data.may("tokens", _object, accepted) or {}
+    return data.need("tokens", _object, accepted, {})
+
+
+def _parts(tokens: _Reader, is_timed: bool) -> dict[str, int]:
     accepted = f"a whole number, 0 to {MOST_TOKENS}"
     counts = {part: tokens.may(part, _count, accepted) or 0 for part in TOKEN_PARTS}
     parts = {part: count for part, count in counts.items() if count or part in ALWAYS}
     tokens.refuse_others(TOKEN_PARTS)
-    if not tokens.faults and not any(parts.values()):
-        tokens.faults.append(Fault("data.tokens", shown(dict(tokens.facts)), "at least one token"))
+    if not tokens.faults and not is_timed and not any(parts.values()):
+        accepted = "at least one token, or data.gpu_seconds"
+        tokens.faults.append(Fault("data.tokens", shown(dict(tokens.facts)), accepted))
     return parts
 
 
@@ -196,6 +213,10 @@ def _truth(value: Any) -> bool | None:
 def _count(value: Any) -> int | None:
     # True is an int to Python.
     return value if type(value) is int and 0 <= value <= MOST_TOKENS else None
+
+
+def _gpu_seconds(value: Any) -> int | None:
+    return value if type(value) is int and 0 <= value <= MOST_GPU_SECONDS else None
 
 
 def _milliseconds(value: Any) -> int | None:

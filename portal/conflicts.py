@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
 
 from marketplace.models import TokenPart
-from metering.models import TOKEN_PARTS, UsageConflict, UsageEvent
+from metering.models import GPU_SECONDS, TOKEN_PARTS, UsageConflict, UsageEvent
 
 PAGE = 50
 #: What people call the facts of an event.
@@ -83,6 +83,7 @@ def _differences(body: dict[str, Any], event: UsageEvent | None) -> list[Differe
     refused = _facts(body)
     counted = {} if event is None else _recorded(event)
     words = WORDS | {f"{part}_tokens": TokenPart(part).label for part in TOKEN_PARTS}
+    words[GPU_SECONDS] = _("Seconds of GPUs")
     return [
         Difference(words[name], counted.get(name), refused[name])
         for name in words
@@ -95,11 +96,12 @@ def _facts(body: dict[str, Any]) -> dict[str, Any]:
     parts = body.get("parts", {})
     facts = {name: body.get(name) for name in WORDS}
     facts["occurred_at"] = parse_datetime(body.get("occurred_at", ""))
+    facts[GPU_SECONDS] = body.get(GPU_SECONDS, 0)
     return facts | {f"{part}_tokens": parts.get(part, 0) for part in TOKEN_PARTS}
 
 
 def _recorded(event: UsageEvent) -> dict[str, Any]:
-    facts = {name: getattr(event, name) for name in WORDS}
+    facts = {name: getattr(event, name) for name in (*WORDS, GPU_SECONDS)}
     for name in ("project_id", "api_key_id"):
         facts[name] = str(facts[name]) if facts[name] else None
     return facts | {f"{part}_tokens": getattr(event, f"{part}_tokens") for part in TOKEN_PARTS}

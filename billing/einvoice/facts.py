@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from billing import taxes
+from billing.counted import GPU_HOURS
 from billing.models import CreditNote, CreditNoteLine, Invoice, InvoiceLine
 from common.money import minor_digits, round_to_minor
 
@@ -20,8 +21,8 @@ Facts = dict[str, Any]
 INVOICE, CREDIT_NOTE = "380", "381"
 #: UNTDID 4461: a transfer to the account that is named, and a means that nobody defined.
 TRANSFER, UNDEFINED = "30", "1"
-#: UN/ECE Recommendation 20: one of something.
-ONE = "C62"
+#: UN/ECE Recommendation 20: one of something, and an hour.
+ONE, HOUR = "C62", "HUR"
 MILLION = 1_000_000
 #: What XML 1.0 cannot carry.
 UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -99,12 +100,13 @@ def _breakdown(paper: Invoice | CreditNote) -> Facts:
 
 
 def _line(line: InvoiceLine, invoice: Invoice) -> Facts:
-    is_usage = line.kind == "usage"
+    is_hours = line.kind == "usage" and line.part == GPU_HOURS
+    is_many = line.kind == "usage" and not is_hours
     # A price is never below zero: what is taken off is so many less of it.
     price, quantity = abs(line.unit_amount), line.quantity
     if line.unit_amount < 0:
         quantity = -quantity
-    price, base = (price * MILLION, MILLION) if is_usage else (price, 1)
+    price, base = (price * MILLION, MILLION) if is_many else (price, 1)
     return _written(
         line.position,
         (line.section and f"{line.section} · {line.description}") or line.description,
@@ -113,6 +115,7 @@ def _line(line: InvoiceLine, invoice: Invoice) -> Facts:
         base,
         line.amount,
         invoice,
+        HOUR if is_hours else ONE,
     )
 
 
@@ -129,11 +132,12 @@ def _written(
     base: int,
     amount: Decimal,
     paper: Invoice | CreditNote,
+    unit: str = ONE,
 ) -> Facts:
     return {
         "BT-126": str(position),
         "BT-129": _plain(quantity),
-        "BT-130": ONE,
+        "BT-130": unit,
         "BT-131": _amount(amount, paper.currency),
         "BT-146": _plain(price),
         "BT-149": str(base),

@@ -4,7 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from common.models import LockingQuerySet, Row, TimeStamped
-from marketplace.models import PRICED_PARTS, PriceBookVersion, ServiceTier
+from marketplace.models import PRICED_PARTS, OtherPart, PriceBookVersion, ServiceTier
 from tenants.models import Organization, User
 
 
@@ -70,7 +70,7 @@ class RehearsedUsage(Row):
     offer_name = models.CharField(max_length=100)
     token_part = models.CharField(max_length=20, choices=PRICED_PARTS)
     service_tier = models.CharField(max_length=10, choices=ServiceTier)
-    #: Requests, where they are what is priced.
+    #: Requests, where they are what is priced; of GPU-hours, the seconds.
     tokens = models.DecimalField(max_digits=30, decimal_places=0)
     before = models.DecimalField(max_digits=30, decimal_places=12)
     #: Empty where it could not be rated.
@@ -100,3 +100,8 @@ class RehearsedUsage(Row):
 
     def __str__(self) -> str:
         return f"{self.offer_name} {self.token_part}"
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether what is counted are seconds of GPUs."""
+        return self.token_part == OtherPart.GPU_HOURS.value

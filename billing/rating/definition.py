@@ -4,16 +4,25 @@ Decimals are strings, because JSON's numbers are floats to many readers.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from billing.rating import conditions
 from billing.rating.conditions import LongContext, TimeOfDay
 from billing.rating.reading import HUNDRED, ZERO, InvalidPrice, above_zero, decimal
-from billing.rating.units import Conversion, conversion
+from billing.rating.units import GPU_HOURS, TO_HOURS, Conversion, conversion
 
-__all__ = ["HUNDRED", "ZERO", "InvalidPrice", "PriceDefinition", "Tier", "decimal", "parse"]
+__all__ = [
+    "HUNDRED",
+    "ZERO",
+    "InvalidPrice",
+    "PriceDefinition",
+    "Tier",
+    "decimal",
+    "parse",
+    "parse_for",
+]
 
 MAX_TIERS = 100
 
@@ -108,6 +117,16 @@ def parse(definition: Mapping[str, Any]) -> PriceDefinition:
         "minimum_per_event", price.minimum_per_event, "maximum_per_event", price.maximum_per_event
     )
     return price
+
+
+def parse_for(part: str, definition: Mapping[str, Any]) -> PriceDefinition:
+    """Return the same as it rates what is counted of a part: hours of a GPU are counted in seconds."""
+    price = parse(definition)
+    if part != GPU_HOURS:
+        return price
+    if price.unit_conversion is not None:
+        raise InvalidPrice("unit_conversion", "hours are converted already, from seconds")
+    return replace(price, unit_conversion=TO_HOURS)
 
 
 def _in_order(low_name: str, low: Decimal | None, high_name: str, high: Decimal | None) -> None:

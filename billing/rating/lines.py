@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from billing.rating.definition import HUNDRED, ZERO, PriceDefinition
 from billing.rating.shapes import ONE, Charge, Piece, charges
@@ -39,13 +39,15 @@ def rate_piece(
     price: PriceDefinition, piece: Piece, *, currency: str, previously_billed: Decimal = ZERO
 ) -> Rated:
     """Rate a piece of a period: lines rounded half up to the currency, once."""
-    found = charges(price, piece)
 
     def to_minor(amount: Decimal) -> Decimal:
         return round_to_minor(amount, currency)
 
-    documented = _lines(price, piece, found, previously_billed, to_minor)
-    precise = _lines(price, piece, found, previously_billed, exact)
+    # A quantity that does not end, such as a third of an hour, keeps as many digits in sums, too.
+    with localcontext(PRECISE):
+        found = charges(price, piece)
+        documented = _lines(price, piece, found, previously_billed, to_minor)
+        precise = _lines(price, piece, found, previously_billed, exact)
     return Rated(tuple(documented), _total(documented), _total(precise), tuple(precise))
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from billing.rating import conditions
 from billing.rating.conditions import Circumstances
-from billing.rating.definition import InvalidPrice, PriceDefinition, decimal, parse
+from billing.rating.definition import InvalidPrice, PriceDefinition, decimal, parse_for
 from billing.rating.lines import Rated, rate_piece
 from billing.rating.shapes import POSITIONS, Piece
-from billing.rating.units import PRECISE
+from billing.rating.units import GPU_HOURS, PRECISE
 
 FIELDS = {
     "currency",
@@ -21,7 +21,10 @@ FIELDS = {
     "line_position",
     "events",
     "request",
+    "part",
 }
+#: Whose price it is decides what the quantity counts: of GPU-hours, seconds.
+PARTS = ("tokens", GPU_HOURS)
 REQUEST_FIELDS = {"at", "prompt", "service_tier"}
 #: Longer than any model reads.
 MAX_PROMPT = 10**9
@@ -38,7 +41,10 @@ def preview(request: Mapping[str, Any]) -> Rated:
     position = request.get("line_position", "single")
     if position not in POSITIONS:
         raise InvalidPrice("line_position", "must be one of " + ", ".join(POSITIONS))
-    price = _price(request.get("price"))
+    part = request.get("part", PARTS[0])
+    if part not in PARTS:
+        raise InvalidPrice("part", "must be one of " + ", ".join(PARTS))
+    price = _price(part, request.get("price"))
     factor = conditions.multiplier(price, _circumstances(request.get("request", {})))
     piece = Piece(
         quantity=PRECISE.multiply(decimal("quantity", request.get("quantity")), factor),
@@ -89,9 +95,9 @@ def _is_code(text: str) -> bool:
     return len(text) == 3 and text.isascii() and text.isalpha() and text.isupper()
 
 
-def _price(definition: Any) -> PriceDefinition:
+def _price(part: str, definition: Any) -> PriceDefinition:
     try:
-        return parse(definition)
+        return parse_for(part, definition)
     except InvalidPrice as error:
         field = error.field if error.field == "price" else f"price.{error.field}"
         raise InvalidPrice(field, error.reason) from None

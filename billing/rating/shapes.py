@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Literal
 
 from billing.rating.definition import HUNDRED, ZERO, PriceDefinition, Tier
-from billing.rating.units import PRECISE
+from billing.rating.units import PRECISE, product
 
 Position = Literal["single", "mid_split", "last_split"]
 POSITIONS: tuple[Position, ...] = ("single", "mid_split", "last_split")
@@ -51,7 +51,7 @@ class Charge:
     @property
     def amount(self) -> Decimal:
         """Return the product, exactly."""
-        return PRECISE.multiply(self.quantity, self.unit_amount)
+        return product(self.quantity, self.unit_amount)
 
 
 def charges(price: PriceDefinition, piece: Piece) -> list[Charge]:

@@ -12,9 +12,14 @@ from decimal import (
 from typing import Any
 
 from billing.rating.reading import InvalidPrice, above_zero
+from common.money import exact
 
+#: What is counted in seconds and priced by the hour. The name is that of price books.
+GPU_HOURS = "gpu_hours"
+HOUR = Decimal(3600)
 #: Wide enough that no product of a quantity and a price is ever cut.
 PRECISE = Context(prec=120)
+_MILLIONTH = Decimal("1e-6")
 ROUNDINGS = {"ceiling": ROUND_CEILING, "floor": ROUND_FLOOR, "half_up": ROUND_HALF_UP}
 #: How many decimals a converted quantity may keep; below zero it is rounded to tens, hundreds, …
 COARSEST, FINEST = -9, 12
@@ -39,6 +44,31 @@ class Conversion:
             return found
         step = Decimal(1).scaleb(-self.precision)
         return found.quantize(step, rounding=ROUNDINGS[self.rounding], context=PRECISE)
+
+
+#: From the seconds that are counted of GPUs to the hours that their prices are for.
+TO_HOURS = Conversion("divide", HOUR)
+#: Products are brought to so many decimals before any rounding: a third of an hour does not end, and
+#: what is cut off it must not decide whether half of the last digit is rounded up.
+_SNAPPED = Decimal("1e-60")
+
+
+def product(quantity: Decimal, unit_amount: Decimal) -> Decimal:
+    """Return what a quantity comes to, exactly, also where it is a third of something."""
+    found = PRECISE.multiply(quantity, unit_amount)
+    exponent = found.as_tuple().exponent
+    is_cut = isinstance(exponent, int) and exponent < -60
+    return found.quantize(_SNAPPED, context=PRECISE) if is_cut else found
+
+
+def hours(seconds: Decimal | int) -> Decimal:
+    """Return seconds as hours of twelve decimals, which :func:`seconds` reads again."""
+    return exact(TO_HOURS.apply(Decimal(seconds)))
+
+
+def seconds(hours: Decimal) -> Decimal:
+    """Return the seconds that hours of twelve decimals stand for: whole ones, where they were counted."""
+    return PRECISE.multiply(hours, HOUR).quantize(_MILLIONTH, ROUND_HALF_UP, PRECISE).normalize()
 
 
 def conversion(field: str, value: Any) -> Conversion:

@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from billing import reading, shop
+from billing import documents, reading, shop
 from billing.evidence import Day
 from billing.models import InvoiceLine
 from common.money import Money
@@ -35,6 +35,7 @@ def _page(request: TenantRequest, line: InvoiceLine, days: list[Day]) -> HttpRes
         "invoice": invoice,
         "line": line,
         "days": days,
+        "is_of_hours": documents.is_of_hours(line),
         "tokens": sum(day.tokens for day in days),
         "exact": Money(line.exact_amount, invoice.currency),
         "amount": Money(line.amount, invoice.currency),

@@ -25,6 +25,8 @@ MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EM DASH}"
 LESS, MORE = f"<{SPACE}", f">{SPACE}"
 MILLION = 1_000_000
+#: Seconds of one.
+HOUR = 3600
 #: From here on a count of tokens is shortened.
 COMPACT_FROM = 10_000
 
@@ -120,6 +122,14 @@ def per_million(unit_amount: Decimal | None, currency: str) -> SafeString | str:
 
 
 @register.filter
+def per_one(unit_amount: Decimal | None, currency: str) -> SafeString | str:
+    """Show the price of what is priced one by one: an hour, a request."""
+    if unit_amount is None:
+        return NOTHING
+    return _amount(trimmed(unit_amount, minor_digits(currency)), unit_amount, currency)
+
+
+@register.filter
 def number(value: Decimal | int | None) -> str:
     """Show a number in full, grouped: ``1 240 500``."""
     return NOTHING if value is None else grouped(value)
@@ -143,6 +153,23 @@ def tokens(count: Decimal | int | None) -> SafeString | str:
         ngettext("%(count)s token", "%(count)s tokens", int(count)) % {"count": exact},
         compact(count),
         exact,
+    )
+
+
+@register.filter
+def gpu_hours(seconds: Decimal | int | None) -> SafeString | str:
+    """Show seconds of GPUs in hours: ``2.5 h``, ``0.333 h``; the exact ones stand in the title."""
+    if seconds is None:
+        return NOTHING
+    shown = trimmed(rounded(Decimal(seconds) / HOUR, 3).normalize(), 0)
+    hours = gettext("%(hours)s h") % {"hours": grouped(shown)}
+    return format_html(
+        '<data class="tokens" value="{}" title="{}"><bdi aria-hidden="true">{}</bdi>'
+        '<span class="visually-hidden">{}</span></data>',
+        seconds,
+        whole := gettext("%(seconds)s s") % {"seconds": grouped(trimmed(Decimal(seconds), 0))},
+        hours,
+        whole,
     )
 
 

@@ -30,8 +30,12 @@ ROUNDINGS = {"ceiling": ROUND_CEILING, "floor": ROUND_FLOOR, "half_up": ROUND_HA
 PROMPT = {"input", "cached_input", "cache_write", "image_input", "audio_input"}
 #: What the charges of a price are called on an invoice; all others are usage.
 KINDS = {"flat": "fee", "fixed": "fee", "minimum": "minimum"}
+#: What is counted in seconds and priced by the hour.
+GPU_HOURS, HOUR = "gpu_hours", "3600"
 #: So many decimals has what is exact, and the price of one on a line.
 EXACT, UNIT = 12, 18
+#: Products are brought to so many before they are rounded: a third of an hour does not end.
+SNAPPED = 60
 ZERO, ONE = Decimal(0), Decimal(1)
 
 Price = dict[str, Any]
@@ -96,6 +100,11 @@ class NotComparable(Exception):
 def rounded(amount: Decimal, digits: int) -> Decimal:
     """Round half up to so many decimals."""
     return amount.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
+
+
+def snapped(amount: Decimal) -> Decimal:
+    """Bring to the end what does not end, so that half of a last digit is seen as half."""
+    return amount if amount.as_tuple().exponent >= -SNAPPED else rounded(amount, SNAPPED)
 
 
 def number(price: Price, name: str, default: str = "0") -> Decimal:
@@ -244,7 +253,7 @@ def totals(price: Price, found: Sequence[Charge], digits: int) -> list[tuple[Cha
     """Return what each charge comes to: rounded, less its discount, within the most and the least."""
     told, billed = [], ZERO
     for charge in found:
-        amount = rounded(charge.quantity * charge.unit, digits)
+        amount = rounded(snapped(charge.quantity * charge.unit), digits)
         amount -= rounded(amount * number(price, "discount_percent") / 100, digits)
         if price.get("maximum_amount") is not None:
             over = rounded(billed + amount - number(price, "maximum_amount"), digits)
@@ -265,11 +274,27 @@ def is_plain(price: Price) -> bool:
     return price["model"] == "per_unit" and not is_limited and not any(reductions)
 
 
+def definition(row: dict[str, str]) -> Price:
+    """Return what a price says; of GPU-hours, from the seconds that are counted."""
+    price: Price = json.loads(row["definition"])
+    if row["part"] == GPU_HOURS:
+        price["unit_conversion"] = {"operation": "divide", "factor": HOUR}
+    return price
+
+
+def of_one(key: Key, price: Price, charge: Charge) -> Decimal:
+    """Return how many GPU-hours a package of them holds; all else stands on its line as it is charged."""
+    if key.part != GPU_HOURS or KINDS.get(charge.kind):
+        return ONE
+    sold = price["tiers"][charge.tier - 1] if charge.tier else price
+    return number(sold, "package_size", "1")
+
+
 class Book:
     """The versions of prices by their ids, and what requests come to at them."""
 
     def __init__(self, rows: Iterable[dict[str, str]], currency: str) -> None:
-        self.prices = {row["price_id"]: json.loads(row["definition"]) for row in rows}
+        self.prices = {row["price_id"]: definition(row) for row in rows}
         self.batches = {row["price_id"] for row in rows if row["service_tier"] == "batch"}
         self.digits = DIGITS.get(currency, 2)
 
@@ -319,12 +344,13 @@ class Book:
         for places in (EXACT, digits):
             for charge, amount in totals(price, found, places):
                 kind = KINDS.get(charge.kind, "usage")
-                unit = rounded(charge.unit, UNIT) if kind == "usage" else ZERO
+                size = of_one(key, price, charge)
+                unit = rounded(charge.unit / size, UNIT) if kind == "usage" else ZERO
                 line = key._replace(kind=kind, tier=charge.tier, unit=unit)
                 before = lines.get(line, NOTHING)
                 is_exact = places == EXACT
                 lines[line] = Sums(
-                    rounded(charge.quantity, EXACT),
+                    rounded(charge.quantity * size, EXACT),
                     amount if is_exact else before.exact,
                     before.amount if is_exact else amount,
                 )

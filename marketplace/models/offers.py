@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from common.models import LockingQuerySet, TimeStamped
 from marketplace.encryption import EncryptedField
 from marketplace.models.catalogue import LIVE, ModelVersion, Status
-from marketplace.models.prices import TokenPart
+from marketplace.models.prices import WEIGHED_PARTS
 from tenants.models import Region
 
 
@@ -27,11 +27,11 @@ class TokenClass(TimeStamped):
 
 
 class TokenWeight(TimeStamped):
-    """How many tokens of the class one token of this part burns."""
+    """How many tokens of the class one token of this part burns; of GPU-hours, an hour."""
 
     token_class = models.ForeignKey(TokenClass, on_delete=models.PROTECT, related_name="weights")
-    token_part = models.CharField(max_length=20, choices=TokenPart.choices)
-    weight = models.DecimalField(max_digits=12, decimal_places=6)
+    token_part = models.CharField(max_length=20, choices=WEIGHED_PARTS)
+    weight = models.DecimalField(max_digits=18, decimal_places=6)
 
     class Meta:
         constraints = (

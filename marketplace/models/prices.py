@@ -55,6 +55,8 @@ class OtherPart(models.TextChoices):
 
 #: All that a price can be for; a word that is none of these is an unknown dimension.
 PRICED_PARTS = [*TokenPart.choices, *OtherPart.choices]
+#: What a class of models can say in its tokens; of GPU-hours, none pay unless it does.
+WEIGHED_PARTS = [*TokenPart.choices, (OtherPart.GPU_HOURS.value, OtherPart.GPU_HOURS.label)]
 
 
 class ServiceTier(models.TextChoices):

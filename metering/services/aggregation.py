@@ -1,11 +1,11 @@
 """Sums events up by quarter of an hour, so that any billing time zone can be cut."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from psycopg import AsyncConnection
 
-from metering.models import FAILURES
+from metering.models import FAILURES, GPU_SECONDS
 from metering.services.ingestion import PARTS
 from metering.services.rows import Column
 
@@ -26,19 +26,29 @@ _READ = (
     *PARTS, "ttft_ms", "latency_ms",
 )  # fmt: skip
 
+
 # Rows in the order of their keys: two recorders that touch the same buckets wait, not deadlock.
-ADD_TO_BUCKETS = f"""
-INSERT INTO metering_usagebucket AS bucket (id, {", ".join(KEY)}, {", ".join(COUNTS)})
+def _add_to_buckets(counts: Mapping[str, str], read: Sequence[str]) -> str:
+    return f"""
+INSERT INTO metering_usagebucket AS bucket (id, {", ".join(KEY)}, {", ".join(counts)})
 SELECT gen_random_uuid(), organization_id, {QUARTER} AS starts_at, project_id, api_key_id,
-    offer_name, region, {", ".join(COUNTS.values())}
-FROM unnest({", ".join(f"%({name})s" for name in _READ)}) AS new({", ".join(_READ)})
+    offer_name, region, {", ".join(counts.values())}
+FROM unnest({", ".join(f"%({name})s" for name in read)}) AS new({", ".join(read)})
 GROUP BY {", ".join(KEY)} ORDER BY {", ".join(KEY)}
 ON CONFLICT ({", ".join(KEY)}) DO UPDATE SET
-    {", ".join(f"{name} = bucket.{name} + excluded.{name}" for name in COUNTS)}
+    {", ".join(f"{name} = bucket.{name} + excluded.{name}" for name in counts)}
 """  # noqa: S608 - the names are this module's own
+
+
+ADD_TO_BUCKETS = _add_to_buckets(COUNTS, _READ)
+#: The same for batches that know of time on GPUs; see :mod:`metering.services.ingestion`.
+ADD_TO_BUCKETS_WITH_GPUS = _add_to_buckets(
+    {**COUNTS, GPU_SECONDS: f"sum({GPU_SECONDS})"}, (*_READ, GPU_SECONDS)
+)
 
 
 async def add(conn: AsyncConnection[Any], columns: Mapping[str, Column]) -> None:
     """Add new events to their buckets. Part of the caller's transaction."""
     if columns:
-        await conn.execute(ADD_TO_BUCKETS, {**columns, "failures": sorted(FAILURES)})
+        add_up = ADD_TO_BUCKETS_WITH_GPUS if GPU_SECONDS in columns else ADD_TO_BUCKETS
+        await conn.execute(add_up, {**columns, "failures": sorted(FAILURES)})

@@ -13,7 +13,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import tuple_row
 
 from common.ids import uuid7s
-from metering.models import TOKEN_PARTS
+from metering.models import GPU_SECONDS, TOKEN_PARTS
 from metering.services import rows
 from metering.services.rows import Column
 
@@ -28,7 +28,7 @@ class EventKey(NamedTuple):
     event_id: str
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One request and what it used; ``parts`` are disjoint tokens."""
 
     organization_id: UUID
@@ -47,6 +47,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     streamed: bool
     ttft_ms: int | None
     latency_ms: int | None
+    #: Left out of the hash where there are none: events from before they were counted keep theirs.
+    gpu_seconds: int = 0
 
     @property
     def key(self) -> EventKey:
@@ -94,14 +96,27 @@ COLUMNS = (
     "offer_name", "region", *PARTS, "price_ids", "policy", "outcome", "streamed", "ttft_ms",
     "latency_ms", "occurred_at",
 )  # fmt: skip
-SELECT_EVENTS = f"""
-SELECT {", ".join(COLUMNS)}, now() AS recorded_at
-FROM unnest({", ".join(f"%({name})s" for name in COLUMNS)}) AS new({", ".join(COLUMNS)})
+
+
+def _select(columns: Sequence[str]) -> str:
+    names = ", ".join(columns)
+    return f"""
+SELECT {names}, now() AS recorded_at
+FROM unnest({", ".join(f"%({name})s" for name in columns)}) AS new({names})
 """  # noqa: S608 - the names are this module's own
-INSERT_EVENTS = f"""
-INSERT INTO metering_usageevent ({", ".join(COLUMNS)}, recorded_at)
-{SELECT_EVENTS}
+
+
+def _insert(columns: Sequence[str]) -> str:
+    names = ", ".join(columns)
+    return f"""
+INSERT INTO metering_usageevent ({names}, recorded_at)
+{_select(columns)}
 """
+
+
+SELECT_EVENTS = _select(COLUMNS)
+#: Hardly any batch knows of time on GPUs: the column is sent, and written, only where one does.
+INSERT_EVENTS, INSERT_EVENTS_WITH_GPUS = _insert(COLUMNS), _insert((*COLUMNS, GPU_SECONDS))
 #: So many bodies are kept of one event; a meter that tells another each time fills no disk.
 MOST_CONFLICTS = 20
 INSERT_CONFLICTS = f"""
@@ -146,7 +161,8 @@ async def record(conn: AsyncConnection[Any], events: Sequence[Event]) -> Intake:
             ids = uuid7s(len(places))
             new = columns([events[place] for place in places], ids)
         if places:
-            await cursor.execute(INSERT_EVENTS, new)
+            insert = INSERT_EVENTS_WITH_GPUS if GPU_SECONDS in new else INSERT_EVENTS
+            await cursor.execute(insert, new)
     doubtful = sorted(set(range(len(events))).difference(places))
     wrong = await _contradicting(conn, events, keys, hashes, doubtful) if doubtful else ()
     return Intake(places, ids, new, wrong, frozenset(keys[place] for place in wrong))
@@ -160,6 +176,7 @@ def columns(events: Sequence[Event], ids: Sequence[UUID]) -> dict[str, Column]:
 
     parts = of("parts")
     used: set[str] = set().union(*parts)
+    seconds = of(GPU_SECONDS)
     return {
         "id": rows.uuids(ids),
         **{name: rows.uuids(of(name)) for name in _UUIDS},
@@ -171,6 +188,7 @@ def columns(events: Sequence[Event], ids: Sequence[UUID]) -> dict[str, Column]:
             else rows.zeros(len(parts))
             for part in TOKEN_PARTS
         },
+        **({GPU_SECONDS: rows.bigints(seconds)} if any(seconds) else {}),
         **{name: rows.documents(of(name)) for name in ("price_ids", "policy")},
         "streamed": rows.booleans(of("streamed")),
         **{name: rows.integers(of(name)) for name in ("ttft_ms", "latency_ms")},

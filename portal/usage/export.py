@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from defusedcsv import csv
 
 from metering import queries as metering
-from metering.models import TOKEN_PARTS
+from metering.models import GPU_SECONDS, TOKEN_PARTS
 from portal.usage import report
 from portal.usage.filters import UsageFilter
 from portal.usage.requests import Line, lines
@@ -19,10 +19,10 @@ from tenants.scope import scope
 
 BATCH = 1000
 PARTS = tuple(f"{part}_tokens" for part in TOKEN_PARTS)
-SUM_COLUMNS = ("requests", "failures", *PARTS, "mean_ttft_ms", "cost", "currency")
+SUM_COLUMNS = ("requests", "failures", *PARTS, GPU_SECONDS, "mean_ttft_ms", "cost", "currency")
 REQUEST_COLUMNS = (
-    "occurred_at", "request_id", "model", "key", "region", *PARTS, "cost", "currency", "ttft_ms",
-    "latency_ms", "streamed", "outcome",
+    "occurred_at", "request_id", "model", "key", "region", *PARTS, GPU_SECONDS, "cost", "currency",
+    "ttft_ms", "latency_ms", "streamed", "outcome",
 )  # fmt: skip
 
 
@@ -79,6 +79,7 @@ def _cells(line: Line, zone: ZoneInfo) -> tuple[Any, ...]:
         line.key_name,
         event.region,
         *(getattr(event, part) for part in PARTS),
+        event.gpu_seconds,
         f"{cost.amount:f}" if cost else "",
         cost.currency if cost else "",
         event.ttft_ms,

@@ -6,12 +6,14 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django_stubs_ext import StrOrPromise
 
 from billing import proofs
 from billing import queries as billing
+from billing.counted import COLUMNS
 from billing.models import CreditGrant, RatedUsage
 from common.money import Money
-from marketplace.models import Price, ServiceTier, TokenPart
+from marketplace.models import PRICED_PARTS, OtherPart, Price, ServiceTier
 from metering.models import UsageEvent
 from portal.usage.requests import Line
 from tenants.models import Classification, Region
@@ -22,10 +24,14 @@ class Part:
     """Tokens of one part at the price that was in force when the request was let in."""
 
     name: str
+    #: Of GPU-hours, the seconds; a request that has a price of its own is one.
     tokens: int
     unit_amount: Decimal | None
     price_since: datetime | None
     amount: Money
+    is_timed: bool = False
+    #: Whether its price is read for one, and not for a million.
+    is_single: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +93,23 @@ def _parts(event: UsageEvent, rated: RatedUsage) -> list[Part]:
         str(price.pk): price for price in Price.objects.filter(pk__in=rated.price_ids.values())
     }
     found = []
-    for part in TokenPart:
-        tokens = event.of(part.value)
-        price = prices.get(str(rated.price_ids.get(part.value)))
-        amount = Money(Decimal(rated.amounts.get(part.value, 0)), rated.currency)
+    for part, label in PRICED_PARTS:
+        price = prices.get(str(rated.price_ids.get(part)))
+        amount = Money(Decimal(rated.amounts.get(part, 0)), rated.currency)
+        # A request that has a price of its own is one.
+        tokens = getattr(event, COLUMNS[part]) if part in COLUMNS else int(bool(amount))
         if tokens or amount:
             unit, since = (price.per_token, price.effective_from) if price else (None, None)
-            found.append(Part(_label(part, price), tokens, unit, since, amount))
+            is_timed, is_single = part == OtherPart.GPU_HOURS, part in OtherPart.values
+            of_part = _label(label, price), tokens, unit, since, amount
+            found.append(Part(*of_part, is_timed=is_timed, is_single=is_single))
     return found
 
 
-def _label(part: TokenPart, price: Price | None) -> str:
+def _label(label: StrOrPromise, price: Price | None) -> str:
     if price is None or price.service_tier == ServiceTier.STANDARD:
-        return str(part.label)
-    return f"{part.label} · {price.get_service_tier_display()}"
+        return str(label)
+    return f"{label} · {price.get_service_tier_display()}"
 
 
 def _payments(rated: RatedUsage) -> list[Payment]:

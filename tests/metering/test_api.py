@@ -37,6 +37,7 @@ def test_days_come_in_order_with_their_sums(acme, alice_client, used):
         "reasoning_tokens": 2,
         "audio_output_tokens": 0,
         "trained_tokens": 0,
+        "gpu_seconds": 0,
         "total_tokens": 243,
         "mean_ttft_ms": 40,
     }
