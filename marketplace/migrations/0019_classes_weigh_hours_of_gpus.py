@@ -20,7 +20,7 @@ WEIGHED = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("marketplace", "0017_servers_take_adapters")]
+    dependencies = [("marketplace", "0018_words_of_models")]
 
     operations = [
         migrations.AlterField(
