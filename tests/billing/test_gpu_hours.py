@@ -379,7 +379,10 @@ def test_an_invoice_shows_hours_and_keeps_their_seconds(acme, alice, clock, hour
 def test_receipts_say_for_how_long_gpus_were_held_and_stay_as_they_were_sealed(
     acme, alice, clock, hourly
 ):
-    with_gpus, without = clock(1200)[0], clock(0, parts={"input": 1}, amounts={"input": Decimal(1)})[0]
+    with_gpus, without = (
+        clock(1200)[0],
+        clock(0, parts={"input": 1}, amounts={"input": Decimal(1)})[0],
+    )
     sealing.seal_due(timezone.now() + timedelta(hours=2))
 
     client = signed_in(alice)
