@@ -20,7 +20,7 @@ WEIGHED = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("marketplace", "0018_words_of_models")]
+    dependencies = [("marketplace", "0019_changes_under_four_eyes")]
 
     operations = [
         migrations.AlterField(
