@@ -104,6 +104,12 @@ GROUPS = (
                 "/files/{file}/validation",
                 _("What is wrong with a training file, line by line."),
             ),
+            Endpoint(
+                "POST",
+                "/files/{file}/fixes",
+                _("Have a new file made of it, mended by fixes that were offered."),
+            ),
+            Endpoint("GET", "/files/{file}/fixes", _("The files that were made so.")),
             Endpoint("DELETE", "/files/{file}", _("Delete it.")),
             Endpoint("POST", "/fine_tuning/jobs", _("Start a fine-tuning job.")),
             Endpoint("GET", "/fine_tuning/jobs", _("Your jobs.")),

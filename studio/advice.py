@@ -108,6 +108,22 @@ ADVICE: dict[str, tuple[StrOrPromise, StrOrPromise]] = {
         _("The last message is not the assistant's"),
         _("End each example with the answer that is to be learnt."),
     ),
+    "other_format": (
+        _("This is written as another tool writes it"),
+        _("It can be made into messages here, with one click."),
+    ),
+    "repeated_example": (
+        _("An example stands there more than once"),
+        _("What is repeated is learnt more than the rest; keep one of each, unless that is meant."),
+    ),
+    "personal_data": (
+        _("There is personal data, or a secret"),
+        _("A model may repeat what it has learnt. Each can be replaced by its kind in brackets."),
+    ),
+    "special_token": (
+        _("A text has marks of templates in it"),
+        _("A model may take them for the end of a message; remove what came in by accident."),
+    ),
     "nothing_to_learn": (
         _("Nothing is to be learnt"),
         _("Give at least one answer of the example the weight 1, or no weight at all."),

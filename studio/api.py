@@ -10,19 +10,22 @@ from common.errors import NotFound
 from common.ids import from_public_id
 from files import queries as files
 from files.models import StoredFile
+from studio import queries
 from studio.errors import UnknownFile
 from studio.models import Dataset, FineTuningJob
-from studio.services import estimates, fine_tuning
+from studio.services import estimates, fine_tuning, mending
 from studio.shapes import (
     CheckpointPageIn,
     EstimateIn,
     EventPageIn,
     JobIn,
     JobPageIn,
+    MendingIn,
     checkpoint_out,
     estimate_out,
     event_out,
     job_out,
+    mending_out,
     validation_out,
 )
 from tenants.key_api import KeyView, listed, operation_key
@@ -193,7 +196,20 @@ class JobCheckpointList(JobView):
             return Response(listed(found, has_more=has_more))
 
 
-class FileValidation(KeyView):
+class FileView(KeyView):
+    """A training file."""
+
+    def dataset(self, file_id: str) -> Dataset:
+        """Return what is known of it; to everybody else it does not exist."""
+        datasets = Dataset.objects.filter(organization=self.organization)
+        key = from_public_id("file", file_id)
+        found = datasets.select_related("file").filter(file=key).first() if key else None
+        if found is None:
+            raise NotFound(f"There is no training file {file_id[:50]}.")
+        return found
+
+
+class FileValidation(FileView):
     """What was found in a training file."""
 
     permissions = {"GET": Permission.STUDIO_READ}
@@ -201,9 +217,26 @@ class FileValidation(KeyView):
     def get(self, request: Request, file_id: str) -> Response:
         """Show it."""
         with scope(self.organization):
-            datasets = Dataset.objects.filter(organization=self.organization)
-            key = from_public_id("file", file_id)
-            dataset = datasets.select_related("file").filter(file=key).first() if key else None
-            if dataset is None:
-                raise NotFound(f"There is no training file {file_id[:50]}.")
-            return Response(validation_out(dataset))
+            return Response(validation_out(self.dataset(file_id)))
+
+
+class FileFixes(FileView):
+    """New files made of a training file by fixes; itself it never changes."""
+
+    permissions = {"GET": Permission.STUDIO_READ, "POST": Permission.FILES_MANAGE}
+
+    def get(self, request: Request, file_id: str) -> Response:
+        """List what was asked for, the newest first."""
+        with scope(self.organization):
+            found = queries.mendings(self.dataset(file_id))
+            return Response(listed([mending_out(it) for it in found], has_more=False))
+
+    def post(self, request: Request, file_id: str) -> Response:
+        """Have a new file made; asked twice, it is made once."""
+        wanted = MendingIn(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        with scope(self.organization):
+            found = mending.ask(
+                self.dataset(file_id), wanted.validated_data["fixes"], by=self.api_key.created_by
+            )
+            return Response(mending_out(found))

@@ -77,3 +77,17 @@ class TooConfidential(DomainError):
         "This model has learnt from data above “internal”: it is not shared with other"
         " organizations."
     )
+
+
+class NothingToMend(DomainError):
+    """None of the fixes would make a dataset of it that is another and has examples."""
+
+    code = "nothing_to_mend"
+    detail = _("There is nothing that these fixes would mend.")
+
+
+class NotImported(DomainError):
+    """The file is of another kind, and cannot be made into JSON Lines."""
+
+    code = "file_not_imported"
+    detail = _("This file cannot be made into JSON Lines.")

@@ -33,8 +33,16 @@ class Finding:
 
 def of(dataset: Dataset) -> list[Finding]:
     """Return all that is wrong with a dataset, what is most often wrong first."""
-    counts: Mapping[str, int] = dataset.report.get("counts", {})
-    told = [Problem(**facts) for facts in dataset.report.get("problems", [])]
+    return _findings(dataset.report.get("counts", {}), dataset.report.get("problems", []))
+
+
+def notices(dataset: Dataset) -> list[Finding]:
+    """Return what is no fault of it and should be known, what is there most often first."""
+    return _findings(dataset.report.get("notices", {}), dataset.report.get("noticed", []))
+
+
+def _findings(counts: Mapping[str, int], problems: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    told = [Problem(**facts) for facts in problems]
     told.sort(key=lambda problem: problem.code)
     places = {code: list(found) for code, found in groupby(told, lambda problem: problem.code)}
     ordered = sorted(counts, key=lambda code: (-counts[code], code))

@@ -1,6 +1,7 @@
 """Datasets, fine-tuning jobs and what they leave on their way."""
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -64,6 +65,64 @@ class Dataset(TimeStamped):
 
     def __str__(self) -> str:
         return self.file.filename
+
+
+class MendingQuerySet(LockingQuerySet["Mending"]):
+    """Mendings."""
+
+    def waiting(self) -> "MendingQuerySet":
+        """Those that are not done, and that nobody is doing."""
+        free = models.Q(claimed_until=None) | models.Q(claimed_until__lt=timezone.now())
+        return self.filter(free, finished_at=None)
+
+
+class Mending(TimeStamped):
+    """A new file made of a dataset by some fixes; the dataset itself stays as it is."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="mendings")
+    #: Codes of ``studio.mending.fixes``, in the order in which they are made.
+    fixes = ArrayField(models.CharField(max_length=20))
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    result = models.OneToOneField(
+        Dataset, on_delete=models.PROTECT, related_name="made_by", null=True, blank=True
+    )
+    changed = models.BigIntegerField(default=0)
+    left_out = models.BigIntegerField(default=0)
+    #: How many examples each of the fixes has changed or left out.
+    by_fix = models.JSONField(default=dict)
+    #: Why there is no result.
+    trouble = models.CharField(max_length=300, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    claimed_until = models.DateTimeField(null=True, blank=True)
+
+    objects = MendingQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("dataset", "fixes"),
+                condition=models.Q(finished_at=None),
+                name="dataset_mended_by_the_same_once_at_a_time",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(finished_at=None, result=None, trouble="")
+                | models.Q(finished_at__isnull=False, result__isnull=False, trouble="")
+                | models.Q(finished_at__isnull=False, result=None) & ~models.Q(trouble=""),
+                name="mending_ends_with_a_result_or_why_not",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.dataset} ({', '.join(self.fixes)})"
+
+    @property
+    def stands(self) -> bool:
+        """Whether it is being done, or its result can still be read."""
+        return self.finished_at is None or (self.result is not None and self.result.file.is_living)
 
 
 class FineTuningJobQuerySet(LockingQuerySet["FineTuningJob"]):

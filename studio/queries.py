@@ -6,7 +6,13 @@ from django.db.models import Count, Q, QuerySet
 
 from common.errors import NotFound
 from compute.models import ComputeJob
-from studio.models import Dataset, DatasetQuerySet, FineTuningJob, FineTuningJobQuerySet
+from studio.models import (
+    Dataset,
+    DatasetQuerySet,
+    FineTuningJob,
+    FineTuningJobQuerySet,
+    Mending,
+)
 from tenants.models import Organization
 
 #: What a page shows of a job beside its own row.
@@ -70,3 +76,15 @@ def jobs_of(dataset: Dataset) -> FineTuningJobQuerySet:
     """Return the jobs that learn from a dataset, or are measured by it, the newest first."""
     by_it = Q(dataset=dataset) | Q(validation=dataset)
     return jobs(dataset.organization).filter(by_it)
+
+
+def mendings(dataset: Dataset) -> list[Mending]:
+    """Return the new datasets that were asked for, made of this one, the newest first."""
+    return list(
+        Mending.objects.filter(dataset=dataset).select_related("dataset__file", "result__file")
+    )
+
+
+def made_by(dataset: Dataset) -> Mending | None:
+    """Return how a dataset was made of another; None where it was uploaded."""
+    return Mending.objects.filter(result=dataset).select_related("dataset__file").first()

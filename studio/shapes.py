@@ -9,8 +9,9 @@ from rest_framework import serializers
 
 from billing.services.telling import plain
 from common.ids import from_public_id, public_id
-from studio.models import Checkpoint, Dataset, FineTuningJob, JobEvent, TunedModel
+from studio.models import Checkpoint, Dataset, FineTuningJob, JobEvent, Mending, TunedModel
 from studio.recipes import registry
+from studio.services import mending
 from studio.services.estimates import Estimate
 from studio.services.fine_tuning import HIGHEST_SEED
 from tenants.key_api import Strict
@@ -135,6 +136,12 @@ class EstimateIn(Strict):
         method = attrs.pop("method", {}).get("supervised", {}).get("hyperparameters")
         attrs["hyperparameters"] = method or attrs.get("hyperparameters", {})
         return attrs
+
+
+class MendingIn(Strict):
+    """What a file is to be mended by; see ``fixes`` of what was found in it."""
+
+    fixes = serializers.ListField(child=serializers.CharField(max_length=20), allow_empty=False)
 
 
 class PageIn(Strict):
@@ -303,6 +310,24 @@ def validation_out(dataset: Dataset) -> dict[str, Any]:
         "bad_lines": dataset.bad_lines,
         "tokens": dataset.tokens,
         **{name: dataset.report.get(name, {}) for name in ("counts", "problems")},
+        **{name: dataset.report.get(name, {}) for name in ("notices", "noticed")},
+        "fixes": mending.offered(dataset),
+    }
+
+
+def mending_out(found: Mending) -> dict[str, Any]:
+    """Return how a new file is made of one, and which."""
+    status = "failed" if found.trouble else "done" if found.finished_at else "running"
+    return {
+        "object": "file.mending",
+        "id": public_id("ftmend", found.pk),
+        "file": found.dataset.file.public_id,
+        "fixes": found.fixes,
+        "status": status,
+        "error": found.trouble or None,
+        "result": found.result.file.public_id if found.result else None,
+        "changed": found.changed,
+        "left_out": found.left_out,
     }
 
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from celery import shared_task
 
-from studio.services import datasets, progress, serving, sweeping, token_counts
+from studio.services import datasets, mending, progress, serving, sweeping, token_counts
 from trainer.errors import Refused
 
 
@@ -25,6 +25,12 @@ def examine_file(organization_id: str, file_id: str) -> None:
 def validate_dataset(organization_id: str, dataset_id: str) -> None:
     """Check a dataset, once."""
     datasets.validate(uuid.UUID(organization_id), uuid.UUID(dataset_id))
+
+
+@shared_task(name="studio.mend_dataset")
+def mend_dataset(organization_id: str, mending_id: str) -> None:
+    """Make a new dataset of one that is at fault, once."""
+    mending.work(uuid.UUID(organization_id), uuid.UUID(mending_id))
 
 
 @shared_task(name="studio.count_tokens")

@@ -26,6 +26,7 @@ urlpatterns = [
         name="dataset-sample",
     ),
     path(DATASET, datasets.dataset_detail, name="dataset-detail"),
+    path(f"{DATASET}mend/", datasets.dataset_mend, name="dataset-mend"),
     path(f"{DATASET}delete/", datasets.dataset_delete, name="dataset-delete"),
     path("o/<slug:org>/studio/files/<uuid:file_id>/", datasets.file_content, name="file-content"),
 ]
@@ -37,6 +38,7 @@ v1_urlpatterns = [
     path("fine_tuning/jobs/<str:job_id>/cancel", api.JobCancel.as_view()),
     path("fine_tuning/jobs/<str:job_id>/checkpoints", api.JobCheckpointList.as_view()),
     path("fine_tuning/jobs/<str:job_id>/events", api.JobEventList.as_view()),
+    path("files/<str:file_id>/fixes", api.FileFixes.as_view()),
     path("files/<str:file_id>/validation", api.FileValidation.as_view()),
     path("models/<path:model>", model_api.ModelView.as_view()),
     path("fine_tuning/checkpoints/<path:model>/permissions", model_api.PermissionList.as_view()),

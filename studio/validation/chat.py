@@ -8,18 +8,20 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from studio.validation import foreign
 from studio.validation.decoding import check_text
 from studio.validation.problems import Problem, Unusable, quoted
 
 EXAMPLE_KEYS = {"messages", "tools", "parallel_tool_calls"}
 MESSAGE_KEYS = {"role", "content", "name", "tool_calls", "tool_call_id", "weight"}
 ROLES = ("system", "user", "assistant", "tool")
-MEANT = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant",
-         "developer": "system"}  # fmt: skip
 
 
 def problems(example: dict[str, Any]) -> Iterator[Problem]:
     """Yield all that is wrong with an example."""
+    if form := foreign.recognised(example):
+        yield Problem("other_format", f"this is {form}; it can be made into messages")
+        return
     for key in sorted(set(example) - EXAMPLE_KEYS):
         yield Problem("unknown_key", f"only {_listed(EXAMPLE_KEYS)} can be used", quoted(key))
     if not isinstance(example.get("tools", []), list):
@@ -47,7 +49,11 @@ def _of_message(message: Any, path: str) -> Iterator[Problem]:
         )
     role = message.get("role")
     if role not in ROLES:
-        hint = f"; did you mean {MEANT[role]!r}?" if isinstance(role, str) and role in MEANT else ""
+        hint = (
+            f"; did you mean {foreign.ROLES[role]!r}?"
+            if isinstance(role, str) and role in foreign.ROLES
+            else ""
+        )
         words = f"{quoted(role)} is not one of {', '.join(ROLES)}{hint}"
         yield Problem("invalid_role", words, f"{path}.role")
         return

@@ -5,22 +5,23 @@ from dataclasses import replace
 from typing import Any
 
 from studio.counting import count_example
-from studio.validation import chat
+from studio.validation import chat, notices
 from studio.validation.decoding import decode
 from studio.validation.lines import Readable, lines
 from studio.validation.problems import Problem, Report, Unusable
+from studio.validation.seen import Seen
 
 FEWEST = 10
 
 
 def check(content: Readable) -> Report:
     """Return what is in the dataset and all that is wrong with it."""
-    report = Report()
+    report, seen = Report(), Seen()
     try:
         for number, line in enumerate(lines(content), start=1):
             report.lines = number
             if isinstance(line, Unusable) or line.strip():
-                _check_line(report, number, line)
+                _check_line(report, seen, number, line)
     except Unusable as error:
         report.add(error.problem)
     if report.is_usable and report.examples < FEWEST:
@@ -29,27 +30,26 @@ def check(content: Readable) -> Report:
     return report
 
 
-def _check_line(report: Report, number: int, line: bytes | Unusable) -> None:
+def _check_line(report: Report, seen: Seen, number: int, line: bytes | Unusable) -> None:
     report.examples += 1
-    found = list(_problems(report, line))
+    try:
+        example = _decoded(line)
+        found = list(chat.problems(example))
+    except Unusable as error:
+        found = [error.problem]
     report.bad_lines += bool(found)
     for problem in found:
         report.add(replace(problem, line=number))
-
-
-def _problems(report: Report, line: bytes | Unusable) -> Iterator[Problem]:
-    if isinstance(line, Unusable):
-        yield line.problem
-        return
-    try:
-        example = decode(line)
-    except Unusable as error:
-        yield error.problem
-        return
-    wrong = list(chat.problems(example))
-    yield from wrong
-    if not wrong:
+    if not found:
         report.measure(count_example(example))
+        for problem in notices.of(example, seen):
+            report.notice(replace(problem, line=number))
+
+
+def _decoded(line: bytes | Unusable) -> dict[str, Any]:
+    if isinstance(line, Unusable):
+        raise line
+    return decode(line)
 
 
 def examples(content: Readable) -> Iterator[dict[str, Any]]:

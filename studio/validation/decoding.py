@@ -36,7 +36,7 @@ def check_text(text: str, path: str) -> None:
     """Refuse characters that no database or tokenizer takes."""
     if "\0" in text:
         raise Unusable("invalid_character", "the character U+0000 cannot be used", path)
-    if SURROGATES.search(text):
+    if not text.isascii() and SURROGATES.search(text):
         raise Unusable("invalid_character", "half of a surrogate pair cannot be used", path)
 
 

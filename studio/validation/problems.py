@@ -45,6 +45,9 @@ class Report:
     bad_lines: int = 0
     problems: list[Problem] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    #: What is no fault and yet should be known before anything is learnt from it.
+    noticed: list[Problem] = field(default_factory=list)
+    notices: Counter[str] = field(default_factory=Counter)
     #: How many examples have at most so many tokens, and more than half of that.
     lengths: Counter[int] = field(default_factory=Counter)
 
@@ -59,6 +62,12 @@ class Report:
         if self.counts[problem.code] <= TOLD:
             self.problems.append(problem)
 
+    def notice(self, problem: Problem) -> None:
+        """Count what should be known, and tell it unless enough of its kind was told."""
+        self.notices[problem.code] += 1
+        if self.notices[problem.code] <= TOLD:
+            self.noticed.append(problem)
+
     def measure(self, tokens: int) -> None:
         """Count an example that is this long."""
         self.tokens += tokens
@@ -70,6 +79,8 @@ class Report:
             "lengths": {str(length): count for length, count in sorted(self.lengths.items())},
             "counts": dict(self.counts),
             "problems": [asdict(problem) for problem in self.problems],
+            "notices": dict(self.notices),
+            "noticed": [asdict(problem) for problem in self.noticed],
         }
 
 

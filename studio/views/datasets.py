@@ -5,7 +5,7 @@ import uuid
 from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import content_disposition_header
@@ -20,9 +20,10 @@ from files import blobs
 from files import queries as files
 from files.models import Purpose
 from files.services import stored_files
-from studio import findings, queries, sample_dataset
+from studio import diffs, findings, queries, sample_dataset
+from studio.mending_forms import MendingForm
 from studio.models import Dataset
-from studio.services import datasets
+from studio.services import datasets, importing, mending
 from studio.upload_forms import UploadForm
 from tenants.access import TenantRequest, requires
 from tenants.models import Permission
@@ -30,6 +31,8 @@ from tenants.scope import scope
 
 SECTION = "datasets"
 PAGE = 50
+#: So many changed examples are shown before a new dataset is made.
+SHOWN_CHANGES = 10
 #: So many of the jobs that use a dataset are named on its page.
 NAMED = 20
 
@@ -74,16 +77,17 @@ def dataset_create(request: TenantRequest) -> HttpResponse:
 
 
 def _kept(request: TenantRequest, form: UploadForm) -> Dataset | None:
-    content = form.cleaned_data["file"]
+    sent = form.cleaned_data["file"]
     try:
-        file = stored_files.keep(
-            request.organization,
-            content,
-            filename=content.name,
-            purpose=Purpose.FINE_TUNE,
-            by=request.user,
-            source_key=form.source_key,
-        )
+        with importing.as_lines(sent, form.columns) as (content, filename):
+            file = stored_files.keep(
+                request.organization,
+                content,
+                filename=filename,
+                purpose=Purpose.FINE_TUNE,
+                by=request.user,
+                source_key=form.source_key,
+            )
     except DomainError as refusal:
         form.add_error("file", in_words(refusal))
         return None
@@ -100,6 +104,10 @@ def dataset_detail(request: TenantRequest, dataset_id: uuid.UUID) -> HttpRespons
     context = {
         "dataset": dataset,
         "findings": findings.of(dataset),
+        "notices": findings.notices(dataset),
+        "made_by": queries.made_by(dataset),
+        "mendings": queries.mendings(dataset),
+        "is_mendable": bool(mending.offered(dataset)),
         "lengths": findings.lengths_chart(dataset.report.get("lengths", {})),
         "jobs": queries.jobs_of(dataset)[:NAMED],
         "line": sample_dataset.first(),
@@ -111,6 +119,39 @@ def dataset_detail(request: TenantRequest, dataset_id: uuid.UUID) -> HttpRespons
         "nav_section": SECTION,
     }
     return render_page(request, "studio/dataset_detail.html", context, partial="dataset-report")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.FILES_MANAGE)
+def dataset_mend(request: TenantRequest, dataset_id: uuid.UUID) -> HttpResponse:
+    """Show what fixes would change, and have a new dataset made by those that were chosen."""
+    dataset = queries.dataset(request.organization, dataset_id)
+    offered = mending.offered(dataset)
+    asked = request.POST if request.method == "POST" else _fixes_of(request)
+    form = MendingForm(offered, asked)
+    chosen = form.cleaned_data["fixes"] if form.is_valid() else [] if asked else offered
+    if request.method == "POST" and chosen and "make" in request.POST:
+        mending.ask(dataset, chosen, by=request.user)
+        messages.success(request, _("A new dataset is being made; this one stays as it is."))
+        return redirect(f"{_address(request, dataset)}#mendings")
+    found = mending.changes(dataset, chosen, most=SHOWN_CHANGES) if chosen else []
+    context = {
+        "dataset": dataset,
+        "form": form,
+        "offered": offered,
+        "changes": [diffs.shown(change) for change in found],
+        "looked_at": mending.LOOKED_AT,
+        "crumbs": [*_crumbs(request), (str(dataset), _address(request, dataset))],
+        "nav_section": SECTION,
+    }
+    status = 422 if form.is_bound and not form.is_valid() else 200
+    return render_page(
+        request, "studio/dataset_mend.html", context, partial="mending", status=status
+    )
+
+
+def _fixes_of(request: TenantRequest) -> QueryDict | None:
+    return request.GET if "fixes" in request.GET else None
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

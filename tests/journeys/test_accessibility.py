@@ -38,6 +38,8 @@ PAY = "o/<slug:org>/billing/invoices/<slug:number>/pay/"
 #: Of these, links lead first to examples that have less on them.
 INVOICE = "o/<slug:org>/billing/invoices/<slug:number>/"
 REQUEST = "o/<slug:org>/usage/<path:request_id>/"
+#: A dataset that can be mended.
+PAIRS = '{"prompt": "How do I top up?", "completion": "Dial *100#."}\n' * 10
 #: Only a job that has not ended leads to it.
 CANCEL = "o/<slug:org>/studio/jobs/<uuid:job_id>/cancel/"
 #: Only a job that has trained leads to it, and the demo's train nothing.
@@ -86,6 +88,7 @@ def ministry(site, signed_in, receiver):
             hello = [{"role": "user", "content": "Hello"}]
             for model in ("atlas-large", "atlas-mini"):
                 client.chat.completions.create(model=model, messages=hello, max_tokens=20)
+            steps.add_dataset(client, "pairs.jsonl", PAIRS)
             file = steps.add_dataset(client, "train.jsonl", sample_dataset.content())
             client.fine_tuning.jobs.create(model="atlas-mini", training_file=file, suffix="tried")
         steps.add_webhook(page, MINISTRY, receiver.url)

@@ -1,0 +1,68 @@
+"""What should not be learnt by heart: personal data and secrets, also the kinds telecoms know.
+
+Plain Python. Numbers are held to their own check digits (python-stdnum), so that not every long
+number is a subscriber.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from stdnum import iban, imei, imsi
+
+#: Only texts with one of these can hold any of what follows; most have none.
+MAYBE = re.compile(r"@|[0-9]{6}|[0-9][ .()-]+[0-9]{2}|-----BEGIN|[A-Za-z0-9_-]{20}")
+EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+#: E.164, as people write it: with a plus sign or 00, seven to fifteen digits, and marks between.
+PHONE = re.compile(r"(?<![\w+])(?<![0-9] )(?:\+|00)[1-9](?:[ .()-]{0,2}[0-9]){6,14}(?![0-9])")
+FIFTEEN = re.compile(r"(?<![0-9A-Za-z])[0-9]{15}(?![0-9A-Za-z])")
+IBAN = re.compile(r"(?<![0-9A-Za-z])[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?")
+SECRET = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    r"|(?<![A-Za-z0-9])(?:sk|pk|rk)[-_](?:live_|test_|proj-|ant-)?[A-Za-z0-9_-]{20,}"
+    r"|(?<![A-Za-z0-9])(?:ghp_|gho_|github_pat_|xox[abp]-|AKIA|tsr_live_|tsr_test_)[A-Za-z0-9_-]{16,}"
+    r"|(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"
+)
+
+
+class Found(NamedTuple):
+    """Something that names a person or opens a door, and where it stands in the text."""
+
+    kind: str
+    start: int
+    end: int
+
+
+def found(text: str) -> list[Found]:
+    """Return all that there is, from left to right, nothing twice."""
+    if not MAYBE.search(text):
+        return []
+    kept: list[Found] = []
+    for it in sorted(_all(text), key=lambda it: (it.start, -it.end)):
+        if not kept or it.start >= kept[-1].end:
+            kept.append(it)
+    return kept
+
+
+def redacted(text: str) -> str:
+    """Return the text with the kind in brackets in place of each."""
+    for it in reversed(found(text)):
+        text = f"{text[: it.start]}[{it.kind}]{text[it.end :]}"
+    return text
+
+
+def _all(text: str) -> Iterator[Found]:
+    for kind, pattern in (("e-mail", EMAIL), ("secret", SECRET), ("phone", PHONE)):
+        yield from (Found(kind, *match.span()) for match in pattern.finditer(text))
+    for match in FIFTEEN.finditer(text):
+        if kind := _of_subscriber(match.group()):
+            yield Found(kind, *match.span())
+    for match in IBAN.finditer(text):
+        if iban.is_valid(match.group()):
+            yield Found("IBAN", *match.span())
+
+
+def _of_subscriber(digits: str) -> str:
+    if imei.is_valid(digits):
+        return "IMEI"
+    return "IMSI" if imsi.is_valid(digits) else ""
