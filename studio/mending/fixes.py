@@ -96,6 +96,9 @@ OF_THE_FILE = frozenset({"file_deleted", "too_few_examples", "not_json_lines"})
 def offered(codes: Iterable[str]) -> list[str]:
     """Return the fixes for what was found, in their order; leaving out is for any fault of a line."""
     found = set(codes)
+    # How messages stand is looked at once they can be told apart.
+    if found & {"other_format", "invalid_role"}:
+        found |= {"system_not_first", "last_not_assistant"}
     fitting = [code for code, (mends, _make) in ORDER.items() if mends & found]
     notices = {"personal_data", "repeated_example"}
     return [*fitting, "unusable"] if found - OF_THE_FILE - notices else fitting

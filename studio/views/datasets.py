@@ -101,12 +101,15 @@ def dataset_detail(request: TenantRequest, dataset_id: uuid.UUID) -> HttpRespons
     """Show what was found in a dataset, and who learns from it; one being checked is followed."""
     dataset = queries.dataset(request.organization, dataset_id)
     may_manage = request.membership.can(Permission.STUDIO_MANAGE)
+    made = queries.mendings(dataset)
+    is_being_checked = dataset.state == Dataset.State.VALIDATING and dataset.file.is_living
     context = {
         "dataset": dataset,
+        "is_busy": is_being_checked or any(it.finished_at is None for it in made),
         "findings": findings.of(dataset),
         "notices": findings.notices(dataset),
         "made_by": queries.made_by(dataset),
-        "mendings": queries.mendings(dataset),
+        "mendings": made,
         "is_mendable": bool(mending.offered(dataset)),
         "lengths": findings.lengths_chart(dataset.report.get("lengths", {})),
         "jobs": queries.jobs_of(dataset)[:NAMED],

@@ -121,8 +121,8 @@ def test_a_broken_line_stays_until_somebody_leaves_it_out():
 @pytest.mark.parametrize(
     ("found", "offered"),
     [
-        ({"other_format"}, ["convert", "unusable"]),
-        ({"invalid_role", "unknown_key"}, ["roles", "keys", "unusable"]),
+        ({"other_format"}, ["convert", "system", "answer", "unusable"]),
+        ({"invalid_role", "unknown_key"}, ["roles", "keys", "system", "answer", "unusable"]),
         ({"personal_data", "repeated_example"}, ["redact", "repeated"]),
         ({"special_token"}, ["unusable"]),
         ({"too_few_examples"}, []),
