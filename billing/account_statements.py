@@ -12,6 +12,7 @@ from decimal import Decimal
 from itertools import accumulate
 
 from django.db.models import QuerySet, Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -21,6 +22,7 @@ from billing import periods
 from billing.books import KINDS
 from billing.models import (
     AccountKind,
+    Chargeback,
     CreditNote,
     IncomingPayment,
     Invoice,
@@ -193,7 +195,9 @@ def _purchases_back(
     for it in found:
         total = Money(it.total, currency)
         yield Row(it.issued_at, _("Credit note"), -total, credit_note=it.number)
-        yield Row(it.issued_at, _("Refund"), total, credit_note=it.number)
+        is_taken = it.reason == CreditNote.Reason.CHARGEBACK
+        words = _("Taken back by the bank") if is_taken else _("Refund")
+        yield Row(it.issued_at, words, total, credit_note=it.number)
 
 
 class _Entries:
@@ -270,6 +274,7 @@ WORDS: dict[str, StrOrPromise] = {
     "write_off": gettext_lazy("Written off"),
     "surplus": gettext_lazy("Paid too much"),
     "payout": gettext_lazy("Given back"),
+    "chargeback": gettext_lazy("Taken back by the bank"),
     "true-up": gettext_lazy("Month rated as a whole"),
 }
 
@@ -288,14 +293,18 @@ def _named(keys: Sequence[str]) -> dict[str, str]:
     payments = IncomingPayment.objects.filter(pk__in=ids["payment:"])
     notes = CreditNote.objects.filter(pk__in=ids["credit-note:"])
     lost = Invoice.objects.filter(pk__in=ids["write-off:"])
+    taken = Chargeback.objects.filter(pk__in=ids["chargeback-lost:"]).values_list(
+        "pk", Coalesce("invoice__number", "order__invoice__number")
+    )
     return (
         {f"payment:{pk}": number for pk, number in payments.values_list("pk", "invoice__number")}
         | {f"credit-note:{pk}": number for pk, number in notes.values_list("pk", "number")}
         | {f"write-off:{pk}": number for pk, number in lost.values_list("pk", "number")}
+        | {f"chargeback-lost:{pk}": number for pk, number in taken}
     )
 
 
-NAMED = ("payment:", "credit-note:", "write-off:")
+NAMED = ("payment:", "credit-note:", "write-off:", "chargeback-lost:")
 
 
 def csv_rows(found: Month) -> Iterator[Sequence[str]]:

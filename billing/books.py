@@ -21,6 +21,7 @@ KINDS: dict[str, StrOrPromise] = {
     "hand_over": _("Credit handed over"),
     "invoice": _("Invoice written"),
     "refund": _("Payment given back"),
+    "chargeback": _("Payment taken back by the bank"),
 }
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from django.utils import timezone
 
+from billing import chargebacks
 from billing.models import DunningStep, Invoice
 from billing.models.dunning import Act
 from billing.services import disputes, dunning, receiving
@@ -77,7 +78,7 @@ def _overdue(invoice: Invoice, now: datetime) -> Overdue:
     return Overdue(
         invoice=invoice,
         due=receiving.due(invoice),
-        days=(now - invoice.due_at).days,
+        days=(now - chargebacks.owed_since(invoice)).days,
         steps=steps,
         next_days=coming[0]["days"] if coming else None,
         next_act=str(Act(coming[0]["act"]).label) if coming else "",

@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from billing import agreements, queries
-from billing.models import BankLine, CreditGrant, Invoice, Issuer, Order, Surplus
+from billing.models import BankLine, Chargeback, CreditGrant, Invoice, Issuer, Order, Surplus
 from common.errors import NotFound
 from common.money import Money, round_to_minor
 from marketplace.models import Bundle
@@ -21,6 +21,8 @@ from tenants.scope import scope
 #: A grant that ends within these days is pointed out.
 SOON = timedelta(days=30)
 LATEST_ORDERS = 20
+#: How a bank may have ended it so that nothing is to be said.
+ENDED_WELL = (Chargeback.Status.CLOSED, Chargeback.Status.WON)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,8 @@ class Purchase:
     order: Order
     invoice: Invoice | None
     grant: CreditGrant | None
+    #: What its payer's bank takes back, or took.
+    chargeback: Chargeback | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -177,6 +181,7 @@ def purchase(organization: Organization, order: Order) -> Purchase:
             order,
             Invoice.objects.filter(organization=organization, order=order).first(),
             grants.filter(source_key=f"order:{order.pk}").first(),
+            Chargeback.objects.filter(order=order).exclude(status__in=ENDED_WELL).first(),
         )
 
 

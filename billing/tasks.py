@@ -9,6 +9,7 @@ from billing import balance_mails, document_mails, mails
 from billing.payments.errors import PaymentUnavailable
 from billing.services import (
     budgeting,
+    chargebacks,
     collecting,
     credits,
     dunning,
@@ -38,8 +39,16 @@ def reconcile_payments() -> None:
     # What needs no provider first: one that is away keeps nothing else back.
     refunds.credit_returned()
     refunds.sweep()
+    chargebacks.settle()
     orders.reconcile()
     payouts.sweep()
+    chargebacks.refresh()
+
+
+@shared_task(name="billing.settle_chargebacks")
+def settle_chargebacks() -> None:
+    """Let what banks took back for good be owed again."""
+    chargebacks.settle()
 
 
 @shared_task(name="billing.credit_returned")

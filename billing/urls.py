@@ -6,6 +6,7 @@ from billing import (
     agreement_api,
     api,
     budget_api,
+    chargeback_api,
     cost_centre_api,
     credits_api,
     evidence_api,
@@ -258,6 +259,7 @@ api_urlpatterns = [
         "organizations/<slug:org>/credit-notes/<slug:number>",
         invoice_api.CreditNoteDetail.as_view(),
     ),
+    path("organizations/<slug:org>/chargebacks", chargeback_api.ChargebackList.as_view()),
     path("organizations/<slug:org>/disputes", invoice_api.DisputeList.as_view()),
     path(
         "organizations/<slug:org>/disputes/<uuid:dispute_id>",
@@ -291,6 +293,7 @@ api_urlpatterns = [
     path("staff/customers/<slug:slug>/payers", staff_payer_api.PayerList.as_view()),
     path("staff/customers/<slug:slug>/currency", staff_currency_api.CustomerCurrency.as_view()),
     path("staff/payers/<uuid:payer_id>/end", staff_payer_api.PayerEnd.as_view()),
+    path("staff/chargebacks", chargeback_api.StaffChargebackList.as_view()),
     path("staff/margins", staff_margin_api.MarginDetail.as_view()),
     path("staff/gpu-costs", staff_margin_api.GpuCostList.as_view()),
     path("staff/gpu-costs/<uuid:cost_id>/withdraw", staff_margin_api.GpuCostWithdraw.as_view()),

@@ -9,8 +9,9 @@ from uuid import UUID
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
+from billing import chargebacks
 from billing import queries as billing
-from billing.models import BillingProfile, CreditGrant, Invoice, SpendDay
+from billing.models import BillingProfile, Chargeback, CreditGrant, Invoice, SpendDay
 from billing.queries import Balance
 from common.money import Money
 from metering import queries as metering
@@ -58,6 +59,7 @@ class Portrait:
     total: Usage
     worth: Money
     invoices: list[Invoice]
+    chargebacks: list[Chargeback]
     memberships: list[Membership]
     usable_keys: int
     all_keys: int
@@ -119,6 +121,7 @@ def portrait(organization: Organization) -> Portrait:
         total=sum((it.usage for it in usage), Usage()),
         worth=sum((it.worth for it in usage), nothing),
         invoices=list(organization.invoices.all()[:SHOWN]),
+        chargebacks=list(chargebacks.of(organization)[:SHOWN]),
         memberships=list(organization.memberships.select_related("user")),
         usable_keys=organization.api_keys.usable().count(),
         all_keys=organization.api_keys.count(),

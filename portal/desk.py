@@ -11,7 +11,7 @@ from django.db.models import Count, F, Q, QuerySet, Sum
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
-from billing.models import BankLine, Correction, Dispute, Invoice, SpendBucket, SpendDay
+from billing.models import BankLine, Chargeback, Correction, Dispute, Invoice, SpendBucket, SpendDay
 from common.money import Money
 from common.templatetags.formats import grouped
 from marketplace.models import AIModel, ModelChange, Price, Reachability, Status, Upstream
@@ -255,6 +255,11 @@ def _decisions() -> list[Waiting]:
         (_("Disputes that nobody has decided: %(count)s"), disputes, "staff:correction-desk"),
         (_("Corrections to approve: %(count)s"), corrections, "staff:correction-desk"),
         (_("Changes of models to approve: %(count)s"), changes, "staff:change-list"),
+        (
+            _("Payments that banks are taking back: %(count)s"),
+            Chargeback.objects.waiting(),
+            "staff:correction-desk",
+        ),
         (_("Bank movements that wait: %(count)s"), BankLine.objects.waiting(), "staff:bank"),
     )
     return [

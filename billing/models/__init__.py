@@ -2,6 +2,7 @@
 
 from billing.models.bank import BankLine, BankStatement, IncomingPayment, ManualPayment
 from billing.models.budgets import Budget, BudgetLease, BudgetWindow
+from billing.models.chargebacks import Chargeback
 from billing.models.charges import Collection, InvoiceCharge, PaymentChoice
 from billing.models.contracts import (
     Contract,
@@ -58,6 +59,7 @@ __all__ = [
     "Budget",
     "BudgetLease",
     "BudgetWindow",
+    "Chargeback",
     "ClosedHour",
     "ClosedLedgerDay",
     "Collection",

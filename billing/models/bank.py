@@ -13,13 +13,17 @@ from tenants.models import Organization
 
 
 class IncomingPayment(AppendOnly):
-    """What was paid on an invoice; all of them together never exceed what is due (trigger)."""
+    """What was paid on an invoice; all of them together never exceed what is due (trigger).
+
+    What the payer's bank took back afterwards is one more, below zero.
+    """
 
     class Source(models.TextChoices):
         BANK = "bank", _("Bank transfer")
         MANUAL = "manual", _("Entered by staff")
         PROVIDER = "provider", _("Card or debit")
         SURPLUS = "surplus", _("Paid too much before")
+        CHARGEBACK = "chargeback", _("Taken back by the bank")
 
     organization = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="incoming_payments"
@@ -35,7 +39,11 @@ class IncomingPayment(AppendOnly):
     class Meta:
         ordering = ("received_at", "id")
         constraints = (
-            models.CheckConstraint(condition=models.Q(amount__gt=0), name="payment_is_an_amount"),
+            models.CheckConstraint(
+                condition=models.Q(models.Q(source="chargeback"), amount__lt=0)
+                | models.Q(~models.Q(source="chargeback"), amount__gt=0),
+                name="payment_is_an_amount",
+            ),
         )
 
     def __str__(self) -> str:

@@ -22,6 +22,7 @@ class CreditNote(TimeStamped):
         CORRECTION = "correction", _("Correction")
         VOID = "void", _("Cancellation")
         REFUND = "refund", _("Refund")
+        CHARGEBACK = "chargeback", _("Taken back by the bank")
 
     organization = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="credit_notes"

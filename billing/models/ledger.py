@@ -25,6 +25,9 @@ class AccountKind(models.TextChoices):
     TAX = "tax", _("Tax")
     PAYMENTS_CLEARING = "payments_clearing", _("Payments clearing")
     ADJUSTMENTS = "adjustments", _("Adjustments")
+    #: What banks have withdrawn and may still give back.
+    CHARGEBACKS = "chargebacks", _("Taken back by banks")
+    PAYMENT_FEES = "payment_fees", _("Fees of payments")
     #: What moved to the organization that pays; nothing over all of them.
     GROUP = "group", _("Between organizations")
 

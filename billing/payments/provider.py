@@ -72,6 +72,25 @@ class Charge:
 
 
 @dataclass(frozen=True, slots=True)
+class BankDispute:
+    """A payment that the payer's bank takes back, as it stands now."""
+
+    dispute_id: str
+    payment_reference: str
+    #: ``inquiry``, ``open``, ``closed`` (nothing was taken), ``won`` or ``lost``.
+    status: str
+    reason: str
+    amount: Money
+    #: What of it is out of the operator's account, and what was taken for the trouble.
+    withdrawn: Money
+    fee: Money
+    #: How many movements of the account there were: their number only grows.
+    moves: int
+    opened_at: datetime
+    answer_by: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentEvent:
     """Something the provider says has happened, about a session, or a payment that one led to.
 
@@ -86,7 +105,8 @@ class PaymentEvent:
     payment_reference: str = ""
     #: Whose saved methods may have changed.
     customer_id: str = ""
-    is_dispute: bool = False
+    #: The provider's id of a dispute that a bank has opened, moved or closed.
+    dispute_id: str = ""
     #: The provider's id of a refund that did not reach the payer after all.
     bounced: str = ""
 
@@ -105,6 +125,9 @@ class PaymentProvider(Protocol):
 
     def session_of(self, payment_reference: str) -> CheckoutSession | None:
         """Return the session that led to the payment, as it stands now."""
+
+    def dispute(self, dispute_id: str) -> BankDispute | None:
+        """Return a bank's dispute as it stands now; None where the account has no such dispute."""
 
     def customer(self, organization_id: uuid.UUID, *, name: str, email: str) -> str:
         """Return the id under which the provider knows the organization; asked again, the same."""

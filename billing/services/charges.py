@@ -136,20 +136,15 @@ def settle(charge: InvoiceCharge, session: CheckoutSession) -> InvoiceCharge:
         return _settle(charge.pk, session)
 
 
-def arrived(session: CheckoutSession, *, is_dispute: bool = False) -> bool:
-    """Do the same for whatever attempt a session belongs to; answers whether there is one.
-
-    That its payer has the bank take it back is told to staff: only they can answer that.
-    """
+def arrived(session: CheckoutSession) -> bool:
+    """Do the same for whatever attempt a session belongs to; answers whether there is one."""
     try:
         charge_id = uuid.UUID(session.order_id)
     except ValueError:
         return False
     if not InvoiceCharge.objects.filter(pk=charge_id).exists():
         return False
-    charge = _settle(charge_id, session)
-    if is_dispute:
-        _tell(charge, session, "invoice.charge_disputed")
+    _settle(charge_id, session)
     return True
 
 

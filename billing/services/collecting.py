@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from billing import agreements
+from billing import agreements, chargebacks
 from billing.models import (
     Collection,
     Contract,
@@ -107,9 +107,13 @@ def _place(invoice_id: UUID, now: datetime) -> InvoiceCharge | None:
 
 
 def _is_held_back(invoice: Invoice) -> bool:
-    """Whether an attempt is in flight, or somebody objects to the invoice, and not again in vain."""
+    """Whether an attempt is in flight, or somebody objects to the invoice, and not again in vain.
+
+    What a bank took back is charged again only by somebody who is there.
+    """
     in_flight = InvoiceCharge.objects.pending().filter(invoice=invoice)
-    return in_flight.exists() or disputes.in_earnest(invoice).exists()
+    is_taken_back = chargebacks.of_invoice(invoice).settled()
+    return any(it.exists() for it in (in_flight, disputes.in_earnest(invoice), is_taken_back))
 
 
 def _has_rested(invoice: Invoice, method: PaymentMethod, now: datetime) -> bool:

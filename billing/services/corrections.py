@@ -62,7 +62,9 @@ def propose(
 def _check(
     invoice: Invoice, kind: Correction.Kind, amount: Decimal | None, line: InvoiceLine | None
 ) -> None:
-    if invoice.kind != Invoice.Kind.USAGE:
+    # What a bank took back of a purchase is owed, and may be given up.
+    is_given_up = kind == Correction.Kind.WRITE_OFF and invoice.status == Invoice.Status.OPEN
+    if invoice.kind != Invoice.Kind.USAGE and not is_given_up:
         raise Conflict(_("A purchase is corrected by refunding its payment."))
     if kind == Correction.Kind.CREDIT:
         credit_notes.check(invoice, amount=amount, line=line)

@@ -157,6 +157,21 @@ def trim(given: CreditGrant, *, keep: Decimal) -> Decimal:
     return _take_off(given, kind="expiry", to=AccountKind.BREAKAGE, keep=keep)
 
 
+@atomic()
+def take_back(given: CreditGrant, *, share: Decimal) -> Decimal:
+    """Take back what is left of a paid grant whose money is gone; answers the money paid for it.
+
+    Of a part of the money, no more than that part of the grant. What admitted requests hold stays theirs.
+    """
+    if share >= 1:
+        return void(given, by=None, refunded=True)
+    given = CreditGrant.objects.locked(given.pk)
+    keep = max(given.remaining - exact(given.granted * share), ZERO)
+    if given.voided_at is not None:
+        return ZERO
+    return _take_off(given, kind="void", to=AccountKind.PAYMENTS_CLEARING, keep=keep)
+
+
 def take_out(given: CreditGrant, quantity: Decimal) -> Decimal:
     """Take so much of what is free out of a locked grant, to be granted to somebody else.
 

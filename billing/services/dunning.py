@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from billing import agreements, stages
+from billing import agreements, chargebacks, stages
 from billing.models import DunningPolicy, DunningStep, Invoice
 from billing.models.dunning import Act, usual_stages
 from billing.services import disputes
@@ -82,7 +82,8 @@ def _is_over(step: DunningStep, now: datetime) -> bool:
     if invoice.status != Invoice.Status.OPEN:
         return invoice.status in SETTLED
     agreed = (it for it in stages_of(invoice, now) if it["act"] == step.act)
-    return not any(invoice.due_at + timedelta(days=it["days"]) <= now for it in agreed)
+    since = chargebacks.owed_since(invoice)
+    return not any(since + timedelta(days=it["days"]) <= now for it in agreed)
 
 
 def _take(invoice_id: UUID, now: datetime) -> int:
@@ -110,10 +111,11 @@ def _take(invoice_id: UUID, now: datetime) -> int:
 
 def _due(invoice: Invoice, now: datetime) -> Iterator[tuple[int, Act]]:
     steps = list(DunningStep.objects.filter(invoice=invoice))
+    since = chargebacks.owed_since(invoice)
     due = (
         stage
         for stage in coming(stages_of(invoice, now), steps)
-        if invoice.due_at + timedelta(days=stage["days"]) <= now
+        if since + timedelta(days=stage["days"]) <= now
     )
     for position, stage in enumerate(due, start=len(steps)):
         yield position, Act(stage["act"])

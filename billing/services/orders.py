@@ -33,6 +33,7 @@ from billing.payments.provider import (
 )
 from billing.payments.stripe.provider import provider
 from billing.services import (
+    chargebacks,
     charges,
     credits,
     invoicing,
@@ -161,11 +162,15 @@ def handle(event: PaymentEvent) -> bool:
     if event.customer_id:
         methods.sync_customer(event.customer_id)
     session = _session_of(event)
+    dispute = provider.dispute(event.dispute_id) if session and event.dispute_id else None
     with service():
         if not _remember(event, is_handled=session is not None):
             return False
         if session is not None:
             _act(event, session)
+        if dispute is not None:
+            # After what was paid is booked, for it is that which a bank takes back.
+            chargebacks.told(dispute)
     return True
 
 
@@ -194,8 +199,8 @@ def _remember(event: PaymentEvent, *, is_handled: bool) -> bool:
 def _act(event: PaymentEvent, session: CheckoutSession) -> None:
     """Bring what was paid for to where its session stands, then what came back of it."""
     if order := _order_of(session):
-        _act_on(order, event, session)
-    elif not charges.arrived(session, is_dispute=event.is_dispute):
+        _act_on(order, session)
+    elif not charges.arrived(session):
         log.warning("payment_without_order", session=session.session_id)
     if event.bounced:
         # Last: everybody locks orders and invoices before what is given back of them.
@@ -203,7 +208,7 @@ def _act(event: PaymentEvent, session: CheckoutSession) -> None:
         payouts.bounce(event.bounced)
 
 
-def _act_on(order: Order, event: PaymentEvent, session: CheckoutSession) -> None:
+def _act_on(order: Order, session: CheckoutSession) -> None:
     """Settle the order, and tell people what only they can settle."""
     try:
         with atomic():
@@ -212,9 +217,7 @@ def _act_on(order: Order, event: PaymentEvent, session: CheckoutSession) -> None
         # Trying again would not help: the event is kept, and the order waits for people.
         _tell(order, session, "order.payment_mismatch")
         return
-    if event.is_dispute:
-        _tell(order, session, "order.disputed")
-    elif session.is_paid and not session.refunded and _is_another(order, session):
+    if session.is_paid and not session.refunded and _is_another(order, session):
         _tell(order, session, "order.paid_twice")
     elif not session.is_refunded and session.refunded.amount > sum(refunds.given_back(order)):
         _tell(order, session, "order.partly_refunded")

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from stdnum import iban as ibans
 
+from billing import chargebacks
 from billing.models import AccountKind, InvoiceCharge, Payout, Surplus
 from billing.payments.errors import RefundRefused
 from billing.payments.stripe.provider import provider
@@ -57,6 +58,7 @@ def propose(surplus: Surplus, way: Payout.Way, *, words: str, by: User, iban: st
     iban = ibans.compact(iban or surplus.iban) if way == Payout.Way.BANK else ""
     if not surplus.left:
         raise Conflict(_("Nothing is left of it."))
+    chargebacks.refuse_while_undecided(chargebacks.of_surplus(surplus))
     if way == Payout.Way.METHOD and not reference:
         raise DomainError(field_errors={"way": [_("No payment can carry it back.")]})
     if way == Payout.Way.BANK and not ibans.is_valid(iban):
@@ -88,6 +90,7 @@ def approve(payout: Payout, *, by: User) -> Payout:
     four_eyes.check(
         by, proposed_by_id=payout.proposed_by_id, organization_id=payout.organization_id
     )
+    chargebacks.refuse_while_undecided(chargebacks.of_surplus(surplus))
     surplus.left -= payout.amount
     surplus.save(update_fields=["left", "updated_at"])
     _book(payout, "payout", 1)
@@ -150,7 +153,8 @@ def send(payout_id: UUID) -> Payout:
     """Let the provider pay it back, once however often it is asked."""
     with service():
         payout = Payout.objects.select_related("surplus").get(pk=payout_id)
-    if payout.status != Payout.Status.APPROVED or payout.way != Payout.Way.METHOD:
+        is_held = chargebacks.of_surplus(payout.surplus).undecided().exists()
+    if payout.status != Payout.Status.APPROVED or payout.way != Payout.Way.METHOD or is_held:
         return payout
     try:
         reference = provider.refund(payout.payment_reference, payout.worth, refund_id=payout.pk)

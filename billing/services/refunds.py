@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext as _
 
+from billing import chargebacks
 from billing.models import AccountKind, CreditGrant, CreditNote, Invoice, Order, Refund, Surplus
 from billing.payments.errors import RefundRefused
 from billing.payments.stripe.provider import provider
@@ -66,6 +67,7 @@ def propose(order: Order, *, words: str, by: User) -> Refund:
 
 
 def _check(order: Order) -> None:
+    chargebacks.refuse_while_undecided(order.chargebacks.all())
     if not refundable(order):
         raise Conflict(_("Nothing is left of this purchase that could be paid back."))
 
@@ -157,7 +159,8 @@ def send(refund_id: uuid.UUID) -> Refund:
     """Let the provider pay it back, once however often it is asked; what it refuses is kept."""
     with service():
         refund = Refund.objects.select_related("order").get(pk=refund_id)
-    if refund.status != Refund.Status.APPROVED:
+        is_held = refund.order.chargebacks.undecided().exists()
+    if refund.status != Refund.Status.APPROVED or is_held:
         return refund
     try:
         reference = provider.refund(
@@ -204,6 +207,7 @@ def retry(refund: Refund, *, by: User) -> Refund:
     refund = Refund.objects.locked(refund.pk)
     if refund.status != Refund.Status.FAILED:
         raise Conflict
+    chargebacks.refuse_while_undecided(refund.order.chargebacks.all())
     refund.status, refund.failure = Refund.Status.APPROVED, ""
     refund.attempt += 1
     refund.save(update_fields=["status", "failure", "attempt", "updated_at"])
@@ -222,9 +226,19 @@ def keep(refund: Refund, *, by: User) -> Refund:
     refund = Refund.objects.locked(refund.pk)
     if refund.status != Refund.Status.FAILED:
         raise Conflict
+    chargebacks.refuse_while_undecided(order.chargebacks.all())
     kept = _keep(refund, order)
     _audit(kept, "refund.kept_for_transfer", by)
     return kept
+
+
+def keep_unsent(order: Order) -> None:
+    """Keep what was never sent of a locked order whose payment its bank took back meanwhile."""
+    unsent = (Refund.Status.APPROVED, Refund.Status.FAILED)
+    for found in Refund.objects.filter(order=order, status__in=unsent):
+        refund = Refund.objects.locked(found.pk)
+        if refund.status in unsent:
+            _keep(refund, order)
 
 
 def sweep() -> int:

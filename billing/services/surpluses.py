@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from stdnum import iban as ibans
 
@@ -97,6 +99,33 @@ def keep(
         after={"amount": amount, "currency": currency},
     )
     return surplus
+
+
+def take_back(which: Q, amount: Decimal) -> Decimal:
+    """Take as much as is left of these surpluses: their money is gone; answers how much that is.
+
+    Part of the caller's transaction, which books it. What waits for a second person to be paid back
+    is refused with it.
+    """
+    taken = Decimal(0)
+    for found in Surplus.objects.left_over().filter(which).order_by("pk"):
+        surplus = Surplus.objects.locked(found.pk)
+        part = min(surplus.left, amount - taken)
+        if part <= 0:
+            continue
+        surplus.left -= part
+        surplus.save(update_fields=["left", "updated_at"])
+        taken += part
+        proposed = Payout.objects.filter(surplus=surplus, status=Payout.Status.PROPOSED)
+        proposed.update(status=Payout.Status.REFUSED, decided_at=timezone.now())
+        audit.record(
+            organization=surplus.organization,
+            actor=None,
+            action="surplus.taken_back",
+            target=surplus,
+            after={"amount": part, "left": surplus.left, "currency": surplus.currency},
+        )
+    return taken
 
 
 def _book(surplus: Surplus, kind: str, key: UUID, amount: Decimal) -> None:

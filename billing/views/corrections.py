@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from billing import agreements, documents, paying, quarrels
+from billing import agreements, chargebacks, documents, paying, quarrels
 from billing.correction_forms import AnswerForm, CorrectionForm
 from billing.models import ContractEnd, Correction, Dispute, Invoice
 from billing.services import corrections, credit_notes, disputes
@@ -28,6 +28,7 @@ def desk(request: StaffRequest) -> HttpResponse:
         "holds": quarrels.holds().waiting().order_by("created_at"),
         "proposed": quarrels.corrections().waiting().order_by("created_at"),
         "refunds": quarrels.refunds()[:50],
+        "chargebacks": chargebacks.every()[:50],
         "surpluses": paying.desk(),
         "ends": agreements.ends().filter(status=ContractEnd.Status.PROPOSED),
         "decided": quarrels.corrections().exclude(status=Correction.Status.PROPOSED)[:20],
@@ -81,6 +82,7 @@ def invoice(request: StaffRequest, invoice_id: uuid.UUID) -> HttpResponse:
         "dispute": quarrel,
         "form": form,
         "left": Money(left.total, found.currency),
+        "chargebacks": chargebacks.of_invoice(found),
         "corrections": quarrels.corrections().filter(invoice=found),
         "is_proposed": _is_proposed(found),
         "nav_section": SECTION,

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from billing import downloads, exports, groups, paying, pdf, quarrels, reading, shop
+from billing import chargebacks, downloads, exports, groups, paying, pdf, quarrels, reading, shop
 from billing.documents import Document
 from billing.forms import InvoiceFilter
 from billing.models import Invoice, InvoiceCharge
@@ -96,11 +96,17 @@ def _detail(request: TenantRequest, document: Document) -> HttpResponse:
         "disputes": quarrels.disputes(organization).filter(invoice=found) if found else (),
         "may_dispute": bool(found and found.kind == Invoice.Kind.USAGE and can_manage),
         "may_manage": can_manage,
-        "paying": paying.of_invoice(found) if found and found.kind == Invoice.Kind.USAGE else None,
+        "chargebacks": chargebacks.of_invoice(found) if found else (),
+        "paying": paying.of_invoice(found) if found and _is_paid_here(found) else None,
         "crumbs": [(_("Invoices"), invoices)],
         "nav_section": "invoices",
     }
     return render(request, "billing/invoice_detail.html", context)
+
+
+def _is_paid_here(invoice: Invoice) -> bool:
+    """Whether its page tells of payments: a purchase was paid, unless a bank took that back."""
+    return invoice.kind == Invoice.Kind.USAGE or chargebacks.of_invoice(invoice).settled().exists()
 
 
 @require_safe

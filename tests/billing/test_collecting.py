@@ -490,8 +490,8 @@ def test_staff_are_told_of_a_payment_that_its_payer_takes_back(stripe, save, aut
     orders.reconcile()
 
     with service():
-        told = AuditEntry.objects.filter(action="invoice.charge_disputed")
-        assert [it.after["amount"] for it in told] == ["120.00"]
+        told = AuditEntry.objects.filter(action="chargeback.open")
+        assert [it.after["amount"] for it in told] == ["120"]
 
 
 def test_a_page_asks_for_what_is_still_due(stripe, alice_client, bill):

@@ -476,7 +476,7 @@ def test_a_dispute_is_told(stripe, order, deliver):
 
     assert standing(order) == PAID
     with service():
-        assert AuditEntry.objects.filter(action="order.disputed").count() == 1
+        assert AuditEntry.objects.filter(action="chargeback.open").count() == 1
 
 
 def told():

@@ -32,23 +32,54 @@ REASONS = (
 
 
 def open_on(
-    context: Context, charge: Object, *, reason: str = "fraudulent", amount: int | None = None
+    context: Context,
+    charge: Object,
+    *,
+    reason: str = "fraudulent",
+    amount: int | None = None,
+    is_inquiry: bool = False,
 ) -> Object:
-    """Take a successful charge back, once; amount and fee leave the balance at once."""
+    """Take a successful charge back, once; amount and fee leave the balance at once.
+
+    With an inquiry the bank only asks, and nothing leaves.
+    """
     if charge["status"] != "succeeded" or charge["disputed"]:
         raise ApiError(f"Charge {charge['id']} cannot be disputed.", code="charge_not_disputable")
     dispute = context.store.insert(_new(charge, reason, amount or charge["amount"]))
     charge["disputed"] = True
     context.store.save(charge)
+    if is_inquiry:
+        dispute["status"] = "warning_needs_response"
+        context.store.save(dispute)
     events.emit(context, "charge.dispute.created", dispute)
-    _move(context, dispute, -dispute["amount"], fee=fees.of_dispute(dispute["currency"]))
-    events.emit(context, "charge.dispute.funds_withdrawn", dispute)
+    if not is_inquiry:
+        _withdraw(context, dispute)
     return dispute
 
 
+def escalate(context: Context, dispute: Object) -> Object:
+    """Let an inquiry become a dispute: its money leaves now."""
+    if not dispute["status"].startswith("warning"):
+        raise ApiError(f"Dispute {dispute['id']} is no inquiry.")
+    dispute["status"] = "needs_response"
+    context.store.save(dispute)
+    events.emit(context, "charge.dispute.updated", dispute)
+    _withdraw(context, dispute)
+    return dispute
+
+
+def _withdraw(context: Context, dispute: Object) -> None:
+    _move(context, dispute, -dispute["amount"], fee=fees.of_dispute(dispute["currency"]))
+    events.emit(context, "charge.dispute.funds_withdrawn", dispute)
+
+
 def close(context: Context, dispute: Object, status: str) -> Object:
-    """End a dispute as ``won`` (the money comes back) or ``lost``."""
-    if dispute["status"] in {"won", "lost"}:
+    """End a dispute as ``won`` (the money comes back) or ``lost``, an inquiry as ``warning_closed``.
+
+    A bank may still change its mind about one that was lost.
+    """
+    is_changed = (dispute["status"], status) == ("lost", "won")
+    if dispute["status"] in {"won", "lost", "warning_closed"} and not is_changed:
         raise ApiError(f"Dispute {dispute['id']} is already closed.")
     dispute |= {"status": status, "is_charge_refundable": False}
     if status == "won":

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
-from billing.payments.provider import CheckoutSession, PaymentEvent, SavedMethod
+from billing.payments.provider import BankDispute, CheckoutSession, PaymentEvent, SavedMethod
 from common.money import Money, minor_digits
 
 SESSION_EVENTS = (
@@ -15,10 +15,16 @@ SESSION_EVENTS = (
     "checkout.session.async_payment_failed",
     "checkout.session.expired",
 )
-DISPUTED = "charge.dispute.created"
+DISPUTE_EVENTS = (
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
+    "charge.dispute.closed",
+)
 #: A bank would not take a refund: its money is the operator's again.
 BOUNCED = "refund.failed"
-PAYMENT_EVENTS = ("charge.refunded", DISPUTED, BOUNCED)
+PAYMENT_EVENTS = ("charge.refunded", BOUNCED, *DISPUTE_EVENTS)
 INTENT_EVENTS = (
     "payment_intent.succeeded",
     "payment_intent.payment_failed",
@@ -111,6 +117,41 @@ def _failure(given: Any) -> str:
     return ""
 
 
+#: Stripe's words for how a dispute stands in ours; it adds words now and then.
+DISPUTE_STATES = {
+    "warning_needs_response": "inquiry",
+    "warning_under_review": "inquiry",
+    "warning_closed": "closed",
+    "prevented": "closed",
+    "won": "won",
+    "lost": "lost",
+}
+
+
+def dispute(given: Mapping[str, Any]) -> BankDispute:
+    """Read a dispute, with the movements of the account that it has led to."""
+    amount = from_minor(given["amount"], given["currency"])
+    moves = given.get("balance_transactions") or []
+    out = -sum(move["amount"] for move in moves)
+    # An account in another currency: the movements say only whether the money is out.
+    is_ours = all(move["currency"] == given["currency"] for move in moves)
+    withdrawn = from_minor(max(out, 0), given["currency"]) if is_ours else amount
+    fee_currency = moves[0]["currency"] if moves else given["currency"]
+    due_by = (given.get("evidence_details") or {}).get("due_by")
+    return BankDispute(
+        dispute_id=given["id"],
+        payment_reference=str(given.get("payment_intent") or ""),
+        status=DISPUTE_STATES.get(given["status"], "open"),
+        reason=str(given.get("reason") or "")[:60],
+        amount=amount,
+        withdrawn=withdrawn if out > 0 else amount * 0,
+        fee=from_minor(sum(move.get("fee") or 0 for move in moves), fee_currency),
+        moves=len(moves),
+        opened_at=datetime.fromtimestamp(given["created"], UTC),
+        answer_by=datetime.fromtimestamp(due_by, UTC) if due_by else None,
+    )
+
+
 def method(given: Mapping[str, Any]) -> SavedMethod:
     """Read a saved method."""
     kind = given["type"]
@@ -147,6 +188,6 @@ def event(given: Mapping[str, Any]) -> PaymentEvent:
         session_id=object_id if kind in SESSION_EVENTS and not is_setup else "",
         payment_reference=payment if kind in PAYMENT_EVENTS + INTENT_EVENTS else "",
         customer_id=str(subject.get("customer") or "") if is_setup else "",
-        is_dispute=kind == DISPUTED,
+        dispute_id=object_id if kind in DISPUTE_EVENTS else "",
         bounced=object_id if kind == BOUNCED else "",
     )

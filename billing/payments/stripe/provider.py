@@ -12,6 +12,7 @@ from stripe.params.checkout import SessionListParams
 
 from billing.payments.errors import PaymentUnavailable, RefundRefused
 from billing.payments.provider import (
+    BankDispute,
     Charge,
     CheckoutRequest,
     CheckoutSession,
@@ -92,6 +93,11 @@ class StripeProvider:
         found = _asked(lambda: intents.retrieve(reference, {"expand": ["latest_charge"]}))
         payment = events.payment(found.to_dict()) if found else None
         return payment if payment and payment.order_id else None
+
+    def dispute(self, dispute_id: str) -> BankDispute | None:
+        """Return a dispute as it stands now; None where the account has no such dispute."""
+        found = _asked(lambda: client().v1.disputes.retrieve(dispute_id))
+        return events.dispute(found.to_dict()) if found else None
 
     def customer(self, organization_id: uuid.UUID, *, name: str, email: str) -> str:
         """Return the id under which Stripe knows the organization."""

@@ -76,13 +76,21 @@ def open_dispute(service: Service, arguments: Arguments) -> Object:
     amount = int(arguments.number("amount", charge["amount"], minimum=1))
     if amount > charge["amount"]:
         raise InvalidParameter("amount is greater than the charge.", param="amount")
-    return disputes.open_on(service.context(), charge, reason=reason, amount=amount)
+    is_inquiry = arguments.choice("kind", ("dispute", "inquiry"), "dispute") == "inquiry"
+    return disputes.open_on(
+        service.context(), charge, reason=reason, amount=amount, is_inquiry=is_inquiry
+    )
+
+
+def escalate_dispute(service: Service, arguments: Arguments, dispute: str) -> Object:
+    """Let a bank's inquiry become a dispute."""
+    return disputes.escalate(service.context(), service.store.get("dispute", dispute))
 
 
 def close_dispute(service: Service, arguments: Arguments, dispute: str) -> Object:
-    """End a dispute as won or lost."""
+    """End a dispute as won or lost, or an inquiry without effect."""
     found = service.store.get("dispute", dispute)
-    status = arguments.choice("status", ("won", "lost"), "lost")
+    status = arguments.choice("status", ("won", "lost", "warning_closed"), "lost")
     return disputes.close(service.context(), found, status)
 
 

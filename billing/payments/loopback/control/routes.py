@@ -38,6 +38,7 @@ TABLE: tuple[tuple[str, str, Command], ...] = (
     ("POST", "/payment_intents/{intent}/authenticate", payments.authenticate),
     ("POST", "/setup_intents/{intent}/authenticate", payments.authenticate),
     ("POST", "/disputes", payments.open_dispute),
+    ("POST", "/disputes/{dispute}/escalate", payments.escalate_dispute),
     ("POST", "/disputes/{dispute}/close", payments.close_dispute),
     ("POST", "/refunds/{refund}/fail", payments.fail_refund),
 )

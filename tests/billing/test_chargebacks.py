@@ -1,0 +1,599 @@
+"""What banks take back of payments: out of the account, back again, or owed again, each once."""
+
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from billing import account_statements, chargebacks, funds
+from billing.models import (
+    Chargeback,
+    Correction,
+    CreditNote,
+    DunningStep,
+    IncomingPayment,
+    Invoice,
+    InvoiceCharge,
+    InvoiceLine,
+    LedgerEntry,
+    Order,
+    Payout,
+    Refund,
+    Surplus,
+)
+from billing.payments.stripe.provider import provider
+from billing.services import chargebacks as booking
+from billing.services import (
+    charges,
+    collecting,
+    corrections,
+    credit_notes,
+    dunning,
+    orders,
+    payouts,
+    receiving,
+    refunds,
+)
+from common.database import service
+from common.errors import Conflict
+from marketplace import demo
+from marketplace.models import Bundle
+from tenants.models import AuditEntry
+from tenants.scope import scope
+
+ZERO = Decimal(0)
+
+
+@pytest.fixture
+def bought(stripe, acme, alice):
+    """Acme's purchase of a bundle of money, paid by card."""
+    demo.seed()
+    with service():
+        bundle = Bundle.objects.filter(currency="EUR", grant_unit="money").first()
+    order = orders.start(acme, bundle, by=alice, operation_key=str(uuid.uuid4()))
+    stripe.control(f"checkout/sessions/{order.session_id}/pay")
+    return orders.fulfil(order.session_id)
+
+
+@pytest.fixture
+def charged(stripe, acme, save, bill):
+    """Acme's invoice over 120 euros, charged to its card; due forty days ago."""
+    method = save()
+    invoice = bill(overdue=40)
+    with service():
+        InvoiceLine.objects.create(
+            organization=acme,
+            invoice=invoice,
+            position=1,
+            kind="flat",
+            description="Usage",
+            quantity=1,
+            unit_amount=120,
+            exact_amount=120,
+            amount=120,
+        )
+        attempt = charges.place(invoice, Decimal(120), method_id=method.method_id)
+    collecting._charge(attempt)
+    return invoice
+
+
+@pytest.fixture
+def staff_pair(person):
+    """Two of the staff: one proposes, the other approves."""
+    return [person(f"{name}@operator.example", is_staff=True) for name in ("sam", "kim")]
+
+
+@pytest.fixture
+def dispute(stripe):
+    """Let the bank take a payment back; answers its dispute."""
+
+    def dispute(paid, **facts):
+        reference = (
+            getattr(paid, "payment_reference", "") if isinstance(paid, Order) else _paid(paid)
+        )
+        return stripe.control("disputes", payment_intent=reference, **facts)["id"]
+
+    return dispute
+
+
+@pytest.fixture
+def close(stripe):
+    """Let the bank decide, and us hear of it and act."""
+
+    def close(reference, status):
+        stripe.control(f"disputes/{reference}/close", status=status)
+        orders.reconcile()
+        booking.settle()
+
+    return close
+
+
+def _paid(invoice):
+    with service():
+        return InvoiceCharge.objects.get(invoice=invoice, status="paid").payment_reference
+
+
+def of(reference):
+    with service():
+        return Chargeback.objects.get(reference=reference)
+
+
+def fresh(row):
+    with service():
+        return type(row).objects.get(pk=row.pk)
+
+
+def is_zero():
+    """Whether all that was ever booked comes to nothing."""
+    with service():
+        return sum(LedgerEntry.objects.values_list("amount", flat=True), ZERO) == 0
+
+
+def owed(acme):
+    """Return what this month's statement ends with, which is what documents and surpluses come to."""
+    with scope(acme):
+        [found] = account_statements.month(acme, f"{timezone.now():%Y-%m}").statements
+        asked = sum((receiving.due(it).amount for it in Invoice.objects.open()), ZERO)
+        loose = sum(Chargeback.objects.values_list("owed", flat=True), ZERO)
+        kept = sum(Surplus.objects.values_list("left", flat=True), ZERO)
+    assert found.agrees
+    assert found.owed.closing.amount == asked + loose - kept
+    return found.owed.closing.amount
+
+
+async def spend(acme, conn, take, settled, amount):
+    """Use some of Acme's credit."""
+    lease = await take(conn, amount)
+    await funds.record(conn, process_id="p1", batch=[settled("r-1", amount, lease)])
+
+
+def test_what_a_bank_withdraws_leaves_the_account(bought, dispute, books):
+    before = books()
+
+    reference = dispute(bought)
+    orders.reconcile()
+
+    row = of(reference)
+    assert (row.status, row.withdrawn, row.fee) == ("open", bought.total, Decimal(20))
+    after = books()
+    assert after["chargebacks"] == bought.total
+    assert after["payment_fees"] == 20
+    assert after["payments_clearing"] == before["payments_clearing"] - bought.total - 20
+    assert is_zero()
+
+
+def test_an_inquiry_withdraws_nothing_until_it_is_more(stripe, bought, dispute, books):
+    reference = dispute(bought, kind="inquiry")
+    orders.reconcile()
+    assert (of(reference).status, of(reference).withdrawn) == ("inquiry", 0)
+
+    stripe.control(f"disputes/{reference}/escalate")
+    orders.reconcile()
+
+    assert (of(reference).status, books()["chargebacks"]) == ("open", bought.total)
+
+
+def test_an_inquiry_may_end_without_effect(bought, dispute, close, books):
+    before = books()
+    reference = dispute(bought, kind="inquiry")
+
+    close(reference, "warning_closed")
+
+    assert (of(reference).status, books()) == ("closed", before)
+
+
+def test_what_is_won_comes_back(bought, dispute, close, books):
+    before = books()
+    reference = dispute(bought)
+
+    close(reference, "won")
+
+    assert of(reference).status == "won"
+    lost = {"payment_fees": Decimal(20)}
+    cash = before["payments_clearing"] - 20
+    assert books() == before | lost | {"payments_clearing": cash}
+    assert fresh(bought).status == "paid"
+
+
+def test_a_lost_invoice_is_owed_again(acme, charged, dispute, close, books):
+    assert fresh(charged).status == "paid"
+
+    reference = dispute(charged)
+    close(reference, "lost")
+
+    assert fresh(charged).status == "open"
+    with service():
+        assert [str(it.amount.normalize()) for it in charged.payments.all()] == [
+            "1.2E+2",
+            "-1.2E+2",
+        ]
+    assert "chargebacks" not in books()
+    assert owed(acme) == 120
+    assert is_zero()
+
+
+def test_dunning_begins_anew_on_the_day_it_is_owed_again(acme, charged, dispute, close):
+    close(dispute(charged), "lost")
+
+    dunning.sweep()
+    with service():
+        assert not DunningStep.objects.exists()
+    dunning.sweep(timezone.now() + timedelta(days=4))
+
+    with service():
+        assert DunningStep.objects.filter(invoice=charged).count() == 1
+        assert chargebacks.owed_since(charged) > charged.due_at
+
+
+def test_what_a_bank_took_back_is_not_charged_by_itself(alice, acme, charged, dispute, close):
+    close(dispute(charged), "lost")
+    with scope(acme):
+        collecting.choose(acme, is_automatic=True, by=alice)
+
+    collecting.sweep()
+
+    assert fresh(charged).status == "open"
+
+
+def test_an_invoice_that_is_owed_again_is_paid_again(alice, acme, charged, dispute, close, stripe):
+    close(dispute(charged), "lost")
+    with scope(acme):
+        invoice = Invoice.objects.select_related("organization").get(pk=charged.pk)
+
+    page = charges.open_page(invoice, by=alice)
+    stripe.control(f"checkout/sessions/{page.rsplit('/', 1)[1]}/pay")
+    orders.reconcile()
+
+    assert fresh(charged).status == "paid"
+    assert owed(acme) == 0
+
+
+def test_the_unused_credit_of_a_lost_purchase_is_taken_back(
+    acme, bought, dispute, close, books, left
+):
+    close(dispute(bought), "lost")
+
+    assert left() == [(0, 0)]
+    assert books() == {"payments_clearing": Decimal(-20), "payment_fees": Decimal(20)}
+    with service():
+        invoice = Invoice.objects.get(order=bought)
+        note = CreditNote.objects.get(invoice=invoice)
+    assert (note.reason, note.total, invoice.status) == ("chargeback", bought.total, "paid")
+    assert owed(acme) == 0
+
+
+async def test_what_was_used_of_a_lost_purchase_is_owed(
+    acme, bought, dispute, close, conn, take, settled, left
+):
+    await spend(acme, conn, take, settled, "10")
+
+    close(dispute(bought), "lost")
+
+    assert left() == [(0, 0)]
+    with service():
+        invoice = Invoice.objects.get(order=bought)
+        note = CreditNote.objects.get(invoice=invoice)
+        assert invoice.status == "open"
+        assert Chargeback.objects.get().owed == 0
+    assert owed(acme) == bought.total - note.total > 0
+    assert is_zero()
+
+
+def test_a_part_that_is_lost_takes_a_part(acme, bought, dispute, close, left):
+    half = int(bought.total * 100) // 2
+
+    close(dispute(bought, amount=half), "lost")
+
+    [(rest, _leased)] = left()
+    assert 0 < rest < bought.grant_quantity
+    assert owed(acme) == 0
+    with service():
+        assert Invoice.objects.get(order=bought).status == "paid"
+
+
+def test_events_in_any_order_and_number_have_one_effect(bought, dispute, close, books):
+    reference = dispute(bought)
+    close(reference, "lost")
+    before, since = books(), timezone.now() - timedelta(days=1)
+
+    for event in [*reversed(provider.recent_events(since)), *provider.recent_events(since)]:
+        again = type(event)(**{name: getattr(event, name) for name in event.__slots__})
+        object.__setattr__(again, "event_id", f"evt_{uuid.uuid4().hex}")
+        orders.handle(again)
+    booking.settle()
+
+    assert books() == before
+    with service():
+        assert Chargeback.objects.count() == CreditNote.objects.count() == 1
+
+
+def test_what_is_stale_changes_nothing(bought, dispute, close, books):
+    reference = dispute(bought)
+    orders.reconcile()
+    stale = provider.dispute(reference)
+    close(reference, "won")
+    before = books()
+
+    with service():
+        booking.told(stale)
+
+    assert (of(reference).status, books()) == ("won", before)
+
+
+def test_a_dispute_of_somebody_elses_payment_is_left_alone(stripe, acme, books):
+    intent = stripe.paid_intent()
+    stripe.control("disputes", payment_intent=intent.id)
+
+    orders.reconcile()
+
+    with service():
+        assert not Chargeback.objects.exists()
+    assert books() == {}
+
+
+def test_what_no_webhook_told_is_found(bought, dispute, stripe):
+    reference = dispute(bought)
+    orders.reconcile()
+    stripe.control(f"disputes/{reference}/close", status="won")
+
+    booking.refresh()
+
+    assert of(reference).status == "won"
+
+
+def test_a_bank_may_change_its_mind_after_it_was_lost(acme, charged, dispute, close, books):
+    reference = dispute(charged)
+    close(reference, "lost")
+
+    close(reference, "won")
+
+    assert (of(reference).status, fresh(charged).status) == ("won", "paid")
+    assert "chargebacks" not in books()
+    assert owed(acme) == 0
+
+
+def test_what_comes_back_after_it_was_paid_again_is_the_customers(
+    acme, alice, charged, dispute, close, give
+):
+    reference = dispute(charged)
+    close(reference, "lost")
+    with service():
+        booking.offsetting.receive(
+            charged,
+            Decimal(120),
+            source=IncomingPayment.Source.BANK,
+            key="bank:1",
+            by=alice,
+        )
+
+    close(reference, "won")
+
+    with service():
+        assert Surplus.objects.get().left == 120
+    assert owed(acme) == -120
+
+
+def test_a_refund_is_refused_while_the_bank_decides(bought, dispute, alice, bob):
+    dispute(bought)
+    orders.reconcile()
+
+    with service(), pytest.raises(Conflict, match="taking this payment back"):
+        refunds.propose(bought, words="please", by=bob)
+
+    with service():
+        assert not Refund.objects.exists()
+
+
+def test_a_refund_that_the_dispute_overtook_is_kept_and_taken(
+    acme, bought, dispute, close, staff_pair
+):
+    one, other = staff_pair
+    reference = dispute(bought)
+    with service():
+        refund = refunds.propose(bought, words="please", by=one)
+        refunds.approve(refund, by=other)
+    orders.reconcile()
+    assert fresh(refund).status == "failed"
+    with service(), pytest.raises(Conflict, match="taking this payment back"):
+        refunds.retry(refund, by=one)
+
+    close(reference, "lost")
+
+    assert fresh(refund).status == "kept"
+    with service():
+        assert [it.left for it in Surplus.objects.all()] == [0]
+    assert of(reference).owed == 0
+    assert owed(acme) == 0
+
+
+def test_money_that_went_elsewhere_is_owed_and_shown(
+    acme, charged, dispute, close, staff_pair, left
+):
+    one, other = staff_pair
+    with service():
+        credit_notes.issue(
+            charged,
+            key="k",
+            reason=CreditNote.Reason.CORRECTION,
+            words="w",
+            amount=Decimal(50),
+            by=one,
+        )
+        surplus = Surplus.objects.get()
+        payout = payouts.propose(
+            surplus, Payout.Way.BANK, words="w", by=one, iban="DE89370400440532013000"
+        )
+        payouts.approve(payout, by=other)
+
+    reference = dispute(charged)
+    close(reference, "lost")
+
+    assert (of(reference).owed, fresh(charged).status) == (50, "open")
+    assert owed(acme) == 120
+
+
+def test_what_a_credit_note_left_is_taken_first(acme, charged, dispute, close, alice):
+    with service():
+        credit_notes.issue(
+            charged,
+            key="k",
+            reason=CreditNote.Reason.CORRECTION,
+            words="w",
+            amount=Decimal(50),
+            by=alice,
+        )
+
+    reference = dispute(charged)
+    close(reference, "lost")
+
+    with service():
+        assert Surplus.objects.get().left == 0
+    assert of(reference).owed == 0
+    assert owed(acme) == 70
+
+
+def test_it_is_on_record(bought, dispute, close):
+    close(dispute(bought), "lost")
+
+    with service():
+        told = list(AuditEntry.objects.filter(action__startswith="chargeback."))
+    assert {it.action for it in told} == {"chargeback.lost", "chargeback.settled"}
+
+
+def test_two_deliveries_at_once_book_once(bought, dispute, books):
+    reference = dispute(bought)
+    found = provider.dispute(reference)
+    gate = threading.Barrier(4)
+
+    def tell():
+        gate.wait()
+        try:
+            with service():
+                booking.told(found)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        [each.result() for each in [pool.submit(tell) for _ in range(4)]]
+
+    assert books()["chargebacks"] == bought.total
+
+
+def test_two_settle_at_once_and_one_has_an_effect(acme, bought, dispute, stripe):
+    stripe.control(f"disputes/{dispute(bought)}/close", status="lost")
+    orders.reconcile()
+    gate = threading.Barrier(4)
+
+    def settle():
+        gate.wait()
+        try:
+            booking.settle()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        [each.result() for each in [pool.submit(settle) for _ in range(4)]]
+
+    with service():
+        assert CreditNote.objects.count() == 1
+    assert owed(acme) == 0
+    assert is_zero()
+
+
+def test_a_refund_against_a_dispute_gives_back_once(acme, bought, dispute, staff_pair):
+    one, other = staff_pair
+    with service():
+        refund = refunds.propose(bought, words="please", by=one)
+    reference = dispute(bought)
+    found = provider.dispute(reference)
+    gate = threading.Barrier(2)
+
+    def tell():
+        with service():
+            booking.told(found)
+
+    def approve():
+        with service():
+            refunds.approve(refund, by=other)
+
+    def at_once(work):
+        gate.wait()
+        try:
+            return work()
+        except Conflict:
+            return None
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(2) as pool:
+        [it.result() for it in [pool.submit(at_once, work) for work in (tell, approve)]]
+    refunds.sweep()
+
+    assert fresh(refund).status in ("proposed", "failed")
+    assert of(reference).status == "open"
+    assert is_zero()
+
+
+def test_dying_between_two_commits_loses_nothing(acme, charged, dispute, stripe, monkeypatch):
+    reference = dispute(charged)
+    stripe.control(f"disputes/{reference}/close", status="lost")
+    # It is written, and the doorbell is lost with the process.
+    monkeypatch.setattr(booking.jobs, "enqueue", lambda *_names, **_ids: None)
+    orders.reconcile()
+    assert (of(reference).status, fresh(charged).status) == ("lost", "paid")
+    monkeypatch.undo()
+
+    booking.settle()
+    booking.settle()
+
+    assert fresh(charged).status == "open"
+    assert owed(acme) == 120
+
+
+def test_staff_see_it_on_the_desk_and_at_the_customer(staff_client, bought, dispute, close):
+    reference = dispute(bought)
+    close(reference, "lost")
+
+    for page in ("/staff/corrections/", "/staff/customers/acme/"):
+        assert reference in staff_client.get(page).content.decode()
+    [row] = staff_client.get("/api/v1/staff/chargebacks").json()["results"]
+    assert (row["reference"], row["organization"], row["fee"]) == (reference, "acme", "20")
+
+
+def test_the_customer_is_told_on_the_order_and_the_invoice(alice_client, bought, dispute, close):
+    reference = dispute(bought)
+    orders.reconcile()
+    order = f"/o/acme/billing/orders/{bought.pk}/"
+    assert "Your bank is taking this payment back" in alice_client.get(order).content.decode()
+
+    close(reference, "lost")
+
+    with service():
+        number = Invoice.objects.get(order=bought).number
+    for page in (order, f"/o/acme/billing/invoices/{number}/"):
+        assert "Your bank took this payment back" in alice_client.get(page).content.decode()
+    [row] = alice_client.get("/api/v1/organizations/acme/chargebacks").json()["results"]
+    assert (row["status"], row["invoice"], "fee" in row) == ("lost", number, False)
+
+
+async def test_what_was_used_can_be_given_up(
+    acme, bought, dispute, close, conn, take, settled, staff_pair
+):
+    await spend(acme, conn, take, settled, "10")
+    close(dispute(bought), "lost")
+    one, other = staff_pair
+
+    with service():
+        invoice = Invoice.objects.get(order=bought)
+        proposed = corrections.propose(
+            invoice, kind=Correction.Kind.WRITE_OFF, words="Gone", by=one
+        )
+        corrections.approve(proposed, by=other)
+
+    assert fresh(invoice).status == "uncollectible"
+    assert owed(acme) == 0
