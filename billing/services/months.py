@@ -21,10 +21,13 @@ from billing.periodic import Used
 from billing.periods import Period
 from billing.services import true_ups
 from billing.spending import Settled
+from common.errors import Conflict
 from metering.models import UsageEvent
 from tenants.models import Organization
 
 ZERO = Decimal(0)
+#: How often a month is read again while its requests are still coming in.
+READINGS = 10
 #: What an organization used from one instant until another.
 Until = Callable[[Organization, datetime, datetime], periodic.Sums]
 
@@ -87,7 +90,10 @@ def _rerated(months: Sequence[Month], reading: Reading, ahead: Mapping[UUID, Use
     summed = spending.summed(owners, period)
     used = _used(owners, reading, ahead, summed)
     known = periodic.tariffs({key[2] for its in used.values() for key in its.owned})
-    settled = _settled(used, period, summed)
+    settled = _believed(used, summed)
+    doubted = [owner for owner, its in used.items() if its.requests and owner not in settled]
+    for owner, (its, worth_settled) in _of_one_moment(doubted, reading).items():
+        used[owner], settled[owner] = its, worth_settled
     returned = true_ups.returned(owners, period)
     return [
         drafted(
@@ -151,20 +157,39 @@ def _used(
     return used
 
 
-def _settled(
-    used: Mapping[UUID, Used], period: Period, summed: Mapping[UUID, Settled]
-) -> Mapping[UUID, Settled]:
+def _believed(used: Mapping[UUID, Used], summed: Mapping[UUID, Settled]) -> dict[UUID, Settled]:
     """Return what was settled for the requests, from the sums that are written with them.
 
     Sums that are not of as many requests as were read are not believed: each request is asked.
     """
-    believed = {
+    return {
         owner: summed[owner]
         for owner, its in used.items()
         if owner in summed and _agree(its, summed[owner])
     }
-    doubted = [owner for owner, its in used.items() if its.requests and owner not in believed]
-    return {**believed, **(spending.of_requests(doubted, period) if doubted else {})}
+
+
+def _of_one_moment(owners: Sequence[UUID], reading: Reading) -> dict[UUID, tuple[Used, Settled]]:
+    """Return what these used and what was settled for just that, from each request.
+
+    These are two statements, and recorders write between them: what was settled is read on either
+    side, and where it grew meanwhile both are read again.
+    """
+    period, by = reading
+    found: dict[UUID, tuple[Used, Settled]] = {}
+    open_ones = list(owners)
+    for _attempt in range(READINGS):
+        if not open_ones:
+            return found
+        before = spending.of_requests(open_ones, period)
+        used = periodic.of_each(_events(open_ones, period.start, period.end), by)
+        after = spending.of_requests(open_ones, period)
+        still = [it for it in open_ones if before.get(it) == after.get(it)]
+        found |= {it: (used.get(it, Used()), after.get(it, Settled())) for it in still}
+        open_ones = [it for it in open_ones if it not in found]
+    if open_ones:
+        raise Conflict(_("Requests of this month are still being recorded; try again."))
+    return found
 
 
 def _agree(used: Used, summed: Settled | None) -> bool:

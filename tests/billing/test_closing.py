@@ -2,8 +2,10 @@
 
 import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from django.db import connections
@@ -11,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from billing import periods
+from billing import periodic, periods
 from billing.einvoice import rules, sheets
 from billing.models import (
     BillingProfile,
@@ -25,6 +27,8 @@ from billing.models import (
     Payer,
     PurchaseOrder,
     PurchaseOrderUse,
+    SpendBucket,
+    SpendDay,
 )
 from billing.services import closing, credits, invoicing
 from common.database import service
@@ -320,6 +324,45 @@ def test_what_comes_after_requests_were_read_is_invoiced_all_the_same(prepare, r
     closing.close([customer.pk for customer in together], FEBRUARY, ahead)
 
     assert [state(one) for one in alone] == [state(other) for other in together]
+
+
+def test_what_is_recorded_between_two_readings_of_a_doubted_month_is_rated_and_settled(
+    found, request_of, monkeypatch
+):
+    one, other = found(), found()
+    request_of(one, 1_234_567)
+    for _each in range(3):
+        request_of(other, 1_234_567)
+    with service():
+        # Sums that are not of as many requests: each request is asked.
+        SpendBucket.objects.filter(organization=one).update(requests=7)
+        SpendDay.objects.filter(organization=one).update(requests=7)
+    read, late = periodic.of_each, iter([partial(request_of, one, 1_234_567)] * 2)
+
+    def read_and_overtaken(*given):
+        its = read(*given)
+        elsewhere(next(late, lambda: None))
+        return its
+
+    monkeypatch.setattr(periodic, "of_each", read_and_overtaken)
+    closing.close([one.pk], FEBRUARY)
+    monkeypatch.undo()
+    closing.close([other.pk], FEBRUARY)
+
+    assert state(one) == state(other)
+
+
+def elsewhere(work):
+    """Do the work as another process would, beside this one's transaction."""
+
+    def alone():
+        try:
+            work()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(alone).result()
 
 
 def test_how_many_customers_there_are_changes_nothing_in_how_often_the_database_is_asked(
