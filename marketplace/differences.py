@@ -15,10 +15,18 @@ from django_stubs_ext import StrOrPromise
 
 from common.money import Money
 from common.templatetags.formats import cost
-from marketplace import history, showcase
+from marketplace import dossiers, history, showcase
 from marketplace.forms.models import CardForm, TermsForm
 from marketplace.forms.words import FEATURES, LANGUAGES, MODALITIES
-from marketplace.models import AIModel, ModelChange, Offer, ServiceTier, TokenClass, TokenPart
+from marketplace.models import (
+    AIModel,
+    Dossier,
+    ModelChange,
+    Offer,
+    ServiceTier,
+    TokenClass,
+    TokenPart,
+)
 from marketplace.models.catalogue import Status
 from marketplace.queries import DEFAULT_CURRENCY
 from marketplace.services.applying import moment
@@ -53,6 +61,8 @@ def of(change: ModelChange) -> list[Difference]:
     match change.kind:
         case Kind.CARD:
             return [_field(change.model, name, value) for name, value in change.facts.items()]
+        case Kind.DOSSIER:
+            return list(_dossier(change.model, change.facts))
         case Kind.TERMS:
             return list(_terms(_offer(change), change.facts))
         case Kind.PRICES:
@@ -122,6 +132,23 @@ def _lines(before: str, after: str) -> Iterable[Line]:
         sign, text = line[:1], line[2:]
         if sign != "?":
             yield Line(text, is_new=sign == "+", is_gone=sign == "-")
+
+
+def _dossier(model: AIModel, facts: dict[str, Any]) -> Iterator[Difference]:
+    present = Dossier.objects.filter(model=model).first() or Dossier(model=model)
+    if "evaluations" in facts:
+        before, after = (
+            dossiers.written(present.evaluations),
+            dossiers.written(facts["evaluations"]),
+        )
+        yield Difference(_("Evaluations"), "", "", tuple(_lines(before, after)))
+    if "energy" in facts:
+        label = _("Energy per million tokens, in watt-hours")
+        before = dossiers.plain(present.energy) or ""
+        yield Difference(label, before, str(facts["energy"] or ""))
+    if "energy_source" in facts:
+        label = _("How it was measured")
+        yield Difference(label, present.energy_source, facts["energy_source"])
 
 
 def _terms(offer: Offer, facts: dict[str, Any]) -> Iterator[Difference]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 
-from marketplace import cards, showcase, snippets
+from marketplace import cards, dossiers, showcase, snippets
 from marketplace.forms.words import FEATURES, LANGUAGES, MODALITIES
 from marketplace.models import AIModel
 from marketplace.queries import DEFAULT_CURRENCY
@@ -32,6 +32,7 @@ def context(
         "modalities": _words(model.modalities),
         "languages": _words(model.languages),
         "card": cards.blocks(model.card),
+        "dossier": dossiers.shown(model),
         "snippets": snippets.for_model(model.kind, offers[0].api_name, base_url) if offers else [],
         "api_base_url": base_url,
         "nav_section": "catalogue",

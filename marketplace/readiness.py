@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from common.templatetags.formats import percent
 from marketplace import ports, queries
-from marketplace.models import AIModel, Kind, Offer, Route, TokenPart
+from marketplace.models import AIModel, Dossier, Kind, Offer, Route, TokenPart
 
 #: So many models of a server are named in a sentence.
 MOST_NAMES = 10
@@ -40,12 +40,25 @@ def checklist(model: AIModel) -> list[Check]:
     """Return all that is looked at before a model is published, done or not."""
     found = Offer.objects.filter(model_version__model=model).select_related("region")
     offers = list(found.prefetch_related("routes__upstream"))
-    return [_licence(model), *_places(offers), *_ways(offers), *_worth(offers, model.kind)]
+    return [
+        _licence(model),
+        _evaluation(model),
+        *_places(offers),
+        *_ways(offers),
+        *_worth(offers, model.kind),
+    ]
 
 
 def _licence(model: AIModel) -> Check:
     url = reverse("staff:model-edit", args=[model.pk])
     return Check(_("Licence"), "" if model.licence else _("The licence is missing."), url)
+
+
+def _evaluation(model: AIModel) -> Check:
+    measured = Dossier.objects.filter(model=model).exclude(evaluations=[]).exists()
+    is_needed = settings.EVALUATION_NEEDED and not measured
+    missing = _("No evaluation is attached.") if is_needed else ""
+    return Check(_("Evaluation"), missing, reverse("staff:model-dossier", args=[model.pk]))
 
 
 def _places(offers: list[Offer]) -> list[Check]:

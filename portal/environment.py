@@ -67,6 +67,7 @@ class Environment:
     usage_months: int
     price_notice: timedelta
     retirement_notice: timedelta
+    evaluation_needed: bool
     margin_floor: Decimal | None
     sale_jurisdictions: tuple[str, ...]
     #: Private networks that addresses given by customers (webhooks) may lead into.
@@ -182,6 +183,7 @@ def _described(text: Reader, state: Path, secret_key: str) -> Environment:
         retirement_notice=variables.days(
             "RETIREMENT_NOTICE_DAYS", text("RETIREMENT_NOTICE_DAYS", "90")
         ),
+        evaluation_needed=variables.boolean("EVALUATION_NEEDED", text("EVALUATION_NEEDED", "true")),
         margin_floor=variables.share("MARGIN_FLOOR", text("MARGIN_FLOOR")),
         sale_jurisdictions=variables.jurisdictions(
             "SALE_JURISDICTIONS", text("SALE_JURISDICTIONS")

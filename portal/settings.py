@@ -55,6 +55,8 @@ USAGE_MONTHS = ENV.usage_months
 #: How long before customers are told of prices that rise and of models that go.
 PRICE_NOTICE = ENV.price_notice
 RETIREMENT_NOTICE = ENV.retirement_notice
+#: Whether a model is published with an evaluation in its dossier only.
+EVALUATION_NEEDED = ENV.evaluation_needed
 #: The least share of its revenue that a model leaves, and the law under which models are sold.
 MARGIN_FLOOR = ENV.margin_floor
 SALE_JURISDICTIONS = ENV.sale_jurisdictions

@@ -4,6 +4,7 @@ from marketplace.models.books import CustomerGroup, DraftPrice, GroupMember, Pri
 from marketplace.models.bundles import Bundle, GrantUnit
 from marketplace.models.catalogue import AIModel, Kind, ModelVersion, Publisher, Status
 from marketplace.models.curation import ModelChange
+from marketplace.models.dossier import Dossier
 from marketplace.models.finding import ModelWords
 from marketplace.models.notices import Notice
 from marketplace.models.offers import Offer, Reachability, Route, TokenClass, TokenWeight, Upstream
@@ -26,6 +27,7 @@ __all__ = [
     "AIModel",
     "Bundle",
     "CustomerGroup",
+    "Dossier",
     "DraftPrice",
     "GrantUnit",
     "GroupMember",

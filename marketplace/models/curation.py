@@ -33,6 +33,7 @@ class ModelChange(TimeStamped):
     class Kind(models.TextChoices):
         PUBLISH = "publish", _("Put on sale")
         CARD = "card", _("Card")
+        DOSSIER = "dossier", _("Dossier")
         TERMS = "terms", _("Limits and token class")
         PRICES = "prices", _("Prices")
         DEPRECATE = "deprecate", _("Last day")

@@ -7,10 +7,10 @@ from typing import Any
 
 from common.errors import DomainError, in_words
 from marketplace.models import AIModel, ModelChange, Offer, TokenClass
-from marketplace.services import catalogue, pricing, publishing
+from marketplace.services import catalogue, dossiers, pricing, publishing
 from tenants.models import User
 
-__all__ = ["REFUSALS", "apply", "check", "in_words", "moment"]
+__all__ = ["REFUSALS", "apply", "check", "in_words", "moment", "with_energy"]
 
 #: What may have become impossible by the day that was agreed on.
 REFUSALS = (DomainError,)
@@ -46,6 +46,16 @@ def _card(change: ModelChange, by: User) -> None:
     model = AIModel.objects.select_related("publisher").get(pk=change.model_id)
     publisher_name = facts.pop("publisher_name", model.publisher.name)
     catalogue.edit(model, card=facts, publisher_name=publisher_name, by=by)
+
+
+def _dossier(change: ModelChange, by: User) -> None:
+    dossiers.save(change.model, with_energy(change.facts), by=by)
+
+
+def with_energy(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a dossier's facts, whose energy was kept as a text."""
+    energy = facts.get("energy")
+    return {**facts, "energy": Decimal(energy)} if energy else dict(facts)
 
 
 def _terms(change: ModelChange, by: User) -> None:
@@ -96,6 +106,7 @@ def _offer(change: ModelChange) -> Offer:
 ACTS: dict[str, Callable[[ModelChange, User], None]] = {
     Kind.PUBLISH: _publish,
     Kind.CARD: _card,
+    Kind.DOSSIER: _dossier,
     Kind.TERMS: _terms,
     Kind.PRICES: _prices,
     Kind.DEPRECATE: _deprecate,

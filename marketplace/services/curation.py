@@ -24,7 +24,8 @@ from marketplace.errors import (
     TakesEffectInThePast,
 )
 from marketplace.models import AIModel, ModelChange, Offer, Status
-from marketplace.services import applying, catalogue, publishing
+from marketplace.models.dossier import SHOWN
+from marketplace.services import applying, catalogue, dossiers, publishing
 from tenants.models import User
 from tenants.services import audit
 
@@ -61,6 +62,22 @@ def edit(
     present["publisher_name"] = model.publisher.name
     facts = {name: value for name, value in wanted.items() if present[name] != value}
     return propose(model, Kind.CARD, facts, by=by, words=words)
+
+
+@atomic()
+def change_dossier(model: AIModel, wanted: Mapping[str, Any], *, by: User) -> ModelChange | None:
+    """Keep what staff alone reads; propose the rest, where customers read it. None: it is done."""
+    model = AIModel.objects.locked(model.pk)
+    if model.status == Status.IN_REVIEW:
+        raise InReview
+    wanted = applying.with_energy(wanted)
+    if not model.is_on_sale:
+        dossiers.save(model, wanted, by=by)
+        return None
+    kept = {name: value for name, value in wanted.items() if name not in SHOWN}
+    dossier = dossiers.save(model, kept, by=by)
+    facts = {name: wanted[name] for name in SHOWN if getattr(dossier, name) != wanted[name]}
+    return propose(model, Kind.DOSSIER, facts, by=by) if facts else None
 
 
 @atomic()
