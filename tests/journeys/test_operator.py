@@ -62,6 +62,16 @@ def retire(page, name):
     expect(page.get_by_text("It is proposed.")).to_be_visible()
 
 
+def send_to_review(page):
+    """Attach an evaluation to the draft whose page is open, and ask a colleague to publish it."""
+    page.get_by_role("link", name="Dossier").click()
+    page.get_by_label("Evaluations").last.fill("MMLU | en | 61.2 % | 2026-03-31 | our own run")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("The dossier is saved.")).to_be_visible()
+    page.get_by_role("button", name="Send it to review").click()
+    expect(page.get_by_text("It is proposed.")).to_be_visible()
+
+
 def approve(page):
     """Let a colleague approve what waits first, whatever notice it gives."""
     page.goto("/staff/changes/")
@@ -108,13 +118,8 @@ def test_a_model_is_added_published_repriced_and_retired(desk, customer, window)
     add_model(page, "boreal-nano")
     model = page.url
     assert not is_listed(customer, "boreal-nano")
-    page.goto(f"{model}dossier/")
-    page.get_by_label("Evaluations").last.fill("MMLU | en | 61.2 % | 2026-03-31 | our own run")
-    page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("The dossier is saved.")).to_be_visible()
 
-    page.get_by_role("button", name="Send it to review").click()
-    expect(page.get_by_text("It is proposed.")).to_be_visible()
+    send_to_review(page)
     assert not is_listed(customer, "boreal-nano")
     approve(colleague)
     assert wait_until(lambda: is_listed(customer, "boreal-nano"), seconds=SOON)
