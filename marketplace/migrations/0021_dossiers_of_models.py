@@ -16,7 +16,7 @@ GRANT SELECT ({SHOWN}) ON marketplace_dossier TO {rls.APP_ROLE};
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("marketplace", "0019_changes_under_four_eyes"),
+        ("marketplace", "0020_classes_weigh_hours_of_gpus"),
     ]
 
     operations = [
