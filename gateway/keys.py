@@ -59,7 +59,11 @@ SELECT k.id, k.organization_id, k.project_id, k.name, k.scopes, k.allowed_models
             JOIN marketplace_pricebook g ON g.customer_group_id = m.group_id
             WHERE m.organization_id = o.id
         ) AS held JOIN marketplace_pricebook b ON b.id = held.id AND b.currency = o.currency
-        ORDER BY held.place) AS price_books
+        ORDER BY held.place) AS price_books,
+       ARRAY(SELECT terms_id FROM marketplace_termsacceptance
+        WHERE organization_id = o.id) AS accepted_terms,
+       ARRAY(SELECT model_id FROM marketplace_accessrequest
+        WHERE organization_id = o.id AND state = 'approved') AS granted_models
 FROM tenants_apikey k
 JOIN tenants_organization o ON o.id = k.organization_id
 JOIN tenants_project p ON p.id = k.project_id
@@ -95,6 +99,9 @@ class Caller(msgspec.Struct, frozen=True, dict=True):
     price_books: tuple[UUID, ...] = ()
     #: How confidential the organization's data is at least, and the project's.
     classifications: list[str] = []
+    #: The wordings that the organization has agreed to, and the models it was let in to.
+    accepted_terms: frozenset[UUID] = frozenset()
+    granted_models: frozenset[UUID] = frozenset()
 
     @cached_property
     def level(self) -> str:

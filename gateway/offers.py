@@ -199,7 +199,7 @@ class OfferDirectory:
 def may(caller: Caller, offer: OfferSnapshot, level: str) -> bool:
     """Tell whether the caller may use the offer for such data: by its key's models and by policy."""
     is_allowed = policy.is_within(caller, offer) and is_cleared(offer.clearance, level)
-    return is_named(caller, offer) and is_allowed
+    return is_named(caller, offer) and is_allowed and policy.is_let_in(caller, offer)
 
 
 def is_named(caller: Caller, offer: OfferSnapshot) -> bool:

@@ -1,6 +1,8 @@
-"""What policy says of a call: where it may be computed, and whether the model is cleared for it."""
+"""What stands between a call and a model: where it is computed, its clearance, terms and approval."""
 
 from collections.abc import Mapping
+
+from django.conf import settings
 
 from gateway.errors import InvalidRequest, Refused
 from gateway.keys import Caller
@@ -32,6 +34,12 @@ def is_within(caller: Caller, offer: OfferSnapshot) -> bool:
     return not allowed or offer.jurisdiction in allowed
 
 
+def is_let_in(caller: Caller, offer: OfferSnapshot) -> bool:
+    """Tell whether the caller's organization agreed to the model's terms and was let in."""
+    is_agreed = offer.terms is None or offer.terms in caller.accepted_terms
+    return is_agreed and (not offer.needs_approval or offer.model_id in caller.granted_models)
+
+
 def check(caller: Caller, offer: OfferSnapshot, level: str) -> None:
     """Refuse what policy forbids; it is no secret, for everybody sees the model in the catalogue."""
     if not is_within(caller, offer):
@@ -55,3 +63,22 @@ def check(caller: Caller, offer: OfferSnapshot, level: str) -> None:
             param="model",
             code="classification_not_cleared",
         )
+    if not is_let_in(caller, offer):
+        raise _not_let_in(caller, offer)
+
+
+def _not_let_in(caller: Caller, offer: OfferSnapshot) -> Refused:
+    page = f"{settings.PUBLIC_URL}/o/{caller.organization_slug}/models/{offer.slug}/access/"
+    if offer.needs_approval and offer.model_id not in caller.granted_models:
+        return Refused(
+            f"The operator lets customers in to the model '{offer.name}' one by one, and your"
+            f" organization has no access. Ask for it at {page}",
+            param="model",
+            code="access_not_granted",
+        )
+    return Refused(
+        f"The model '{offer.name}' has terms that your organization has not accepted, or not in their"
+        f" present wording. An owner or admin can read and accept them at {page}",
+        param="model",
+        code="terms_not_accepted",
+    )

@@ -324,3 +324,31 @@ class TakesEffectInThePast(DomainError):
     code = "takes_effect_in_the_past"
     status = 422
     detail = _("This moment is over. Choose a later one, or none for at once.")
+
+
+class TermsChanged(Conflict):
+    """Other terms are in force than those that were read."""
+
+    code = "terms_changed"
+    detail = _("The terms have changed meanwhile. Read them again.")
+
+
+class NothingToAccept(Conflict):
+    """A model asks for no agreement."""
+
+    code = "terms_not_asked"
+    detail = _("This model asks for no agreement.")
+
+
+class NothingToAsk(Conflict):
+    """A model asks for no approval, or the customer has asked for it already."""
+
+    code = "access_not_needed"
+    detail = _("There is nothing to ask for: access is open, was asked for or is granted.")
+
+
+class AccessDecided(Conflict):
+    """A request for access was decided by somebody else a moment ago."""
+
+    code = "access_decided"
+    detail = _("This request was decided meanwhile. Reload the page.")

@@ -14,12 +14,14 @@ from marketplace import books
 from marketplace.media import UNKNOWN, MediaRule
 from marketplace.models import (
     FALLBACK,
+    AccessRequest,
     AIModel,
     ModelShare,
     Offer,
     Price,
     Route,
     ServiceTier,
+    TermsAcceptance,
     with_twins,
 )
 from marketplace.models.offers import OfferQuerySet
@@ -112,6 +114,11 @@ class OfferSnapshot:
     #: Whose model it is, by id, and which projects may call it; None: everybody's.
     owner: str = ""
     projects: frozenset[uuid.UUID] | None = None
+    #: Whose model this is an offer of, what must be agreed to before it is called, and whether the
+    #: operator lets each customer in.
+    model_id: uuid.UUID | None = None
+    terms: uuid.UUID | None = None
+    needs_approval: bool = False
 
 
 def price_in_force(
@@ -148,7 +155,8 @@ def prices_by_tier(
 def offers_for(organization: Organization) -> OfferQuerySet:
     """Return the offers that this organization may call by its policy, region and clearance.
 
-    Of private models those that a project of it may call.
+    Of private models those that a project of it may call; of those that ask for terms or approval
+    those for which it has accepted the one and was given the other.
     """
     enough = cleared_for(organization.classification)
     offers = Offer.objects.live().select_related(
@@ -158,6 +166,13 @@ def offers_for(organization: Organization) -> OfferQuerySet:
     everybodys = Q(model_version__model__owner=None)
     offers = offers.filter(everybodys | Q(model_version__model__in=shared))
     offers = offers.filter(model_version__model__clearance__in=enough)
+    agreed = TermsAcceptance.objects.filter(organization=organization).values("terms")
+    granted = AccessRequest.objects.granted().filter(organization=organization).values("model")
+    model = "model_version__model"
+    offers = offers.filter(Q(**{f"{model}__terms": None}) | Q(**{f"{model}__terms__in": agreed}))
+    offers = offers.filter(
+        Q(**{f"{model}__needs_approval": False}) | Q(**{f"{model}__in": granted})
+    )
     if organization.allowed_jurisdictions:
         offers = offers.filter(region__jurisdiction__in=organization.allowed_jurisdictions)
     return offers
@@ -294,6 +309,9 @@ def _snapshot(
         clearance=model.clearance,
         owner=str(model.owner_id or ""),
         projects=_projects(model),
+        model_id=model.pk,
+        terms=model.terms_id,
+        needs_approval=model.needs_approval,
     )
 
 

@@ -1,8 +1,10 @@
 """Doorbells of the marketplace."""
 
+import uuid
+
 from celery import shared_task
 
-from marketplace import due, mails
+from marketplace import access_mail, due, mails
 from marketplace.services import publishing, telling
 
 
@@ -28,3 +30,11 @@ def apply_changes() -> int:
 def send_notices() -> int:
     """Write to customers what will change of the models that they use."""
     return mails.send_notices()
+
+
+@shared_task(
+    name="marketplace.tell_of_access", autoretry_for=(OSError,), retry_backoff=True, max_retries=8
+)
+def tell_of_access(organization_id: str, request_id: str) -> None:
+    """Mail who asked for access to a model what the operator decided."""
+    access_mail.send(uuid.UUID(organization_id), uuid.UUID(request_id))

@@ -2,12 +2,14 @@
 
 from django.urls import path
 
-from marketplace import book_api, group_api
+from marketplace import access_api, book_api, group_api
 from marketplace.views import (
+    access,
     catalogue,
     comparing,
     feed,
     playground,
+    staff_access,
     staff_books,
     staff_bundles,
     staff_changes,
@@ -28,6 +30,9 @@ urlpatterns = [
     path("models/compare/", comparing.compare, name="compare"),
     path("models/<slug:slug>/", catalogue.model_detail, name="model-detail"),
     path("pricing/", catalogue.pricing, name="pricing"),
+    path("o/<slug:org>/models/<slug:slug>/access/", access.access_page, name="access"),
+    path("o/<slug:org>/models/<slug:slug>/terms/", access.terms_accept, name="terms-accept"),
+    path("o/<slug:org>/models/<slug:slug>/ask/", access.access_request, name="access-request"),
     path("o/<slug:org>/playground/", playground.playground_page, name="playground"),
     path("o/<slug:org>/playground/pass/", playground.playground_pass, name="playground-pass"),
     path("o/<slug:org>/playground/code/", playground.playground_code, name="playground-code"),
@@ -40,6 +45,10 @@ urlpatterns = [
 ]
 
 api_urlpatterns = [
+    path("organizations/<slug:org>/models/<slug:slug>/access", access_api.Access.as_view()),
+    path("organizations/<slug:org>/models/<slug:slug>/terms", access_api.Terms.as_view()),
+    path("staff/access-requests", access_api.RequestList.as_view()),
+    path("staff/access-requests/<uuid:request_id>", access_api.RequestDetail.as_view()),
     path("staff/customer-groups", group_api.GroupList.as_view()),
     path("staff/customer-groups/<slug:code>", group_api.GroupDetail.as_view()),
     path(
@@ -66,6 +75,9 @@ staff_urlpatterns = [
     path("models/<uuid:model_id>/", staff_models.model_detail, name="model-detail"),
     path("models/<uuid:model_id>/preview/", staff_models.model_preview, name="model-preview"),
     path("models/<uuid:model_id>/edit/", staff_models.model_edit, name="model-edit"),
+    path("models/<uuid:model_id>/access/", staff_access.model_access, name="model-access"),
+    path("access/", staff_access.request_list, name="access-list"),
+    path("access/<uuid:request_id>/", staff_access.request_decide, name="access-decide"),
     path("models/<uuid:model_id>/publish/", staff_models.model_publish, name="model-publish"),
     path("models/<uuid:model_id>/deprecate/", staff_models.model_deprecate, name="model-deprecate"),
     path("models/<uuid:model_id>/retire/", staff_models.model_retire, name="model-retire"),

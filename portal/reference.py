@@ -204,6 +204,8 @@ REFUSALS = (
             "ip_not_allowed",
             "jurisdiction_not_allowed",
             "classification_not_cleared",
+            "terms_not_accepted",
+            "access_not_granted",
             "organization_suspended",
         ),
         _("The key is good and may not do this: the message says why."),

@@ -1,5 +1,6 @@
 """What is offered, where, at what price since when."""
 
+from marketplace.models.access import AccessRequest, ModelTerms, TermsAcceptance
 from marketplace.models.books import CustomerGroup, DraftPrice, GroupMember, PriceBookVersion
 from marketplace.models.bundles import Bundle, GrantUnit
 from marketplace.models.catalogue import AIModel, Kind, ModelVersion, Publisher, Status
@@ -25,6 +26,7 @@ __all__ = [
     "FALLBACK",
     "PRICED_PARTS",
     "AIModel",
+    "AccessRequest",
     "Bundle",
     "CustomerGroup",
     "Dossier",
@@ -34,6 +36,7 @@ __all__ = [
     "Kind",
     "ModelChange",
     "ModelShare",
+    "ModelTerms",
     "ModelVersion",
     "ModelWords",
     "Notice",
@@ -48,6 +51,7 @@ __all__ = [
     "SavedChat",
     "ServiceTier",
     "Status",
+    "TermsAcceptance",
     "TokenClass",
     "TokenPart",
     "TokenWeight",

@@ -111,6 +111,12 @@ class AIModel(TimeStamped):
         choices=Classification,
         default=Classification.INTERNAL,
     )
+    #: What customers agree to before they call it; none: they need not.
+    terms = models.ForeignKey(
+        "marketplace.ModelTerms", on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+    #: Whether the operator lets each customer in by name.
+    needs_approval = models.BooleanField(_("each customer asks for access"), default=False)
     status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT)
     published_at = models.DateTimeField(null=True, blank=True)
     #: Since when customers are told that it will go.

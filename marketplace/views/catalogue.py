@@ -10,7 +10,16 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from common.htmx import render_page
-from marketplace import model_page, readers, selection, showcase, side_by_side, similar, worked
+from marketplace import (
+    access,
+    model_page,
+    readers,
+    selection,
+    showcase,
+    side_by_side,
+    similar,
+    worked,
+)
 from marketplace.forms.filters import FilterForm
 from marketplace.models import AIModel, Kind
 from tenants.access import LAST_ORGANIZATION
@@ -54,6 +63,7 @@ def model_detail(request: HttpRequest, slug: str) -> HttpResponse:
     if context is None:
         return _gone(request, slug)
     context["doors"] = _doors(request)
+    context["standings"] = access.standings(readers.organizations_of(request), context["model"])
     context["similar"] = similar.to(context["offers"], readers.offers_seen_by(request))
     context["try_url"] = _try_url(request, context["model"])
     return render(request, "marketplace/model_detail.html", context)

@@ -44,6 +44,8 @@ PAIRS = '{"prompt": "How do I top up?", "completion": "Dial *100#."}\n' * 10
 CANCEL = "o/<slug:org>/studio/jobs/<uuid:job_id>/cancel/"
 #: Only a job that has trained leads to it, and the demo's train nothing.
 RETIRE = "o/<slug:org>/studio/jobs/<uuid:job_id>/model/retire/"
+#: The catalogue leads to it from models that ask for something, and the demo's do not.
+ACCESS = "o/<slug:org>/models/<slug:slug>/access/"
 BOOK, VERSION = "staff/books/<uuid:book_id>/", "staff/versions/<uuid:version_id>/"
 #: Forms of the version's page: opened without one, they lead back to it.
 VERSION_FORMS = {f"{VERSION}{act}/" for act in ("adjust", "import", "publish")}
@@ -150,6 +152,7 @@ def test_an_organization(site, ministry, disputed, sealed, taught, language, vie
     page = speak(ministry, site, language)
     walk = Walk(page, f"organization-{language}", org=MINISTRY, views=views)
     walk.addresses |= {INVOICE: disputed, REQUEST: sealed, CANCEL: f"{taught}cancel/"}
+    walk.addresses[ACCESS] = f"/o/{MINISTRY}/models/atlas-mini/access/"
 
     left = walk.over(TENANT - {RECOVER, PAY, RETIRE})
 
