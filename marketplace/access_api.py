@@ -20,6 +20,11 @@ from tenants.organization_api import OrganizationView, key_of
 from tenants.scope import scope
 from tenants.staff_api import StaffView
 
+State = AccessRequest.State
+
+#: What can become of a request.
+DECISIONS = [(State.APPROVED, "approved"), (State.DENIED, "denied"), (State.REVOKED, "revoked")]
+
 
 class TermsOut(serializers.Serializer[Any]):
     """A wording in force, and whether the organization has agreed to it."""
@@ -140,7 +145,7 @@ class StaffRequestOut(RequestOut):
 class DecisionIn(serializers.Serializer[Any]):
     """What becomes of a request."""
 
-    state = serializers.ChoiceField(choices=["approved", "denied", "revoked"])
+    state = serializers.ChoiceField(choices=DECISIONS)
     answer = serializers.CharField(max_length=500, allow_blank=True, required=False)
 
 

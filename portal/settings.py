@@ -352,6 +352,8 @@ SPECTACULAR_SETTINGS = {
         "InvoiceKindEnum": "billing.models.Invoice.Kind",
         "InvoiceStatusEnum": "billing.models.Invoice.Status",
         "ChargebackStatusEnum": "billing.models.Chargeback.Status",
+        "AccessRequestStateEnum": "marketplace.models.AccessRequest.State",
+        "AccessDecisionEnum": "marketplace.access_api.DECISIONS",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
