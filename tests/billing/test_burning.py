@@ -1,15 +1,11 @@
 """Splitting a worth over grants: nothing lost, nothing taken that is not there."""
 
-import json
-from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.burning import STEP, burn_key, split
+from billing.burning import STEP, split
 from billing.funds import LeasedGrant
 from common.ids import uuid7
 
@@ -78,59 +74,3 @@ def test_tokens_cover_their_share_of_the_money():
         (tokens.grant_id, Decimal(1), Decimal("0.333333333333")),
         (money.grant_id, Decimal("0.666666666667"), Decimal("0.666666666667")),
     ]
-
-
-VECTORS = Path(__file__).parents[1] / "vectors" / "openmeter_credit_burndown.json"
-OURS = {"aggregation", "grants", "start", "usage_events", "until"}
-REASON = (
-    "ours is never refilled: each month is a grant of its own, and overage is owed, not granted"
-)
-
-
-def burndowns():
-    for case in json.loads(VECTORS.read_text("utf-8"))["cases"]:
-        if case["model"] == "credit_burndown":
-            fits = is_ours(case["input"], case["expected"])
-            marks = [] if fits else [pytest.mark.skip(reason=REASON)]
-            yield pytest.param(case["input"], case["expected"], id=case["id"], marks=marks)
-
-
-def is_ours(given, expected):
-    plain = all("recurrence" not in g and "rollover_max" not in g for g in given["grants"])
-    starts_full = all(Decimal(b) for b in given["start"]["balances"].values())
-    told = "balances" in expected and not Decimal(expected.get("overage", "0"))
-    return plain and starts_full and told and given.keys() <= OURS and given["aggregation"] == "sum"
-
-
-def active(grant, at):
-    ends = [grant[name] for name in ("expires_at", "voided_at", "deleted_at") if name in grant]
-    started = datetime.fromisoformat(grant["effective_at"]) <= at
-    return started and all(at < datetime.fromisoformat(end) for end in ends)
-
-
-def key(grant):
-    return burn_key(
-        unit="money",
-        priority=grant["priority"],
-        expires_at=datetime.fromisoformat(grant["expires_at"]),
-        created_at=datetime.fromisoformat(grant.get("created_at", grant["effective_at"])),
-        grant_id=grant["id"],
-    )
-
-
-@pytest.mark.parametrize(("given", "expected"), burndowns())
-def test_the_order_of_burning(given, expected):
-    balances = {g: Decimal(balance) for g, balance in given["start"]["balances"].items()}
-    until = datetime.fromisoformat(given["until"])
-
-    for event in given["usage_events"]:
-        at = datetime.fromisoformat(event["at"])
-        usable = sorted((g for g in given["grants"] if active(g, at) and at < until), key=key)
-        leases = [LeasedGrant(g["id"], "money", balances[g["id"]]) for g in usable]
-        paid = split(leases, money=Decimal(event["quantity"]) if usable else Decimal(0), tokens=0)
-        for allocation in paid.allocations:
-            balances[allocation.grant_id] -= allocation.quantity
-
-    alive = {g["id"] for g in given["grants"] if active(g, until)}
-    left = {g: balance if g in alive else Decimal(0) for g, balance in balances.items()}
-    assert left == {g: Decimal(balance) for g, balance in expected["balances"].items()}

@@ -1,13 +1,10 @@
 """The rater against public facts of other engines, where they decided as we did.
 
-A case that contradicts a decision of ours, or that is about something else, is skipped by name.
 Prices are asked for the way they reach us: as JSON definitions.
 """
 
-import json
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -18,108 +15,13 @@ from billing.rating.preview import preview
 from billing.rating.proration import prorated, share, true_up
 from billing.rating.shapes import packages, tier_of
 from common.money import round_to_minor
-
-VECTORS = Path(__file__).parents[2] / "vectors"
-
-SETTLED = "credit is burnt as usage is settled, not on the lines of an invoice"
-SKIPPED = {
-    "openmeter_rating-063": SETTLED,
-    "openmeter_rating-065": SETTLED,
-    "openmeter_rating-067": SETTLED,
-    "lago_charge_models-025": "tokens are used up at once: a quantity is never prorated",
-    "lago_invoices_credits_wallets-023": "we prorate by day with the end excluded",
-    "lago_charge_models-033": "there, the sum of the period is less than its events",
-}
-#: Shapes of theirs that are none of ours.
-FOREIGN = {
-    "lago_dynamic": "events carry quantities and no amounts",
-    "lago_prorated_graduated": "tokens are used up at once: a quantity is never prorated, nor taken back",
-}
-
-
-def load(name):
-    return json.loads((VECTORS / f"{name}.json").read_text("utf-8"))["cases"]
-
-
-def marks(case):
-    reason = SKIPPED.get(case["id"]) or FOREIGN.get(case["model"])
-    return [pytest.mark.skip(reason=reason)] if reason else []
-
-
-def cases(name, *, model=None):
-    return [
-        pytest.param(case["input"], case["expected"], id=case["id"], marks=marks(case))
-        for case in load(name)
-        if model in (None, case["model"])
-    ]
-
-
-def exact(text):
-    return Decimal(text)
-
-
-def tiers(price):
-    return [
-        {"up_to": tier["up_to"]}
-        | {field: tier[field] for field in ("unit_amount", "flat_amount") if field in tier}
-        for tier in price["tiers"]
-    ]
-
-
-#: From the names of the vectors to our definitions. Their first flat fee is due at zero usage;
-#: with us a contract has to say so.
-AT_ZERO = {"charge_first_flat_fee_at_zero": True}
-OURS = {
-    "unit": lambda p: {"model": "per_unit", "unit_amount": p["unit_amount"]},
-    "flat": lambda p: {"model": "flat", "unit_amount": p["amount"]},
-    "package": lambda p: {
-        "model": "package",
-        "package_size": p["package_size"],
-        "package_amount": p["package_amount"],
-    },
-    "dynamic": lambda p: {"model": "percentage", "rate": str(Decimal(p["multiplier"]) * 100)},
-    "tiered_graduated": lambda p: {"model": "graduated", "tiers": tiers(p)} | AT_ZERO,
-    "tiered_volume": lambda p: {"model": "volume", "tiers": tiers(p)} | AT_ZERO,
-}
-ROUNDINGS = {"halfup": "half_up"}
-
-
-def conversion(given):
-    rounding = given.get("rounding", "none")
-    return {
-        "operation": given["operation"],
-        "factor": given["factor"],
-        "rounding": ROUNDINGS.get(rounding, rounding),
-    }
-
-
-LIMITS = {"minimum_spend": "minimum_amount", "maximum_spend": "maximum_amount"}
-DISCOUNTS = {"percentage": "discount_percent", "usage_quantity": "free_quantity"}
-
-
-def definition(given):
-    price, discounts = given["price"], given.get("discounts", {})
-    converted = given.get("unit_conversion")
-    return (
-        OURS[price["type"]](price)
-        | ({"unit_conversion": conversion(converted)} if converted else {})
-        | {ours: price[theirs] for theirs, ours in LIMITS.items() if theirs in price}
-        | {ours: discounts[theirs] for theirs, ours in DISCOUNTS.items() if theirs in discounts}
-    )
+from tests.billing.rating import cases as vectors
+from tests.billing.rating.cases import cases, conversion, definition, exact, tiers
 
 
 @pytest.mark.parametrize(("given", "expected"), cases("openmeter_rating"))
 def test_a_line(given, expected):
-    rated = preview(
-        {
-            "currency": given["currency"],
-            "price": definition(given),
-            "quantity": given["quantity"],
-            "quantity_before": given["quantity_before_line"],
-            "previously_billed": given.get("previously_billed", "0"),
-            "line_position": given["line_position"],
-        }
-    )
+    rated = preview(vectors.line(given))
 
     assert rated.total == exact(expected["total"])
     if "lines" in expected:
@@ -152,18 +54,7 @@ def test_which_tier(given, expected):
     ("given", "expected"), cases("openmeter_rating_helpers", model="usage_discount")
 )
 def test_the_free_quantity_is_used_up_by_earlier_usage(given, expected):
-    rated = preview(
-        {
-            "currency": "USD",
-            "price": {
-                "model": "per_unit",
-                "unit_amount": "1",
-                "free_quantity": given["discount_quantity"],
-            },
-            "quantity": given["quantity"],
-            "quantity_before": given["quantity_before_line"],
-        }
-    )
+    rated = preview(vectors.free(given))
 
     assert rated.total == exact(expected["quantity"])
 
@@ -181,15 +72,7 @@ def test_a_quantity_is_converted(given, expected):
     ("given", "expected"), cases("openmeter_rating_helpers", model="maximum_spend_discount")
 )
 def test_the_cap_is_a_discount(given, expected):
-    price = {"model": "per_unit", "unit_amount": given["unit_amount"]}
-    rated = preview(
-        {
-            "currency": given["currency"],
-            "price": price | {"maximum_amount": given["maximum_spend"]},
-            "quantity": given["quantity"],
-            "previously_billed": given["previously_billed"],
-        }
-    )
+    rated = preview(vectors.capped(given))
 
     assert rated.lines[0].discount == exact(expected["discount"])
 
@@ -223,94 +106,18 @@ def test_late_usage_is_booked_on_its_own_phase(given, expected):
         assert changes == wanted
 
 
-def events(given):
-    """Return the events' values; theirs may be told as a running sum and a number."""
-    if "event_values" in given:
-        return given["event_values"]
-    running = [exact(value) for value in given.get("running_total_of_first_events", [])]
-    first = [now - before for now, before in zip(running, [0, *running], strict=False)]
-    more = given.get("event_count", 0) - len(first)
-    rest = exact(given["units"]) - sum(first)
-    values = first + [rest if number == 0 else Decimal(0) for number in range(more)]
-    return [str(value) for value in values]
-
-
-def lago(given, model):
-    if model.startswith("lago_percentage"):
-        fields = {
-            "rate": given["rate"],
-            "fixed_amount": given["fixed_amount_per_event"],
-            "free_events": given["free_events"],
-            "free_quantity": given["free_total"],
-            "minimum_per_event": given.get("minimum_per_event"),
-            "maximum_per_event": given.get("maximum_per_event"),
-        }
-        return {"model": "percentage"} | {k: v for k, v in fields.items() if v is not None}
-    if model == "lago_standard":
-        return {"model": "per_unit", "unit_amount": given["unit_amount"]}
-    if model == "lago_package":
-        return {
-            "model": "package",
-            "package_size": given["package_size"],
-            "package_amount": given["package_amount"],
-            "free_quantity": given["free_units"],
-        }
-    return {
-        "model": model.removeprefix("lago_"),
-        "tiers": [
-            {"up_to": r["to"]}
-            | {field: r[field] for field in ("unit_amount", "flat_amount", "rate") if field in r}
-            for r in given["ranges"]
-        ],
-    }
-
-
-def lago_cases():
-    return [
-        pytest.param(
-            case["model"], case["input"], case["expected"], id=case["id"], marks=marks(case)
-        )
-        for case in load("lago_charge_models")
-    ]
-
-
-@pytest.mark.parametrize(("model", "given", "expected"), lago_cases())
-def test_a_charge(model, given, expected):
-    rated = preview(
-        {
-            "currency": "USD",
-            "price": lago(given, model),
-            "quantity": given.get("units") or str(sum(map(exact, given["event_values"]))),
-            "events": events(given),
-        }
-    )
+@pytest.mark.parametrize(("given", "expected"), cases("lago_charge_models"))
+def test_a_charge(given, expected):
+    rated = preview(vectors.charge(given))
 
     assert rated.total_exact == exact(expected["amount"])
-
-
-def blocks(given, model):
-    """Return their tiers of blocks as ours: a bound in units, a package in each tier."""
-    bound, found = Decimal(0), []
-    for tier in given["tiers"]:
-        size, most = exact(tier["block_size"]), tier["max_blocks"]
-        bound = None if most is None else bound + size * exact(most)
-        found.append(
-            {
-                "up_to": None if bound is None else str(bound),
-                "unit_amount": tier["block_price"],
-                "package_size": tier["block_size"],
-            }
-        )
-    found[-1]["up_to"] = None
-    return {"model": model, "tiers": found}
 
 
 @pytest.mark.parametrize(
     ("given", "expected"), cases("killbill_usage_proration", model="killbill_all_tiers")
 )
 def test_every_tier_is_sold_in_blocks(given, expected):
-    price = blocks(given, "graduated")
-    rated = preview({"currency": "USD", "price": price, "quantity": given["units"]})
+    rated = preview(vectors.blocks(given))
 
     assert [line.total for line in rated.lines] == [exact(it) for it in expected["tier_amounts"]]
 
@@ -319,8 +126,7 @@ def test_every_tier_is_sold_in_blocks(given, expected):
     ("given", "expected"), cases("killbill_usage_proration", model="killbill_top_tier")
 )
 def test_the_top_tier_is_sold_in_blocks(given, expected):
-    price = blocks(given, "volume")
-    rated = preview({"currency": "USD", "price": price, "quantity": given["units"]})
+    rated = preview(vectors.blocks(given))
 
     assert [line.total for line in rated.lines] == [exact(it) for it in expected["tier_amounts"]]
 
