@@ -37,6 +37,19 @@ CROSS JOIN LATERAL (
         AND event.recorded_at > coalesce(asked.since, '-infinity')
 ) AS found
 """
+# Months that a person has decided about, and of which more was recorded since.
+MORE = """
+SELECT late.organization_id, late.starts_at
+FROM billing_latemonth late JOIN tenants_organization owner ON owner.id = late.organization_id
+WHERE late.organization_id = ANY(%(organizations)s) AND late.decided_at IS NOT NULL AND EXISTS (
+    SELECT FROM metering_usageevent event
+    WHERE event.organization_id = late.organization_id
+        AND event.occurred_at >= late.starts_at
+        AND event.occurred_at < late.starts_at + interval '32 days'
+        AND date_trunc('month', event.occurred_at, owner.time_zone) = late.starts_at
+        AND event.recorded_at > late.decided_at
+)
+"""
 log = structlog.get_logger(__name__)
 
 
@@ -77,11 +90,11 @@ def _earlier(asked: Sequence[Month]) -> Iterator[tuple[int, Month]]:
     owners = [month.organization.pk for month in asked]
     reported, accepted = _reported(asked), _accepted(owners)
     kept_back, gone = holding.kept_back(owners), dropped_until()
-    elsewhere = _waiting_elsewhere(owners)
+    elsewhere, undecided = _waiting_elsewhere(owners), _with_more(owners)
     for place, month in enumerate(asked):
         owner, zone = month.organization.pk, month.organization.time_zone
-        agreed = accepted.get(owner, set())
-        starts = {*reported.get(owner, ()), *agreed} - kept_back.get(owner, set())
+        agreed = {it for it in accepted.get(owner, ()) if (owner, it) not in undecided}
+        starts = {*reported.get(owner, ()), *accepted.get(owner, ())} - kept_back.get(owner, set())
         for start in sorted(starts):
             period = periods.containing(start, zone)
             if (owner, period.label) in elsewhere:
@@ -121,6 +134,12 @@ def _accepted(owners: Iterable[UUID]) -> dict[UUID, set[datetime]]:
     return found
 
 
+def _with_more(owners: Sequence[UUID]) -> set[tuple[UUID, datetime]]:
+    """Return the months, and whose, of which more came after a person had decided about them."""
+    found = rows(MORE, {"organizations": list(owners)})
+    return {(row["organization_id"], row["starts_at"]) for row in found}
+
+
 def _waiting_elsewhere(owners: Sequence[UUID]) -> set[tuple[UUID, str]]:
     """Return the months that belong on an invoice of who pays that is or was held, and of whom."""
     agreed = list(groups.agreed().filter(organization__in=owners))
@@ -143,18 +162,26 @@ def _is_too_late(month: Month, earlier: Period) -> bool:
 
 @atomic()
 def queue(organization: Organization, period: Period) -> LateMonth:
-    """Put a month into the queue, once while nobody has decided."""
+    """Put a month into the queue, once while nobody has decided.
+
+    What was decided holds for what was known then: a month of which more came waits again.
+    """
     month, is_new = LateMonth.objects.get_or_create(
         organization=organization, starts_at=period.start, defaults={"label": period.label}
     )
-    if is_new:
-        audit.record(
-            organization=organization,
-            actor=None,
-            action="late_usage.queued",
-            target=month,
-            after={"month": period.label},
-        )
+    if not is_new:
+        month = LateMonth.objects.locked(month.pk)
+        if (organization.pk, period.start) not in _with_more([organization.pk]):
+            return month
+        month.is_accepted, month.decided_at, month.decided_by = False, None, None
+        month.save()
+    audit.record(
+        organization=organization,
+        actor=None,
+        action="late_usage.queued",
+        target=month,
+        after={"month": period.label},
+    )
     return month
 
 

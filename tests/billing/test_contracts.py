@@ -416,3 +416,26 @@ async def test_usage_that_comes_too_late_waits_for_a_person(acme, alice, held, p
     march = periods.month(2026, 3, "UTC")
     await use(one, 100, march.start + INSIDE)
     assert invoicing.finalize(acme, march).net == 11
+
+
+@pytest.mark.parametrize("accept", [True, False])
+async def test_what_comes_after_the_decision_waits_for_another(
+    acme, alice, held, price, use, accept
+):
+    held(JANUARY.start, late_days=1)
+    one = price({"model": "per_unit", "unit_amount": "0.01"})
+    await use(one, 1000, JANUARY.start + INSIDE)
+    await use(one, 100, FEBRUARY.start + INSIDE)
+    invoicing.finalize(acme, FEBRUARY)
+    with service():
+        late_usage.decide(LateMonth.objects.get(label="2026-01"), accept=accept, by=alice)
+    await use(one, 500, JANUARY.start + INSIDE)
+
+    first = invoicing.finalize(acme, periods.month(2026, 3, "UTC"))
+
+    assert first is None
+    with service():
+        waiting = LateMonth.objects.undecided().get(label="2026-01")
+        late_usage.decide(waiting, accept=True, by=alice)
+    second = invoicing.finalize(acme, periods.month(2026, 4, "UTC"))
+    assert second.net == 15
