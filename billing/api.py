@@ -1,5 +1,6 @@
 """Prices to rehearse, credit and the ledger over the management API."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -15,10 +16,13 @@ from billing.errors import UnratablePrice
 from billing.models import CreditGrant, LedgerEntry
 from billing.rating.definition import InvalidPrice
 from billing.rating.preview import PARTS, preview
+from billing.services import watching
 from common.api import NewestFirstPagination
 from tenants.models import Permission
 from tenants.organization_api import OrganizationView
 from tenants.scope import scope
+
+PLAIN = re.compile(r"[+-]?[0-9]*\.?[0-9]*", re.ASCII)
 
 
 @extend_schema_field(OpenApiTypes.STR)
@@ -36,6 +40,16 @@ class RequestIn(serializers.Serializer[Any]):
     at = serializers.DateTimeField(required=False)
     prompt = serializers.IntegerField(required=False, help_text="Tokens of its prompt.")
     service_tier = serializers.ChoiceField(("standard", "batch"), required=False)
+
+
+class PlainAmount(serializers.DecimalField):
+    """An amount in plain digits: no exponents, and no digits of other scripts."""
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        """Return the amount."""
+        if isinstance(data, str) and not PLAIN.fullmatch(data):
+            self.fail("invalid")
+        return super().to_internal_value(data)
 
 
 class PreviewIn(serializers.Serializer[Any]):
@@ -107,14 +121,26 @@ class GrantOut(serializers.ModelSerializer[CreditGrant]):
         )  # fmt: skip
 
 
+class ForecastOut(serializers.Serializer[Any]):
+    """How fast money went in the last seven days, and when it will be used up at that pace."""
+
+    spent_per_day = PlainDecimal(source="per_day.amount")
+    exhausted_at = serializers.DateTimeField(
+        source="ends_at",
+        allow_null=True,
+        help_text="null: not within ten years, or nothing is being used.",
+    )
+
+
 class CreditsOut(serializers.Serializer[Any]):
-    """The balance and the usable grants in burn order."""
+    """The balance, until when it lasts, and the usable grants in burn order."""
 
     currency = serializers.CharField()
     settled = PlainDecimal()
     live = PlainDecimal()
     #: Set aside for work that takes long; not in ``live``.
     held = PlainDecimal()
+    forecast = ForecastOut()
     tokens = TokenBalanceOut(many=True)
     grants = GrantOut(many=True)
 
@@ -126,7 +152,7 @@ class CreditDetail(OrganizationView):
 
     @extend_schema(responses=CreditsOut)
     def get(self, request: Request, org: str) -> Response:
-        """Show the balance and the usable grants in burn order."""
+        """Show the balance, until when it lasts, and the usable grants in burn order."""
         with scope(self.organization):
             balance = queries.balance(self.organization)
             facts = {
@@ -134,6 +160,7 @@ class CreditDetail(OrganizationView):
                 "settled": balance.settled.amount,
                 "live": balance.live.amount,
                 "held": balance.held.amount,
+                "forecast": watching.forecast(self.organization),
                 "tokens": balance.token_balances,
                 "grants": queries.grants(self.organization),
             }

@@ -25,6 +25,8 @@ TERMS = (
 #: In the place of a plan's code it stands for the form.
 RESERVED = "new"
 MONEY = ("commitment", "credit_limit")
+#: How long something takes, in days.
+WHOLE = dict.fromkeys(("net_days", "grace_days", "late_days"), fields.Whole)
 FIELDS = ("number", "starts_on", "ends_on", "time_zone", *TERMS, "recipients")
 
 
@@ -115,6 +117,7 @@ class ContractForm(TermsForm):
     class Meta:
         model = Contract
         fields = FIELDS
+        field_classes = WHOLE
         widgets = {"starts_on": DAY, "ends_on": DAY}
 
     def books(self) -> QuerySet[PriceBook]:
@@ -130,6 +133,7 @@ class PlanForm(TermsForm):
     class Meta:
         model = Plan
         fields = ("name", "code", "currency", *TERMS)
+        field_classes = WHOLE
         help_texts = {"code": _("What programs call it, such as standard.")}
 
     currency = forms.ChoiceField(label=_("Currency"))

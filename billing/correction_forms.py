@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models import Correction, Invoice, InvoiceLine
 from common.money import minor_digits
+from marketplace.forms import fields
 
 MOST_REQUESTS = 50
 LONGEST_ID = 100
@@ -21,13 +22,12 @@ class _AboutInvoice(forms.Form):
     line = forms.ModelChoiceField[InvoiceLine](
         InvoiceLine.objects.none(), label=_("Line"), required=False, empty_label=_("All of it")
     )
-    amount = forms.DecimalField(
+    amount = fields.Amount(
         label=_("Amount before tax"),
         required=False,
         min_value=Decimal(0),
         max_digits=24,
         decimal_places=12,
-        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )
 
     def __init__(self, *args: Any, invoice: Invoice, **kwargs: Any) -> None:

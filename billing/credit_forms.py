@@ -109,7 +109,7 @@ class CreditTermsForm(forms.Form):
 class _ForACustomer(CreditTermsForm):
     """Credit that one customer gets, in the order in which it is used, and why."""
 
-    priority = forms.IntegerField(
+    priority = fields.Whole(
         label=_("Priority"),
         required=False,
         min_value=-100,

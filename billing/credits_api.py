@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from billing.api import GrantOut, PlainDecimal
+from billing.api import GrantOut, PlainAmount, PlainDecimal
 from billing.services import hand_overs, vouchers
 from common.database import service
 from common.ids import uuid7
@@ -50,7 +50,7 @@ class HandOverIn(serializers.Serializer[Any]):
 
     grant = serializers.UUIDField()
     to = serializers.SlugField(max_length=60, help_text="The address after /o/.")
-    quantity = serializers.DecimalField(
+    quantity = PlainAmount(
         max_digits=30,
         decimal_places=12,
         min_value=Decimal("1e-12"),

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing import documents, quarrels, shop
-from billing.api import PlainDecimal
+from billing.api import PlainAmount, PlainDecimal
 from billing.correction_forms import LONGEST_ID, MOST_REQUESTS
 from billing.drafts import counted
 from billing.models import CreditNote, CreditNoteLine, Dispute, Invoice, InvoiceLine
@@ -163,9 +163,7 @@ class DisputeIn(serializers.Serializer[Any]):
     invoice = serializers.CharField(max_length=40)
     line = serializers.IntegerField(required=False, min_value=1)
     reason = serializers.CharField(max_length=4000)
-    claimed = serializers.DecimalField(
-        required=False, max_digits=24, decimal_places=12, min_value=0
-    )
+    claimed = PlainAmount(required=False, max_digits=24, decimal_places=12, min_value=0)
     request_ids = serializers.ListField(
         child=serializers.CharField(max_length=LONGEST_ID), required=False, max_length=MOST_REQUESTS
     )

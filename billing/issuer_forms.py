@@ -17,8 +17,8 @@ from marketplace.forms import fields
 RESERVED = frozenset({"new"})
 
 
-def _percent(label: Any, **more: Any) -> forms.DecimalField:
-    return forms.DecimalField(
+def _percent(label: Any, **more: Any) -> fields.Amount:
+    return fields.Amount(
         label=label,
         min_value=0,
         max_value=Decimal("99.99"),

@@ -32,7 +32,7 @@ class CampaignForm(CreditTermsForm):
     name = forms.CharField(
         label=_("Name"), max_length=100, help_text=_("Customers read it in their audit log.")
     )
-    validity_days = forms.IntegerField(
+    validity_days = fields.Whole(
         label=_("Credit is valid for, in days"), min_value=1, max_value=3660, initial=90
     )
     last_day = forms.DateField(
@@ -40,10 +40,10 @@ class CampaignForm(CreditTermsForm):
         help_text=_("Until the end of this day, UTC."),
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
-    codes = forms.IntegerField(
+    codes = fields.Whole(
         label=_("Number of vouchers"), min_value=1, max_value=MOST_CODES, initial=1
     )
-    uses = forms.IntegerField(
+    uses = fields.Whole(
         label=_("Each may be redeemed by"),
         min_value=1,
         max_value=MOST_USES,

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from common.ids import uuid7
 from common.money import minor_digits
 from common.templatetags.formats import SPACE, grouped, trimmed
+from marketplace.forms import fields
 from marketplace.forms.sections import FilledSection, Section
 from marketplace.models import Price
 from studio.bases import Base
@@ -115,13 +116,12 @@ class JobForm(forms.Form):
     project = forms.ChoiceField(
         label=_("Project"), help_text=_("Whose budgets and invoices it stands in.")
     )
-    max_cost = forms.DecimalField(
+    max_cost = fields.Amount(
         label=_("Pay at most"),
         required=False,
         min_value=Decimal("0.01"),
         max_digits=18,
         decimal_places=6,
-        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )
     operation_key = forms.UUIDField(required=False, initial=uuid7, widget=forms.HiddenInput)
 

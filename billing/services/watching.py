@@ -14,7 +14,7 @@ from billing.models import BalanceWatch, CreditGrant
 from billing.services import telling
 from common import jobs
 from common.database import atomic, service
-from common.money import Money
+from common.money import Money, exact
 from tenants.models import Organization, User
 from tenants.services import audit, webhooks
 
@@ -41,7 +41,7 @@ def forecast(organization: Organization, now: datetime | None = None) -> Forecas
     now = now or timezone.now()
     live = queries.balance(organization).live
     spent = queries.spent(organization, start=now - PACE, end=now)
-    per_day = Money(spent.amount / PACE.days, live.currency)
+    per_day = Money(exact(spent.amount / PACE.days), live.currency)
     ends = _ends(live.amount, per_day.amount, now)
     return Forecast(live, per_day, ends)
 

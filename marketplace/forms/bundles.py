@@ -27,7 +27,7 @@ class BundleForm(forms.ModelForm[Bundle]):
         max_value=MOST_TOKENS,
         help_text=_("Money in the bundle's currency, or a number of tokens."),
     )
-    validity_days = forms.IntegerField(
+    validity_days = fields.Whole(
         label=_("Valid for, in days"), min_value=1, max_value=LONGEST_DAYS, initial=365
     )
 

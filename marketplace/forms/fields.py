@@ -18,6 +18,10 @@ API_NAME = RegexValidator(
     _("Letters, digits and . _ : / - only, beginning with a letter or a digit."),
 )
 
+# Python would also read Arabic digits, underscores and exponents.
+_NUMBER = re.compile(r"[+-]?[0-9]*[.,]?[0-9]*", re.ASCII)
+_WHOLE = re.compile(r"([+-]?[0-9]+)?", re.ASCII)
+
 
 class Amount(forms.DecimalField):
     """A number as the reader's language writes it: with its decimal mark, or with a point.
@@ -30,6 +34,24 @@ class Amount(forms.DecimalField):
     def __init__(self, **options: Any) -> None:
         widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
         super().__init__(**{"localize": True, "widget": widget, **options})
+
+    def to_python(self, value: Any) -> Decimal | None:
+        """Return the number; neither exponents nor digits of other scripts are read."""
+        if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
+        number: Decimal | None = super().to_python(value)
+        return number
+
+
+class Whole(forms.IntegerField):
+    """A whole number in plain digits."""
+
+    def to_python(self, value: Any) -> int | None:
+        """Return the number; digits of other scripts are not read."""
+        if isinstance(value, str) and not _WHOLE.fullmatch(value.strip()):
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
+        number: int | None = super().to_python(value)
+        return number
 
 
 #: The finest amount of money there is: of currencies with three decimals.

@@ -1,8 +1,13 @@
 """Billing over the management API."""
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
+
+from billing.models import SpendBucket
+from common.database import service
+from tests.billing.conftest import NOON
 
 PREVIEW = "/api/v1/pricing/preview"
 CREDITS = "/api/v1/organizations/acme/credits"
@@ -94,6 +99,22 @@ def test_credit_is_shown_in_burn_order(alice_client, give, token_class):
     assert (answer["currency"], answer["settled"], answer["live"]) == ("EUR", "5", "5")
     assert answer["tokens"] == [{"token_class": "Small models", "remaining": "300"}]
     assert [grant["remaining"] for grant in answer["grants"]] == ["300", "5"]
+    assert answer["forecast"] == {"spent_per_day": "0", "exhausted_at": None}
+
+
+def test_credit_says_until_when_it_lasts(alice_client, give, acme, project, time_machine):
+    time_machine.move_to(NOON, tick=False)
+    give("5", effective_from=NOON)
+    with service():
+        SpendBucket.objects.create(
+            organization=acme, project=project, offer_name="llama-8b", currency="EUR",
+            starts_at=NOON - timedelta(days=1), amount=Decimal(7),
+        )  # fmt: skip
+
+    forecast = alice_client.get(CREDITS).json()["forecast"]
+
+    assert forecast["spent_per_day"] == "1"
+    assert datetime.fromisoformat(forecast["exhausted_at"]) == NOON + timedelta(days=5)
 
 
 def test_the_ledger_lists_what_was_booked(alice_client, give):
