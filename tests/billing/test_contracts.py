@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.core import mail
 from django.db import IntegrityError
 from django.db.models import DecimalField, Value
 from django.db.models.functions import Cast
@@ -16,6 +17,7 @@ from billing.models import (
     Correction,
     CreditGrant,
     IncomingPayment,
+    Invoice,
     LateMonth,
     PurchaseOrder,
 )
@@ -33,9 +35,11 @@ from billing.services import (
 )
 from billing.services.ledger import AccountKind, Posting
 from common.database import service
+from common.errors import Conflict
 from common.ids import uuid7
 from marketplace import demo
 from marketplace.models import Offer, Price, PriceBook
+from portal.celery import app
 from tenants.scope import scope
 from tenants.services import organizations
 from tests.billing.paper import invoice_of
@@ -309,6 +313,51 @@ async def test_an_invoice_is_written_by_the_contracts_terms(acme, held, price, u
         lapsed = agreements.purchase_orders(acme, date(2027, 1, 1))[0]
         assert (lapsed.left.amount, lapsed.lost.amount) == (0, 90)
         assert PurchaseOrder.objects.count() == 1
+
+
+async def test_an_invoice_goes_to_whom_the_contract_names(acme, held, price, use):
+    held(JANUARY.start, recipients=["treasury@acme.example"])
+    await use(price({"model": "per_unit", "unit_amount": "0.01"}), 1000, JANUARY.start + INSIDE)
+    invoicing.finalize(acme, JANUARY)
+
+    app.tasks["billing.mail_documents"].delay()
+
+    assert [it.to for it in mail.outbox if it.attachments] == [["treasury@acme.example"]]
+
+
+async def test_nothing_is_taken_of_an_order_whose_year_is_over(acme, held, price, use, alice):
+    held(JANUARY.start)
+    years = {"PO-6": (date(2025, 6, 1), date(2026, 6, 1)), "PO-7": (date(2026, 6, 1), date.max)}
+    with service():
+        for number, (start, end) in years.items():
+            facts = {"amount": Decimal(100), "starts_on": start, "lapses_on": end, "by": alice}
+            contracts.add_order(acme, number=number, **facts)
+    await use(price({"model": "per_unit", "unit_amount": "0.01"}), 1000, JANUARY.start + INSIDE)
+
+    invoice = invoicing.finalize(acme, JANUARY)
+
+    assert invoice.purchase_order == "PO-7"
+    with service():
+        old, new = agreements.purchase_orders(acme, timezone.now().date())
+    assert (old.used.amount, old.left.amount, old.lost.amount) == (0, 0, 100)
+    assert (new.used.amount, new.left.amount, new.lost.amount) == (10, 90, 0)
+
+
+async def test_a_draft_stays_open_for_as_long_as_was_agreed(acme, held, price, use, time_machine):
+    held(JANUARY.start, grace_days=5)
+    one, closes = price({"model": "per_unit", "unit_amount": "0.01"}), timedelta(days=5)
+    await use(one, 1000, JANUARY.start + INSIDE)
+    await use(one, 500, JANUARY.end - timedelta(hours=1))
+
+    time_machine.move_to(JANUARY.end + closes - timedelta(seconds=1), tick=False)
+    with pytest.raises(Conflict, match="open for late usage"):
+        invoicing.finalize(acme, JANUARY)
+    assert invoicing.close_periods() == 0
+    time_machine.move_to(JANUARY.end + closes, tick=False)
+
+    assert invoicing.close_periods() == 1
+    with service():
+        assert Invoice.objects.get().net == 15
 
 
 async def test_each_part_of_a_month_has_its_own_commitment(acme, held, price, use):

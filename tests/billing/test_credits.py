@@ -1,13 +1,15 @@
 """Granting, voiding and expiring credit, and the books of it."""
 
+import asyncio
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connections
 from django.utils import timezone
 from structlog.testing import capture_logs
 
-from billing import queries
+from billing import funds, queries
 from billing.models import CreditGrant, Lease, LedgerTransaction
 from billing.services import credits, leases
 from common.database import service
@@ -94,6 +96,38 @@ def test_what_is_leased_outlives_the_expiry_until_it_comes_back(acme, give, book
     credits.expire_due()
     assert left() == [(Decimal(0), Decimal(0))]
     assert books() == {"payments_clearing": Decimal(50), "breakage": Decimal(-50)}
+
+
+async def test_settling_and_expiring_at_once_lose_nothing(
+    connect, acme, give, take, settled, left, books
+):
+    grant = give("20")
+    gateways = [(f"p{number}", await connect()) for number in range(5)]
+    held = [await take(conn, "2", process=name) for name, conn in gateways]
+    over(grant)
+
+    async def settle(number):
+        name, conn = gateways[number]
+        request = settled(f"r{number}", "1.5", held[number])
+        await funds.record(conn, process_id=name, batch=[request])
+        await funds.give_back(conn, process_id=name, allocations=held[number])
+
+    def expire():
+        credits.expire_due()
+        connections.close_all()
+
+    expiring = [asyncio.to_thread(expire) for _beside in range(5)]
+    await asyncio.gather(*map(settle, range(5)), *expiring)
+    credits.expire_due()
+
+    assert left() == [(0, 0)]
+    assert books() == {
+        "payments_clearing": Decimal(20),
+        "revenue": Decimal("-7.5"),
+        "breakage": Decimal("-12.5"),
+    }
+    for _name, conn in gateways:
+        await conn.close()
 
 
 def test_a_refunded_grant_goes_back_out_through_clearing(acme, give, books, alice, left):
