@@ -191,7 +191,7 @@ def test_a_form_sent_again_with_something_else_is_told_and_can_be_sent(alice_cli
         ({"learning_rate_multiplier": "nan"}, "Enter a number."),
         ({"seed": "-1"}, "greater than or equal to 0"),
         ({"dataset": str(uuid7())}, "Select a valid choice"),
-        ({"max_cost": "free"}, "Enter a number."),
+        ({"max_cost": "free"}, "Write a number with a point"),
     ],
 )
 def test_what_is_out_of_range_is_told_beside_the_field(alice_client, facts, wrong, sentence):
