@@ -35,7 +35,8 @@ class Amount(forms.DecimalField):
         widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
         super().__init__(**{"localize": True, "widget": widget, **options})
 
-    def to_python(self, value: Any) -> Decimal | None:
+    # The stubs know a decimal field as a field of whole numbers.
+    def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]
         """Return the number; neither exponents nor digits of other scripts are read."""
         if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
             raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
