@@ -85,7 +85,7 @@ def customers_of_books(at: datetime) -> dict[UUID, int]:
 def of(organization: Organization) -> QuerySet[Contract]:
     """Return all contracts of the organization, the newest first."""
     found = Contract.objects.filter(organization=organization)
-    return found.select_related("organization", "price_book", "plan", "signed_by")
+    return found.select_related("organization", "price_book", "plan", "drafted_by", "signed_by")
 
 
 def blank(

@@ -91,6 +91,10 @@ class ContractOut(TermsOut):
     recipients = serializers.ListField(child=serializers.CharField())
     effective_from = serializers.DateTimeField(allow_null=True)
     effective_until = serializers.DateTimeField(allow_null=True)
+    drafted_by = serializers.CharField(
+        source="drafted_by.email", default=None, allow_null=True, help_text="Somebody else signs."
+    )
+    signed_by = serializers.CharField(source="signed_by.email", default=None, allow_null=True)
     signed_at = serializers.DateTimeField(allow_null=True)
 
 
@@ -166,7 +170,7 @@ class ContractSign(StaffView):
 
     @extend_schema(request=None, responses=ContractOut)
     def post(self, request: Request, slug: str, contract_id: uuid.UUID) -> Response:
-        """Let a draft hold from its first day on: today's from the next quarter of an hour."""
+        """Let what somebody else drafted hold from its first day on: today's from the next quarter."""
         contract = contracts.sign(_contract(slug, contract_id), by=self.user)
         return Response(ContractOut(contract).data)
 

@@ -39,7 +39,7 @@ def seed(ministry: Organization, *, owner: User, staff: User, colleague: User) -
 
     Before it is given credit: what nobody paid for is owed. Done again, nothing is done twice.
     """
-    _terms(ministry, owner, staff)
+    _terms(ministry, owner, staff, colleague)
     _report(ministry, owner)
     month = periods.containing(timezone.now(), ministry.time_zone)
     invoice = invoicing.finalize(ministry, periods.before(month, ministry.time_zone))
@@ -47,7 +47,7 @@ def seed(ministry: Organization, *, owner: User, staff: User, colleague: User) -
         _dispute(invoice, owner=owner, staff=staff, colleague=colleague)
 
 
-def _terms(ministry: Organization, owner: User, staff: User) -> None:
+def _terms(ministry: Organization, owner: User, staff: User, colleague: User) -> None:
     """Agree on a contract that begins today, with an order to bill against."""
     today = timezone.now().date()
     facts: dict[str, Any] = {"number": CONTRACT, "starts_on": today, "time_zone": "UTC"}
@@ -76,7 +76,8 @@ def _terms(ministry: Organization, owner: User, staff: User) -> None:
             )
         if not Contract.objects.filter(organization=ministry).exists():
             facts |= {"commitment": Decimal(20), "currency": ministry.currency}
-            contracts.sign(contracts.draft(ministry, by=staff, facts=facts), by=staff)
+            drafted = contracts.draft(ministry, by=staff, facts=facts)
+            contracts.sign(drafted, by=colleague)
 
 
 def _report(ministry: Organization, owner: User) -> None:

@@ -185,6 +185,10 @@ class Contract(Terms, TimeStamped):
     effective_from = models.DateTimeField(null=True, editable=False)
     effective_until = models.DateTimeField(null=True, editable=False)
     signed_at = models.DateTimeField(null=True, editable=False)
+    #: Who wrote it down, or changed it last: somebody else signs it.
+    drafted_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, related_name="+", null=True, editable=False
+    )
     signed_by = models.ForeignKey(
         User, on_delete=models.PROTECT, related_name="+", null=True, editable=False
     )
@@ -203,6 +207,12 @@ class Contract(Terms, TimeStamped):
                 condition=models.Q(status="draft", signed_at=None)
                 | models.Q(status="active", effective_from__isnull=False),
                 name="signed_contract_has_a_beginning",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(signed_by__isnull=True)
+                | models.Q(drafted_by__isnull=True)
+                | ~models.Q(signed_by=models.F("drafted_by")),
+                name="contract_signed_under_four_eyes",
             ),
         )
 

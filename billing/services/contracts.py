@@ -20,7 +20,7 @@ from billing.errors import (
 )
 from billing.models import Contract, PurchaseOrder
 from billing.models.contracts import TERMS, Overage, Terms
-from billing.services import limits
+from billing.services import four_eyes, limits
 from common.database import atomic
 from tenants.models import Organization, User
 from tenants.services import audit
@@ -35,7 +35,7 @@ HIGHEST = Decimal(10) ** 12
 @atomic()
 def draft(organization: Organization, *, by: User, facts: Mapping[str, Any]) -> Contract:
     """Write a contract down; it says nothing until it is signed."""
-    contract = Contract(organization=organization, **facts)
+    contract = Contract(organization=organization, drafted_by=by, **facts)
     check(contract)
     _check_parties(contract)
     return _written(_saved(contract), "contract.drafted", by)
@@ -43,8 +43,9 @@ def draft(organization: Organization, *, by: User, facts: Mapping[str, Any]) -> 
 
 @atomic()
 def change(contract: Contract, *, by: User, facts: Mapping[str, Any]) -> Contract:
-    """Change a draft."""
+    """Change a draft; who changed it last does not sign it."""
     contract = _open(contract)
+    contract.drafted_by = by
     for name, value in facts.items():
         setattr(contract, name, value)
     check(contract)
@@ -75,12 +76,15 @@ def _saved(contract: Contract) -> Contract:
 
 @atomic()
 def sign(contract: Contract, *, by: User) -> Contract:
-    """Let a contract hold from its first day on: today's from the next quarter of an hour.
+    """Let a contract that somebody else drafted hold from its first day on.
 
-    The one that held until then ends there, so that each part of a month has its own terms.
+    Today's holds from the next quarter of an hour. The one that held until then ends there, so that each part of a month has its own terms.
     """
     organization = Organization.objects.locked(contract.organization_id)
     contract = _open(contract)
+    four_eyes.check_signature(
+        by, drafted_by_id=contract.drafted_by_id, organization_id=organization.pk
+    )
     now = timezone.now()
     check(contract)
     _check_parties(contract)

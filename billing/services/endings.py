@@ -66,12 +66,15 @@ def approve(end: ContractEnd, *, by: User) -> ContractEnd:
     four_eyes.check(by, proposed_by_id=end.proposed_by_id, organization_id=end.organization_id)
     _check(Contract.objects.locked(end.contract_id), end.ends_on, end.followed_by)
     contract = contracts.end(end.contract, on=end.ends_on, by=by)
-    if end.followed_by is not None:
-        _follow(contract, end.followed_by, by)
+    _follow(contract, end, by)
     return _decided(end, ContractEnd.Status.APPROVED, by)
 
 
-def _follow(contract: Contract, plan: Plan, by: User) -> None:
+def _follow(contract: Contract, end: ContractEnd, by: User) -> None:
+    """Let the plan's terms follow: who proposed the end drafts them, who approved it signs."""
+    plan = end.followed_by
+    if plan is None:
+        return
     assert contract.ends_on is not None  # noqa: S101 - it was just ended
     facts = plans.terms_of(plan) | {
         "number": next(_free(contract.number)),
@@ -79,7 +82,7 @@ def _follow(contract: Contract, plan: Plan, by: User) -> None:
         "time_zone": contract.time_zone,
         "recipients": contract.recipients,
     }
-    successor = contracts.draft(contract.organization, by=by, facts=facts)
+    successor = contracts.draft(contract.organization, by=end.proposed_by, facts=facts)
     contracts.sign(successor, by=by)
 
 

@@ -16,6 +16,14 @@ def check(by: User, *, proposed_by_id: UUID, organization_id: UUID) -> None:
         raise Forbidden(_("You belong to this customer: somebody else has to approve this."))
 
 
+def check_signature(by: User, *, drafted_by_id: UUID | None, organization_id: UUID) -> None:
+    """Refuse who wrote the terms, and who belongs to the customer that they are for."""
+    if drafted_by_id == by.pk:
+        raise Forbidden(_("Somebody else has to sign what you drafted."))
+    if _belongs(by, organization_id):
+        raise Forbidden(_("You belong to this customer: somebody else has to sign this."))
+
+
 def check_gift(by: User, *, organization_id: UUID) -> None:
     """Refuse who would give credit to a customer that they belong to."""
     if _belongs(by, organization_id):

@@ -79,7 +79,9 @@ def contract_draft(request: StaffRequest, slug: str) -> HttpResponse:
         except DomainError as refusal:
             show_refusal(form, refusal)
         else:
-            messages.success(request, _("The contract is drafted. It holds once it is signed."))
+            messages.success(
+                request, _("The contract is drafted. It holds once a colleague signs it.")
+            )
             return redirect("staff:contract-list", slug=slug)
     context = {
         "form": form,

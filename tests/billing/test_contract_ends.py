@@ -157,7 +157,7 @@ def test_one_end_waits_at_a_time_and_is_decided_once(running, today, sam, kim):
 def test_no_plan_follows_where_a_contract_is_signed_to_follow(acme, running, plan, today, sam, kim):
     facts = {"number": "C-9", "starts_on": today + timedelta(days=5), "time_zone": "UTC"}
     with service():
-        contracts.sign(contracts.draft(acme, by=sam, facts=facts), by=sam)
+        contracts.sign(contracts.draft(acme, by=sam, facts=facts), by=kim)
 
     with pytest.raises(ContractOverlaps) as refusal:
         propose(running, today, sam, followed_by=plan)

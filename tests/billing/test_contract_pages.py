@@ -34,14 +34,19 @@ def form(**facts):
 
 
 @pytest.mark.usefixtures("acme")
-def test_staff_draft_and_sign_a_contract(staff_client):
+def test_one_of_the_staff_drafts_a_contract_and_another_signs_it(staff_client, colleague_client):
     assert staff_client.get(DESK + "new/").status_code == 200
 
     assert staff_client.post(DESK + "new/", form()).status_code == 302
     with service():
         draft = Contract.objects.get()
     assert draft.is_draft
-    assert staff_client.post(f"{DESK}{draft.pk}/", {"sign": ""}).status_code == 302
+    step, button = f"{DESK}{draft.pk}/", b'name="sign"'
+    assert button not in staff_client.get(DESK).content
+    staff_client.post(step, {"sign": ""})
+    assert b"Somebody else has to sign" in staff_client.get(DESK).content
+    assert button in colleague_client.get(DESK).content
+    assert colleague_client.post(step, {"sign": ""}).status_code == 302
 
     with service():
         signed = Contract.objects.get()
@@ -113,13 +118,15 @@ def test_the_customer_reads_the_contract_that_holds(alice_client, acme):
     assert b"500.00" in page
 
 
-def test_the_customer_reads_the_contract_that_is_to_begin(alice_client, acme, staff_client):
+def test_the_customer_reads_the_contract_that_is_to_begin(
+    alice_client, acme, staff_client, colleague_client
+):
     staff_client.post(DESK + "new/", form())
     with service():
         draft = Contract.objects.get()
     assert "C-2026-1" not in alice_client.get(PAGE).content.decode()
 
-    staff_client.post(f"{DESK}{draft.pk}/", {"sign": ""})
+    colleague_client.post(f"{DESK}{draft.pk}/", {"sign": ""})
 
     page = alice_client.get(PAGE).content.decode()
     assert "C-2026-1" in page

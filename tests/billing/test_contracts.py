@@ -35,7 +35,7 @@ from billing.services import (
 )
 from billing.services.ledger import AccountKind, Posting
 from common.database import service
-from common.errors import Conflict
+from common.errors import Conflict, Forbidden
 from common.ids import uuid7
 from marketplace import demo
 from marketplace.models import Offer, Price, PriceBook
@@ -63,13 +63,19 @@ def terms(**facts):
 
 
 @pytest.fixture
-def sign(acme, alice):
+def kim(person):
+    """One of the staff, who signs what others drafted."""
+    return person("kim-who-signs@operator.example", is_staff=True)
+
+
+@pytest.fixture
+def sign(acme, alice, kim):
     """Sign a contract with Acme that begins today."""
 
     def sign(**facts):
         with service():
             contract = contracts.draft(acme, by=alice, facts=terms(**facts))
-            return contracts.sign(contract, by=alice)
+            return contracts.sign(contract, by=kim)
 
     return sign
 
@@ -136,13 +142,29 @@ def test_a_contract_signed_today_holds_from_the_next_quarter_of_an_hour(acme, si
     assert begins.minute % 15 == 0
 
 
-def test_the_next_contract_ends_the_one_before(acme, alice, held):
+def test_who_belongs_to_the_customer_signs_nothing_of_it(acme, alice, kim):
+    with service():
+        draft = contracts.draft(acme, by=kim, facts=terms())
+        with pytest.raises(Forbidden):
+            contracts.sign(draft, by=alice)
+        with pytest.raises(Forbidden):
+            contracts.sign(draft, by=kim)
+
+        assert agreements.in_force(acme, timezone.now()) is None
+
+
+def test_the_database_knows_that_two_people_sign(acme, alice, kim, held):
+    with pytest.raises(IntegrityError, match="contract_signed_under_four_eyes"):
+        held(JANUARY.start, drafted_by=kim, signed_by=kim)
+
+
+def test_the_next_contract_ends_the_one_before(acme, alice, kim, held):
     old = held(JANUARY.start)
     tomorrow = timezone.now().date() + timedelta(days=1)
 
     with service():
         new = contracts.draft(acme, by=alice, facts=terms(starts_on=tomorrow))
-        new = contracts.sign(new, by=alice)
+        new = contracts.sign(new, by=kim)
         old.refresh_from_db()
 
         assert old.effective_until == new.effective_from
@@ -151,7 +173,7 @@ def test_the_next_contract_ends_the_one_before(acme, alice, held):
         assert agreements.in_force(acme, new.effective_from) == new
 
 
-def test_a_contract_in_the_past_is_refused(acme, alice):
+def test_a_contract_in_the_past_is_refused(acme, alice, kim):
     yesterday = timezone.now().date() - timedelta(days=1)
 
     with service():
@@ -160,7 +182,7 @@ def test_a_contract_in_the_past_is_refused(acme, alice):
         draft = contracts.draft(acme, by=alice, facts=terms())
         Contract.objects.update(starts_on=yesterday)
         with pytest.raises(ContractInThePast):
-            contracts.sign(draft, by=alice)
+            contracts.sign(draft, by=kim)
 
         assert list(refusal.value.field_errors) == ["starts_on"]
         assert agreements.in_force(acme, timezone.now()) is None

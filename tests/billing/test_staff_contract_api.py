@@ -1,6 +1,7 @@
 """Contracts and plans over the management API: staff's, and refused by field, reason and what would do."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.utils import timezone
@@ -35,13 +36,19 @@ def send(staff_client, acme):
 
 
 @pytest.fixture
-def signed(send):
+def sign(colleague_client):
+    """Sign as somebody else of the staff."""
+    return partial(through(colleague_client), "post")
+
+
+@pytest.fixture
+def signed(send, sign):
     """A contract that begins today."""
     drafted = send("post", CONTRACTS, {"number": "C-1", "starts_on": day(), **POSTPAID}).json()
-    return send("post", f"{CONTRACTS}/{drafted['id']}/sign").json()
+    return sign(f"{CONTRACTS}/{drafted['id']}/sign").json()
 
 
-def test_staff_draft_change_and_sign_a_contract(send):
+def test_staff_draft_change_and_sign_a_contract(send, sign):
     wanted = {"number": "C-1", "starts_on": day(1), "net_days": 45, **POSTPAID}
     drafted = send("post", CONTRACTS, wanted)
     one = f"{CONTRACTS}/{drafted.json()['id']}"
@@ -49,7 +56,7 @@ def test_staff_draft_change_and_sign_a_contract(send):
 
     stages = [{"days": 10, "act": "mail"}]
     changed = send("patch", one, {"dunning": stages, "recipients": ["bills@acme.example"]})
-    signed = send("post", f"{one}/sign")
+    signed = sign(f"{one}/sign")
 
     assert (changed.status_code, signed.status_code) == (200, 200)
     told = send("get", one).json()
@@ -60,12 +67,26 @@ def test_staff_draft_change_and_sign_a_contract(send):
     assert send("delete", one).status_code == 409
 
 
-def test_a_contract_is_changed_from_a_day_on_by_one_like_it(send, signed):
+def test_who_drafted_or_changed_a_contract_last_does_not_sign_it(send, sign, colleague_client):
+    drafted = send("post", CONTRACTS, {"number": "C-1", "starts_on": day(1), **POSTPAID}).json()
+    one = f"{CONTRACTS}/{drafted['id']}"
+    assert drafted["drafted_by"] == "sam@operator.example"
+
+    refused = send("post", f"{one}/sign")
+    through(colleague_client)("patch", one, {"net_days": 10})
+    refused_too = sign(f"{one}/sign")
+
+    assert (refused.status_code, refused_too.status_code) == (403, 403)
+    assert send("get", one).json()["status"] == "draft"
+    assert send("post", f"{one}/sign").json()["signed_by"] == "sam@operator.example"
+
+
+def test_a_contract_is_changed_from_a_day_on_by_one_like_it(send, sign, signed):
     body = {"number": "C-2", "starts_on": day(20), "like": "C-1", "net_days": 10}
     drafted = send("post", CONTRACTS, body).json()
     assert (drafted["credit_limit"], drafted["net_days"]) == ("500", 10)
 
-    send("post", f"{CONTRACTS}/{drafted['id']}/sign")
+    sign(f"{CONTRACTS}/{drafted['id']}/sign")
 
     before = send("get", f"{CONTRACTS}/{signed['id']}").json()
     assert (before["ends_on"], before["net_days"]) == (day(19), 30)
@@ -110,19 +131,19 @@ def test_what_cannot_be_agreed_names_the_field_the_reason_and_what_would_do(
         assert not Contract.objects.exists()
 
 
-def test_contracts_that_would_overlap_name_the_other(send, signed):
+def test_contracts_that_would_overlap_name_the_other(send, sign, signed):
     end = {"number": "C-2", "starts_on": day(5), "ends_on": day(9)}
     second = send("post", CONTRACTS, end).json()
-    send("post", f"{CONTRACTS}/{second['id']}/sign")
+    sign(f"{CONTRACTS}/{second['id']}/sign")
     third = send("post", CONTRACTS, {"number": "C-3", "starts_on": day(7)}).json()
 
-    refused = send("post", f"{CONTRACTS}/{third['id']}/sign")
+    refused = sign(f"{CONTRACTS}/{third['id']}/sign")
 
     assert (refused.status_code, refused.json()["code"]) == (409, "contract_overlaps")
     assert "C-2" in refused.json()["field_errors"]["starts_on"][0]
     assert day(9) in refused.json()["field_errors"]["starts_on"][0]
     fourth = send("post", CONTRACTS, {"number": "C-4", "starts_on": day(2)}).json()
-    refused = send("post", f"{CONTRACTS}/{fourth['id']}/sign")
+    refused = sign(f"{CONTRACTS}/{fourth['id']}/sign")
     assert "C-2" in refused.json()["field_errors"]["ends_on"][0]
 
 
@@ -155,12 +176,12 @@ def test_purchase_orders_are_noted_and_closed(send):
     assert [it["number"] for it in send("get", ORDERS).json()] == ["PO-7"]
 
 
-def test_a_plan_is_made_changed_and_retired_and_contracts_keep_what_they_copied(send):
+def test_a_plan_is_made_changed_and_retired_and_contracts_keep_what_they_copied(send, sign):
     made = send("post", PLANS, {"code": "gold", "name": "Gold", "net_days": 14, **POSTPAID})
     assert (made.status_code, made.json()["customers"]) == (201, 0)
     body = {"number": "C-1", "starts_on": day(), "plan": "gold"}
     drafted = send("post", CONTRACTS, body).json()
-    send("post", f"{CONTRACTS}/{drafted['id']}/sign")
+    sign(f"{CONTRACTS}/{drafted['id']}/sign")
 
     changed = send("patch", f"{PLANS}/gold", {"net_days": 7, "is_offered": False}).json()
 
