@@ -87,6 +87,23 @@ def ask(
             connection.close()
 
 
+def hang_up_on(
+    method: str, url: str, headers: Mapping[str, str], body: bytes, *, bounds: Bounds = USUAL
+) -> None:
+    """Ask, wait for the first piece of the answer, and go: what a caller does who lost interest."""
+    parts = urlsplit(url)
+    connection: HTTPConnection | None = None
+    try:
+        connection = _connection(parts.scheme, parts.hostname or "", parts.port, bounds)
+        connection.request(method, parts.path or "/", body, dict(headers))
+        connection.getresponse().read1(1)
+    except (OSError, HTTPException, ValueError) as error:
+        raise Unreachable(trouble(error)) from error
+    finally:
+        if connection is not None:
+            connection.close()
+
+
 def _connection(scheme: str, host: str, port: int | None, bounds: Bounds) -> HTTPConnection:
     if scheme != "https":
         return HTTPConnection(host, port, timeout=bounds.patience)

@@ -1,11 +1,15 @@
 """Does what two people agreed on for moments that have come; servers are asked once more before."""
 
+from collections.abc import Iterable
 from uuid import UUID
+
+from django.db.models import QuerySet
 
 from common.database import service
 from common.errors import Conflict
-from marketplace import desk, probe
-from marketplace.models import AIModel, ModelChange
+from marketplace import conformance, desk, probe
+from marketplace.conformance import Way
+from marketplace.models import AIModel, ModelChange, Route, Upstream
 from marketplace.services import curation, upstreams
 
 
@@ -17,6 +21,30 @@ def ask_servers(model_id: UUID) -> None:
     with service():
         for server, finding in findings:
             upstreams.note(server, finding)
+        routes = list(_routes().filter(offer__model_version__model=model_id))
+    probe_routes(routes)
+
+
+def probe_server(server: Upstream) -> None:
+    """Probe every model that the server answers for, and keep what is found."""
+    with service():
+        routes = list(_routes().filter(upstream=server))
+    probe_routes(routes)
+
+
+def probe_routes(routes: Iterable[Route]) -> None:
+    """Ask as the gateway would, way by way, and keep what is found; no transaction waits."""
+    for route in routes:
+        upstream, kind = route.upstream, route.offer.model_version.model.kind
+        way = Way(upstream.base_url, upstream.credential, route.upstream_model, kind)
+        found = conformance.probe(way)
+        with service():
+            upstreams.note_conformance(route, found)
+
+
+def _routes() -> QuerySet[Route]:
+    ways = Route.objects.filter(upstream__is_enabled=True)
+    return ways.select_related("upstream", "offer__model_version__model")
 
 
 def apply_changes() -> int:

@@ -82,7 +82,20 @@ def _ways(offers: list[Offer]) -> list[Check]:
     return [
         Check(_("Server"), _first(map(_no_server, offers)), url),
         Check(_("Way to the server"), _first(map(_trouble, offers)), url),
+        _conformance(offers),
     ]
+
+
+def _conformance(offers: list[Offer]) -> Check:
+    """Return whether some way of each offer speaks as the gateway needs it to."""
+    title = _("Conformance")
+    for offer in offers:
+        ways = _enabled(offer)
+        if settings.CONFORMANCE_NEEDED and ways and not any(way.conforms for way in ways):
+            url = reverse("staff:server-edit", args=[ways[0].upstream_id])
+            words = _("No server of “%(offer)s” has passed the probe.")
+            return Check(title, words % {"offer": offer.name}, url)
+    return Check(title, "")
 
 
 def _worth(offers: list[Offer], kind: str) -> list[Check]:

@@ -68,6 +68,7 @@ class Environment:
     price_notice: timedelta
     retirement_notice: timedelta
     evaluation_needed: bool
+    conformance_needed: bool
     margin_floor: Decimal | None
     sale_jurisdictions: tuple[str, ...]
     #: Private networks that addresses given by customers (webhooks) may lead into.
@@ -182,6 +183,9 @@ def _described(text: Reader, state: Path, secret_key: str) -> Environment:
         price_notice=variables.days("PRICE_NOTICE_DAYS", text("PRICE_NOTICE_DAYS", "30")),
         retirement_notice=variables.days(
             "RETIREMENT_NOTICE_DAYS", text("RETIREMENT_NOTICE_DAYS", "90")
+        ),
+        conformance_needed=variables.boolean(
+            "CONFORMANCE_NEEDED", text("CONFORMANCE_NEEDED", "true")
         ),
         evaluation_needed=variables.boolean("EVALUATION_NEEDED", text("EVALUATION_NEEDED", "true")),
         margin_floor=variables.share("MARGIN_FLOOR", text("MARGIN_FLOOR")),

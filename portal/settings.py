@@ -57,6 +57,8 @@ PRICE_NOTICE = ENV.price_notice
 RETIREMENT_NOTICE = ENV.retirement_notice
 #: Whether a model is published with an evaluation in its dossier only.
 EVALUATION_NEEDED = ENV.evaluation_needed
+#: Whether a model is published only when a server of it passed the probe.
+CONFORMANCE_NEEDED = ENV.conformance_needed
 #: The least share of its revenue that a model leaves, and the law under which models are sold.
 MARGIN_FLOOR = ENV.margin_floor
 SALE_JURISDICTIONS = ENV.sale_jurisdictions

@@ -4,6 +4,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django_stubs_ext import StrOrPromise
 
 from common.models import LockingQuerySet, TimeStamped
 from marketplace.encryption import EncryptedField
@@ -129,6 +130,25 @@ class Offer(TimeStamped):
         return self.name
 
 
+class ProbeState(models.TextChoices):
+    """How one check of a probe went."""
+
+    PASSED = "passed", _("passed")
+    FAILED = "failed", _("failed")
+    UNKNOWN = "unknown", _("cannot be told")
+
+
+#: What a probe looks at, in order.
+PROBED = {
+    "models": _("Lists the model"),
+    "plain": _("Answers as a whole"),
+    "stream": _("Answers in a stream"),
+    "usage": _("Counts tokens honestly"),
+    "cancel": _("Stops when a caller hangs up"),
+    "embedding": _("Embeds a text"),
+}
+
+
 class Route(TimeStamped):
     """One way from an offer to a server; lower priority numbers are tried first."""
 
@@ -137,6 +157,9 @@ class Route(TimeStamped):
     upstream_model = models.CharField(_("model name at the server"), max_length=200)
     weight = models.PositiveIntegerField(default=1)
     priority = models.PositiveIntegerField(default=0)
+    #: What the last probe of this way found, by check, and when.
+    conformance = models.JSONField(default=dict, blank=True)
+    conformed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ("priority", "-weight", "id")
@@ -148,6 +171,19 @@ class Route(TimeStamped):
 
     def __str__(self) -> str:
         return f"{self.offer} → {self.upstream}"
+
+    @property
+    def conforms(self) -> bool:
+        """Whether it was probed, and failed in nothing."""
+        return self.conformed_at is not None and (
+            ProbeState.FAILED not in self.conformance.values()
+        )
+
+    @property
+    def conformance_words(self) -> list[tuple[StrOrPromise, str]]:
+        """What the last probe found, in words and in order."""
+        found = self.conformance
+        return [(label, found[code]) for code, label in PROBED.items() if code in found]
 
     @property
     def is_unlisted(self) -> bool:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from common.database import atomic
 from common.errors import Conflict
-from marketplace.models import Reachability, Upstream
+from marketplace.models import Reachability, Route, Upstream
 from marketplace.probe import Finding
 from tenants.models import Region, User
 from tenants.services import audit
@@ -100,6 +100,15 @@ def note(upstream: Upstream, finding: Finding) -> Upstream:
     now.checked_at = timezone.now()
     now.save(update_fields=["reachability", "served_models", "checked_at", "updated_at"])
     return now
+
+
+@atomic()
+def note_conformance(route: Route, found: Mapping[str, str]) -> None:
+    """Keep what a probe of this way found; unless it leads elsewhere since."""
+    same = Route.objects.filter(pk=route.pk, upstream_model=route.upstream_model)
+    same.filter(upstream__base_url=route.upstream.base_url).update(
+        conformance=dict(found), conformed_at=timezone.now(), updated_at=timezone.now()
+    )
 
 
 @atomic()

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from common.database import service
 from common.errors import DomainError
-from marketplace import desk, probe
+from marketplace import desk, due, probe
 from marketplace.forms.servers import EditServerForm, NewServerForm, RegionForm
 from marketplace.models import Upstream
 from marketplace.services import upstreams
@@ -96,6 +96,8 @@ def server_check(request: StaffRequest, server_id: uuid.UUID) -> HttpResponse:
     finding = probe.look(server.base_url, server.credential)
     with service():
         server = upstreams.note(server, finding)
+    if not server.is_in_trouble:
+        due.probe_server(server)
     facts = {"server": server.name, "answer": server.get_reachability_display()}
     if server.is_in_trouble:
         messages.error(request, _("“%(server)s” %(answer)s.") % facts)

@@ -58,6 +58,7 @@ def environment(name: str = "") -> dict[str, str]:
         "DATABASE_ADMIN_URL": database(OWNER_ROLE, name).url(),
         "REDIS_URL": f"unix://{_valkey_socket()}?db={number()}",
         "DEMO": "false",
+        "CONFORMANCE_NEEDED": "false",
         "EVALUATION_NEEDED": "false",
         "PRICE_NOTICE_DAYS": "0",
     }

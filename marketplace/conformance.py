@@ -1,0 +1,165 @@
+"""Asks a server whether it speaks as the gateway needs it to. Talks to the network: never inside a
+transaction.
+
+What is asked is what customers ask: the list of models, a plain and a streamed completion, and a
+caller who hangs up. Usage is believed when it adds up, keeps to the cap, and grows with the prompt.
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from common import http
+from marketplace.models import Kind
+from marketplace.models.offers import ProbeState
+
+PATIENCE = http.Bounds(patience=30)
+CAP = 8
+SHORT = "Say hello."
+LONG = "Say hello. " * 40
+#: As vLLM and NIM tell it, and the demo engine.
+RUNNING = re.compile(
+    rb"^(?:[\w:]*num_requests_running|tessera_demo_running)(?:\{[^}]*\})? ([0-9.e+]+)", re.MULTILINE
+)
+#: So long a server has to notice that a caller is gone.
+NOTICING = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a model is reached."""
+
+    base_url: str
+    credential: str
+    model: str
+    kind: str = Kind.CHAT
+
+    def ask(self, path: str, **facts: Any) -> Any:
+        """Return what the server answers to a question in JSON, or nothing that can be used."""
+        answer = http.ask(*self.question(path, **facts), bounds=PATIENCE)
+        return json.loads(answer.body) if answer.status == 200 else None
+
+    def question(self, path: str, **facts: Any) -> tuple[str, str, dict[str, str], bytes]:
+        """Return a question as the door to the network takes it."""
+        headers = {"Content-Type": "application/json"}
+        if self.credential:
+            headers["Authorization"] = f"Bearer {self.credential}"
+        body = json.dumps({"model": self.model, **facts}).encode()
+        return "POST", f"{self.base_url.rstrip('/')}{path}", headers, body
+
+
+#: By check, in order: whether it passed, or cannot be told.
+Findings = dict[str, ProbeState]
+
+
+def probe(way: Way) -> Findings:
+    """Return how the server did; a check that cannot be made failed."""
+    found = {"models": _state(_lists, way)}
+    if way.kind == Kind.EMBEDDING:
+        return found | {"embedding": _state(_embeds, way)}
+    if way.kind != Kind.CHAT:
+        return found
+    return found | {
+        "plain": _state(_answers, way),
+        "stream": _state(_streams, way),
+        "usage": _state(_counts, way),
+        "cancel": _cancels(way),
+    }
+
+
+def _state(check: Callable[[Way], bool], way: Way) -> ProbeState:
+    try:
+        return ProbeState.PASSED if check(way) else ProbeState.FAILED
+    except (http.Unreachable, ValueError, KeyError, TypeError, IndexError, RecursionError):
+        return ProbeState.FAILED
+
+
+def _lists(way: Way) -> bool:
+    answer = http.get(f"{way.base_url.rstrip('/')}/models", bearer=way.credential)
+    return way.model in [row["id"] for row in json.loads(answer.body)["data"]]
+
+
+def _embeds(way: Way) -> bool:
+    answer = way.ask("/embeddings", input=SHORT)
+    return len(answer["data"][0]["embedding"]) > 1 and answer["usage"]["prompt_tokens"] > 0
+
+
+def _said(text: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": text}]
+
+
+def _plain(way: Way, text: str) -> Any:
+    return way.ask("/chat/completions", messages=_said(text), max_tokens=CAP)
+
+
+def _answers(way: Way) -> bool:
+    message = _plain(way, SHORT)["choices"][0]["message"]
+    return message["role"] == "assistant" and isinstance(message["content"], str)
+
+
+def _chunks(way: Way) -> Iterator[Any]:
+    """Yield what a stream says; it ends as it should, or is refused."""
+    options = {"stream": True, "stream_options": {"include_usage": True}}
+    question = way.question("/chat/completions", messages=_said(SHORT), max_tokens=CAP, **options)
+    body = http.ask(*question, bounds=PATIENCE).body.decode()
+    lines = [line[5:].strip() for line in body.splitlines() if line.startswith("data:")]
+    if not lines or lines[-1] != "[DONE]":
+        raise ValueError("a stream that does not end")
+    yield from (json.loads(line) for line in lines[:-1])
+
+
+def _streams(way: Way) -> bool:
+    chunks = list(_chunks(way))
+    said = [it["choices"][0]["delta"].get("content") for it in chunks if it["choices"]]
+    return any(said)
+
+
+def _counts(way: Way) -> bool:
+    """Whether usage adds up, keeps to the cap, grows with the prompt, and ends a stream too."""
+    short, long = _plain(way, SHORT)["usage"], _plain(way, LONG)["usage"]
+    streamed = [it["usage"] for it in _chunks(way) if it.get("usage")]
+    return (
+        all(_adds_up(it) for it in (short, long, *streamed))
+        and bool(streamed)
+        and long["prompt_tokens"] > short["prompt_tokens"]
+        and streamed[-1]["prompt_tokens"] == short["prompt_tokens"]
+    )
+
+
+def _adds_up(usage: dict[str, int]) -> bool:
+    made, read = usage["completion_tokens"], usage["prompt_tokens"]
+    return 0 < made <= CAP and read > 0 and usage["total_tokens"] == made + read
+
+
+def _cancels(way: Way) -> ProbeState:
+    """Tell whether work ends when a caller hangs up, as far as the server says what it works on."""
+    question = way.question("/chat/completions", messages=_said(LONG), max_tokens=2000, stream=True)
+    try:
+        before = _running(way)
+        http.hang_up_on(*question, bounds=PATIENCE)
+        if before is None:
+            return ProbeState.UNKNOWN
+        ends = time.monotonic() + NOTICING
+        while (now := _running(way)) is not None and now > before:
+            if time.monotonic() > ends:
+                return ProbeState.FAILED
+            time.sleep(0.2)
+    except (http.Unreachable, ValueError):
+        return ProbeState.FAILED
+    return ProbeState.PASSED
+
+
+def _running(way: Way) -> float | None:
+    """Return how many requests the server works on; None where it does not say."""
+    parts = urlsplit(way.base_url)
+    metrics = urlunsplit((parts.scheme, parts.netloc, "/metrics", "", ""))
+    try:
+        answer = http.get(metrics, bearer=way.credential)
+    except http.Unreachable:
+        return None
+    found = RUNNING.findall(answer.body) if answer.status == 200 else []
+    return sum(map(float, found)) if found else None

@@ -1,0 +1,22 @@
+"""What a probe of a way to a server found."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("marketplace", "0021_dossiers_of_models"),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="route",
+            name="conformance",
+            field=models.JSONField(blank=True, default=dict),
+        ),
+        migrations.AddField(
+            model_name="route",
+            name="conformed_at",
+            field=models.DateTimeField(blank=True, null=True),
+        ),
+    ]
