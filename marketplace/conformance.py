@@ -141,7 +141,8 @@ def _cancels(way: Way) -> ProbeState:
     try:
         before = _running(way)
         http.hang_up_on(*question, bounds=PATIENCE)
-        if before is None:
+        if before is None or before > 0:
+            # While others are served, nobody can tell whose work it is that goes on.
             return ProbeState.UNKNOWN
         ends = time.monotonic() + NOTICING
         while (now := _running(way)) is not None and now > before:
