@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("marketplace", "0021_dossiers_of_models"),
+        ("marketplace", "0022_terms_and_access"),
     ]
 
     operations = [
