@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from common.errors import DomainError
+from common.errors import Conflict, DomainError
 
 
 class FileTooLarge(DomainError):
@@ -49,3 +49,17 @@ class StorageNotReady(DomainError):
     code = "storage_not_ready"
     status = 503
     detail = _("The operator has not opened file storage yet.")
+
+
+class UploadOver(Conflict):
+    """The upload was completed or cancelled, or its hour is over."""
+
+    code = "upload_not_pending"
+    detail = _("This upload is over.")
+
+
+class UploadNotWhole(DomainError):
+    """The parts are not what was announced."""
+
+    code = "upload_incomplete"
+    detail = _("The parts do not make the file that was announced.")

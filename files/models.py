@@ -101,3 +101,88 @@ class StoredFile(TimeStamped):
         """Whether its content can be read."""
         unexpired = self.expires_at is None or self.expires_at > timezone.now()
         return self.deleted_at is None and unexpired
+
+
+class UploadQuerySet(LockingQuerySet["Upload"]):
+    """Uploads."""
+
+    def open(self) -> "UploadQuerySet":
+        """Those that parts can still be added to."""
+        return self.filter(file=None, cancelled_at=None, expires_at__gt=Now())
+
+
+class Upload(TimeStamped):
+    """A file that arrives in parts: each is kept as it comes, and together they become the file."""
+
+    class Status(models.TextChoices):
+        """Where it stands, in OpenAI's words."""
+
+        PENDING = "pending"
+        COMPLETED = "completed"
+        CANCELLED = "cancelled"
+        EXPIRED = "expired"
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="uploads")
+    filename = models.CharField(max_length=255)
+    purpose = models.CharField(max_length=20, choices=Purpose)
+    #: How large the file will be, as was announced.
+    bytes = models.BigIntegerField()
+    #: How long the file is kept once it is whole, in seconds; without end where there is none.
+    keep_seconds = models.PositiveIntegerField(null=True, blank=True)
+    expires_at = models.DateTimeField()
+    cancelled_at = models.DateTimeField(null=True, blank=True)
+    file = models.OneToOneField(
+        StoredFile, on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+
+    objects = UploadQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.CheckConstraint(condition=models.Q(bytes__gt=0), name="upload_has_content"),
+            models.CheckConstraint(
+                condition=models.Q(file=None) | models.Q(cancelled_at=None),
+                name="upload_completed_or_cancelled",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.filename
+
+    @property
+    def public_id(self) -> str:
+        """How ``/v1`` names it."""
+        return public_id("upload", self.pk)
+
+    @property
+    def status(self) -> "Upload.Status":
+        """Where it stands."""
+        if self.file_id is not None:
+            return self.Status.COMPLETED
+        if self.cancelled_at is not None:
+            return self.Status.CANCELLED
+        is_over = self.expires_at <= timezone.now()
+        return self.Status.EXPIRED if is_over else self.Status.PENDING
+
+
+class UploadPart(TimeStamped):
+    """A part of a file, kept until the file is whole."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    upload = models.ForeignKey(Upload, on_delete=models.PROTECT, related_name="parts")
+    bytes = models.BigIntegerField()
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.CheckConstraint(condition=models.Q(bytes__gt=0), name="part_has_content"),
+        )
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def public_id(self) -> str:
+        """How ``/v1`` names it."""
+        return public_id("part", self.pk)

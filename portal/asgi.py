@@ -16,7 +16,7 @@ from portal.bodies import Bodies  # noqa: E402
 
 bounded_pages = Bodies(pages)
 #: What below `/v1` is Django's: rare, and large.
-DJANGO = ("/v1/batches", "/v1/files", "/v1/fine_tuning")
+DJANGO = ("/v1/batches", "/v1/files", "/v1/fine_tuning", "/v1/uploads")
 
 
 def is_gateways(path: str, method: str = "GET") -> bool:

@@ -4,6 +4,7 @@ Django spools a whole body before a view can refuse it: without this, anybody co
 A large body is read from those alone who have a key.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from django.db import close_old_connections
 from django.http import parse_cookie
 
 from common.database import service
+from files.services import uploads
 from gateway.errors import BodyTooLarge, GatewayError, InvalidKey
 from gateway.exchange import Message, Receive, Send
 from marketplace.tokenizing import checking
@@ -24,6 +26,9 @@ from tenants.models import ApiKey, User
 
 LARGEST = 10_000_000
 UPLOADS = "/v1/files"
+#: A part of a file, and a dataset from its page.
+PARTS = re.compile(r"/v1/uploads/[^/]+/parts")
+DATASETS = re.compile(r"/o/[^/]+/studio/datasets/new/")
 #: Where staff attaches tokenizers.
 TOKENIZERS = "/staff/tokenizers/"
 #: What the form around an uploaded file may take.
@@ -40,11 +45,11 @@ class Bodies:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Pass the request on with its body bounded."""
-        is_upload = scope["method"] == "POST" and scope["path"] == UPLOADS
-        if is_upload and not await sync_to_async(_has_key)(dict(scope["headers"])):
+        by_key = _limit_by_key(scope)
+        if by_key and not await sync_to_async(_has_key)(dict(scope["headers"])):
             await _refuse(scope, send, InvalidKey("The API key is missing or not valid."))
             return
-        limit = settings.FILES_LARGEST + WRAPPING if is_upload else await _limit(scope)
+        limit = by_key or await _limit(scope)
         body = _Body(scope, receive, send, limit)
         if not body.is_too_large:
             await self._app(scope, body.receive, body.send)
@@ -75,22 +80,35 @@ class _Body:
             await self._send(message)
 
 
+def _limit_by_key(scope: Message) -> int:
+    """Return what a request may be that brings a file with a key; nought where it brings none."""
+    if scope["method"] != "POST":
+        return 0
+    if scope["path"] == UPLOADS:
+        return int(settings.FILES_LARGEST) + WRAPPING
+    return uploads.LARGEST_PART + WRAPPING if PARTS.fullmatch(scope["path"]) else 0
+
+
 async def _limit(scope: Message) -> int:
-    """Return what a request that brings no file of a customer may be."""
-    is_large = scope["method"] == "POST" and scope["path"].startswith(TOKENIZERS)
-    if is_large and await sync_to_async(_is_staff)(dict(scope["headers"])):
+    """Return what any other request may be: more for those alone whose session may bring more."""
+    path, headers = scope["path"], dict(scope["headers"])
+    if scope["method"] != "POST":
+        return LARGEST
+    if path.startswith(TOKENIZERS) and await sync_to_async(_is_signed_in)(headers, is_staff=True):
         return checking.LARGEST + WRAPPING
+    if DATASETS.fullmatch(path) and await sync_to_async(_is_signed_in)(headers):
+        return int(settings.FILES_LARGEST) + WRAPPING
     return LARGEST
 
 
-def _is_staff(headers: dict[bytes, bytes]) -> bool:
+def _is_signed_in(headers: dict[bytes, bytes], **facts: bool) -> bool:
     cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin-1"))
     session = cookies.get(settings.SESSION_COOKIE_NAME)
     close_old_connections()
     with service():
         user: str = SessionStore(session).get(SESSION_KEY, "") if session else ""
-        staff = User.objects.filter(is_staff=True, is_active=True)
-        return bool(user) and staff.filter(pk=user).exists()
+        people = User.objects.filter(is_active=True, **facts)
+        return bool(user) and people.filter(pk=user).exists()
 
 
 def _has_key(headers: dict[bytes, bytes]) -> bool:

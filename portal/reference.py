@@ -96,6 +96,15 @@ GROUPS = (
         _("Files and fine-tuning"),
         (
             Endpoint("POST", "/files", _("Upload a file: up to 512 MB, 10 GB in all.")),
+            Endpoint(
+                "POST",
+                "/uploads",
+                _("Announce a file that comes in parts of up to 64 MB, within an hour."),
+            ),
+            Endpoint("POST", "/uploads/{upload}/parts", _("Send a part.")),
+            Endpoint("POST", "/uploads/{upload}/complete", _("Make the file of its parts.")),
+            Endpoint("POST", "/uploads/{upload}/cancel", _("Give it up.")),
+            Endpoint("GET", "/uploads/{upload}", _("Where it stands, and which parts are there.")),
             Endpoint("GET", "/files", _("Your files, with checksum and jurisdiction.")),
             Endpoint("GET", "/files/{file}", _("One of them.")),
             Endpoint("GET", "/files/{file}/content", _("What is in it.")),

@@ -49,7 +49,7 @@ def keep(
     """
     _check_name(filename, purpose)
     measure = blobs.measure(content)
-    _check_size(measure.bytes, by)
+    _check_size(measure.bytes, limit=settings.FILES_LARGEST if by is not None else None)
     file = StoredFile(
         organization=organization,
         id=(file_id := uuid7()),
@@ -63,7 +63,7 @@ def keep(
     )
     if by is not None:
         with scope(organization):
-            _check_room(organization, measure)
+            check_room(organization, measure.bytes)
     blobs.write(blobs.of(file), content)
     try:
         kept = _insert(file, measure, by)
@@ -82,14 +82,18 @@ def _check_name(filename: str, purpose: str) -> None:
         )
 
 
-def _check_size(size: int, by: User | ApiKey | None) -> None:
+def _check_size(size: int, *, limit: int | None) -> None:
     if size == 0:
         raise FileEmpty(field_errors={"file": [FileEmpty.detail]})
-    if by is not None and size > settings.FILES_LARGEST:
-        limit = filesizeformat(settings.FILES_LARGEST)
-        raise FileTooLarge(
-            _("The file is larger than %(limit)s.") % {"limit": limit},
-        )
+    if limit is not None and size > limit:
+        words = _("The file is larger than %(limit)s.") % {"limit": filesizeformat(limit)}
+        raise FileTooLarge(words)
+
+
+def check(filename: str, purpose: str, size: int) -> None:
+    """Refuse what :func:`keep` would refuse of such a file, before any of it is there."""
+    _check_name(filename, purpose)
+    _check_size(size, limit=settings.FILES_LARGEST)
 
 
 def _region_for(organization: Organization) -> Region:
@@ -102,11 +106,12 @@ def _region_for(organization: Organization) -> Region:
     return region
 
 
-def _check_room(organization: Organization, measure: Measure) -> None:
+def check_room(organization: Organization, size: int, *, beside: int = 0) -> None:
+    """Refuse what does not fit into the quota, ``beside`` what else is on its way."""
     room = queries.room(organization)
-    if not room.has(measure.bytes):
+    if not room.has(size + beside):
         facts = {
-            "size": filesizeformat(measure.bytes),
+            "size": filesizeformat(size),
             "used": filesizeformat(room.used),
             "quota": filesizeformat(room.quota),
         }
@@ -119,14 +124,14 @@ def _check_room(organization: Organization, measure: Measure) -> None:
 def _insert(file: StoredFile, measure: Measure, by: User | ApiKey | None) -> StoredFile:
     organization = file.organization
     with scope(organization):
-        _lock(organization)
+        lock(organization)
         known = StoredFile.objects.filter(
             organization=organization, source_key=file.source_key
         ).first()
         if known is not None:
             return known
         if by is not None:
-            _check_room(organization, measure)
+            check_room(organization, measure.bytes)
         file.save(force_insert=True)
         audit.record(
             organization=organization,
@@ -146,7 +151,7 @@ def _insert(file: StoredFile, measure: Measure, by: User | ApiKey | None) -> Sto
     return file
 
 
-def _lock(organization: Organization) -> None:
+def lock(organization: Organization) -> None:
     """Let one at a time count what the organization keeps."""
     try:
         with atomic():

@@ -10,7 +10,7 @@ from django.utils import timezone
 from common.database import service
 from files import blobs
 from files.blobs import Blob
-from files.models import StoredFile
+from files.models import StoredFile, Upload, UploadPart
 from files.services import stored_files
 
 #: A blob is written before its row: so long it is given the benefit of the doubt.
@@ -42,7 +42,9 @@ def remove_orphans() -> int:
 
 def _is_needed(blob: Blob) -> bool:
     with service():
-        return StoredFile.objects.filter(pk=blob.file_id, deleted_at=None).exists()
+        kept = StoredFile.objects.filter(pk=blob.file_id, deleted_at=None)
+        waiting = UploadPart.objects.filter(pk=blob.file_id, upload__in=Upload.objects.open())
+        return kept.exists() or waiting.exists()
 
 
 def _remove_cut_short() -> int:

@@ -200,6 +200,22 @@ def test_a_page_reads_ten_megabytes_and_no_more(portal):
     assert (reply.status_code, reply.json()["code"]) == (413, "request_too_large")
 
 
+def test_a_dataset_from_its_page_may_be_larger_for_who_is_signed_in(
+    portal, acme, alice_client, settings
+):
+    name = settings.SESSION_COOKIE_NAME
+    cookie = f"{name}={alice_client.cookies[name].value}"
+    body = {"content": b"x" * 10_000_001, "headers": {"Cookie": cookie}}
+    page = "/o/acme/studio/datasets/new/"
+
+    known = portal.request("POST", page, **body)
+    unknown = portal.request("POST", page, **{**body, "headers": {}})
+
+    # Read whole, and then refused for what Django asks of forms.
+    assert known.status_code == 403
+    assert (unknown.status_code, unknown.json()["code"]) == (413, "request_too_large")
+
+
 def test_a_stranger_cannot_tell_that_a_file_exists(client, portal, key_of, charlie, keep):
     file = keep()
     other = organizations.found(name="Other", owner=charlie, country="FR")
