@@ -27,7 +27,7 @@ from portal import demo
 from portal.environment import ROOT
 from tenants.models import Organization
 from tenants.services import organizations
-from tests.billing.rating import test_vectors as vectors
+from tests.billing.rating import cases as vectors
 from tests.billing.rating.test_properties import limits, quantities, shapes, strings
 from tests.billing.test_evidence import download, recompute
 from tests.support.people import signed_in
@@ -118,12 +118,11 @@ def test_it_knows_what_others_charge_for_a_line(charge, given, expected):
     assert sum(found) == Decimal(expected["total"])
 
 
-@pytest.mark.parametrize(("model", "given", "expected"), vectors.lago_cases())
-def test_it_knows_what_others_charge_for_events(charge, model, given, expected):
-    values = vectors.events(given)
-    quantity = given.get("units") or sum(map(Decimal, given["event_values"]))
+@pytest.mark.parametrize(("given", "expected"), vectors.cases("lago_charge_models"))
+def test_it_knows_what_others_charge_for_events(charge, given, expected):
+    asked = vectors.charge(given)
 
-    found = charge(vectors.lago(given, model), quantity, values, digits=12)
+    found = charge(asked["price"], asked["quantity"], asked["events"], digits=12)
 
     assert sum(found) == Decimal(expected["amount"])
 
@@ -132,7 +131,7 @@ def test_it_knows_what_others_charge_for_events(charge, model, given, expected):
     ("given", "expected"), vectors.cases("killbill_usage_proration", model="killbill_all_tiers")
 )
 def test_it_knows_what_others_charge_for_blocks(charge, given, expected):
-    found = charge(vectors.blocks(given, "graduated"), given["units"])
+    found = charge(vectors.blocks(given)["price"], given["units"])
 
     assert found == [Decimal(it) for it in expected["tier_amounts"]]
 
