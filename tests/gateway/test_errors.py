@@ -13,6 +13,7 @@ from gateway import errors
 from gateway.batches.results import FileGone
 from gateway.dialects.messages import answer as messages
 from gateway.dialects.responses import answer as responses
+from marketplace.models import Price
 from tenants import keys
 from tenants.models import ApiKey, Organization
 from tests.gateway.conftest import events, hello, remaining
@@ -134,9 +135,14 @@ def test_a_key_made_for_other_models_is_not_told_what_policy_forbids(gateway, ma
 
 def test_a_model_without_a_price_is_never_free(gateway, key, pay, make_offer, engine):
     pay("10")
-    unpriced = make_offer(prices={"input": "0.000001"}).name
+    unpriced = make_offer()
+    with service():
+        Price.objects.filter(offer=unpriced, token_part="output").update(
+            effective_until=timezone.now()
+        )
 
-    error = refused(gateway.client(key), openai.InternalServerError, model=unpriced, **hello())
+    client = gateway.client(key)
+    error = refused(client, openai.InternalServerError, model=unpriced.name, **hello())
 
     assert (error.status_code, error.code) == (503, "model_unpriced")
     assert engine.requests == []

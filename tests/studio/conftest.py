@@ -54,9 +54,26 @@ def offer(paris):
             context_window=8192, licence="MIT",
         )  # fmt: skip
         version = ModelVersion.objects.create(model=model, label="1")
-        return Offer.objects.create(
+        offer = Offer.objects.create(
             model_version=version, region=paris, name="base", status="published"
         )
+        first_price(offer)
+    with service():
+        # What is said of prices is each test's own.
+        Price.objects.filter(offer=offer).update(effective_until=timezone.now())
+    return offer
+
+
+def first_price(offer):
+    """Price it whole: nothing is put on sale without."""
+    book, _ = PriceBook.objects.get_or_create(
+        is_default=True, currency="EUR", defaults={"code": "standard", "name": "Standard"}
+    )
+    for part in ("input", "output"):
+        Price.objects.create(
+            book=book, offer=offer, token_part=part, effective_from=timezone.now(),
+            definition={"model": "per_unit", "unit_amount": "0.000001"},
+        )  # fmt: skip
 
 
 @pytest.fixture
