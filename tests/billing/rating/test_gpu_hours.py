@@ -154,9 +154,10 @@ def test_an_hour_that_counts_more_settles_up_too():
     definition = parse_for(PART, per_unit(Decimal(1), time_of_day=nights))
     at = Circumstances(NOON)
 
-    amounts, counts = weigh({PART: Decimal("0.000277777778")}, {PART: definition}, at)
+    amounts, counts = weigh({PART: Decimal("0.000277777777")}, {PART: definition}, at)
 
     assert counts == {PART: Decimal("0.333333333333")}
+    # To the nearest it would be 0.000092592592.
     assert amounts == {PART: Decimal("0.000092592593")}
 
 
