@@ -1,7 +1,7 @@
 """Stripe's shapes in our words; minor units exist only in this folder."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
@@ -130,12 +130,7 @@ DISPUTE_STATES = {
 
 def dispute(given: Mapping[str, Any]) -> BankDispute:
     """Read a dispute, with the movements of the account that it has led to."""
-    amount = from_minor(given["amount"], given["currency"])
     moves = given.get("balance_transactions") or []
-    out = -sum(move["amount"] for move in moves)
-    # An account in another currency: the movements say only whether the money is out.
-    is_ours = all(move["currency"] == given["currency"] for move in moves)
-    withdrawn = from_minor(max(out, 0), given["currency"]) if is_ours else amount
     fee_currency = moves[0]["currency"] if moves else given["currency"]
     due_by = (given.get("evidence_details") or {}).get("due_by")
     return BankDispute(
@@ -143,13 +138,26 @@ def dispute(given: Mapping[str, Any]) -> BankDispute:
         payment_reference=str(given.get("payment_intent") or ""),
         status=DISPUTE_STATES.get(given["status"], "open"),
         reason=str(given.get("reason") or "")[:60],
-        amount=amount,
-        withdrawn=withdrawn if out > 0 else amount * 0,
+        amount=from_minor(given["amount"], given["currency"]),
+        withdrawn=_withdrawn(given, moves),
         fee=from_minor(sum(move.get("fee") or 0 for move in moves), fee_currency),
         moves=len(moves),
         opened_at=datetime.fromtimestamp(given["created"], UTC),
         answer_by=datetime.fromtimestamp(due_by, UTC) if due_by else None,
     )
+
+
+def _withdrawn(given: Mapping[str, Any], moves: Sequence[Mapping[str, Any]]) -> Money:
+    """Return what of a dispute is out of the account now.
+
+    Of an account in another currency the movements say only whether it is out: it comes back at
+    another rate than it went at.
+    """
+    if all(move["currency"] == given["currency"] for move in moves):
+        out = -sum(move["amount"] for move in moves)
+        return from_minor(max(out, 0), given["currency"])
+    times_out = sum((move["amount"] < 0) - (move["amount"] > 0) for move in moves)
+    return from_minor(given["amount"] if times_out > 0 else 0, given["currency"])
 
 
 def method(given: Mapping[str, Any]) -> SavedMethod:
