@@ -34,6 +34,10 @@ class ChargebackQuerySet(LockingQuerySet["Chargeback"]):
         """Those that were lost, and whose money is owed again."""
         return self.filter(settled_at__isnull=False)
 
+    def loose(self) -> "ChargebackQuerySet":
+        """Those of which something is owed that stands on no invoice."""
+        return self.filter(owed__gt=ZERO)
+
 
 class Chargeback(TimeStamped):
     """One payment that a bank takes back: what it withdrew, and what came of it.

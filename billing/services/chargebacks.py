@@ -23,6 +23,7 @@ from billing.models import (
     Invoice,
     InvoiceCharge,
     Order,
+    Refund,
 )
 from billing.payments.provider import BankDispute
 from billing.payments.stripe.provider import provider
@@ -47,7 +48,7 @@ log = structlog.get_logger(__name__)
 ZERO = Decimal(0)
 #: What the log calls trouble with one of them.
 PUT_OFF = "chargeback_put_off"
-#: How far each state is: none is left for one before it, and what was won stays so.
+#: How far each state is: while no money moves, none is left for one before it.
 RANKS = {
     Chargeback.Status.INQUIRY: 0,
     Chargeback.Status.OPEN: 1,
@@ -75,8 +76,7 @@ def told(found: BankDispute) -> Chargeback | None:
     row.withdrawn, row.fee = found.withdrawn.amount, found.fee.amount
     row.fee_currency, row.moves = found.fee.currency, found.moves
     row.answer_by = found.answer_by
-    if not row.is_waiting:
-        row.closed_at = row.closed_at or timezone.now()
+    row.closed_at = None if row.is_waiting else row.closed_at or timezone.now()
     row.save()
     audit.record(
         organization=row.organization,
@@ -135,9 +135,12 @@ def _row(found: BankDispute, paid: Order | Invoice) -> tuple[Chargeback, bool]:
 
 
 def _is_news(row: Chargeback, found: BankDispute) -> bool:
-    """Whether the dispute is further than we know; deliveries overtake one another."""
+    """Whether the dispute is further than we know; deliveries overtake one another.
+
+    More movements are always news: a bank may withdraw after it had closed its inquiry.
+    """
     rank, known = (RANKS[Chargeback.Status(it)] for it in (found.status, row.status))
-    return found.moves >= row.moves and rank >= known and (found.moves, rank) != (row.moves, known)
+    return (found.moves, rank) > (row.moves, known)
 
 
 def _book(row: Chargeback, found: BankDispute) -> None:
@@ -213,8 +216,29 @@ def settle() -> int:
     """Let what was lost be owed again; answers how many went well, each once."""
     with service():
         waiting = list(Chargeback.objects.unsettled().order_by("pk").values_list("pk", flat=True))
-    looks = (partial(holding.looked_at, partial(_settle, pk)) for pk in waiting)
-    return sweeping.each(looks, trouble=PUT_OFF)
+        loose = list(Chargeback.objects.loose().order_by("pk").values_list("pk", flat=True))
+    sweeping.each((partial(_take_since, pk) for pk in loose), trouble=PUT_OFF)
+    return sweeping.each((partial(_settle_one, pk) for pk in waiting), trouble=PUT_OFF)
+
+
+def _settle_one(chargeback_id: uuid.UUID) -> None:
+    """Hear first what became of refunds on their way: one may have gone out and died unnoted."""
+    with service():
+        row = Chargeback.objects.get(pk=chargeback_id)
+        going = list(
+            Refund.objects.unsent().filter(order=row.order_id).values_list("pk", flat=True)
+        )
+    for refund_id in going:
+        refunds.send(refund_id, is_decided=True)
+    holding.looked_at(partial(_settle, chargeback_id))
+
+
+def _take_since(chargeback_id: uuid.UUID) -> None:
+    """Take what is owed from a payout that came back since: both stand on the same account."""
+    with service():
+        row = _locked(chargeback_id)
+        row.owed -= surpluses.take_back(_kept_of(row), row.owed)
+        row.save(update_fields=["owed", "updated_at"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +297,9 @@ def _take_credit_back(row: Chargeback, order: Order) -> Taken:
     """Take what is left of the purchase, as far as it was paid by what the bank took back."""
     refunds.keep_unsent(order)
     invoice = Invoice.objects.locked(_invoice_of(row).pk)
+    if order.status == Order.Status.REFUNDED:
+        # Its credit note may not be written yet, and takes nothing of what is owed again.
+        refunds.credit_rest(invoice)
     _note_payment(row, order, invoice)
     given = CreditGrant.objects.get(
         organization=order.organization_id, source_key=f"order:{order.pk}"

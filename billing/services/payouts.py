@@ -146,6 +146,8 @@ def _returned(payout: Payout, status: Payout.Status, *, why: str, by: User | Non
     surplus.left += payout.amount
     surplus.save(update_fields=["left", "updated_at"])
     _book(payout, "payout-back", -1)
+    # A bank that took the payment back is owed from it.
+    jobs.enqueue("billing.settle_chargebacks")
     return _move(payout, Payout.Status.FAILED, by)
 
 

@@ -155,11 +155,14 @@ def refuse(refund: Refund, *, by: User) -> Refund:
     return _decide(refund, Refund.Status.REFUSED, by)
 
 
-def send(refund_id: uuid.UUID) -> Refund:
-    """Let the provider pay it back, once however often it is asked; what it refuses is kept."""
+def send(refund_id: uuid.UUID, *, is_decided: bool = False) -> Refund:
+    """Let the provider pay it back, once however often it is asked; what it refuses is kept.
+
+    Nothing is sent before a bank has decided that takes the payment back; then it is refused.
+    """
     with service():
         refund = Refund.objects.select_related("order").get(pk=refund_id)
-        is_held = refund.order.chargebacks.undecided().exists()
+        is_held = not is_decided and refund.order.chargebacks.undecided().exists()
     if refund.status != Refund.Status.APPROVED or is_held:
         return refund
     try:
@@ -233,11 +236,10 @@ def keep(refund: Refund, *, by: User) -> Refund:
 
 
 def keep_unsent(order: Order) -> None:
-    """Keep what was never sent of a locked order whose payment its bank took back meanwhile."""
-    unsent = (Refund.Status.APPROVED, Refund.Status.FAILED)
-    for found in Refund.objects.filter(order=order, status__in=unsent):
+    """Keep what the provider refused of a locked order whose payment its bank took back meanwhile."""
+    for found in Refund.objects.filter(order=order, status=Refund.Status.FAILED):
         refund = Refund.objects.locked(found.pk)
-        if refund.status in unsent:
+        if refund.status == Refund.Status.FAILED:
             _keep(refund, order)
 
 
@@ -265,16 +267,20 @@ def credit_returned() -> int:
 
 def _credit_rest(invoice_id: uuid.UUID) -> None:
     with service():
-        invoice = Invoice.objects.locked(invoice_id)
-        if credit_notes.remainder(invoice).net <= 0:
-            return
-        credit_notes.issue(
-            invoice,
-            key=f"returned:{invoice.order_id}",
-            reason=CreditNote.Reason.REFUND,
-            words=gettext("The payment was given back."),
-            by=None,
-        )
+        credit_rest(Invoice.objects.locked(invoice_id))
+
+
+def credit_rest(invoice: Invoice) -> None:
+    """Write the credit note over what is left of a locked purchase that was given back, once."""
+    if credit_notes.remainder(invoice).net <= 0:
+        return
+    credit_notes.issue(
+        invoice,
+        key=f"returned:{invoice.order_id}",
+        reason=CreditNote.Reason.REFUND,
+        words=gettext("The payment was given back."),
+        by=None,
+    )
 
 
 def given_back(order: Order) -> tuple[Decimal, Decimal]:
