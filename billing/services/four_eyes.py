@@ -17,7 +17,16 @@ def check(by: User, *, proposed_by_id: UUID, organization_id: UUID) -> None:
 
 
 def check_signature(by: User, *, drafted_by_id: UUID | None, organization_id: UUID) -> None:
-    """Refuse who wrote the terms, and who belongs to the customer that they are for."""
+    """Refuse who wrote the terms, and who belongs to the customer that they are for.
+
+    Of terms from before it was noted who wrote them, that could be anybody.
+    """
+    if drafted_by_id is None:
+        raise Forbidden(
+            _(
+                "It was not noted who drafted this: change or draft it anew, for somebody else to sign."
+            )
+        )
     if drafted_by_id == by.pk:
         raise Forbidden(_("Somebody else has to sign what you drafted."))
     if _belongs(by, organization_id):

@@ -153,6 +153,20 @@ def test_who_belongs_to_the_customer_signs_nothing_of_it(acme, alice, kim):
         assert agreements.in_force(acme, timezone.now()) is None
 
 
+def test_a_draft_of_which_nobody_knows_who_wrote_it_is_changed_before_it_is_signed(
+    acme, alice, kim
+):
+    with service():
+        draft = contracts.draft(acme, by=alice, facts=terms())
+        # As those are that were written down before two had to sign.
+        Contract.objects.update(drafted_by=None)
+        with pytest.raises(Forbidden):
+            contracts.sign(draft, by=kim)
+
+        contracts.change(draft, by=alice, facts={"net_days": 20})
+        assert contracts.sign(draft, by=kim).signed_by == kim
+
+
 def test_the_database_knows_that_two_people_sign(acme, alice, kim, held):
     with pytest.raises(IntegrityError, match="contract_signed_under_four_eyes"):
         held(JANUARY.start, drafted_by=kim, signed_by=kim)
