@@ -23,7 +23,8 @@ from billing.models import (
     TaxTreatment,
     VatState,
 )
-from billing.models.contracts import TERMS
+from billing.models.contracts import TERMS, ContractQuerySet
+from billing.models.endings import ContractEndQuerySet
 from billing.models.ledger import AccountKind
 from billing.taxes import Rates, Tax, tax_of
 from common.money import Money
@@ -82,10 +83,16 @@ def customers_of_books(at: datetime) -> dict[UUID, int]:
     return dict(held.values_list("price_book").annotate(Count("pk")))
 
 
-def of(organization: Organization) -> QuerySet[Contract]:
+def every() -> ContractQuerySet:
+    """Return everybody's contracts, the newest first."""
+    return Contract.objects.select_related(
+        "organization", "price_book", "plan", "drafted_by", "signed_by"
+    )
+
+
+def of(organization: Organization) -> ContractQuerySet:
     """Return all contracts of the organization, the newest first."""
-    found = Contract.objects.filter(organization=organization)
-    return found.select_related("organization", "price_book", "plan", "drafted_by", "signed_by")
+    return every().filter(organization=organization)
 
 
 def blank(
@@ -115,7 +122,7 @@ def plans() -> QuerySet[Plan]:
     return found.order_by("-is_offered", "name")
 
 
-def ends() -> QuerySet[ContractEnd]:
+def ends() -> ContractEndQuerySet:
     """Return everybody's proposed and decided ends of contracts, newest first."""
     return ContractEnd.objects.select_related(
         "organization", "contract", "followed_by", "proposed_by", "decided_by"

@@ -157,7 +157,7 @@ def of_draft(organization: Organization, period: periods.Period) -> Document:
         seller=party(customer.issuer.snapshot(draft.currency)),
         buyer=party(customer.buyer()),
         payer_name=payer.payer_name if payer else "",
-        lines=_lines(draft.lines, organization.currency),
+        lines=lines_of(draft.lines, organization.currency),
         net=money(draft.net),
         rounding=money(draft.rounding),
         tax_rate=draft.tax_rate,
@@ -191,7 +191,7 @@ def of_part(found: InvoicePart, time_zone: str) -> Document:
         period=periods.containing(found.period_start, time_zone),
         seller=party(found.seller),
         buyer=party(found.buyer),
-        lines=_lines(lines, found.currency),
+        lines=lines_of(lines, found.currency),
         net=money(found.net),
         rounding=money(found.net - found.exact_net),
         tax_rate=ZERO,
@@ -212,7 +212,7 @@ def of_invoice(found: Invoice, time_zone: str) -> Document:
         period=period,
         seller=party(found.seller),
         buyer=party(found.buyer),
-        lines=_lines(found.lines.all(), found.currency),
+        lines=lines_of(found.lines.all(), found.currency),
         net=money(found.net),
         rounding=money(found.net - found.exact_net),
         tax_rate=found.tax_rate,
@@ -266,7 +266,8 @@ def of_credit_note(found: CreditNote) -> Document:
     )
 
 
-def _lines(lines: Iterable[InvoiceLine | DraftLine], currency: str) -> list[Line]:
+def lines_of(lines: Iterable[InvoiceLine | DraftLine], currency: str) -> list[Line]:
+    """Return lines as people read them."""
     money = _in(currency)
     return [
         Line(

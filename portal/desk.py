@@ -1,5 +1,6 @@
 """The operator's business in a few numbers, and what waits for somebody; read as the service role."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -11,10 +12,32 @@ from django.db.models import Count, F, Q, QuerySet, Sum
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
-from billing.models import BankLine, Chargeback, Correction, Dispute, Invoice, SpendBucket, SpendDay
+from billing.models import (
+    BankLine,
+    Chargeback,
+    Contract,
+    ContractEnd,
+    Correction,
+    Dispute,
+    Invoice,
+    InvoiceHold,
+    LateMonth,
+    Payout,
+    Refund,
+    SpendBucket,
+    SpendDay,
+)
 from common.money import Money
 from common.templatetags.formats import grouped
-from marketplace.models import AIModel, ModelChange, Price, Reachability, Status, Upstream
+from marketplace.models import (
+    AccessRequest,
+    AIModel,
+    ModelChange,
+    Price,
+    Reachability,
+    Status,
+    Upstream,
+)
 from marketplace.queries import DEFAULT_CURRENCY
 from metering.models import TOKEN_PARTS, UsageBucket, UsageDay
 from tenants.models import Organization
@@ -249,17 +272,11 @@ def _servers() -> list[Waiting]:
 
 def _decisions() -> list[Waiting]:
     """Return what only a person decides: objections, and what another one has to approve."""
-    disputes, corrections = Dispute.objects.waiting(), Correction.objects.waiting()
-    changes = ModelChange.objects.waiting()
+    changes, requests = ModelChange.objects.waiting(), AccessRequest.objects.waiting()
     counts: tuple[tuple[str, QuerySet[Any], str], ...] = (
-        (_("Disputes that nobody has decided: %(count)s"), disputes, "staff:correction-desk"),
-        (_("Corrections to approve: %(count)s"), corrections, "staff:correction-desk"),
+        *((words, waiting, "staff:correction-desk") for words, waiting in _of_money()),
         (_("Changes of models to approve: %(count)s"), changes, "staff:change-list"),
-        (
-            _("Payments that banks are taking back: %(count)s"),
-            Chargeback.objects.waiting(),
-            "staff:correction-desk",
-        ),
+        (_("Requests for access: %(count)s"), requests, "staff:access-list"),
         (_("Bank movements that wait: %(count)s"), BankLine.objects.waiting(), "staff:bank"),
     )
     return [
@@ -267,6 +284,21 @@ def _decisions() -> list[Waiting]:
         for words, waiting, url_name in counts
         if (count := waiting.count())
     ]
+
+
+def _of_money() -> Iterator[tuple[str, QuerySet[Any]]]:
+    """Yield what waits at the desk of disputes, in its order."""
+    yield _("Disputes that nobody has decided: %(count)s"), Dispute.objects.waiting()
+    yield _("Held invoices: %(count)s"), InvoiceHold.objects.waiting()
+    yield _("Corrections to approve: %(count)s"), Correction.objects.waiting()
+    yield _("Months with late usage: %(count)s"), LateMonth.objects.undecided()
+    yield _("Contracts to sign: %(count)s"), Contract.objects.drafts()
+    yield _("Ends of contracts to approve: %(count)s"), ContractEnd.objects.waiting()
+    yield _("Payments that banks are taking back: %(count)s"), Chargeback.objects.waiting()
+    refunds = Refund.objects.filter(status=Refund.Status.PROPOSED)
+    yield _("Refunds to approve: %(count)s"), refunds
+    payouts = Payout.objects.filter(status=Payout.Status.PROPOSED)
+    yield _("Payouts to approve: %(count)s"), payouts
 
 
 def _models(now: datetime) -> list[Waiting]:
@@ -305,7 +337,7 @@ def _customers(now: datetime) -> list[Waiting]:
     entries = []
     if overdue:
         words = _("Invoices past their due day: %(count)s") % {"count": overdue}
-        entries.append(Waiting(words, "staff:customer-list"))
+        entries.append(Waiting(words, "staff:dunning"))
     if suspended:
         words = _("Customers that are suspended: %(count)s") % {"count": suspended}
         entries.append(Waiting(words, "staff:customer-list", "status=suspended"))

@@ -133,3 +133,10 @@ class Chargeback(TimeStamped):
     def is_waiting(self) -> bool:
         """Whether the bank has not decided."""
         return self.status in self.WAITING
+
+    @property
+    def is_owed_again(self) -> bool:
+        """Whether it is lost, and more of it than the credit that was taken back."""
+        taken = self.credit_note.total if self.credit_note else ZERO
+        is_lost = self.status == self.Status.LOST and self.settled_at is not None
+        return is_lost and self.withdrawn > taken

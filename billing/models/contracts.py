@@ -146,6 +146,10 @@ class Plan(Terms, TimeStamped):
 class ContractQuerySet(LockingQuerySet["Contract"]):
     """Contracts."""
 
+    def drafts(self) -> "ContractQuerySet":
+        """Those that nobody has signed."""
+        return self.filter(status=Contract.Status.DRAFT)
+
     def active(self) -> "ContractQuerySet":
         """Those that were signed, past and future ones included."""
         return self.filter(status=Contract.Status.ACTIVE)

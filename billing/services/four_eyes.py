@@ -1,4 +1,4 @@
-"""Who may approve what somebody else proposed, and who may give credit away."""
+"""Who may approve what somebody else proposed, give credit away, and decide what is paid."""
 
 from uuid import UUID
 
@@ -37,6 +37,12 @@ def check_gift(by: User, *, organization_id: UUID) -> None:
     """Refuse who would give credit to a customer that they belong to."""
     if _belongs(by, organization_id):
         raise Forbidden(_("You belong to this customer: somebody else has to give it credit."))
+
+
+def check_decision(by: User, *, organization_id: UUID) -> None:
+    """Refuse who would decide what a customer that they belong to pays for."""
+    if _belongs(by, organization_id):
+        raise Forbidden(_("You belong to this customer: somebody else has to decide this."))
 
 
 def _belongs(by: User, organization_id: UUID) -> bool:

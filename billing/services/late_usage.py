@@ -11,11 +11,11 @@ from uuid import UUID
 import structlog
 from django.utils import timezone
 
-from billing import groups, periods
+from billing import customers, groups, periods
 from billing.drafts import Draft, DraftLine, corrections
 from billing.models import LateMonth
 from billing.periods import Period
-from billing.services import holding, months
+from billing.services import four_eyes, holding, months
 from billing.services.months import Month
 from common.database import atomic, rows
 from metering.queries import dropped_until
@@ -69,10 +69,26 @@ def of_each(asked: Sequence[Month]) -> list[list[Late]]:
     names its month and is rated at the prices that applied then.
     """
     earlier = list(_earlier(asked))
-    wholes = months.rerated([month for _place, month in earlier])
-    told = groups.told([(month.organization, month.period) for _place, month in earlier])
     found: list[list[Late]] = [[] for _month in asked]
-    for (place, month), whole in zip(earlier, wholes, strict=True):
+    lates = _beyond([month for _place, month in earlier])
+    for (place, _month), late in zip(earlier, lates, strict=True):
+        found[place].append(late)
+    return found
+
+
+def of_month(month: LateMonth) -> Late:
+    """Return what a month in the queue comes to now beyond what was invoiced of it."""
+    organization = month.organization
+    customer = customers.of(organization)
+    period = periods.containing(month.starts_at, organization.time_zone)
+    [late] = _beyond([Month(customer, period, customer.division())])
+    return late
+
+
+def _beyond(asked: Sequence[Month]) -> Iterator[Late]:
+    """Yield what each month comes to now, and what of it no invoice has told of."""
+    told = groups.told([(month.organization, month.period) for month in asked])
+    for month, whole in zip(asked, months.rerated(asked), strict=True):
         period = month.period
         lines = corrections(
             whole,
@@ -81,8 +97,7 @@ def of_each(asked: Sequence[Month]) -> list[list[Late]]:
             label=period.label,
             coverage_label=months.coverage_label(),
         )
-        found[place].append(Late(period, whole, lines))
-    return found
+        yield Late(period, whole, lines)
 
 
 def _earlier(asked: Sequence[Month]) -> Iterator[tuple[int, Month]]:
@@ -188,6 +203,7 @@ def queue(organization: Organization, period: Period) -> LateMonth:
 @atomic()
 def decide(month: LateMonth, *, accept: bool, by: User) -> LateMonth:
     """Invoice a month's late usage with the next invoice, or leave it; decided once."""
+    four_eyes.check_decision(by, organization_id=month.organization_id)
     month = LateMonth.objects.locked(month.pk)
     if month.decided_at is not None:
         return month

@@ -8,9 +8,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from billing import agreements, chargebacks, documents, paying, quarrels
+from billing import agreements, chargebacks, documents, late_months, paying, quarrels
 from billing.correction_forms import AnswerForm, CorrectionForm
-from billing.models import ContractEnd, Correction, Dispute, Invoice
+from billing.models import Correction, Dispute, Invoice
 from billing.services import corrections, credit_notes, disputes
 from common.errors import DomainError
 from common.money import Money
@@ -30,7 +30,9 @@ def desk(request: StaffRequest) -> HttpResponse:
         "refunds": quarrels.refunds()[:50],
         "chargebacks": chargebacks.every()[:50],
         "surpluses": paying.desk(),
-        "ends": agreements.ends().filter(status=ContractEnd.Status.PROPOSED),
+        "drafts": agreements.every().drafts().order_by("created_at"),
+        "ends": agreements.ends().waiting(),
+        "late_months": late_months.every().undecided(),
         "decided": quarrels.corrections().exclude(status=Correction.Status.PROPOSED)[:20],
         "nav_section": SECTION,
     }

@@ -486,7 +486,7 @@ async def test_tokens_of_long_prompts_count_more_on_drafts_and_invoices(acme, pr
     assert [(it.quantity, it.amount) for it in draft.lines] == [(1000, 1), (2000, 4)]
 
 
-async def test_usage_that_comes_too_late_waits_for_a_person(acme, alice, held, price, use):
+async def test_usage_that_comes_too_late_waits_for_a_person(acme, kim, held, price, use):
     held(JANUARY.start, late_days=1)
     one = price({"model": "per_unit", "unit_amount": "0.01"})
     await use(one, 1000, JANUARY.start + INSIDE)
@@ -497,23 +497,21 @@ async def test_usage_that_comes_too_late_waits_for_a_person(acme, alice, held, p
     assert first.net == 10
     with service():
         month = LateMonth.objects.undecided().get()
-        late_usage.decide(month, accept=True, by=alice)
+        late_usage.decide(month, accept=True, by=kim)
     march = periods.month(2026, 3, "UTC")
     await use(one, 100, march.start + INSIDE)
     assert invoicing.finalize(acme, march).net == 11
 
 
 @pytest.mark.parametrize("accept", [True, False])
-async def test_what_comes_after_the_decision_waits_for_another(
-    acme, alice, held, price, use, accept
-):
+async def test_what_comes_after_the_decision_waits_for_another(acme, kim, held, price, use, accept):
     held(JANUARY.start, late_days=1)
     one = price({"model": "per_unit", "unit_amount": "0.01"})
     await use(one, 1000, JANUARY.start + INSIDE)
     await use(one, 100, FEBRUARY.start + INSIDE)
     invoicing.finalize(acme, FEBRUARY)
     with service():
-        late_usage.decide(LateMonth.objects.get(label="2026-01"), accept=accept, by=alice)
+        late_usage.decide(LateMonth.objects.get(label="2026-01"), accept=accept, by=kim)
     await use(one, 500, JANUARY.start + INSIDE)
 
     first = invoicing.finalize(acme, periods.month(2026, 3, "UTC"))
@@ -521,6 +519,6 @@ async def test_what_comes_after_the_decision_waits_for_another(
     assert first is None
     with service():
         waiting = LateMonth.objects.undecided().get(label="2026-01")
-        late_usage.decide(waiting, accept=True, by=alice)
+        late_usage.decide(waiting, accept=True, by=kim)
     second = invoicing.finalize(acme, periods.month(2026, 4, "UTC"))
     assert second.net == 15
