@@ -11,7 +11,8 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from billing.models import CreditGrant
+from billing import chargebacks
+from billing.models import CreditGrant, Invoice
 from marketplace import announced
 from marketplace.models import Notice
 from metering.queries import Usage
@@ -41,6 +42,7 @@ def warnings(membership: Membership, finances: Finances, last_day: Usage) -> lis
     found = [
         *_suspended(membership.organization),
         *_credit(membership, finances),
+        *_payments(membership),
         *_failures(membership.organization, last_day),
         *_keys(membership),
         *_notices(membership.organization),
@@ -89,6 +91,26 @@ def _expiring(grants: Sequence[CreditGrant], url: str, action: str) -> Iterator[
         text = _("What is not used by %(day)s is lost.") % {"day": _day(min(ends))}
         title = ngettext("A credit expires soon", "%(count)d credits expire soon", len(ends))
         yield Attention("warn", title % {"count": len(ends)}, text, url, action)
+
+
+def _payments(membership: Membership) -> Iterator[Attention]:
+    """Yield what is overdue, and what a bank is taking back."""
+    if not membership.can(Permission.BILLING_READ):
+        return
+    organization = membership.organization
+    url, action = reverse("billing:invoice-list", args=[organization.slug]), _("See the invoices")
+    if chargebacks.of(organization).waiting().exists():
+        text = _(
+            "It stays as it is until the bank has decided. If you did not mean it, tell your bank."
+        )
+        yield Attention("warn", _("Your bank is taking a payment back"), text, url, action)
+    count = (
+        Invoice.objects.open().filter(organization=organization, due_at__lt=timezone.now()).count()
+    )
+    if count:
+        title = ngettext("An invoice is overdue", "%(count)d invoices are overdue", count)
+        text = _("What stays unpaid can slow requests down, and stop them in the end.")
+        yield Attention("bad", title % {"count": count}, text, url, action)
 
 
 def _failures(organization: Organization, last_day: Usage) -> Iterator[Attention]:

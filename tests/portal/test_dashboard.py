@@ -8,7 +8,8 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from billing.services import credits
+from billing.models import Chargeback, Invoice
+from billing.services import credits, invoicing
 from common.database import service
 from marketplace.models import TokenClass
 from tenants.models import Membership, Organization, Role
@@ -29,6 +30,32 @@ def give(acme):
             credits.grant(acme, quantity=Decimal(quantity), **facts)
 
     return give
+
+
+@pytest.fixture
+def overdue(acme):
+    """An invoice of Acme's that was to be paid yesterday."""
+    now = timezone.now()
+    with service():
+        issuer = invoicing.default_issuer()
+        return Invoice.objects.create(
+            organization=acme,
+            issuer=issuer,
+            kind=Invoice.Kind.USAGE,
+            status=Invoice.Status.OPEN,
+            number="T-2026-000001",
+            period_start=now,
+            currency="EUR",
+            seller=issuer.snapshot("EUR"),
+            buyer={"legal_name": "Acme", "address": "", "country": "FR", "vat_id": ""},
+            net=120,
+            tax_rate=0,
+            tax=0,
+            total=120,
+            exact_net=120,
+            issued_at=now,
+            due_at=now - timedelta(days=1),
+        )
 
 
 @pytest.fixture
@@ -187,6 +214,32 @@ def test_a_key_that_ends_within_a_month_is_a_warning(
         api_keys.create(acme, name="nightly", by=alice, expires_at=ends)
 
     assert titles(alice_client) == expected
+
+
+def test_an_overdue_invoice_is_the_worst(acme, bob_client, alice_client, give, used, overdue):
+    give("10")
+    used("9.5")
+
+    assert titles(alice_client) == ["An invoice is overdue", "The credit runs low"]
+    assert titles(bob_client) == ["The credit runs low"]
+
+
+def test_a_payment_that_a_bank_takes_back_is_a_warning(acme, alice_client, give, used, overdue):
+    give("10")
+    used("1")
+    with service():
+        Chargeback.objects.create(
+            organization=acme,
+            invoice=overdue,
+            reference="du_1",
+            status=Chargeback.Status.OPEN,
+            amount=120,
+            currency="EUR",
+            fee_currency="EUR",
+            opened_at=timezone.now(),
+        )
+
+    assert titles(alice_client) == ["An invoice is overdue", "Your bank is taking a payment back"]
 
 
 def test_many_failures_are_a_warning(acme, alice_client, give, used, just_now):
