@@ -237,8 +237,9 @@ def _take_since(chargeback_id: uuid.UUID) -> None:
     """Take what is owed from a payout that came back since: both stand on the same account."""
     with service():
         row = _locked(chargeback_id)
-        row.owed -= surpluses.take_back(_kept_of(row), row.owed)
-        row.save(update_fields=["owed", "updated_at"])
+        if taken := surpluses.take_back(_kept_of(row), row.owed):
+            row.owed -= taken
+            row.save(update_fields=["owed", "updated_at"])
 
 
 @dataclass(frozen=True, slots=True)
