@@ -33,6 +33,7 @@ from billing.services import (
     holding,
     ledger,
     offsetting,
+    pausing,
     receiving,
     refunds,
     surpluses,
@@ -71,6 +72,9 @@ def told(found: BankDispute) -> Chargeback | None:
     if not is_new and not _is_news(row, found):
         return row
     before = {} if is_new else _facts(row)
+    if found.withdrawn and not row.withdrawn:
+        # The credit that is taken back would be bought again, from the same payer.
+        pausing.stop_of(row.organization_id, "chargeback")
     _book(row, found)
     row.status = found.status
     row.withdrawn, row.fee = found.withdrawn.amount, found.fee.amount

@@ -9,21 +9,18 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-import structlog
 from django.db.models import Q, Sum
 from django.utils import timezone
 
 from billing import periods, queries
-from billing import webhook_types as types
 from billing.models import Order, TopUpRule
-from billing.services import methods, orders
-from common import jobs, sweeping
+from billing.services import methods, orders, pausing
+from common import sweeping
 from common.database import atomic, service
 from common.ids import uuid7
 from tenants.models import Organization, User
-from tenants.services import audit, webhooks
+from tenants.services import audit
 
-log = structlog.get_logger(__name__)
 #: So many in so short a time is no use of ours: it stops and somebody looks.
 BURST, BURST_WITHIN = 3, timedelta(minutes=10)
 #: What the log calls trouble with one of them.
@@ -119,10 +116,7 @@ def _is_stopped(rule: TopUpRule) -> bool:
     )
     if recent.count() < BURST:
         return False
-    rule.stopped_at = timezone.now()
-    rule.save(update_fields=["stopped_at", "updated_at"])
-    log.error("top_up_stopped", organization=str(rule.organization_id))
-    _tell_paused(rule, "burst")
+    pausing.stop(rule, "burst")
     return True
 
 
@@ -142,28 +136,8 @@ def _is_capped(rule: TopUpRule, total: Decimal) -> bool:
         return False
     rule.paused_until = month.end
     rule.save(update_fields=["paused_until", "updated_at"])
-    _tell_paused(rule, "cap")
+    pausing.tell(rule, "cap")
     return True
-
-
-def _tell_paused(rule: TopUpRule, reason: str) -> None:
-    until = rule.paused_until.isoformat() if rule.paused_until else None
-    audit.record(
-        organization=rule.organization,
-        actor=None,
-        action="top_up.paused",
-        target=rule,
-        after={"reason": reason, "until": until},
-    )
-    key = f"{rule.pk}:{timezone.now().isoformat()}"
-    data = {"reason": reason, "until": until}
-    webhooks.emit(rule.organization_id, types.TOP_UP_PAUSED, key=key, data=data)
-    jobs.enqueue(
-        "billing.send_top_up_alert",
-        organization_id=str(rule.organization_id),
-        reason=reason,
-        order_id="",
-    )
 
 
 def _charge(order: Order) -> bool:

@@ -15,7 +15,7 @@ from billing import queries
 from billing.models import CreditGrant, Order, PaymentMethod, TopUpRule
 from billing.payments.provider import Charge
 from billing.payments.stripe.events import to_minor
-from billing.services import methods, orders, top_ups
+from billing.services import chargebacks, methods, orders, top_ups
 from common.database import service
 from marketplace import demo
 from marketplace.models import Bundle
@@ -210,6 +210,28 @@ def test_three_within_ten_minutes_stop_the_rule(save, rule):
     rule()
     with service():
         assert TopUpRule.objects.get().stopped_at is None
+
+
+def test_what_a_bank_takes_back_is_not_bought_again(stripe, save, rule):
+    save()
+    rule()
+    top_ups.sweep()
+    [bought] = automatic()
+    dispute = stripe.control("disputes", payment_intent=bought.payment_reference)["id"]
+    orders.reconcile()
+    stripe.control(f"disputes/{dispute}/close", status="lost")
+    orders.reconcile()
+    chargebacks.settle()
+
+    assert top_ups.sweep() == 0
+
+    assert states() == ["paid"]
+    with service():
+        assert TopUpRule.objects.get().stopped_at is not None
+        assert WebhookEvent.objects.get(type="top_up.paused").data["reason"] == "chargeback"
+    assert "takes a payment back" in mail.outbox[-1].body
+    rule()
+    assert top_ups.sweep() == 1
 
 
 def test_a_worker_that_died_before_charging_is_made_up_for_once(acme, save, rule, bundle):
