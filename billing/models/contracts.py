@@ -224,6 +224,11 @@ class Contract(Terms, TimeStamped):
         return self.number
 
     @property
+    def version(self) -> str:
+        """Tell one state of a draft from the next, for who signs what they have read."""
+        return self.updated_at.isoformat()
+
+    @property
     def is_draft(self) -> bool:
         """Whether it can still be changed."""
         return self.status == self.Status.DRAFT

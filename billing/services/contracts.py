@@ -22,6 +22,7 @@ from billing.models import Contract, PurchaseOrder
 from billing.models.contracts import TERMS, Overage, Terms
 from billing.services import four_eyes, limits
 from common.database import atomic
+from common.errors import Conflict
 from tenants.models import Organization, User
 from tenants.services import audit
 from tenants.services import organizations as tenants
@@ -75,8 +76,8 @@ def _saved(contract: Contract) -> Contract:
 
 
 @atomic()
-def sign(contract: Contract, *, by: User) -> Contract:
-    """Let a contract that somebody else drafted hold from its first day on.
+def sign(contract: Contract, *, by: User, seen: str = "") -> Contract:
+    """Let a contract that somebody else drafted hold from its first day on, as it was ``seen``.
 
     Today's holds from the next quarter of an hour. The one that held until then ends there, so that each part of a month has its own terms.
     """
@@ -85,6 +86,8 @@ def sign(contract: Contract, *, by: User) -> Contract:
     four_eyes.check_signature(
         by, drafted_by_id=contract.drafted_by_id, organization_id=organization.pk
     )
+    if seen and seen != contract.version:
+        raise Conflict(_("The draft was changed since you read it: read it again, then sign."))
     now = timezone.now()
     check(contract)
     _check_parties(contract)

@@ -114,7 +114,7 @@ def contract_step(request: StaffRequest, slug: str, contract_id: uuid.UUID) -> H
             contracts.discard(found, by=request.user)
             messages.success(request, _("The draft is gone."))
         else:
-            contracts.sign(found, by=request.user)
+            contracts.sign(found, by=request.user, seen=request.POST.get("sign", ""))
             messages.success(
                 request, _("The contract is signed; it changes in nothing but its end.")
             )

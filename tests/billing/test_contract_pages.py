@@ -1,5 +1,6 @@
 """Contracts in the browser: staff draft and sign, the customer reads."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 
@@ -8,6 +9,7 @@ from django.utils import timezone
 
 from billing import agreements
 from billing.models import Contract, PurchaseOrder
+from billing.services import contracts
 from common.database import service
 
 PAGE = "/o/acme/billing/contract/"
@@ -31,6 +33,27 @@ def form(**facts):
         "recipients": "bills@acme.example",
     }
     return given | facts
+
+
+@pytest.mark.usefixtures("acme")
+def test_who_signs_signs_what_they_have_read(staff_client, colleague_client):
+    staff_client.post(DESK + "new/", form())
+    with service():
+        draft = Contract.objects.get()
+    page = colleague_client.get(DESK).content.decode()
+    [seen] = re.findall(r'name="sign"\s+value="([^"]+)"', page)
+    with service():
+        contracts.change(draft, by=draft.drafted_by, facts={"net_days": 90})
+
+    colleague_client.post(f"{DESK}{draft.pk}/", {"sign": seen})
+
+    assert "changed since you read it" in colleague_client.get(DESK).content.decode()
+    with service():
+        draft = Contract.objects.get()
+    assert draft.is_draft
+    colleague_client.post(f"{DESK}{draft.pk}/", {"sign": draft.version})
+    with service():
+        assert not Contract.objects.get().is_draft
 
 
 @pytest.mark.usefixtures("acme")
