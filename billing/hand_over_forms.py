@@ -58,4 +58,5 @@ def _told(given: CreditGrant) -> str:
     unit = given.token_class.name if given.token_class else given.wallet.currency
     left = f"{given.remaining - given.leased:f}".rstrip("0").rstrip(".")
     until = f" · {given.expires_at:%Y-%m-%d}" if given.expires_at else ""
-    return f"{left} {unit}{until}"
+    # Kept together where the page is read from the right.
+    return f"\u2066{left} {unit}\u2069{until}"

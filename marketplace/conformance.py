@@ -19,6 +19,8 @@ from marketplace.models.offers import ProbeState
 
 PATIENCE = http.Bounds(patience=30)
 CAP = 8
+#: Where engines say something: the answer, and by two names what a model thinks before it.
+SAYING = ("content", "reasoning_content", "reasoning")
 SHORT = "Say hello."
 LONG = "Say hello. " * 40
 #: As vLLM and NIM tell it, and the demo engine.
@@ -98,7 +100,13 @@ def _plain(way: Way, text: str) -> Any:
 
 def _answers(way: Way) -> bool:
     message = _plain(way, SHORT)["choices"][0]["message"]
-    return message["role"] == "assistant" and isinstance(message["content"], str)
+    is_told = isinstance(message.get("content"), str) or _says(message)
+    return message["role"] == "assistant" and is_told
+
+
+def _says(message: dict[str, Any]) -> bool:
+    """Whether there is an answer, or what a model thinks before it: the cap leaves room for no more."""
+    return any(isinstance(it, str) and it for it in map(message.get, SAYING))
 
 
 def _chunks(way: Way) -> Iterator[Any]:
@@ -114,8 +122,7 @@ def _chunks(way: Way) -> Iterator[Any]:
 
 def _streams(way: Way) -> bool:
     chunks = list(_chunks(way))
-    said = [it["choices"][0]["delta"].get("content") for it in chunks if it["choices"]]
-    return any(said)
+    return any(_says(it["choices"][0]["delta"]) for it in chunks if it["choices"])
 
 
 def _counts(way: Way) -> bool:

@@ -35,8 +35,9 @@ def _answers(address):
         return False
 
 
-def test_an_engine_that_speaks_properly_passes(demo_engine):
-    found = conformance.probe(Way(demo_engine, "", "atlas-mini"))
+@pytest.mark.parametrize("model", ["atlas-mini", "atlas-reason"])
+def test_an_engine_that_speaks_properly_passes(demo_engine, model):
+    found = conformance.probe(Way(demo_engine, "", model))
 
     assert found == dict.fromkeys(("models", "plain", "stream", "usage", "cancel"), "passed")
 
