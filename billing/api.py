@@ -25,6 +25,19 @@ from tenants.scope import scope
 PLAIN = re.compile(r"[+-]?[0-9]*\.?[0-9]*", re.ASCII)
 
 
+WHOLE = re.compile(r"[+-]?[0-9]+", re.ASCII)
+
+
+class PlainInteger(serializers.IntegerField):
+    """A whole number in plain digits: none of other scripts, and nothing between them."""
+
+    def to_internal_value(self, data: Any) -> int:
+        """Return the number."""
+        if isinstance(data, str) and not WHOLE.fullmatch(data):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 @extend_schema_field(OpenApiTypes.STR)
 class PlainDecimal(serializers.Field[Decimal, str, str, Any]):
     """A decimal as a string, never in scientific notation."""
@@ -38,7 +51,7 @@ class RequestIn(serializers.Serializer[Any]):
     """What the request is like, where a price asks for it."""
 
     at = serializers.DateTimeField(required=False)
-    prompt = serializers.IntegerField(required=False, help_text="Tokens of its prompt.")
+    prompt = PlainInteger(required=False, help_text="Tokens of its prompt.")
     service_tier = serializers.ChoiceField(("standard", "batch"), required=False)
 
 

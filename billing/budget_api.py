@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing import standings
-from billing.api import PlainAmount, PlainDecimal
+from billing.api import PlainAmount, PlainDecimal, PlainInteger
 from billing.budget_forms import EARLIEST, LATEST, MOST
 from billing.models import Budget
 from billing.services import budgeting
@@ -34,7 +34,7 @@ class BudgetTerms(serializers.Serializer[Any]):
     amount = PlainAmount(max_digits=18, decimal_places=6, min_value=LEAST, max_value=MOST)
     is_hard = serializers.BooleanField(default=True)
     thresholds = serializers.ListField(
-        child=serializers.IntegerField(min_value=1, max_value=100), max_length=10, required=False
+        child=PlainInteger(min_value=1, max_value=100), max_length=10, required=False
     )
 
 

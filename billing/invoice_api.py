@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing import documents, quarrels, shop
-from billing.api import PlainAmount, PlainDecimal
+from billing.api import PlainAmount, PlainDecimal, PlainInteger
 from billing.correction_forms import LONGEST_ID, MOST_REQUESTS
 from billing.drafts import counted
 from billing.models import CreditNote, CreditNoteLine, Dispute, Invoice, InvoiceLine
@@ -161,7 +161,7 @@ class DisputeIn(serializers.Serializer[Any]):
     """What is objected to: an invoice, or one line of it by its position."""
 
     invoice = serializers.CharField(max_length=40)
-    line = serializers.IntegerField(required=False, min_value=1)
+    line = PlainInteger(required=False, min_value=1)
     reason = serializers.CharField(max_length=4000)
     claimed = PlainAmount(required=False, max_digits=24, decimal_places=12, min_value=0)
     request_ids = serializers.ListField(

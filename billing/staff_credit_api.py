@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing import queries
-from billing.api import GrantOut
+from billing.api import GrantOut, PlainInteger
 from billing.credit_forms import CreditForm, ReasonForm
 from billing.models import CreditGrant
 from billing.services import credits
@@ -38,7 +38,7 @@ class CreditIn(serializers.Serializer[Any]):
     )
     starts_on = serializers.DateField(required=False)
     expires_on = serializers.DateField(required=False)
-    priority = serializers.IntegerField(required=False)
+    priority = PlainInteger(required=False)
     reason = serializers.CharField(max_length=250)
 
 

@@ -7,7 +7,7 @@ from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
-from billing.api import PlainDecimal
+from billing.api import PlainDecimal, PlainInteger
 from billing.contract_forms import TermsForm
 from billing.models import Collection, ContractTax, Overage
 from billing.models.dunning import Act
@@ -24,7 +24,7 @@ AMOUNT = r"^[0-9]{1,18}(\.[0-9]{1,3})?\Z"
 class StageIn(Strict):
     """What is done about an unpaid invoice, so many days after it was due."""
 
-    days = serializers.IntegerField(min_value=0, max_value=365)
+    days = PlainInteger(min_value=0, max_value=365)
     act = serializers.ChoiceField(Act.choices)
 
 
@@ -37,9 +37,9 @@ class TermsIn(Strict):
     commitment = serializers.RegexField(AMOUNT, required=False)
     overage = serializers.ChoiceField(Overage.choices, required=False)
     credit_limit = serializers.RegexField(AMOUNT, required=False)
-    net_days = serializers.IntegerField(required=False, min_value=0, max_value=365)
-    grace_days = serializers.IntegerField(required=False, min_value=0, max_value=28)
-    late_days = serializers.IntegerField(required=False, min_value=0, max_value=730)
+    net_days = PlainInteger(required=False, min_value=0, max_value=365)
+    grace_days = PlainInteger(required=False, min_value=0, max_value=28)
+    late_days = PlainInteger(required=False, min_value=0, max_value=730)
     tax_treatment = serializers.ChoiceField(ContractTax.choices, required=False)
     collection = serializers.ChoiceField(Collection.choices, required=False)
     dunning = StageIn(

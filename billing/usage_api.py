@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from billing import reported
+from billing.api import PlainInteger
 from billing.reported import Outcome
 from common.errors import Forbidden
 from metering import cloud_events, reports
@@ -28,15 +29,13 @@ class UsageDataIn(serializers.Serializer[Any]):
     tokens = inline_serializer(
         "UsageTokens",
         {
-            part: serializers.IntegerField(
-                required=False, min_value=0, max_value=reports.MOST_TOKENS
-            )
+            part: PlainInteger(required=False, min_value=0, max_value=reports.MOST_TOKENS)
             for part in TOKEN_PARTS
         },
         required=False,
         help_text="Disjoint parts: what is in one is in no other.",
     )
-    gpu_seconds = serializers.IntegerField(
+    gpu_seconds = PlainInteger(
         required=False,
         min_value=0,
         max_value=reports.MOST_GPU_SECONDS,
@@ -45,8 +44,8 @@ class UsageDataIn(serializers.Serializer[Any]):
     project = serializers.CharField(required=False)
     region = serializers.CharField(required=False)
     streamed = serializers.BooleanField(required=False)
-    ttft_ms = serializers.IntegerField(required=False, min_value=0)
-    latency_ms = serializers.IntegerField(required=False, min_value=0)
+    ttft_ms = PlainInteger(required=False, min_value=0)
+    latency_ms = PlainInteger(required=False, min_value=0)
     outcome = serializers.ChoiceField(reports.OUTCOMES, required=False)
 
 
@@ -75,7 +74,7 @@ class FaultOut(serializers.Serializer[Any]):
 class OutcomeOut(serializers.Serializer[Any]):
     """What became of one event."""
 
-    index = serializers.IntegerField()
+    index = PlainInteger()
     id = serializers.CharField(allow_null=True)
     source = serializers.CharField(allow_null=True)  # type: ignore[assignment]
     status = serializers.ChoiceField(["accepted", "duplicate", "conflict", "invalid"])
@@ -85,10 +84,10 @@ class OutcomeOut(serializers.Serializer[Any]):
 class IntakeOut(serializers.Serializer[Any]):
     """What became of all."""
 
-    accepted = serializers.IntegerField()
-    duplicates = serializers.IntegerField()
-    conflicts = serializers.IntegerField()
-    invalid = serializers.IntegerField()
+    accepted = PlainInteger()
+    duplicates = PlainInteger()
+    conflicts = PlainInteger()
+    invalid = PlainInteger()
     events = OutcomeOut(many=True)
 
 

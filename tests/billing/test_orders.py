@@ -7,9 +7,11 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+import time_machine
 from django.db import connections
 from django.utils import timezone
 
@@ -303,6 +305,15 @@ def test_a_lost_webhook_is_found_by_the_sweep(stripe, order):
     assert orders.reconcile() >= 1
     assert standing(order) == PAID
     assert orders.reconcile() == 0
+
+
+def test_webhooks_that_were_lost_three_days_ago_are_found_too(stripe, order):
+    pay(stripe, order)
+
+    with time_machine.travel(timezone.now() + timedelta(days=3), tick=True):
+        found = orders.reconcile()
+
+    assert (found >= 1, standing(order)) == (True, PAID)
 
 
 def test_one_event_in_trouble_does_not_hide_the_others_from_the_sweep(

@@ -29,12 +29,18 @@ def typed():
 
 
 def sent():
-    """Return the amounts that programs send."""
+    """Return the amounts that programs send, and the whole numbers of billing."""
     return {
         f"{one.__module__}.{one.__name__}.{name}": field
         for one in below(serializers.Serializer)
         for name, field in getattr(one, "_declared_fields", {}).items()
         if isinstance(field, serializers.DecimalField)
+        or (
+            isinstance(field, serializers.IntegerField)
+            and not field.read_only
+            and one.__module__.startswith("billing")
+            and one.__name__.endswith("In")
+        )
     }
 
 
@@ -65,4 +71,4 @@ def test_no_program_sends_what_only_looks_like_a_number(text):
 
 def test_plain_numbers_are_read():
     assert [name for name, field in typed().items() if not is_read(field.to_python, "12")] == []
-    assert [name for name, it in sent().items() if not is_read(it.to_internal_value, "0.5")] == []
+    assert [name for name, it in sent().items() if not is_read(it.to_internal_value, "1")] == []
