@@ -60,12 +60,12 @@ class AsUtf8:
 
 def records(content: Readable, *, suffix: str = ".jsonl") -> Iterator[Record]:
     """Yield what a file of this suffix holds, one example each."""
-    begun: Readable = Beginning(content)
-    if begun.seen.startswith(UTF_16):  # type: ignore[attr-defined]
+    begun = Beginning(content)
+    if begun.seen.startswith(UTF_16):
         begun = Beginning(AsUtf8(begun))
     if suffix in TABLES:
         return _rows(begun, TABLES[suffix])
-    opening = begun.seen.removeprefix(BOM).lstrip()[:2].rstrip()  # type: ignore[attr-defined]
+    opening = begun.seen.removeprefix(BOM).lstrip()[:2].rstrip()
     is_list = opening.startswith(b"[")
     # One bracket alone on its line: the objects of the file go over several lines.
     return _values(begun) if is_list or opening == b"{" else lines(begun)
