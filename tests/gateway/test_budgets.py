@@ -59,7 +59,8 @@ def test_200_parallel_calls_on_a_budget_for_ten_let_ten_through_at_most(
 
     statuses = asyncio.run(many([gateway, start_gateway()], make_key(), name, 200, max_tokens=20))
 
-    assert set(statuses) == {20, 402}
+    # Where a gateway took too long to say what it holds, 503 says that nobody knows.
+    assert {20} < set(statuses) <= {20, 402, 503}
     assert 5 <= statuses[20] <= 10
     recorded(statuses[20])
     wait_for(lambda: held() == 0, seconds=10)

@@ -40,6 +40,7 @@ INVOICE = "o/<slug:org>/billing/invoices/<slug:number>/"
 REQUEST = "o/<slug:org>/usage/<path:request_id>/"
 #: A dataset that can be mended.
 PAIRS = '{"prompt": "How do I top up?", "completion": "Dial *100#."}\n' * 10
+MEND = "o/<slug:org>/studio/datasets/<uuid:dataset_id>/mend/"
 #: Only a job that has not ended leads to it.
 CANCEL = "o/<slug:org>/studio/jobs/<uuid:job_id>/cancel/"
 #: Only a job that has trained leads to it, and the demo's train nothing.
@@ -125,6 +126,13 @@ def taught(ministry):
     return ministry.get_by_role("rowheader", name="tried").get_by_role("link").get_attribute("href")
 
 
+@pytest.fixture
+def mendable(ministry):
+    """The address of the ministry's dataset that can be mended."""
+    ministry.goto(f"/o/{MINISTRY}/studio/datasets/")
+    return ministry.get_by_role("link", name="pairs.jsonl").first.get_attribute("href")
+
+
 @both_directions
 def test_the_desk(site, desk, signed_in, language, views):
     page = desk()
@@ -148,10 +156,11 @@ def test_the_desk(site, desk, signed_in, language, views):
 
 
 @both_directions
-def test_an_organization(site, ministry, disputed, sealed, taught, language, views):
+def test_an_organization(site, ministry, disputed, sealed, taught, mendable, language, views):
     page = speak(ministry, site, language)
     walk = Walk(page, f"organization-{language}", org=MINISTRY, views=views)
     walk.addresses |= {INVOICE: disputed, REQUEST: sealed, CANCEL: f"{taught}cancel/"}
+    walk.addresses[MEND] = f"{mendable}mend/"
     walk.addresses[ACCESS] = f"/o/{MINISTRY}/models/atlas-mini/access/"
 
     left = walk.over(TENANT - {RECOVER, PAY, RETIRE})

@@ -76,7 +76,7 @@ def approve(page):
     """Let a colleague approve what waits first, whatever notice it gives."""
     page.goto("/staff/changes/")
     waiting = page.get_by_role("region", name="Changes that wait")
-    waiting.get_by_role("link", name="Boreal Nano").click()
+    waiting.get_by_role("link", name="Boreal Nano", exact=True).click()
     consent = page.get_by_label("Customers get less notice")
     if consent.count():
         consent.check()
@@ -126,7 +126,7 @@ def test_a_model_is_added_published_repriced_and_retired(desk, customer, window)
     assert say_hello(customer, "boreal-nano").usage.completion_tokens > 0
     public.goto("/models/")
     expect(public.get_by_role("article").filter(has_text="Boreal Nano")).to_contain_text("2.00")
-    public.get_by_role("link", name="Boreal Nano").click()
+    public.get_by_role("link", name="Boreal Nano", exact=True).click()
     expect(public.get_by_role("definition").filter(has_text="MIT")).to_be_visible()
     take_picture(public, "operator-public-card")
 

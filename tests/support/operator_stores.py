@@ -74,7 +74,7 @@ def container(stores, state, *part, **variables):
 
 def finish(process):
     """Return exit status and complaints of a container that ends by itself."""
-    _output, complaints = process.communicate(timeout=90)
+    _output, complaints = process.communicate(timeout=200)
     return process.returncode, complaints
 
 
