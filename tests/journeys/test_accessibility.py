@@ -140,6 +140,7 @@ def test_the_desk(site, desk, signed_in, language, views):
         steps.buy(signed_in("founder@startup.example"), "northwind-ai", "Starter")
         steps.rehearse(page, "Public bodies", "Version 2")
         site.ask("from tests.support.usage import hold_one; hold_one('northwind-ai')")
+        site.ask("from tests.support.usage import late_one; late_one('northwind-ai')")
         site.ask("from tests.support.curation import propose_one; propose_one('atlas-mini')")
         site.filled.add("desk")
     book, version = steps.open_version(page, "Public bodies", "Version 2")

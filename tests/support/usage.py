@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from billing import bounds, funds
-from billing.models import InvoiceHold, OrganizationSeal, RatedUsage
+from billing.models import InvoiceHold, LateMonth, OrganizationSeal, RatedUsage
 from billing.services import sealing
 from common.database import service
 from common.ids import uuid7
@@ -101,6 +101,18 @@ def hold_one(slug):
             total=Decimal("1320.00"),
         )
     print(held.pk)  # noqa: T201 - whoever runs it reads that
+
+
+def late_one(slug):
+    """Print the id of a month of the organization's that usage came late for; one is made where none is."""
+    with service():
+        organization = Organization.objects.get(slug=slug)
+        late, _made = LateMonth.objects.get_or_create(
+            organization=organization,
+            starts_at=datetime(2026, 2, 1, tzinfo=UTC),
+            defaults={"label": "2026-02"},
+        )
+    print(late.pk)  # noqa: T201 - whoever runs it reads that
 
 
 @pytest.fixture
