@@ -25,7 +25,7 @@ MOST = 1000
 USUAL = 100
 
 
-class RequestsIn(serializers.Serializer[Any]):
+class UsageRequestsIn(serializers.Serializer[Any]):
     """A half-open period, and which requests of it."""
 
     start = serializers.DateTimeField(required=False)
@@ -49,7 +49,7 @@ class RequestsIn(serializers.Serializer[Any]):
         return attrs
 
 
-class RequestOut(serializers.Serializer[Any]):
+class UsageRequestOut(serializers.Serializer[Any]):
     """One request; its worth is exact and without tax, and missing where no price was found."""
 
     id = serializers.CharField(source="event_id")
@@ -79,22 +79,22 @@ class RequestOut(serializers.Serializer[Any]):
         return {"amount": amount, "currency": worth.currency}
 
 
-class RequestPage(serializers.Serializer[Any]):
+class UsageRequestPage(serializers.Serializer[Any]):
     """Requests, the newest first, and whether there are older ones."""
 
-    data = RequestOut(many=True)  # type: ignore[assignment]
+    data = UsageRequestOut(many=True)  # type: ignore[assignment]
     has_more = serializers.BooleanField()
 
 
-class RequestList(OrganizationView):
+class UsageRequestList(OrganizationView):
     """The organization's requests."""
 
     permissions = {"GET": Permission.USAGE_READ}
 
-    @extend_schema(parameters=[RequestsIn], responses=RequestPage)
+    @extend_schema(parameters=[UsageRequestsIn], responses=UsageRequestPage)
     def get(self, request: Request, org: str) -> Response:
         """List requests, the newest first; ``before`` goes on behind a page's last one."""
-        asked = RequestsIn(data=request.query_params)
+        asked = UsageRequestsIn(data=request.query_params)
         asked.is_valid(raise_exception=True)
         facts = asked.validated_data
         with scope(self.organization):
@@ -104,7 +104,7 @@ class RequestList(OrganizationView):
             shown = found[: facts["limit"]]
             worth = queries.worth(shown)
         page = {"data": shown, "has_more": len(found) > len(shown)}
-        return Response(RequestPage(page, context={"worth": worth}).data)
+        return Response(UsageRequestPage(page, context={"worth": worth}).data)
 
     def _cut(self, facts: dict[str, Any]) -> Cut:
         project = None

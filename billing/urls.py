@@ -203,7 +203,7 @@ api_urlpatterns = [
     path("seals", seal_api.SealList.as_view()),
     path("usage/events", usage_api.UsageEvents.as_view()),
     path("organizations/<slug:org>/spend", spend_api.SpendDetail.as_view()),
-    path("organizations/<slug:org>/requests", requests_api.RequestList.as_view()),
+    path("organizations/<slug:org>/requests", requests_api.UsageRequestList.as_view()),
     path("organizations/<slug:org>/credits", api.CreditDetail.as_view()),
     path("organizations/<slug:org>/credits/redeem", credits_api.VoucherRedeem.as_view()),
     path("organizations/<slug:org>/credits/hand-overs", credits_api.HandOver.as_view()),
