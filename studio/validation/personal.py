@@ -18,7 +18,8 @@ PHONE = re.compile(r"(?<![\w+])(?<![0-9] )(?:\+|00)[1-9](?:[ .()-]{0,2}[0-9]){6,
 FIFTEEN = re.compile(r"(?<![0-9A-Za-z])[0-9]{15}(?![0-9A-Za-z])")
 IBAN = re.compile(r"(?<![0-9A-Za-z])[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?")
 SECRET = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    # The whole key: to its end, or to the text's where that is missing.
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
     r"|(?<![A-Za-z0-9])(?:sk|pk|rk)[-_](?:live_|test_|proj-|ant-)?[A-Za-z0-9_-]{20,}"
     r"|(?<![A-Za-z0-9])(?:ghp_|gho_|github_pat_|xox[abp]-|AKIA|tsr_live_|tsr_test_)[A-Za-z0-9_-]{16,}"
     r"|(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"

@@ -17,6 +17,8 @@ from studio.validation.seen import Seen
 
 CHAT = {"messages": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]}
 USER, ANSWER = CHAT["messages"]
+#: What stands around a private key.
+FENCE = "-----{} RSA PRIVATE" + " KEY-----"
 
 
 def read(content, suffix=".jsonl"):
@@ -200,7 +202,8 @@ def test_what_is_no_text_is_refused(suffix):
         ("IMSI 401011234567890", "IMSI [IMSI]"),
         ("Pay to DE89 3704 0044 0532 0130 00 today", "Pay to [IBAN] today"),
         ("key sk-proj-abcdefghijklmnopqrstuvwx", "key [secret]"),
-        ("-----BEGIN RSA PRIVATE KEY-----", "[secret]"),
+        (f"a {FENCE.format('BEGIN')}\nAAAA\n{FENCE.format('END')} b", "a [secret] b"),
+        (f"a {FENCE.format('BEGIN')}\nAAAA", "a [secret]"),
         ("Order 123456789 of 2026-03-15 costs 1 000 000", "Order 123456789 of 2026-03-15 costs 1 000 000"),
         ("DE89 3704 0044 0532 0130 01", "DE89 3704 0044 0532 0130 01"),
         ("Dial *100# and 5 minus 3", "Dial *100# and 5 minus 3"),
