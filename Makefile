@@ -91,7 +91,7 @@ bench-billing: $(RUN_READY) $(ASSETS_READY) ## Measure rating, invoices, reads a
 	$(BIN)/python -W ignore -m benchmarks.billing
 
 .PHONY: bench-pages
-bench-pages: $(RUN_READY) $(ASSETS_READY) ## Measure the busiest pages over a million requests
+bench-pages: $(RUN_READY) $(ASSETS_READY) ## Measure the busiest pages over 50 million requests
 	$(BIN)/python -W ignore -m benchmarks.pages
 
 .PHONY: bench-training
@@ -157,7 +157,7 @@ $(ASSETS_READY): package.json package-lock.json portal/assets.py $(wildcard stat
 	@$(BIN)/python -m portal.assets
 	@touch $@
 
-$(TEXTS_READY): portal/translations.py $(wildcard locale/*/LC_MESSAGES/*.po) | $(STAMPS) $(RUN_READY)
+$(TEXTS_READY): portal/translations.py $(wildcard locale/*/LC_MESSAGES/*.po portal/library_texts/*/LC_MESSAGES/*.po) | $(STAMPS) $(RUN_READY)
 	@$(BIN)/python -m portal.translations
 	@touch $@
 

@@ -22,7 +22,7 @@ from django.db import connections  # noqa: E402 - Django must be set up before
 from django.test import Client  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from benchmarks import machine, seeding  # noqa: E402
+from benchmarks import filling, machine, seeding  # noqa: E402
 from benchmarks.load import spread  # noqa: E402
 from common.database import APP, OWNER, SERVICE, service  # noqa: E402
 from tenants.models import Organization, User  # noqa: E402
@@ -31,6 +31,8 @@ from tenants.models import Organization, User  # noqa: E402
 PAGES = {
     "landing": ("/", "visitor"),
     "catalogue": ("/models/", "visitor"),
+    "search": ("/models/?q={word}", "visitor"),
+    "filters": ("/models/?feature=tools&language=ar&sort=price", "visitor"),
     "model page": ("/models/atlas-large/", "visitor"),
     "pricing": ("/pricing/", "visitor"),
     "dashboard": ("/o/{org}/", "owner"),
@@ -43,7 +45,21 @@ PAGES = {
     "audit": ("/o/{org}/audit/", "owner"),
     "staff overview": ("/staff/", "staff"),
     "staff customers": ("/staff/customers/", "staff"),
+    "margins": ("/staff/margins/?month={month}", "staff"),
 }
+#: What people look for: words of names and texts, in part, and what nobody has.
+WORDS = (
+    "translation",
+    "cedar",
+    "nimb",
+    "tenders",
+    "arabic",
+    "42",
+    "kazakh",
+    "nothing",
+    "code rev",
+    "atlas",
+)
 #: The customers with the longest history.
 LARGEST = 10
 SECOND_FACTOR = "account_authentication_methods"
@@ -54,6 +70,10 @@ class Task(msgspec.Struct):
 
     organizations: int
     events: int
+    #: Of which only the sums are written, on top.
+    sums: int
+    #: In the catalogue.
+    models: int
     #: How often each page is opened.
     visits: int
     #: PostgreSQL's process, to see what it spends.
@@ -84,7 +104,8 @@ class Walker:
         month = f"{timezone.now():%Y-%m}"
         for number in range(count):
             place = number % len(self.largest)
-            url = address.format(org=self.largest[place].slug, month=month)
+            word = WORDS[number % len(WORDS)]
+            url = address.format(org=self.largest[place].slug, month=month, word=word)
             client = {"owner": self.owners[place], "staff": self.staff}.get(who, self.visitor)
             yield partial(client.get, url)
 
@@ -140,14 +161,20 @@ def main() -> None:
         is_new = not Organization.objects.exists()
     if is_new:
         seeding.seed(count=task.organizations, events=task.events)
+        seeding.models(task.models)
+        if task.sums:
+            filling.more_of_all(task.sums)
     seeded = round(time.monotonic() - begun, 1)
     with connections[OWNER].cursor() as cursor:
         cursor.execute(
             "SELECT (SELECT count(*) FROM tenants_organization),"
+            " (SELECT count(*) FROM marketplace_aimodel),"
             " (SELECT count(*) FROM metering_usageevent),"
+            " (SELECT sum(requests)::bigint FROM metering_usageday),"
+            " (SELECT count(*) FROM metering_usagebucket),"
             " (SELECT count(*) FROM billing_ledgerentry)"
         )
-        names = ("organizations", "events", "ledger_entries")
+        names = ("organizations", "models", "events", "requests", "quarter_hours", "ledger_entries")
         rows = dict(zip(names, cursor.fetchone() or (), strict=True))
     found = {"seeding_seconds": seeded, "rows": rows, "pages": walk(task)}
     sys.stdout.buffer.write(msgspec.json.encode(found))

@@ -1,7 +1,7 @@
 """How fast the pages are with a long history behind them: ``python -m benchmarks.pages``.
 
-Seeds an own PostgreSQL with a hundred organizations and a million requests, opens the busiest pages
-for the largest customers, prints a table and writes JSON.
+Seeds an own PostgreSQL with 500 models, 2,000 organizations and 50 million requests (of all but 200,000
+the sums alone), opens the busiest pages for the largest customers, prints a table and writes JSON.
 """
 
 import argparse
@@ -69,8 +69,10 @@ def arguments() -> argparse.Namespace:
     """Return what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pages", description=__doc__)
     add = parser.add_argument
-    add("--organizations", type=int, default=100)
-    add("--events", type=int, default=1_000_000)
+    add("--organizations", type=int, default=2_000)
+    add("--models", type=int, default=500)
+    add("--events", type=int, default=200_000, help="requests that are written whole")
+    add("--sums", type=int, default=50_000_000, help="requests more, of which the sums are written")
     add("--visits", type=int, default=60, help="to each page")
     add("--state", type=Path, help="folder to keep the database in for the next run")
     add("--json", type=Path, help="file for all numbers; '-' prints them instead of the table")
@@ -85,6 +87,8 @@ def main() -> None:
         task = {
             "organizations": asked.organizations,
             "events": asked.events,
+            "sums": asked.sums,
+            "models": asked.models,
             "visits": asked.visits,
             "postgres": stack.storage("postgres"),
         }

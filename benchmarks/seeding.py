@@ -6,6 +6,7 @@ those the recorder would have written one batch after the other, in a minute ins
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import connections
 from django.utils import timezone
@@ -14,13 +15,34 @@ from billing.models import CreditGrant, Invoice, InvoiceLine, Issuer, Order
 from billing.services import credits
 from common.database import OWNER, service
 from marketplace import demo as catalogue
-from marketplace.models import Bundle, TokenClass
+from marketplace.models import (
+    AIModel,
+    Bundle,
+    Offer,
+    Price,
+    Publisher,
+    Route,
+    TokenClass,
+)
 from tenants.models import AuditEntry, Membership, Organization, Role, User
 from tenants.services import api_keys, organizations
 
 MEMBERS, KEYS, ORDERS, ACTS = 12, 4, 12, 300
 #: More than anybody spends here, so that the present balance is above zero.
 MONEY, TOKENS = Decimal(100_000), Decimal(10_000_000)
+
+PUBLISHERS = ("Cedar", "Nimbus", "Orchard", "Tidal", "Vertex", "Meridian", "Sahara", "Steppe")
+SUBJECTS = (
+    "translation between French and Arabic",
+    "contracts and public tenders",
+    "medical letters",
+    "questions of citizens",
+    "code review",
+    "speech of call centres",
+    "search in archives",
+    "summaries of long reports",
+    "mathematics",
+)
 
 # Customers by size: the first makes a fifth of all requests, the second half of that, and so on.
 CUSTOMERS = """
@@ -162,6 +184,54 @@ SELECT setseed(0.5)
 """
 
 
+def models(count: int) -> None:
+    """Add models like the demo's until there are so many, each with words and prices of its own."""
+    with service():
+        publishers = [
+            Publisher.objects.get_or_create(slug=name.lower(), defaults={"name": name})[0]
+            for name in PUBLISHERS
+        ]
+        likes = list(Offer.objects.select_related("model_version__model").order_by("created_at"))
+        for number in range(AIModel.objects.count(), count):
+            publisher = publishers[number % len(publishers)]
+            _model(number, publisher, likes[number % len(likes)])
+
+
+def _model(number: int, publisher: Publisher, like: Offer) -> None:
+    """Copy a model with all that sells it, under another name."""
+    subject = SUBJECTS[number % len(SUBJECTS)]
+    prices = list(Price.objects.filter(offer=like))
+    routes = list(Route.objects.filter(offer=like))
+    version, model = like.model_version, like.model_version.model
+    model = _copy(
+        model,
+        slug=f"bench-{number:03}",
+        name=f"{publisher.name} {subject.split()[0]} {number}",
+        publisher=publisher,
+        family=f"{publisher.name} {number % 7}",
+        summary=f"Made for {subject}.",
+        card=f"{publisher.name} {number} was made for {subject}.\n\n{model.card}",
+        context_window=model.context_window * (1 + number % 4),
+    )
+    version = _copy(version, model=model)
+    offer = _copy(like, model_version=version, name=model.slug)
+    for price in prices:
+        unit = Decimal(price.definition["unit_amount"]) * (1 + number % 9)
+        _copy(price, offer=offer, definition={**price.definition, "unit_amount": f"{unit:f}"})
+    for route in routes:
+        _copy(route, offer=offer)
+
+
+def _copy(row: Any, **facts: Any) -> Any:
+    fields = {it.attname: getattr(row, it.attname) for it in row._meta.concrete_fields}
+    del fields["id"]
+    copied = type(row)(**fields)
+    for name, value in facts.items():
+        setattr(copied, name, value)
+    copied.save(force_insert=True)
+    return copied
+
+
 def seed(*, count: int, events: int) -> None:
     """Write all of it."""
     catalogue.seed()
@@ -174,7 +244,13 @@ def seed(*, count: int, events: int) -> None:
         for statements in (HASTE, CUSTOMERS, OFFERS):
             cursor.execute(statements)
         cursor.execute(EVENTS, {"events": events, "start": start, "days": (now - start).days})
-        for statements in (FACTS, BUCKETS, DAYS, LEDGER, "RESET ALL; DROP TABLE bench_event"):
+        for statements in (
+            FACTS,
+            BUCKETS,
+            DAYS,
+            LEDGER,
+            "RESET ALL; DROP TABLE bench_event, bench_offer, bench_customer",
+        ):
             cursor.execute(statements)
         # What PostgreSQL itself does after a while.
         cursor.execute("VACUUM ANALYZE")

@@ -2,28 +2,40 @@
 
 from decimal import Decimal
 
+from babel import Locale
 from babel.numbers import get_currency_name
 from num2words import num2words
 
 from common.money import Money, minor_digits
 
-#: What the minor unit is called; without a name it is written as a fraction.
+#: The languages an operator may choose for them.
+LANGUAGES = {"fr": "Français", "ar": "العربية", "ru": "Русский", "kk": "Қазақша", "en": "English"}
+#: What the minor unit is called, as Unicode's plural forms ask for it; without a name it is written
+#: as a fraction.
 MINOR_NAMES = {
-    ("fr", "EUR"): ("centime", "centimes"),
-    ("en", "EUR"): ("cent", "cents"),
-    ("ar", "EUR"): ("سنت", "سنت"),
-    ("fr", "USD"): ("cent", "cents"),
-    ("en", "USD"): ("cent", "cents"),
-    ("ar", "USD"): ("سنت", "سنت"),
-    ("fr", "TND"): ("millime", "millimes"),
-    ("en", "TND"): ("millime", "millimes"),
-    ("ar", "TND"): ("مليم", "مليم"),
-    ("fr", "MAD"): ("centime", "centimes"),
-    ("ar", "MAD"): ("سنتيم", "سنتيم"),
-    ("fr", "DZD"): ("centime", "centimes"),
-    ("ar", "DZD"): ("سنتيم", "سنتيم"),
+    ("fr", "EUR"): {"one": "centime", "other": "centimes"},
+    ("en", "EUR"): {"one": "cent", "other": "cents"},
+    ("ar", "EUR"): {"other": "سنت"},
+    ("ru", "EUR"): {"one": "цент", "few": "цента", "other": "центов"},
+    ("kk", "EUR"): {"other": "цент"},
+    ("fr", "USD"): {"one": "cent", "other": "cents"},
+    ("en", "USD"): {"one": "cent", "other": "cents"},
+    ("ar", "USD"): {"other": "سنت"},
+    ("ru", "USD"): {"one": "цент", "few": "цента", "other": "центов"},
+    ("kk", "USD"): {"other": "цент"},
+    ("fr", "TND"): {"one": "millime", "other": "millimes"},
+    ("en", "TND"): {"one": "millime", "other": "millimes"},
+    ("ar", "TND"): {"other": "مليم"},
+    ("fr", "MAD"): {"one": "centime", "other": "centimes"},
+    ("ar", "MAD"): {"other": "سنتيم"},
+    ("fr", "DZD"): {"one": "centime", "other": "centimes"},
+    ("ar", "DZD"): {"other": "سنتيم"},
+    ("ru", "KZT"): {"one": "тиын", "few": "тиына", "other": "тиынов"},
+    ("kk", "KZT"): {"other": "тиын"},
 }
-AND = {"fr": "et", "en": "and", "ar": "و"}
+AND = {"fr": "et", "en": "and", "ar": "و", "ru": "и", "kk": "және"}
+#: num2words calls Kazakh by its country.
+SPOKEN = {"kk": "kz"}
 
 
 def in_words(money: Money, language: str) -> str:
@@ -35,7 +47,7 @@ def in_words(money: Money, language: str) -> str:
     whole = int(rounded)
     minor = int((rounded - whole).scaleb(digits))
     name = get_currency_name(money.currency, count=whole, locale=language)
-    words = f"{num2words(whole, lang=language)} {name}"
+    words = f"{_spoken(whole, language)} {name}"
     return f"{words} {AND[language]} {_minor(money, minor, digits, language)}" if minor else words
 
 
@@ -43,4 +55,9 @@ def _minor(money: Money, minor: int, digits: int, language: str) -> str:
     names = MINOR_NAMES.get((language, money.currency))
     if names is None:
         return f"{minor}/{Decimal(10) ** digits}"
-    return f"{num2words(minor, lang=language)} {names[minor > 1]}"
+    form = Locale.parse(language).plural_form(minor)
+    return f"{_spoken(minor, language)} {names.get(form, names['other'])}"
+
+
+def _spoken(number: int, language: str) -> str:
+    return str(num2words(number, lang=SPOKEN.get(language, language)))

@@ -179,7 +179,7 @@ def _prices(offer: Offer, facts: dict[str, Any]) -> Iterator[Difference]:
                 _cost(Decimal(amount)),
             )
     if begins := facts.get("effective_from"):
-        yield Difference(_("From"), "", formatted(moment(begins), "j F Y, H:i e"))
+        yield Difference(_("From"), "", formatted(moment(begins), "DATETIME_FORMAT"))
 
 
 def _cost(amount: Decimal | None) -> str:
@@ -194,7 +194,7 @@ def _deprecation(model: AIModel, facts: dict[str, Any]) -> Iterator[Difference]:
 
 
 def _day(at: Any) -> str:
-    return formatted(at - timedelta(microseconds=1), "j F Y") if at else ""
+    return formatted(at - timedelta(microseconds=1), "DATE_FORMAT") if at else ""
 
 
 def _model(key: UUID | str | None) -> str:

@@ -165,4 +165,4 @@ def _is_soon(moment: datetime) -> bool:
 
 
 def _day(moment: datetime) -> str:
-    return formats.date_format(moment, "j F Y")
+    return formats.date_format(moment, "DATE_FORMAT")

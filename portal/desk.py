@@ -307,7 +307,7 @@ def _models(now: datetime) -> list[Waiting]:
     entries = [
         Waiting(
             _("“%(name)s” retires on %(day)s.")
-            % {"name": name, "day": formats.date_format(at, "j F Y")},
+            % {"name": name, "day": formats.date_format(at, "DATE_FORMAT")},
             "staff:model-list",
             "status=deprecated",
         )
@@ -325,7 +325,7 @@ def _prices(now: datetime) -> list[Waiting]:
     first = coming.select_related("offer").first()
     if first is None:
         return []
-    day = formats.date_format(first.effective_from, "j F Y")
+    day = formats.date_format(first.effective_from, "DATE_FORMAT")
     words = _("Prices that change: %(count)s, the first on %(day)s (%(offer)s)")
     facts = {"count": coming.count(), "day": day, "offer": first.offer.name}
     return [Waiting(words % facts, "staff:price-list")]

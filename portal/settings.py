@@ -11,7 +11,7 @@ import structlog
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from common import database
+from common import countries, database
 from portal import environment
 from portal.console import without_refusals_tracebacks
 from portal.variables import Database, Mail
@@ -251,8 +251,17 @@ EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = f"{ENV.operator_name} <no-reply@{urlsplit(PUBLIC_URL).hostname}>"
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English")), ("fr", _("French")), ("ar", _("Arabic"))]
-LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGES = [
+    ("en", _("English")),
+    ("fr", _("French")),
+    ("ar", _("Arabic")),
+    ("ru", _("Russian")),
+    ("kk", _("Kazakh")),
+]
+# The second says what libraries have no words for in one of these languages.
+LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "portal" / "library_texts"]
+FORMAT_MODULE_PATH = "portal.formats"
+COUNTRIES_OVERRIDE = countries.NAMES
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -1,4 +1,6 @@
-"""Compile the translations in locale/ to what Django reads: `python -m portal.translations`.
+"""Compile the translations to what Django reads: `python -m portal.translations`.
+
+What Tessera says is in locale/; what libraries have no words for in a language in library_texts/.
 
 With Babel, so that a machine without gettext can run Tessera; extracting texts needs gettext.
 """
@@ -10,6 +12,7 @@ from babel.messages.pofile import read_po
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCALE = ROOT / "locale"
+LIBRARY_TEXTS = ROOT / "portal" / "library_texts"
 
 
 def compile_file(source: Path) -> Path:
@@ -24,8 +27,9 @@ def compile_file(source: Path) -> Path:
 
 def main() -> None:
     """Compile every language."""
-    for source in sorted(LOCALE.glob("*/LC_MESSAGES/*.po")):
-        compile_file(source)
+    for folder in (LOCALE, LIBRARY_TEXTS):
+        for source in sorted(folder.glob("*/LC_MESSAGES/*.po")):
+            compile_file(source)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django_countries.fields import CountryField
 
+from billing.wording import LANGUAGES
 from common.models import LockingQuerySet, TimeStamped
 from common.money import minor_digits
 from tenants.models import Organization
@@ -40,7 +41,7 @@ class Issuer(TimeStamped):
         _("total in words"),
         max_length=2,
         blank=True,
-        choices=[("", _("No")), ("fr", "Français"), ("ar", "العربية"), ("en", "English")],
+        choices=[("", _("No")), *LANGUAGES.items()],
     )
     grace_hours = models.PositiveSmallIntegerField(_("hours of grace"), default=0)
     #: Whether its invoices carry an electronic invoice and must pass the rules of EN 16931.

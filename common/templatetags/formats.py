@@ -263,7 +263,7 @@ def ago(value: datetime | None) -> SafeString | str:
 
 def _words(value: datetime) -> str:
     at = value.astimezone(UTC)
-    day = formats.date_format(at, "j F Y")
+    day = formats.date_format(at, "DATE_FORMAT")
     return gettext("%(day)s, %(time)s UTC") % {"day": day, "time": at.strftime("%H:%M")}
 
 

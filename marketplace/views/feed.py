@@ -138,4 +138,4 @@ def _line(price: NewPrice, currency: str) -> str:
 
 
 def _day(moment: datetime) -> str:
-    return dated(timezone.localtime(moment), "j F Y")
+    return dated(timezone.localtime(moment), "DATE_FORMAT")

@@ -48,10 +48,12 @@ def test_usage_is_written_in_every_way_and_each_event_once():
 
 
 def test_the_pages_are_walked_through_a_history():
-    small = ("--organizations", "3", "--events", "1000", "--visits", "2")
-    walked = measured("benchmarks.pages", *small)["walked"]
+    small = ("--organizations", "3", "--events", "1000", "--sums", "9000", "--visits", "2")
+    walked = measured("benchmarks.pages", *small, "--models", "20")["walked"]
 
     assert walked["rows"]["events"] == 1000
+    assert walked["rows"]["models"] == 20
+    assert walked["rows"]["requests"] >= 10_000
     assert walked["rows"]["organizations"] == 3
     for page in walked["pages"].values():
         assert page["status"] == 200

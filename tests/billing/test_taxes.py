@@ -43,6 +43,10 @@ def test_what_staff_decided_stands_above_the_countries():
         ("1200", "JPY", "en", "one thousand, two hundred Japanese yen"),
         ("2.500", "TND", "ar", "اثنان ديناران تونسيان و خمسمائة مليم"),
         ("3.07", "CHF", "en", "three Swiss francs and 7/100"),
+        ("21.22", "EUR", "ru", "двадцать один евро и двадцать два цента"),
+        ("2.11", "USD", "ru", "два доллара США и одиннадцать центов"),
+        ("5.01", "KZT", "ru", "пять казахских тенге и один тиын"),
+        ("1234.05", "KZT", "kk", "бір мың екі жүз отыз төрт Қазақстан теңгесі және бес тиын"),  # noqa: RUF001
     ],
 )
 def test_amounts_in_words(amount, currency, language, words):

@@ -1,0 +1,1 @@
+"""How each language writes dates and numbers; Django reads what is here before its own."""
