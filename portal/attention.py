@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.conf import settings
 from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
@@ -13,6 +12,7 @@ from django.utils.translation import ngettext
 
 from billing import chargebacks
 from billing.models import CreditGrant, Invoice
+from front import face
 from marketplace import announced
 from marketplace.models import Notice
 from metering.queries import Usage
@@ -59,8 +59,9 @@ def _why(organization: Organization) -> Iterator[str]:
     yield _("Requests are refused.")
     if reason := organizations.reason_of_suspension(organization):
         yield _("The operator's reason: %(reason)s") % {"reason": _closed(reason)}
-    if contact := settings.OPERATOR["contact"]:
-        facts = {"operator": settings.OPERATOR["name"], "contact": contact}
+    operator = face.current()
+    if contact := operator.contact:
+        facts = {"operator": operator.name, "contact": contact}
         yield _("Get in touch with %(operator)s: %(contact)s") % facts
     else:
         yield _("Get in touch with the operator.")

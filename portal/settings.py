@@ -100,6 +100,7 @@ INSTALLED_APPS = [
     "marketplace",
     "compute",
     "files",
+    "front",
     "metering",
     "billing",
     "gateway",
@@ -231,7 +232,6 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_PASSKEY_SIGNUP_ENABLED = True
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = PUBLIC_URL.startswith("http://localhost")
-MFA_TOTP_ISSUER = ENV.operator_name
 USERSESSIONS_TRACK_ACTIVITY = True
 INVITATION_LIFETIME = timedelta(days=7)
 

@@ -5,14 +5,17 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 import billing.urls
 import files.urls
+import front.urls
 import gateway.urls
 import marketplace.urls
 import metering.urls
 import portal.staff_urls
 import studio.urls
 import tenants.urls
+from front.views import theme
 from gateway.app import ENDPOINTS
-from portal.views import health, mailbox, pages, public, reference, styleguide, theme, usage
+from portal.views import health, mailbox, pages, public, reference, styleguide, usage
+from portal.views.staff import site
 from tenants.key_api import Nothing
 
 own = (
@@ -22,6 +25,8 @@ own = (
         path("status/", public.status, name="status"),
         path("terms/", public.terms, name="terms"),
         path("privacy/", public.privacy, name="privacy"),
+        path("legal/<slug:kind>/", public.legal_page, name="legal"),
+        path("legal/<slug:kind>/<str:version>/", public.legal_version, name="legal-version"),
         path("mailbox/", mailbox.messages, name="mailbox"),
         path("o/<slug:org>/", pages.dashboard, name="dashboard"),
         path("o/<slug:org>/onboarding/", pages.onboarding, name="onboarding"),
@@ -38,6 +43,8 @@ own = (
 desk = (
     [
         *portal.staff_urls.urlpatterns,
+        path("site/preview/", site.site_preview, name="site-preview"),
+        *front.urls.staff_urlpatterns,
         *marketplace.urls.staff_urlpatterns,
         *billing.urls.staff_urlpatterns,
     ],
@@ -48,6 +55,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("theme.css", theme.theme_css, name="theme-css"),
+    path("pictures/<str:digest>", theme.picture, name="picture"),
+    path("site.webmanifest", theme.manifest, name="manifest"),
     path("operator-logo", theme.operator_logo, name="operator-logo"),
     path("favicon.ico", theme.favicon, name="favicon"),
     path("robots.txt", public.robots, name="robots"),

@@ -10,6 +10,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from tenants import ports
 from tenants.models import GRANTS, Organization, Permission
 from tenants.scope import scope
 
@@ -30,10 +31,11 @@ def message(
     subject: str, template: str, context: dict[str, Any], *, to: Iterable[str]
 ) -> EmailMultiAlternatives:
     """Return the message that ``emails/<template>`` makes; of a subject, one line."""
-    context = {"operator": settings.OPERATOR, **context}
+    face = ports.operator.face()
+    context = {"operator": face, **context}
     text = render_to_string(f"emails/{template}.txt", context)
     # Names of customers may hold a line break; a header may not.
-    made = EmailMultiAlternatives(" ".join(subject.split()), text, to=list(to))
+    made = EmailMultiAlternatives(" ".join(subject.split()), text, face.sender, list(to))
     made.attach_alternative(render_to_string(f"emails/{template}.html", context), "text/html")
     return made
 

@@ -88,7 +88,30 @@ class Budgets(Protocol):
         """Return the budgets that count what this key's usage costs."""
 
 
+class OperatorFace(Protocol):
+    """Who the operator is, in the language that is spoken now."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+
+    @property
+    def sender(self) -> str:
+        """Who its e-mails come from, as a header has it."""
+
+
+class Operator(Protocol):
+    """What the operator has published of itself."""
+
+    def face(self) -> OperatorFace:
+        """Return who it is."""
+
+    def terms_version(self) -> str:
+        """Return the version of the terms that people accept today."""
+
+
 budgets: Budgets
 catalogue: Catalogue
 key_use: KeyUse
+operator: Operator
 purses: Purses

@@ -4,6 +4,8 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
+from tenants import ports
+
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """``Authorization: Bearer tsr_…``."""
@@ -40,6 +42,7 @@ REFUSALS = {
 
 def finish(result: dict[str, Any], **_context: Any) -> dict[str, Any]:
     """Sort the operations by what they are about, and say how each can be refused."""
+    result["info"]["title"] = f"{ports.operator.face().name} API"
     result["components"]["schemas"]["Refusal"] = REFUSAL
     for path, operations in result["paths"].items():
         for operation in operations.values():

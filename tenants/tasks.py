@@ -3,10 +3,9 @@
 import uuid
 
 from celery import shared_task
-from django.conf import settings
 from django.utils.translation import gettext as _
 
-from tenants import mails
+from tenants import mails, ports
 from tenants.models import Invitation, Permission, WebhookEndpoint
 from tenants.scope import scope
 from tenants.services import deliveries
@@ -27,7 +26,7 @@ def send_invitation(organization_id: str, invitation_id: str, token: str) -> Non
     if invitation is None:
         return
     context = {"invitation": invitation, "link": mails.link("tenants:invitation", token)}
-    names = {"organization": invitation.organization, "operator": settings.OPERATOR["name"]}
+    names = {"organization": invitation.organization, "operator": ports.operator.face().name}
     subject = _("Join %(organization)s on %(operator)s") % names
     mails.write([invitation.email], subject, "invitation", context)
 

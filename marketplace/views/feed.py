@@ -17,6 +17,7 @@ from marketplace import changes, showcase
 from marketplace.changes import Change, NewPrice, What
 from marketplace.models import Price, ServiceTier, TokenPart
 from marketplace.queries import DEFAULT_CURRENCY
+from tenants import ports
 
 #: How far back it goes, and how many entries it has at most.
 REACH = timedelta(days=180)
@@ -46,7 +47,7 @@ class Changes(Feed[Change, None]):
 
     def author_name(self) -> str:
         """Say who publishes it."""
-        return str(settings.OPERATOR["name"])
+        return ports.operator.face().name
 
     def items(self) -> list[Change]:
         """Return what everybody may know."""

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
-from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from redis.exceptions import ConnectionError as RedisAway
+
+from front import face
 
 API = "/api/"
 #: What stands behind us is not there: not our mistake, and soon over.
@@ -70,7 +71,7 @@ def _plain(request: HttpRequest, status: int, code: str, detail: str) -> HttpRes
     if request.path.startswith(API):
         return _json(status, code, detail)
     context: dict[str, Any] = {
-        "operator": settings.OPERATOR,
+        "operator": face.known(),
         "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),
     }
     return HttpResponse(render_to_string(f"{status}.html", context), status=status)

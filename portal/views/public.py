@@ -1,12 +1,16 @@
 """Pages for everybody: the landing page, the state of the service, the terms."""
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import get_language
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_safe
 
 from billing.services import invoicing
+from common.database import service
+from front import legal, markdown
+from front.models import LegalKind, LegalText
 from marketplace import showcase, snippets, worked
 from marketplace.models import Kind
 from marketplace.showcase import PricedOffer
@@ -15,6 +19,8 @@ from portal.views import health
 #: Where search engines have no business: what needs a sign-in, what is secret, what is no page.
 PRIVATE = ("/o/", "/staff/", "/api/", "/v1/", "/accounts/", "/organizations/", "/invitations/")
 DAY = 86_400
+#: Pages that had an address before the operator could write others.
+OWN_ADDRESS = {LegalKind.TERMS.value: "portal:terms", LegalKind.PRIVACY.value: "portal:privacy"}
 #: The request whose receipt the landing page shows: one question, one paragraph.
 RECEIPT = {"input_tokens": 24, "output_tokens": 180}
 
@@ -63,11 +69,53 @@ def status(request: HttpRequest) -> HttpResponse:
 @require_safe
 def terms(request: HttpRequest) -> HttpResponse:
     """Show the terms on which the service is used."""
-    context = {"seller": invoicing.default_issuer(), "version": settings.TERMS_VERSION}
-    return render(request, "portal/terms.html", context)
+    return _legal(request, LegalKind.TERMS)
 
 
 @require_safe
 def privacy(request: HttpRequest) -> HttpResponse:
     """Show what is recorded of a request, of a person and of an organization."""
-    return render(request, "portal/privacy.html", {"seller": invoicing.default_issuer()})
+    return _legal(request, LegalKind.PRIVACY)
+
+
+@require_safe
+def legal_page(request: HttpRequest, kind: str) -> HttpResponse:
+    """Show a legal page that the operator has written; terms and privacy have their own address."""
+    if kind in OWN_ADDRESS:
+        return redirect(OWN_ADDRESS[kind])
+    if kind not in legal.in_force():
+        raise Http404
+    return _legal(request, LegalKind(kind))
+
+
+def _legal(request: HttpRequest, kind: LegalKind) -> HttpResponse:
+    text = legal.in_force().get(kind)
+    if text is not None:
+        return _written(request, text)
+    # What every portal says before its operator's lawyers have written something of their own.
+    context = {"seller": invoicing.default_issuer(), "version": settings.TERMS_VERSION}
+    return render(request, f"portal/{kind.value}.html", context)
+
+
+@require_safe
+def legal_version(request: HttpRequest, kind: str, version: str) -> HttpResponse:
+    """Show a version of a legal page, of today, of former days or of days to come."""
+    with service():
+        texts = LegalText.objects.published().filter(kind=kind, version=version)
+        text = get_object_or_404(texts)
+    return _written(request, text)
+
+
+def _written(request: HttpRequest, text: LegalText) -> HttpResponse:
+    words, language = text.text(get_language() or "")
+    with service():
+        versions = list(LegalText.objects.published().filter(kind=text.kind).defer("texts"))
+    context = {
+        "text": text,
+        "html": markdown.html(words),
+        "language": language,
+        "seller": invoicing.default_issuer(),
+        "others": [it for it in versions if it.pk != text.pk],
+        "is_in_force": legal.in_force().get(text.kind) == text,
+    }
+    return render(request, "portal/legal.html", context)

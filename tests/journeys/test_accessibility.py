@@ -23,8 +23,8 @@ STAFF = {route for route in routes() if route.startswith("staff/")}
 OTHER = set(routes()) - TENANT - STAFF
 #: What scripts, forms and style sheets ask for.
 NO_PAGES = {"i18n/setlang/", "accounts/2fa/webauthn/login/", "operator-logo", "favicon.ico"}
-#: What programs read: the catalogue's feed.
-NO_PAGES |= {"models/changes.atom"}
+#: What programs read: the catalogue's feed, what describes the portal, its pictures.
+NO_PAGES |= {"models/changes.atom", "site.webmanifest", "pictures/<str:digest>"}
 #: What a client calls whose base URL lacks ``/v1``: it is told so.
 NO_PAGES |= {endpoint.removeprefix("/v1/") for endpoint in ENDPOINTS} | {"files", "batches"}
 #: What these show depends on how one signs in, so everybody looks; and from the second each
@@ -142,6 +142,7 @@ def test_the_desk(site, desk, signed_in, language, views):
         site.ask("from tests.support.usage import hold_one; hold_one('northwind-ai')")
         site.ask("from tests.support.usage import late_one; late_one('northwind-ai')")
         site.ask("from tests.support.curation import propose_one; propose_one('atlas-mini')")
+        site.ask("from tests.support.front import furnish; furnish()")
         site.filled.add("desk")
     book, version = steps.open_version(page, "Public bodies", "Version 2")
     refund = steps.refund_of(page, "northwind-ai")
@@ -212,6 +213,7 @@ def holder_of_a_passkey(page, language):
 
 @both_directions
 def test_everything_else(site, window, language, views):
+    site.ask("from tests.support.front import furnish; furnish()")
     wanted, problems = OTHER - set(STAGES) - NO_PAGES, []
     for visitor in (anonymous, newcomer, holder_of_an_app, holder_of_a_passkey):
         page = window()

@@ -7,7 +7,7 @@ from django.conf import settings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.views import theme
+from front import colours as theme
 
 COLOURS = st.tuples(*[st.integers(0, 255)] * 3)
 SHADE = re.compile(r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)")

@@ -9,6 +9,7 @@ import time_machine
 from django.conf import settings
 from django.utils import translation
 
+from front import face, legal
 from portal.celery import app
 from tests.support import network, servers
 
@@ -32,6 +33,13 @@ def _nobodys_language():
     """Leave no test in the language in which the last page was answered."""
     yield
     translation.deactivate()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered():
+    """Let no test see what another published: processes remember it for some seconds."""
+    face.live.clear()
+    legal.in_force.clear()
 
 
 @pytest.fixture(scope="session")

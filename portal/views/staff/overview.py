@@ -1,13 +1,13 @@
 """The operator's desk: the business at a glance, and the way in."""
 
 from allauth.mfa.models import Authenticator
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_safe
 
+from front import face
 from portal import desk
 from tenants.access import StaffRequest, proved_second_factor, staff_required
 from tenants.models import User
@@ -35,5 +35,5 @@ def second_factor(request: HttpRequest) -> HttpResponse:
     if proved_second_factor(request):
         return redirect(wanted)
     has_factor = Authenticator.objects.filter(user=request.user, type__in=FACTORS).exists()
-    context = {"has_factor": has_factor, "next": wanted, "issuer": settings.OPERATOR["name"]}
+    context = {"has_factor": has_factor, "next": wanted, "issuer": face.current().name}
     return render(request, "staff/second_factor.html", context)

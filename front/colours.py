@@ -1,13 +1,6 @@
-"""The operator's face: a style sheet made of the accent colour, and the logo."""
+"""Colours that can be read: the shades of the operator's accent, and their contrast."""
 
 from typing import TypeAlias
-
-from django.conf import settings
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.templatetags.static import static
-from django.views.decorators.cache import cache_control
-from django.views.decorators.http import require_safe
 
 Colour: TypeAlias = tuple[int, int, int]
 
@@ -21,7 +14,6 @@ FALLBACK: Colour = (11, 95, 255)
 ENOUGH = 4.5
 #: From here on a filled shape stands out of the page: in the light its border helps, in the dark not.
 SEEN_IN_LIGHT, SEEN_IN_DARK = 1.2, 3.0
-DAY = 86_400
 
 SHEET = """:root {{
   --accent: light-dark({light}, {dark});
@@ -75,8 +67,8 @@ def ink_on(colour: Colour) -> Colour:
     return WHITE if contrast(WHITE, colour) >= ENOUGH else BLACK
 
 
-def style_sheet(accent: str) -> str:
-    """Return the accent's shades for both themes as custom properties.
+def shades(accent: str) -> dict[str, str]:
+    """Return the accent's shades for both themes, by name.
 
     Text in the accent is moved until it reads. What is filled with it keeps the very colour where
     that can be seen on the page; the words on it are then white or black.
@@ -86,49 +78,28 @@ def style_sheet(accent: str) -> str:
     dark = readable(colour, DARK_SURFACE, towards=WHITE, tint=14)
     light_fill = colour if contrast(colour, LIGHT_SURFACE) >= SEEN_IN_LIGHT else light
     dark_fill = colour if contrast(colour, DARK_SURFACE) >= SEEN_IN_DARK else dark
-    return SHEET.format(
-        light=_hex(light),
-        dark=_hex(dark),
-        light_fill=_hex(light_fill),
-        dark_fill=_hex(dark_fill),
-        light_on=_hex(ink_on(light_fill)),
-        dark_on=_hex(ink_on(dark_fill)),
-        light_hover=_hex(_deeper(light_fill)),
-        dark_hover=_hex(_deeper(dark_fill)),
-        light_tint=_hex(mix(LIGHT_SURFACE, light, 7)),
-        dark_tint=_hex(mix(DARK_SURFACE, dark, 14)),
-    )
+    return {
+        "light": _hex(light),
+        "dark": _hex(dark),
+        "light_fill": _hex(light_fill),
+        "dark_fill": _hex(dark_fill),
+        "light_on": _hex(ink_on(light_fill)),
+        "dark_on": _hex(ink_on(dark_fill)),
+        "light_hover": _hex(_deeper(light_fill)),
+        "dark_hover": _hex(_deeper(dark_fill)),
+        "light_tint": _hex(mix(LIGHT_SURFACE, light, 7)),
+        "dark_tint": _hex(mix(DARK_SURFACE, dark, 14)),
+    }
+
+
+def style_sheet(accent: str) -> str:
+    """Return the accent's shades for both themes as custom properties."""
+    return SHEET.format(**shades(accent))
 
 
 def _deeper(fill: Colour) -> Colour:
     """Return a shade of the fill on which its words read even better."""
     return mix(fill, BLACK if ink_on(fill) == WHITE else WHITE, 15)
-
-
-@require_safe
-@cache_control(public=True, max_age=3600)
-def theme_css(request: HttpRequest) -> HttpResponse:
-    """Serve the operator's accent, so that no page needs an inline style."""
-    return HttpResponse(style_sheet(settings.OPERATOR["accent"]), content_type="text/css")
-
-
-@require_safe
-@cache_control(public=True, max_age=DAY)
-def operator_logo(request: HttpRequest) -> FileResponse:
-    """Serve the picture the operator configured; 404 when there is none."""
-    path = settings.OPERATOR["logo"]
-    if path is None:
-        raise Http404
-    return FileResponse(path.open("rb"))
-
-
-@require_safe
-@cache_control(public=True, max_age=DAY)
-def favicon(request: HttpRequest) -> HttpResponse:
-    """Lead whoever asks for an icon at the address of old to the one that pages name."""
-    if settings.OPERATOR["logo"]:
-        return redirect("operator-logo")
-    return redirect(static("img/logo.svg"))
 
 
 def _luminance(colour: Colour) -> float:

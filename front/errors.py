@@ -1,0 +1,27 @@
+"""What the front refuses."""
+
+from django.utils.translation import gettext_lazy as _
+
+from common.errors import Conflict, DomainError, Forbidden
+
+
+class UnusablePicture(DomainError):
+    """Such a file is no picture that can be shown safely."""
+
+    code = "unusable_picture"
+    status = 422
+    detail = _("This file is no PNG, WebP or SVG picture.")
+
+
+class NothingToPublish(Conflict):
+    """There is no draft."""
+
+    code = "nothing_to_publish"
+    detail = _("There is no draft to publish.")
+
+
+class OwnProposal(Forbidden):
+    """Who wrote it may not approve it."""
+
+    code = "own_proposal"
+    detail = _("You wrote this version, so somebody else of the staff has to approve it.")

@@ -1,0 +1,168 @@
+"""What staff types about the site."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from django import forms
+from django.core.validators import RegexValidator
+from django.utils.translation import gettext_lazy as _
+from django_stubs_ext import StrOrPromise
+
+from front import face
+from front.forms import languages
+from front.models import SiteVersion
+from marketplace.forms.sections import FilledSection, Section
+
+ACCENT = re.compile(r"#[0-9a-fA-F]{6}\Z")
+CONTACT = re.compile(r"(https?://[^\s/]+\S*|[^\s@:/]+@[^\s@:/]+)\Z")
+#: Where links of the footer may lead: to a page of this portal, another site, or an e-mail.
+ADDRESS = re.compile(r"(https?://[^\s/]+\S*|/(?!/)\S*|mailto:\S+@\S+)\Z")
+PICTURES = ("logo", "logo_dark", "favicon")
+PLAIN = ("name", "short_name", "accent", "contact", "sender_name", "sender_address")
+#: What each text is called, how many lines it is given, and how long it may be.
+TEXTS: dict[str, tuple[StrOrPromise, StrOrPromise, int, int]] = {
+    "tagline": (_("Sentence under the logo"), "", 2, 200),
+    "links": (
+        _("Links of the footer"),
+        _("One a line: its words, a space, its address (https://…, /… or mailto:…)."),
+        4,
+        2000,
+    ),
+    "legal_lines": (_("Legal lines"), _("Such as a registration or a licence number."), 3, 1000),
+    "mail_intro": (_("Beginning of e-mails"), "", 2, 500),
+    "mail_footer": (_("End of e-mails"), _("Such as a signature and an address."), 3, 1000),
+}
+WHERE_TEXTS_STAND = {
+    "texts": ("tagline", "links", "legal_lines"),
+    "mails": ("mail_intro", "mail_footer"),
+}
+
+
+class SiteForm(forms.Form):
+    """Name, pictures, colour, support and texts; what is left empty is as the settings have it."""
+
+    name = forms.CharField(label=_("Name"), max_length=60, required=False)
+    short_name = forms.CharField(
+        label=_("Short name"),
+        max_length=20,
+        required=False,
+        help_text=_("Where there is little room, such as under an icon."),
+    )
+    contact = forms.CharField(
+        label=_("Support"),
+        max_length=200,
+        required=False,
+        help_text=_("An e-mail address or a page where customers turn to."),
+        validators=[
+            RegexValidator(CONTACT, _("Write an e-mail address, or one such as https://…"))
+        ],
+    )
+    accent = forms.CharField(
+        label=_("Accent colour"),
+        required=False,
+        help_text=_(
+            "Six digits such as #0b5fff. Where words in it would not read, they are moved."
+        ),
+        validators=[RegexValidator(ACCENT, _("Write a colour of six digits, such as #0b5fff."))],
+        widget=forms.TextInput({"dir": "ltr", "autocomplete": "off"}),
+    )
+    logo = forms.FileField(
+        label=_("Logo"),
+        required=False,
+        help_text=_("PNG, WebP or SVG; at most 500 kB."),
+    )
+    logo_dark = forms.FileField(
+        label=_("Logo for the dark"),
+        required=False,
+        help_text=_("Without one, the logo stands on a white plate in the dark."),
+    )
+    favicon = forms.FileField(
+        label=_("Icon of the page"), required=False, help_text=_("Without one, the logo is used.")
+    )
+    no_logo = forms.BooleanField(label=_("Take the logo away"), required=False)
+    no_logo_dark = forms.BooleanField(label=_("Take the logo for the dark away"), required=False)
+    no_favicon = forms.BooleanField(label=_("Take the icon away"), required=False)
+    sender_name = forms.CharField(
+        label=_("Sender's name"),
+        max_length=60,
+        required=False,
+        help_text=_("Empty: the operator's name."),
+    )
+    sender_address = forms.EmailField(
+        label=_("Sender's address"),
+        required=False,
+        help_text=_("Your mail server must be allowed to send for it."),
+    )
+
+    sections = (
+        Section(
+            "name",
+            _("Name"),
+            _("What customers read on every page and in every message."),
+            ("name", "short_name", "contact"),
+        ),
+        Section(
+            "look",
+            _("Look"),
+            _("Pictures are looked through: what could run or load something is refused."),
+            ("accent", "logo", "no_logo", "logo_dark", "no_logo_dark", "favicon", "no_favicon"),
+        ),
+        Section(
+            "texts",
+            _("Footer"),
+            _("In each language; readers of another see the first."),
+            (),
+        ),
+        Section(
+            "mails",
+            _("E-mails"),
+            _("They stand around what each message says."),
+            ("sender_name", "sender_address"),
+        ),
+    )
+
+    def __init__(self, *args: Any, version: SiteVersion | None = None) -> None:
+        self.version = version or SiteVersion()
+        words = self.version.words.items()
+        texts = {f"{name}_{code}": it for name, by in words for code, it in by.items()}
+        initial = {name: getattr(self.version, name) for name in PLAIN} | texts
+        super().__init__(*args, initial=initial)
+        for name, (label, help_text, rows, most) in TEXTS.items():
+            for code in languages.codes():
+                self.fields[f"{name}_{code}"] = languages.area(
+                    code, label, rows=rows, most=most, required=False, help_text=help_text
+                )
+        for name in PICTURES:
+            if getattr(self.version, name) is None:
+                del self.fields[f"no_{name}"]
+        self.order_fields([field.name for it in self.filled_sections() for field in it.fields])
+
+    def filled_sections(self) -> Iterator[FilledSection]:
+        """Yield the sections with their fields, in order."""
+        for section in self.sections:
+            texts = WHERE_TEXTS_STAND.get(section.name, ())
+            names = [
+                *section.names,
+                *(f"{it}_{code}" for it in texts for code in languages.codes()),
+            ]
+            yield FilledSection(section, [self[name] for name in names if name in self.fields])
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse lines that are no links."""
+        cleaned = super().clean() or self.cleaned_data
+        for code in languages.codes():
+            for link in face.links(cleaned.get(f"links_{code}", "")):
+                if not link.label or not ADDRESS.match(link.address):
+                    words = _("“%(line)s” is no link: write words, a space, and an address.")
+                    line = f"{link.label} {link.address}".strip()
+                    self.add_error(f"links_{code}", words % {"line": line})
+        return cleaned
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the version will say, but for new pictures."""
+        plain = {name: self.cleaned_data[name] for name in PLAIN}
+        words = {name: languages.written(self.cleaned_data, name) for name in TEXTS}
+        gone = {it: None for it in PICTURES if self.cleaned_data.get(f"no_{it}")}
+        kept = {it: getattr(self.version, it) for it in PICTURES if it not in gone}
+        return {**plain, **kept, **gone, "words": {it: by for it, by in words.items() if by}}

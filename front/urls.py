@@ -1,0 +1,18 @@
+"""Addresses of the operator's desk that say what the operator says of itself."""
+
+from django.urls import path
+
+from front.views import staff_legal, staff_site
+
+staff_urlpatterns = [
+    path("site/", staff_site.site_edit, name="site"),
+    path("site/publish/", staff_site.site_publish, name="site-publish"),
+    path("site/discard/", staff_site.site_discard, name="site-discard"),
+    path("site/<uuid:version_id>/restore/", staff_site.site_restore, name="site-restore"),
+    path("legal/", staff_legal.legal_list, name="legal-list"),
+    path("legal/new/<slug:kind>/", staff_legal.legal_propose, name="legal-propose"),
+    path("legal/<uuid:text_id>/", staff_legal.legal_detail, name="legal-detail"),
+    path("legal/<uuid:text_id>/approve/", staff_legal.legal_approve, name="legal-approve"),
+    path("legal/<uuid:text_id>/refuse/", staff_legal.legal_refuse, name="legal-refuse"),
+    path("legal/<uuid:text_id>/take-back/", staff_legal.legal_take_back, name="legal-take-back"),
+]
