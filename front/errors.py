@@ -14,10 +14,10 @@ class UnusablePicture(DomainError):
 
 
 class NothingToPublish(Conflict):
-    """There is no draft."""
+    """It is no draft, or no more."""
 
     code = "nothing_to_publish"
-    detail = _("There is no draft to publish.")
+    detail = _("This is no draft any more: somebody published it or threw it away.")
 
 
 class OwnProposal(Forbidden):

@@ -6,8 +6,8 @@ from front.views import staff_legal, staff_site
 
 staff_urlpatterns = [
     path("site/", staff_site.site_edit, name="site"),
-    path("site/publish/", staff_site.site_publish, name="site-publish"),
-    path("site/discard/", staff_site.site_discard, name="site-discard"),
+    path("site/<uuid:version_id>/publish/", staff_site.site_publish, name="site-publish"),
+    path("site/<uuid:version_id>/discard/", staff_site.site_discard, name="site-discard"),
     path("site/<uuid:version_id>/restore/", staff_site.site_restore, name="site-restore"),
     path("legal/", staff_legal.legal_list, name="legal-list"),
     path("legal/new/<slug:kind>/", staff_legal.legal_propose, name="legal-propose"),

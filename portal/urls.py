@@ -43,7 +43,7 @@ own = (
 desk = (
     [
         *portal.staff_urls.urlpatterns,
-        path("site/preview/", site.site_preview, name="site-preview"),
+        path("site/<uuid:version_id>/preview/", site.site_preview, name="site-preview"),
         *front.urls.staff_urlpatterns,
         *marketplace.urls.staff_urlpatterns,
         *billing.urls.staff_urlpatterns,

@@ -31,10 +31,10 @@ class LegalForm(forms.Form):
         widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
     )
 
-    def __init__(self, *args: Any, former: LegalText | None = None) -> None:
+    def __init__(self, data: Any = None, *, former: LegalText | None = None) -> None:
         texts = former.texts if former else {}
         initial = {f"text_{code}": text for code, text in texts.items()}
-        super().__init__(*args, initial=initial)
+        super().__init__(data, initial=initial)
         for code in languages.codes():
             self.fields[f"text_{code}"] = languages.area(
                 code,

@@ -122,12 +122,14 @@ class SiteForm(forms.Form):
         ),
     )
 
-    def __init__(self, *args: Any, version: SiteVersion | None = None) -> None:
+    def __init__(
+        self, data: Any = None, files: Any = None, *, version: SiteVersion | None = None
+    ) -> None:
         self.version = version or SiteVersion()
         words = self.version.words.items()
         texts = {f"{name}_{code}": it for name, by in words for code, it in by.items()}
         initial = {name: getattr(self.version, name) for name in PLAIN} | texts
-        super().__init__(*args, initial=initial)
+        super().__init__(data, files, initial=initial)
         for name, (label, help_text, rows, most) in TEXTS.items():
             for code in languages.codes():
                 self.fields[f"{name}_{code}"] = languages.area(

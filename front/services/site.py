@@ -26,21 +26,17 @@ def draft(facts: dict[str, Any], *, by: User) -> SiteVersion:
 
 
 @atomic()
-def discard(*, by: User) -> None:
-    """Throw the draft away; without one nothing happens."""
-    version = _draft()
-    if version is None:
-        return
+def discard(version: SiteVersion, *, by: User) -> None:
+    """Throw a draft away; what was published meanwhile stays."""
+    version = _locked(version)
     _record(version, "discarded", by, before=version.facts(), after=None)
     version.delete()
 
 
 @atomic()
-def publish(*, by: User) -> SiteVersion:
-    """Show the draft to everybody, within five seconds; what was shown is kept."""
-    version = _draft()
-    if version is None:
-        raise NothingToPublish
+def publish(version: SiteVersion, *, by: User) -> SiteVersion:
+    """Show a draft to everybody, within five seconds; what was shown is kept."""
+    version = _locked(version)
     live = SiteVersion.objects.live().select_for_update(of=("self",)).first()
     before = live.facts() if live else None
     if live is not None:
@@ -62,6 +58,13 @@ def restore(past: SiteVersion, *, by: User) -> SiteVersion:
         *("logo", "logo_dark", "favicon", "words"),
     )
     return draft({name: getattr(past, name) for name in names}, by=by)
+
+
+def _locked(version: SiteVersion) -> SiteVersion:
+    found = SiteVersion.objects.drafts().select_for_update(of=("self",)).filter(pk=version.pk)
+    if (draft := found.first()) is None:
+        raise NothingToPublish
+    return draft
 
 
 def _draft() -> SiteVersion | None:

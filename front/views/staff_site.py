@@ -71,18 +71,18 @@ def _page(request: StaffRequest, form: SiteForm, status: int = 200) -> HttpRespo
 
 @require_POST
 @staff_required
-def site_publish(request: StaffRequest) -> HttpResponse:
+def site_publish(request: StaffRequest, version_id: uuid.UUID) -> HttpResponse:
     """Show the draft to everybody."""
-    site.publish(by=request.user)
+    site.publish(get_object_or_404(SiteVersion, pk=version_id), by=request.user)
     messages.success(request, _("It is live: every page shows it within five seconds."))
     return redirect("staff:site")
 
 
 @require_POST
 @staff_required
-def site_discard(request: StaffRequest) -> HttpResponse:
+def site_discard(request: StaffRequest, version_id: uuid.UUID) -> HttpResponse:
     """Throw the draft away."""
-    site.discard(by=request.user)
+    site.discard(get_object_or_404(SiteVersion.objects.drafts(), pk=version_id), by=request.user)
     messages.success(request, _("The draft is gone; nothing has changed for customers."))
     return redirect("staff:site")
 

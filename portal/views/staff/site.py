@@ -1,5 +1,7 @@
 """The operator's desk: the site as it would look."""
 
+import uuid
+
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.cache import patch_cache_control
@@ -14,11 +16,11 @@ from tenants.access import StaffRequest, staff_required_outside
 
 @require_safe
 @staff_required_outside
-def site_preview(request: StaffRequest) -> HttpResponse:
-    """Show the landing page under the draft; nobody else sees it."""
+def site_preview(request: StaffRequest, version_id: uuid.UUID) -> HttpResponse:
+    """Show the landing page under a version; nobody else sees it."""
     with service():
-        draft = get_object_or_404(SiteVersion.objects.drafts().pictured())
-    with face.previewing(draft):
+        version = get_object_or_404(SiteVersion.objects.pictured(), pk=version_id)
+    with face.previewing(version):
         response = public.landing(request)
     patch_cache_control(response, private=True, no_store=True)
     return response
