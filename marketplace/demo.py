@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from common.database import service
+from marketplace import demo_services
 from marketplace.models import (
     AIModel,
     Bundle,
@@ -96,6 +97,7 @@ def seed(listed: Iterable[Mapping[str, Any]] | None = None) -> None:
         )
         if listed is None:
             _sell_simulated(book, token_class)
+            demo_services.seed()
         else:
             _sell_served(read(listed), book, token_class)
         _bundles(token_class, "the small Atlas models" if listed is None else "all models")

@@ -94,8 +94,8 @@ def _publication(model: AIModel) -> Iterator[Difference]:
         return
     for name in ("publisher_name", *CardForm.Meta.fields):
         found = _field(model, name, _present(model, name))
-        lines = tuple(Line(it.text, is_new=True) for it in found.lines)
-        yield Difference(found.label, "", found.after, lines)
+        fresh = tuple(Line(it.text, is_new=True) for it in found.lines)
+        yield Difference(found.label, "", found.after, fresh)
     for entry in showcase.offers_of(model):
         prices = ((_("input"), entry.input_price), (_("output"), entry.output_price))
         words = format_html_join(", ", "{} {}", ((it, cost(price)) for it, price in prices))
@@ -105,7 +105,7 @@ def _publication(model: AIModel) -> Iterator[Difference]:
 def _field(model: AIModel, name: str, value: Any) -> Difference:
     before = _present(model, name)
     if name == LONG:
-        return Difference(_label(name), "", "", tuple(_lines(before, value)))
+        return Difference(_label(name), "", "", tuple(lines(before, value)))
     return Difference(_label(name), _words(name, before), _words(name, value))
 
 
@@ -127,7 +127,8 @@ def _words(name: str, value: Any) -> str:
     return str(value)
 
 
-def _lines(before: str, after: str) -> Iterable[Line]:
+def lines(before: str, after: str) -> Iterable[Line]:
+    """Return the lines of two texts, what is gone and what is new marked."""
     for line in difflib.ndiff(before.splitlines(), after.splitlines()):
         sign, text = line[:1], line[2:]
         if sign != "?":
@@ -141,7 +142,7 @@ def _dossier(model: AIModel, facts: dict[str, Any]) -> Iterator[Difference]:
             dossiers.written(present.evaluations),
             dossiers.written(facts["evaluations"]),
         )
-        yield Difference(_("Evaluations"), "", "", tuple(_lines(before, after)))
+        yield Difference(_("Evaluations"), "", "", tuple(lines(before, after)))
     if "energy" in facts:
         label = _("Energy per million tokens, in watt-hours")
         before = dossiers.plain(present.energy) or ""

@@ -78,9 +78,12 @@ def _says(model: AIModel, api_name: str, text: str) -> bool:
     """Whether a private model has the words: the database keeps those of public ones alone."""
     if model.owner_id is None:
         return False
-    said = " ".join((model.name, api_name, model.family, model.summary))
-    present = _words_of(said)
-    words = _words(text)
+    return has_all(" ".join((model.name, api_name, model.family, model.summary)), text)
+
+
+def has_all(said: str, text: str) -> bool:
+    """Whether each word that is looked for begins a word that is said; no word is nowhere."""
+    present, words = _words_of(said), _words(text)
     return bool(words) and all(any(it.startswith(word) for it in present) for word in words)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django_stubs_ext import StrOrPromise
 
@@ -125,6 +125,14 @@ class PricedOffer:
 def offers(currency: str = queries.DEFAULT_CURRENCY) -> list[PricedOffer]:
     """Return all that everybody can buy, by name."""
     return _all_priced(_live().filter(model_version__model__owner=None), currency)
+
+
+def offers_seen_by(organization: Organization) -> list[PricedOffer]:
+    """Return all that the organization sees, by name, at what it pays; asked in its scope."""
+    shared = ModelShare.objects.open().filter(organization=organization).values("model")
+    model = "model_version__model"
+    seen = _live().filter(Q(**{f"{model}__owner": None}) | Q(**{f"{model}__in": shared}))
+    return _all_priced(seen, organization.currency, books.special(organization, timezone.now()))
 
 
 def own_offers(organization: Organization) -> list[PricedOffer]:

@@ -5,13 +5,19 @@ import uuid
 from celery import shared_task
 
 from marketplace import access_mail, due, mails
-from marketplace.services import publishing, telling
+from marketplace.services import applications, enabling, publishing, telling
 
 
 @shared_task(name="marketplace.retire_due")
 def retire_due() -> int:
     """Mark as retired what was announced to be gone by now."""
     return publishing.retire_due()
+
+
+@shared_task(name="marketplace.retire_services")
+def retire_services() -> int:
+    """Retire services whose last day is over, and disable what was enabled meanwhile."""
+    return applications.retire_due() + enabling.end_left_over()
 
 
 @shared_task(name="marketplace.tell")

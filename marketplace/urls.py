@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from marketplace import access_api, book_api, group_api
+from marketplace import access_api, book_api, group_api, service_api
 from marketplace.views import (
     access,
     catalogue,
     comparing,
     feed,
     playground,
+    services,
     staff_access,
     staff_books,
     staff_bundles,
@@ -18,6 +19,7 @@ from marketplace.views import (
     staff_offers,
     staff_prices,
     staff_servers,
+    staff_services,
     staff_tokenizers,
     staff_versions,
 )
@@ -30,6 +32,18 @@ urlpatterns = [
     path("models/compare/", comparing.compare, name="compare"),
     path("models/<slug:slug>/", catalogue.model_detail, name="model-detail"),
     path("pricing/", catalogue.pricing, name="pricing"),
+    path("services/", services.service_list, name="service-list"),
+    path("services/<slug:slug>/", services.service_detail, name="service-detail"),
+    path("o/<slug:org>/services/", services.enabled_list, name="enabled-list"),
+    path("o/<slug:org>/services/<slug:slug>/", services.service_page, name="service"),
+    path(
+        "o/<slug:org>/services/<slug:slug>/enable/", services.service_enable, name="service-enable"
+    ),
+    path(
+        "o/<slug:org>/services/<slug:slug>/disable/",
+        services.service_disable,
+        name="service-disable",
+    ),
     path("o/<slug:org>/models/<slug:slug>/access/", access.access_page, name="access"),
     path("o/<slug:org>/models/<slug:slug>/terms/", access.terms_accept, name="terms-accept"),
     path("o/<slug:org>/models/<slug:slug>/ask/", access.access_request, name="access-request"),
@@ -47,6 +61,8 @@ urlpatterns = [
 api_urlpatterns = [
     path("organizations/<slug:org>/models/<slug:slug>/access", access_api.Access.as_view()),
     path("organizations/<slug:org>/models/<slug:slug>/terms", access_api.Terms.as_view()),
+    path("organizations/<slug:org>/services", service_api.ServiceList.as_view()),
+    path("organizations/<slug:org>/services/<slug:slug>", service_api.ServiceDetail.as_view()),
     path("staff/access-requests", access_api.RequestList.as_view()),
     path("staff/access-requests/<uuid:request_id>", access_api.RequestDetail.as_view()),
     path("staff/customer-groups", group_api.GroupList.as_view()),
@@ -115,6 +131,41 @@ staff_urlpatterns = [
     path("servers/new/", staff_servers.server_create, name="server-create"),
     path("servers/<uuid:server_id>/", staff_servers.server_edit, name="server-edit"),
     path("servers/<uuid:server_id>/check/", staff_servers.server_check, name="server-check"),
+    path("services/", staff_services.service_list, name="service-list"),
+    path("services/new/", staff_services.service_create, name="service-create"),
+    path("services/<uuid:service_id>/", staff_services.service_detail, name="service-detail"),
+    path("services/<uuid:service_id>/edit/", staff_services.service_edit, name="service-edit"),
+    path(
+        "services/<uuid:service_id>/submit/", staff_services.service_submit, name="service-submit"
+    ),
+    path(
+        "services/<uuid:service_id>/last-day/",
+        staff_services.service_last_day,
+        name="service-last-day",
+    ),
+    path(
+        "services/<uuid:service_id>/retire/", staff_services.service_retire, name="service-retire"
+    ),
+    path(
+        "service-changes/<uuid:change_id>/",
+        staff_services.service_change,
+        name="service-change",
+    ),
+    path(
+        "service-changes/<uuid:change_id>/approve/",
+        staff_services.change_approve,
+        name="service-change-approve",
+    ),
+    path(
+        "service-changes/<uuid:change_id>/refuse/",
+        staff_services.change_refuse,
+        name="service-change-refuse",
+    ),
+    path(
+        "service-changes/<uuid:change_id>/take-back/",
+        staff_services.change_take_back,
+        name="service-change-take-back",
+    ),
     path("regions/new/", staff_servers.region_create, name="region-create"),
     path("bundles/", staff_bundles.bundle_list, name="bundle-list"),
     path("bundles/new/", staff_bundles.bundle_create, name="bundle-create"),

@@ -50,6 +50,10 @@ app.conf.beat_schedule = {
     "expire files": {"task": "files.expire", "schedule": timedelta(minutes=5)},
     "remove orphaned files": {"task": "files.remove_orphans", "schedule": HOURLY},
     "tell of models and prices": {"task": "marketplace.tell", "schedule": timedelta(seconds=30)},
+    "retire services": {
+        "task": "marketplace.retire_services",
+        "schedule": timedelta(minutes=5),
+    },
     "retire models": {"task": "marketplace.retire_due", "schedule": timedelta(minutes=5)},
     "apply changes of models": {
         "task": "marketplace.apply_changes",

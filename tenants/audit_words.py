@@ -53,6 +53,8 @@ ACTIONS: dict[str, StrOrPromise] = {
     "prices.retired": _("Prices of a model retired"),
     "project.changed": _("Project changed"),
     "project.created": _("Project made"),
+    "service.disabled": _("Service disabled"),
+    "service.enabled": _("Service enabled"),
 }
 ACTORS: dict[str, StrOrPromise] = {
     "person": _("Person"),

@@ -1,6 +1,12 @@
 """What is offered, where, at what price since when."""
 
 from marketplace.models.access import AccessRequest, ModelTerms, TermsAcceptance
+from marketplace.models.applications import (
+    Application,
+    ApplicationChange,
+    ApplicationKind,
+    EnabledApplication,
+)
 from marketplace.models.books import CustomerGroup, DraftPrice, GroupMember, PriceBookVersion
 from marketplace.models.bundles import Bundle, GrantUnit
 from marketplace.models.catalogue import AIModel, Kind, ModelVersion, Publisher, Status
@@ -27,10 +33,14 @@ __all__ = [
     "PRICED_PARTS",
     "AIModel",
     "AccessRequest",
+    "Application",
+    "ApplicationChange",
+    "ApplicationKind",
     "Bundle",
     "CustomerGroup",
     "Dossier",
     "DraftPrice",
+    "EnabledApplication",
     "GrantUnit",
     "GroupMember",
     "Kind",

@@ -41,7 +41,7 @@ def add(
     by: User | None,
 ) -> AIModel:
     """Add a draft of a model with its version, offer, route and first prices."""
-    model = _draft(card, _publisher(publisher_name))
+    model = _draft(card, publisher(publisher_name))
     offer = _offer(model, terms)
     Route.objects.create(offer=offer, upstream=terms.upstream, upstream_model=terms.upstream_model)
     pricing.change(offer, per_million, by=by)
@@ -56,7 +56,7 @@ def edit(
 ) -> AIModel:
     """Change what the model's card says; its address and its prices stay."""
     model = AIModel.objects.locked(model.pk)
-    facts = {**card, "publisher": _publisher(publisher_name)}
+    facts = {**card, "publisher": publisher(publisher_name)}
     before = {name: getattr(model, name) for name in facts}
     changed = [name for name in facts if before[name] != facts[name]]
     if not changed:
@@ -166,10 +166,11 @@ def _offer(model: AIModel, terms: Terms) -> Offer:
         raise NameTaken(field_errors={"offer_name": [NameTaken.detail]}) from error
 
 
-def _publisher(name: str) -> Publisher:
+def publisher(name: str) -> Publisher:
+    """Return who is called so, known before or new."""
     slug = slugify(name, allow_unicode=True)[:50]
-    publisher, _ = Publisher.objects.get_or_create(slug=slug, defaults={"name": name})
-    return publisher
+    found, _ = Publisher.objects.get_or_create(slug=slug, defaults={"name": name})
+    return found
 
 
 def _route_facts(route: Route) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from common.htmx import render_page
 from marketplace import (
     access,
+    applications,
     model_page,
     readers,
     selection,
@@ -20,8 +21,10 @@ from marketplace import (
     similar,
     worked,
 )
+from marketplace.applications import Listed
 from marketplace.forms.filters import FilterForm
 from marketplace.models import AIModel, Kind
+from marketplace.showcase import PricedOffer
 from tenants.access import LAST_ORGANIZATION
 from tenants.models import Organization, Permission, User
 from tenants.queries import memberships_of
@@ -49,10 +52,16 @@ def catalogue(request: HttpRequest) -> HttpResponse:
         "total": len(entries),
         "conditions": wanted,
         "chosen": side_by_side.chosen(entries, request.GET.getlist(side_by_side.PARAMETER)),
+        "services": _services(entries, form.facts().get("q", "")),
         "nearest": [] if offers else selection.nearest(entries, wanted),
         "nav_section": "catalogue",
     }
     return render_page(request, "marketplace/catalogue.html", context, partial="offer-list")
+
+
+def _services(entries: list[PricedOffer], words: str) -> list[Listed]:
+    """Return the services that have the words which models are looked for by."""
+    return [it for it in applications.seen(entries) if it.says(words)] if words else []
 
 
 @require_safe

@@ -132,7 +132,7 @@ def _refuse_unknown(organization: Organization, names: Sequence[str]) -> None:
 
 
 @atomic()
-def revoke(api_key: ApiKey, *, by: User, through: ApiKey | None = None) -> ApiKey:
+def revoke(api_key: ApiKey, *, by: User | None, through: ApiKey | None = None) -> ApiKey:
     """Close the key for ever; revoking twice changes nothing."""
     api_key = ApiKey.objects.locked(api_key.pk)
     if api_key.revoked_at:

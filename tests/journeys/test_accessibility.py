@@ -143,6 +143,9 @@ def test_the_desk(site, desk, signed_in, language, views):
         site.ask("from tests.support.usage import late_one; late_one('northwind-ai')")
         site.ask("from tests.support.curation import propose_one; propose_one('atlas-mini')")
         site.ask("from tests.support.front import furnish; furnish()")
+        site.ask(
+            "from tests.support.curation import propose_service; propose_service('call-summariser')"
+        )
         site.filled.add("desk")
     book, version = steps.open_version(page, "Public bodies", "Version 2")
     refund = steps.refund_of(page, "northwind-ai")

@@ -1,0 +1,137 @@
+"""Services as customers see them: which there are, what they cost, and what stands in the way."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from uuid import UUID
+
+from django.db.models import Count, Q, QuerySet
+from django.utils.translation import gettext as _
+from django_stubs_ext import StrOrPromise
+
+from marketplace import finding, queries
+from marketplace.forms.words import LANGUAGES
+from marketplace.models import AIModel, Application, EnabledApplication, Status
+from marketplace.showcase import PricedOffer
+from tenants.models import Organization
+from tenants.models.classification import is_cleared
+
+WORDS = dict(LANGUAGES)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A service with the offers of its models that the reader may see."""
+
+    application: Application
+    offers: Sequence[PricedOffer]
+
+    @cached_property
+    def languages(self) -> list[StrOrPromise]:
+        """The languages it speaks, in words."""
+        return [WORDS.get(it, it) for it in self.application.languages]
+
+    @property
+    def cheapest(self) -> PricedOffer | None:
+        """The offer whose input costs least."""
+        priced = [it for it in self.offers if it.input is not None]
+        return min(priced, key=lambda it: it.input or 0, default=None)
+
+    def says(self, words: str) -> bool:
+        """Whether its description, its publisher or its models have all these words."""
+        it = self.application
+        models = " ".join(offer.name for offer in self.offers)
+        said = " ".join((it.name, it.publisher.name, it.summary, it.description, models))
+        return finding.has_all(said, words)
+
+
+def all_applications() -> QuerySet[Application]:
+    """Return all services with what is shown of them, drafts included."""
+    return Application.objects.select_related("publisher").prefetch_related(
+        "regions", "uses__publisher"
+    )
+
+
+def seen(offers: Iterable[PricedOffer]) -> list[Listed]:
+    """Return the services on sale all of whose models are among these offers.
+
+    So whoever may not see a model learns of no service that stands on it.
+    """
+    by_model: dict[UUID, list[PricedOffer]] = {}
+    for offer in offers:
+        by_model.setdefault(offer.model.pk, []).append(offer)
+    found = []
+    for it in all_applications().filter(pk__in=Application.objects.live().values("pk")):
+        models = [model.pk for model in it.uses.all()]
+        if models and all(model in by_model for model in models):
+            found.append(Listed(it, [offer for model in models for offer in by_model[model]]))
+    return found
+
+
+@dataclass(frozen=True)
+class ServiceStanding:
+    """How one organization stands with a service; asked in its scope."""
+
+    organization: Organization
+    application: Application
+    #: What it has enabled now, if it has.
+    enabled: EnabledApplication | None
+    #: Why it cannot be enabled, in sentences.
+    hindrances: list[str]
+    #: What its key may call: the names in the API of the models that it uses.
+    names: list[str]
+
+    @property
+    def can_enable(self) -> bool:
+        """Whether it could be enabled now."""
+        return self.enabled is None and not self.hindrances
+
+
+def standing(organization: Organization, application: Application) -> ServiceStanding:
+    """Return how the organization stands with the service."""
+    running = EnabledApplication.objects.running().select_related("api_key", "enabled_by")
+    enabled = running.filter(organization=organization, application=application).first()
+    callable_offers = queries.offers_for(organization).filter(
+        model_version__model__in=application.uses.all()
+    )
+    by_model: dict[UUID, list[str]] = {}
+    for offer in callable_offers:
+        by_model.setdefault(offer.model_version.model_id, []).append(offer.name)
+    names = sorted(name for found in by_model.values() for name in found)
+    missing = [it for it in application.uses.all() if it.pk not in by_model]
+    hindrances = list(_hindrances(organization, application, missing))
+    return ServiceStanding(organization, application, enabled, hindrances, names)
+
+
+def _hindrances(
+    organization: Organization, application: Application, missing: Sequence[AIModel]
+) -> Iterable[str]:
+    if application.status == Status.DEPRECATED:
+        yield _("It is about to be retired, so it is not enabled anew.")
+    elif application.status != Status.PUBLISHED:
+        yield _("It is not on offer.")
+    if not application.is_running:
+        yield _("The operator has not connected it yet: this is a description of what is planned.")
+    allowed = organization.allowed_jurisdictions
+    outside = [it.name for it in application.regions.all() if it.jurisdiction not in allowed]
+    if allowed and outside:
+        yield _("Your organization's policy does not allow the regions it runs in: %(names)s.") % {
+            "names": ", ".join(sorted(outside))
+        }
+    if not is_cleared(application.clearance, organization.classification):
+        yield _("It is not cleared for data as confidential as your organization's.")
+    if missing:
+        names = ", ".join(sorted(it.name for it in missing))
+        yield _("Your organization may not call models that it uses: %(names)s.") % {"names": names}
+
+
+def enabled_by(organization: Organization) -> list[EnabledApplication]:
+    """Return what the organization has enabled now, newest first; asked in its scope."""
+    running = EnabledApplication.objects.running().filter(organization=organization)
+    return list(running.select_related("application__publisher", "api_key", "enabled_by"))
+
+
+def for_desk() -> QuerySet[Application]:
+    """Return all services, each with how many organizations have it enabled (``customers``)."""
+    running = Count("enabled", filter=Q(enabled__disabled_at=None))
+    return all_applications().annotate(customers=running)
