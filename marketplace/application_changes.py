@@ -31,8 +31,9 @@ def _of(application: Application, change: ApplicationChange) -> Iterator[Differe
     present = applications.written(application)
     match change.kind:
         case Kind.CARD:
-            for name, value in change.facts.items():
-                yield _field(name, present[name], value)
+            for name in applications.CARD:
+                if name in change.facts:
+                    yield _field(name, present[name], change.facts[name])
         case Kind.DEPRECATE:
             yield Difference(_("State"), state, str(Status.DEPRECATED.label))
             last = datetime.fromisoformat(change.facts["retires_at"])

@@ -8,24 +8,24 @@ from tenants.models import Classification, Region
 ASSISTANT = """\
 Answers questions about your own documents, and names the passage that each answer stands on.
 
-# How it works
+## How it works
 - Documents are cut into passages and turned into vectors with Atlas Embed.
 - A question finds the nearest passages; Atlas Rerank puts the best ones first.
 - Atlas Large writes the answer from those passages alone.
 
-# Good for
+## Good for
 - Regulations, tenders, manuals, minutes of meetings
 - Teams who need the source beside every sentence
 """
 SUMMARISER = """\
 Reads the transcript of a call and writes what an agent would otherwise type after it.
 
-# What comes out
+## What comes out
 - A summary in five sentences, in the language of the call
 - Why the customer called, what was promised, and until when
 - The mood at the beginning and at the end
 
-# Good for
+## Good for
 - Contact centres that work in several languages
 - Quality reviews without listening to every call
 """
@@ -61,7 +61,7 @@ def seed() -> None:
                 "publisher": publisher,
                 "kind": kind,
                 "summary": summary,
-                "description": description,
+                "description": description.strip(),
                 "languages": languages,
                 "clearance": Classification.INTERNAL,
                 "data_policy": data,

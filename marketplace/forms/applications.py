@@ -52,7 +52,7 @@ class ApplicationForm(forms.Form):
     kind = forms.ChoiceField(label=_("Kind"), choices=ApplicationKind.choices)
     summary = forms.CharField(label=_("Summary"), max_length=250)
     description = _long(
-        _("Description"), 10, help_text=_("Headings begin with #, list items with a hyphen.")
+        _("Description"), 10, help_text=_("Headings begin with ##, list items with a hyphen.")
     )
     languages = forms.MultipleChoiceField(
         label=_("Languages"),

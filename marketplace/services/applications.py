@@ -249,7 +249,12 @@ def _check_ready(application: Application) -> None:
 
 def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:
     linked = {name: _keys(facts[name]) for name in ("uses", "regions")}
-    return {**{name: facts[name] for name in CARD}, **linked}
+    return {**{name: _text(facts[name]) for name in CARD}, **linked}
+
+
+def _text(value: Any) -> Any:
+    # As browsers send it, every line ends in two characters.
+    return value.replace("\r\n", "\n").strip() if isinstance(value, str) else value
 
 
 def _keys(rows: Iterable[AIModel | Region]) -> list[str]:

@@ -188,9 +188,10 @@ def test_a_change_of_what_is_on_sale_waits(minutes, sam, kim):
         assert not minutes.uses.exists()
 
 
-def test_a_change_of_nothing_is_none(minutes, sam):
+@pytest.mark.parametrize("same", [{}, {"terms": "Be brief.\r\n"}])
+def test_a_change_of_nothing_is_none(minutes, sam, same):
     with pytest.raises(NothingChanges), service():
-        applications.edit(minutes, facts(), by=sam)
+        applications.edit(minutes, facts(**same), by=sam)
 
 
 def test_a_refused_service_is_a_draft_again(draft, sam, kim):
