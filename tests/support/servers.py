@@ -1,16 +1,20 @@
 """The PostgreSQL and Valkey of one test run, in a temporary folder.
 
 The process that starts the run starts PostgreSQL; workers of pytest-xdist find it by a variable.
+Migrating takes a minute of a processor, so what came out is kept until a migration changes.
 Each worker has a database of its own, copied from one that was migrated once. Each has a Valkey of
 its own too: tests flush it, pause it and hang up on all its clients, which would hit a neighbour.
 """
 
 import atexit
+import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 from portal.embedded import launch, postgres, valkey
@@ -21,6 +25,16 @@ from tests.support import processes
 FOLDER = "TESSERA_TEST_FOLDER"
 TEMPLATE = "tessera_template"
 RESET = Path(__file__).with_name("reset.sql")
+#: Where the folder of a migrated PostgreSQL is kept between runs, under what it was made from.
+KEPT = ROOT / ".stamps" / "test-databases"
+#: What a migrated database is made from: the migrations, and what they ask.
+SOURCES = (
+    "*/migrations/*.py", "common/*.py", "metering/*.py", "tenants/rls.py", "marketplace/models/prices.py", "portal/embedded/*.py",
+    "portal/management/commands/prepare_database.py", "requirements/base.txt", "tests/support/reset.sql",
+    "tests/support/servers.py",
+)  # fmt: skip
+#: So many are kept: a branch beside the other.
+MOST_KEPT = 2
 
 _servers: list[subprocess.Popen[bytes]] = []
 
@@ -65,15 +79,60 @@ def environment(name: str = "") -> dict[str, str]:
 
 
 def start() -> None:
-    """Start PostgreSQL and migrate the template; ends with this process, however it ends."""
-    data, owner = folder() / "data", database(OWNER_ROLE)
+    """Start a PostgreSQL with a migrated template; ends with this process, however it ends."""
+    data, kept = folder() / "data", KEPT / _made_from()
+    if kept.exists():
+        _copy(kept, data)
+        _serve(data)
+        return
     postgres.initialise(data, OWNER_ROLE)
-    spawn("postgres", postgres.command(data, folder(), careless=True))
-    launch.wait_until(lambda: postgres.answers(owner), seconds=30)
+    _serve(data)
     prepare = [sys.executable, "manage.py", "prepare_database", "--verbosity", "0"]
     postgres.create_database(database(OWNER_ROLE, TEMPLATE))
     subprocess.run(prepare, cwd=ROOT, env={**os.environ, **environment(TEMPLATE)}, check=True)
     run_sql(TEMPLATE, RESET.read_text("utf-8"))
+    _end_cleanly(data)
+    _keep(data, kept)
+    _serve(data)
+
+
+def _serve(data: Path) -> None:
+    spawn("postgres", postgres.command(data, folder(), careless=True))
+    launch.wait_until(lambda: postgres.answers(database(OWNER_ROLE)), seconds=30)
+
+
+def _end_cleanly(data: Path) -> None:
+    """End PostgreSQL so that its folder is whole without it."""
+    os.kill(int((data / "postmaster.pid").read_text("utf-8").split("\n", 1)[0]), signal.SIGINT)
+    _servers.pop().wait(timeout=30)
+
+
+def _made_from() -> str:
+    """Return what tells one migrated database from another: its sources, and the partitions' month."""
+    digest = hashlib.sha256(f"{datetime.now(UTC):%Y-%m}".encode())
+    for path in sorted(path for pattern in SOURCES for path in ROOT.glob(pattern)):
+        digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:20]
+
+
+def _keep(data: Path, kept: Path) -> None:
+    """Keep a copy; of two runs at once the first one's stays."""
+    KEPT.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix="draft-", dir=KEPT))
+    _copy(data, draft / "data")
+    try:
+        (draft / "data").rename(kept)
+    except OSError:
+        shutil.rmtree(draft / "data")
+    draft.rmdir()
+    newest_first = sorted(KEPT.iterdir(), key=lambda path: path.stat().st_ctime, reverse=True)
+    for path in newest_first[MOST_KEPT:]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a folder with its owners: PostgreSQL may run as somebody else than the tests."""
+    subprocess.run(["cp", "--archive", "--reflink=auto", source, target], check=True)
 
 
 def start_valkey() -> None:
