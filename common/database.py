@@ -109,6 +109,20 @@ def service() -> Iterator[None]:
         _alias.reset(token)
 
 
+@contextmanager
+def beside() -> Iterator[None]:
+    """Read as the service role, also in the middle of an organization's scope.
+
+    For what belongs to no organization and every page shows; nothing is written in it.
+    """
+    role, organization = _alias.set(SERVICE), scoped_organization.set(None)
+    try:
+        yield
+    finally:
+        scoped_organization.reset(organization)
+        _alias.reset(role)
+
+
 class RoleRouter:
     """Send each query to the current role's connection, whatever instance it started from."""
 

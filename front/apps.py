@@ -14,3 +14,4 @@ class FrontConfig(AppConfig):
     def ready(self) -> None:
         """Load the answers; they need the models to be there."""
         import_module("front.answers")
+        import_module("front.webhook_types")

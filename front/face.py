@@ -11,7 +11,6 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import get_language
 
-from common.database import SERVICE
 from front.models import SiteVersion
 from front.remembered import Remembered
 
@@ -59,7 +58,7 @@ class Face:
 
 
 def _live() -> SiteVersion | None:
-    return SiteVersion.objects.using(SERVICE).live().pictured().first()
+    return SiteVersion.objects.live().pictured().first()
 
 
 live: Remembered[SiteVersion | None] = Remembered(_live, None)

@@ -5,14 +5,13 @@ from collections.abc import Mapping
 from django.conf import settings
 from django.utils import timezone
 
-from common.database import SERVICE
 from front.models import LegalKind, LegalText
 from front.remembered import Remembered
 
 
 def _in_force() -> Mapping[str, LegalText]:
     today = timezone.localdate()
-    return {it.kind: it for it in LegalText.objects.using(SERVICE).in_force(today)}
+    return {it.kind: it for it in LegalText.objects.in_force(today)}
 
 
 in_force: Remembered[Mapping[str, LegalText]] = Remembered(_in_force, {})

@@ -1,11 +1,15 @@
 """What every page shows, kept in the process for some seconds."""
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from django.db import DatabaseError
 
+from common.database import beside
+
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 #: What staff changes is seen by every process so many seconds later, at the latest.
 SECONDS = 5.0
@@ -32,9 +36,10 @@ class Remembered(Generic[T]):
             # Set before asking: others who come meanwhile take what is known, and do not ask too.
             self._until = self._clock() + SECONDS
             try:
-                self._answer = self._ask()
+                with beside():
+                    self._answer = self._ask()
             except DatabaseError:
-                return self._answer
+                log.warning("what pages show could not be read", exc_info=True)
         return self._answer
 
     def known(self) -> T:

@@ -1,10 +1,22 @@
-"""Addresses of the operator's desk that say what the operator says of itself."""
+"""Addresses of what the operator says of itself, and of where staff write it."""
 
 from django.urls import path
 
-from front.views import staff_legal, staff_site
+from front.api import ServiceStatus
+from front.views import staff_incidents, staff_legal, staff_site, status
+
+urlpatterns = [
+    path("status/incidents/<uuid:incident_id>/", status.incident, name="incident"),
+    path("status/feed.atom", status.StatusFeed(), name="status-feed"),
+]
+
+api_urlpatterns = [path("status", ServiceStatus.as_view(), name="api-status")]
 
 staff_urlpatterns = [
+    path("incidents/", staff_incidents.incident_list, name="incident-list"),
+    path("incidents/new/", staff_incidents.incident_create, name="incident-create"),
+    path("incidents/maintenance/", staff_incidents.maintenance_create, name="maintenance-create"),
+    path("incidents/<uuid:incident_id>/", staff_incidents.incident_detail, name="incident-detail"),
     path("site/", staff_site.site_edit, name="site"),
     path("site/<uuid:version_id>/publish/", staff_site.site_publish, name="site-publish"),
     path("site/<uuid:version_id>/discard/", staff_site.site_discard, name="site-discard"),

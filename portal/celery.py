@@ -49,6 +49,7 @@ app.conf.beat_schedule = {
     "cancel orphaned jobs": {"task": "compute.cancel_orphans", "schedule": HOURLY},
     "expire files": {"task": "files.expire", "schedule": timedelta(minutes=5)},
     "remove orphaned files": {"task": "files.remove_orphans", "schedule": HOURLY},
+    "tell of incidents": {"task": "front.tell", "schedule": timedelta(seconds=30)},
     "tell of models and prices": {"task": "marketplace.tell", "schedule": timedelta(seconds=30)},
     "retire services": {
         "task": "marketplace.retire_services",

@@ -360,6 +360,9 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     # Fields of the same name take their choices' names from here.
     "ENUM_NAME_OVERRIDES": {
+        "ServicePartEnum": "front.models.Part",
+        "ServiceImpactEnum": "front.models.Impact",
+        "IncidentStateEnum": "front.models.State",
         "InvoiceKindEnum": "billing.models.Invoice.Kind",
         "InvoiceStatusEnum": "billing.models.Invoice.Status",
         "ChargebackStatusEnum": "billing.models.Chargeback.Status",

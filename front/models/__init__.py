@@ -1,7 +1,31 @@
 """What the operator says of itself."""
 
+from front.models.incidents import (
+    ALLOWED,
+    CLOSED,
+    Impact,
+    Incident,
+    IncidentUpdate,
+    Part,
+    State,
+    in_language,
+)
 from front.models.legal import LegalKind, LegalText
 from front.models.pictures import Picture
 from front.models.site import WORDS, SiteVersion
 
-__all__ = ["WORDS", "LegalKind", "LegalText", "Picture", "SiteVersion"]
+__all__ = [
+    "ALLOWED",
+    "CLOSED",
+    "WORDS",
+    "Impact",
+    "Incident",
+    "IncidentUpdate",
+    "LegalKind",
+    "LegalText",
+    "Part",
+    "Picture",
+    "SiteVersion",
+    "State",
+    "in_language",
+]

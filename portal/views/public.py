@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from billing.services import invoicing
 from common.database import service
 from front import legal, markdown
+from front import status as incidents
 from front.models import LegalKind, LegalText
 from marketplace import showcase, snippets, worked
 from marketplace.models import Kind
@@ -62,7 +63,17 @@ def status(request: HttpRequest) -> HttpResponse:
     """Say in words whether the service works now."""
     parts = health.parts()
     is_well = all(state == "ok" for state in parts.values())
-    context = {"parts": parts, "is_well": is_well}
+    board = incidents.board()
+    context = {
+        "parts": parts,
+        "is_well": is_well,
+        "told": incidents.parts(),
+        "open": [(it, board.models_of(it)) for it in board.open()],
+        "coming": [(it, board.models_of(it)) for it in board.coming()],
+        "past": board.past(),
+        "days": list(reversed(incidents.days())),
+        "quiet": sum(day.impact is None for day in incidents.days()),
+    }
     return render(request, "portal/status.html", context, status=200 if is_well else 503)
 
 

@@ -9,7 +9,7 @@ import time_machine
 from django.conf import settings
 from django.utils import translation
 
-from front import face, legal
+from front import face, legal, status
 from portal.celery import app
 from tests.support import network, servers
 
@@ -40,6 +40,7 @@ def _nothing_remembered():
     """Let no test see what another published: processes remember it for some seconds."""
     face.live.clear()
     legal.in_force.clear()
+    status.board.clear()
 
 
 @pytest.fixture(scope="session")
