@@ -21,6 +21,8 @@ ZERO = Decimal(0)
 MONTHS = 12
 #: What was paid for and not used yet.
 DEFERRED = (AccountKind.CUSTOMER_PREPAID, AccountKind.DEFERRED_REVENUE)
+#: What was earned: usage and expired credit, less what was given away.
+EARNED = (AccountKind.REVENUE, AccountKind.BREAKAGE, AccountKind.ADJUSTMENTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,30 @@ def months(as_of: date | None = None) -> list[Month]:
     for month in every_month(as_of):
         found[month.currency].append(month)
     return [month for currency in sorted(found) for month in found[currency][::-1][:MONTHS]]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What some days earned in one currency, and what was owed for at their end."""
+
+    currency: str
+    recognized: Money
+    deferred: Money
+
+
+def between(start: date, end: date) -> list[Standing]:
+    """Return what the days from ``start`` (in) to ``end`` (out) earned, by currency."""
+    earned: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    deferred: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    for it in movements(end - timedelta(days=1)):
+        if it.account in EARNED and it.day >= start:
+            earned[it.currency] -= it.net
+        if it.account in DEFERRED:
+            deferred[it.currency] -= it.net
+    return [
+        Standing(currency, Money(earned[currency], currency), Money(deferred[currency], currency))
+        for currency in sorted({*earned, *deferred})
+    ]
 
 
 def every_month(as_of: date | None = None) -> list[Month]:

@@ -134,9 +134,14 @@ def month(label: str) -> Month:
         raise NotFound from error
     if period.start > now:
         raise NotFound
-    models = sorted(_margins(period, min(period.end, now)), key=_least_first)
+    models = of(period)
     unstated = [it.model for it in models if it.cost is None and it.revenue]
     return Month(label, period.end <= now, models, _totals(label, models), unstated)
+
+
+def of(period: Period) -> list[Margin]:
+    """Return the models of any days, those that leave least first; of running ones, so far."""
+    return sorted(_margins(period, min(period.end, timezone.now())), key=_least_first)
 
 
 def _least_first(it: Margin) -> tuple[bool, Decimal, str]:

@@ -132,9 +132,9 @@ def test_the_overview_compares_with_the_same_days_of_last_month(staff_client, ac
     # Noon of 15 March: of last month 13 February counts, 23 February does not.
     assert (seen.worth.now, seen.worth.before, seen.worth.share) == (3, 2, Decimal("0.5"))
     assert seen.last_month.amount == Decimal(7)
-    assert (seen.requests.now, seen.tokens.now) == (2, 19)
-    assert [(row.label, row.worth.amount) for row in seen.top_customers] == [("Acme", Decimal(3))]
-    assert [(row.label, row.requests) for row in seen.top_models] == [("atlas-mini", 2)]
+    assert (seen.use.requests.now, seen.use.tokens.now) == (2, 19)
+    assert [(row.label, row.worth.amount) for row in seen.by_customer.top] == [("Acme", Decimal(3))]
+    assert [(row.label, row.requests) for row in seen.by_model.top] == [("atlas-mini", 2)]
     assert len(seen.chart["rows"]) == 30
 
 

@@ -1,25 +1,75 @@
 """The operator's desk: the business at a glance, and the way in."""
 
+from collections.abc import Callable
+
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from front import face
-from portal import desk
-from tenants.access import StaffRequest, proved_second_factor, staff_required
+from portal import desk, desk_files, sheets
+from portal.sheets import Sheet
+from portal.spans import Span, SpanForm
+from tenants.access import (
+    StaffRequest,
+    proved_second_factor,
+    staff_required,
+    staff_required_outside,
+)
 from tenants.models import User
 from tenants.queries import FACTORS
+
+TABLES: dict[str, Callable[[Span], Sheet]] = {
+    "overview": desk_files.overview,
+    "customers": lambda _span: desk_files.customer_list(),
+    "revenue": desk_files.revenue,
+    "orders": desk_files.orders,
+}
 
 
 @require_safe
 @staff_required
 def overview(request: StaffRequest) -> HttpResponse:
-    """Show what is sold, to how many, and what waits for somebody."""
-    context = {"overview": desk.overview(), "nav_section": "staff-overview"}
-    return render(request, "staff/overview.html", context)
+    """Show what is sold, to how many, and what waits for somebody; the days stand in the address."""
+    form = SpanForm(request.GET)
+    context = {
+        "form": form,
+        "overview": desk.overview(form.span),
+        "nav_section": "staff-overview",
+    }
+    status = 200 if form.is_valid() else 422
+    return render(request, "staff/overview.html", context, status=status)
+
+
+@require_safe
+@staff_required
+def export_list(request: StaffRequest) -> HttpResponse:
+    """Offer the tables of the desk, over the days that stand in the address."""
+    form = SpanForm(request.GET)
+    context = {
+        "form": form,
+        "span": form.span,
+        "crumbs": [(_("Overview"), reverse("staff:overview"))],
+        "nav_section": "staff-overview",
+    }
+    status = 200 if form.is_valid() else 422
+    return render(request, "staff/export_list.html", context, status=status)
+
+
+@require_safe
+@staff_required_outside
+def export(request: StaffRequest, table: str, form: str) -> HttpResponseBase:
+    """Give a table as a file, piece by piece however much it is."""
+    asked = SpanForm(request.GET)
+    if table not in TABLES or form not in sheets.TYPES or not asked.is_valid():
+        raise Http404
+    return sheets.served(request, TABLES[table](asked.span), form)
 
 
 @require_safe

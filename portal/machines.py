@@ -1,0 +1,54 @@
+"""How much of the operator's machines is at work, as far as that is known; nothing is guessed."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db.models import F, IntegerField, Sum
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
+
+from compute.models import Cluster, ComputeJob
+from metering.models import UsageBucket
+from portal.business import TOKENS
+from tenants.models import Organization
+
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Machines:
+    """GPUs of the clusters that jobs and services hold now, and what the gateway serves."""
+
+    gpus: int
+    held: int
+    #: Over the last whole hour that ended with a quarter; None where nothing was served.
+    tokens_per_second: Decimal | None
+
+    @property
+    def share(self) -> Decimal | None:
+        """Which share of the GPUs is held; None where no cluster is said to have any."""
+        return Decimal(self.held) / self.gpus if self.gpus else None
+
+
+def machines(now: datetime) -> Machines:
+    """Return how much is at work now; three queries."""
+    gpus = Cluster.objects.enabled().aggregate(sum=Sum("gpus", default=0))["sum"]
+    running = ComputeJob.objects.filter(state=ComputeJob.State.RUNNING, cluster__is_enabled=True)
+    held = running.annotate(held=Cast(KT("spec__gpus"), IntegerField()))
+    return Machines(
+        gpus, held.aggregate(sum=Sum("held", default=0))["sum"], _tokens_per_second(now)
+    )
+
+
+def _tokens_per_second(now: datetime) -> Decimal | None:
+    quarter = now.replace(minute=now.minute - now.minute % 15, second=0, microsecond=0)
+    served = UsageBucket.objects.filter(
+        # Named one by one, because buckets are found by organization.
+        organization__in=Organization.objects.values("pk"),
+        starts_at__gte=quarter - HOUR,
+        starts_at__lt=quarter,
+    ).aggregate(tokens=Sum(TOKENS), requests=Sum(F("requests")))
+    if not served["requests"]:
+        return None
+    return Decimal(served["tokens"]) / int(HOUR.total_seconds())
