@@ -8,6 +8,8 @@ from uuid import UUID
 from django.utils import timezone
 
 from billing import agreements, groups, queries, standings
+from billing.models import DunningStep
+from billing.models.dunning import Act
 from billing.rating.definition import InvalidPrice, parse_for
 from common.database import service
 from common.money import Money
@@ -39,6 +41,15 @@ class Budgets:
             ports.KeyBudget(it.budget.name, it.spent, it.budget.limit, it.percent, it.span.ends_at)
             for it in standings.of_key(key)
         ]
+
+
+class Debts:
+    """Who is kept out until they have paid."""
+
+    def keep_out(self, organization: Organization) -> bool:
+        """Whether an overdue invoice has the organization suspended."""
+        standing = DunningStep.objects.standing()
+        return standing.filter(organization=organization, act=Act.SUSPEND).exists()
 
 
 class Invoices:
@@ -81,4 +92,5 @@ marketplace_ports.contracts = Contracts()
 marketplace_ports.rater = Rater()
 metering_ports.invoices = Invoices()
 ports.budgets = Budgets()
+ports.debts = Debts()
 ports.purses = Purses()

@@ -17,7 +17,8 @@ from marketplace import announced
 from marketplace.models import Notice
 from metering.queries import Usage
 from portal.finances import Finances
-from tenants.models import Membership, Organization, Permission
+from tenants.models import Membership, Organization, Permission, Restriction
+from tenants.restriction_words import WORDS
 from tenants.services import organizations
 
 #: What ends within this is worth a warning.
@@ -35,12 +36,15 @@ class Attention:
     text: str
     url: str = ""
     action: str = ""
+    #: Of what the operator did, which everybody has to know from the first day on.
+    is_operators: bool = False
 
 
 def warnings(membership: Membership, finances: Finances, last_day: Usage) -> list[Attention]:
     """Return the warnings that this member can do something about, the worst first."""
     found = [
         *_suspended(membership.organization),
+        *_held(membership.organization),
         *_credit(membership, finances),
         *_payments(membership),
         *_failures(membership.organization, last_day),
@@ -52,7 +56,21 @@ def warnings(membership: Membership, finances: Finances, last_day: Usage) -> lis
 
 def _suspended(organization: Organization) -> Iterator[Attention]:
     if organization.status == Organization.Status.SUSPENDED:
-        yield Attention("bad", _("The organization is suspended"), " ".join(_why(organization)))
+        text = " ".join(_why(organization))
+        yield Attention("bad", _("The organization is suspended"), text, is_operators=True)
+
+
+def _held(organization: Organization) -> Iterator[Attention]:
+    """Yield the warnings and stops below a suspension, with the operator's reason."""
+    holding = Restriction.objects.in_force(timezone.now()).filter(organization=organization)
+    for it in holding.exclude(level=Restriction.Level.ALL):
+        words = WORDS[it.level]
+        facts = {"reason": _closed(it.reason)}
+        text = [str(words.text), _("The operator's reason: %(reason)s") % facts]
+        if it.ends_at:
+            text.append(_("It ends on %(day)s.") % {"day": _day(it.ends_at)})
+        tone = "warn" if it.level == Restriction.Level.WARN else "bad"
+        yield Attention(tone, str(words.title), " ".join(text), is_operators=True)
 
 
 def _why(organization: Organization) -> Iterator[str]:

@@ -63,6 +63,10 @@ app.conf.beat_schedule = {
     "send notices": {"task": "marketplace.send_notices", "schedule": timedelta(minutes=5)},
     "watch fine-tuning jobs": {"task": "studio.sweep", "schedule": timedelta(seconds=30)},
     "remove artifacts": {"task": "studio.remove_artifacts", "schedule": HOURLY},
+    "hold customers to what was set": {
+        "task": "tenants.sweep_restrictions",
+        "schedule": timedelta(seconds=30),
+    },
     "deliver webhooks": {"task": "tenants.sweep_webhooks", "schedule": timedelta(seconds=10)},
     "make partitions": {"task": "metering.make_partitions", "schedule": DAILY},
     "drop months": {"task": "metering.drop_months", "schedule": DAILY},

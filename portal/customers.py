@@ -4,22 +4,36 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import F, Q, QuerySet, Sum, TextField, UUIDField, Value
+from django.db.models.functions import Cast
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django_stubs_ext import StrOrPromise
 
 from billing import chargebacks
 from billing import queries as billing
-from billing.models import BillingProfile, Chargeback, CreditGrant, Invoice, SpendDay
+from billing.models import (
+    BillingProfile,
+    Chargeback,
+    Contract,
+    CreditGrant,
+    Dispute,
+    Invoice,
+    SpendDay,
+)
 from billing.queries import Balance
 from common.money import Money
+from marketplace.models import AccessRequest
 from metering import queries as metering
 from metering.models import UsageDay
 from metering.queries import Cut, Usage
-from portal.desk import TOKENS, month_start
+from portal import business, spans, tallies
+from portal.business import TOKENS
 from tenants import audit_words
-from tenants.models import AuditEntry, Membership, Organization
+from tenants.models import AuditEntry, CustomerNote, Membership, Organization, Restriction
 
 ZERO = Decimal(0)
 #: How many of each are shown on a customer's page; the newest, or the next to be used.
@@ -48,6 +62,17 @@ class ModelUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Matter:
+    """A contract, a dispute or a request for access: its name, how it stands, since when."""
+
+    name: str
+    state: StrOrPromise
+    at: datetime
+    #: Of a dispute, the invoice it is about.
+    invoice_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
 class Portrait:
     """All that staff sees of one customer; no key, no prompt, no secret."""
 
@@ -61,9 +86,37 @@ class Portrait:
     invoices: list[Invoice]
     chargebacks: list[Chargeback]
     memberships: list[Membership]
-    usable_keys: int
-    all_keys: int
     audit: list[audit_words.Row]
+    chart: dict[str, Any]
+    #: Contracts, disputes and requests for access, each the newest first.
+    matters: dict[str, list[Matter]]
+    notes: list[CustomerNote]
+    #: Warnings and stops that hold, or will.
+    restrictions: list[Restriction]
+    #: Of keys, overdue invoices and open disputes.
+    counts: dict[str, int]
+
+    @property
+    def usable_keys(self) -> int:
+        """How many keys open the door now."""
+        return self.counts["usable_keys"]
+
+    @property
+    def all_keys(self) -> int:
+        """How many keys there ever were."""
+        return self.counts["all_keys"]
+
+    @property
+    def flags(self) -> list[str]:
+        """What should make whoever deals with the customer careful, in words."""
+        waiting = sum(it.status in Chargeback.WAITING for it in self.chargebacks)
+        told = (
+            (self.counts["overdue"], _("Overdue invoices: %(count)s")),
+            (waiting, _("Payments that banks are taking back: %(count)s")),
+            (self.counts["disputes"], _("Disputes that nobody has decided: %(count)s")),
+            (len(self.restrictions), _("Warnings and stops: %(count)s")),
+        )
+        return [words % {"count": count} for count, words in told if count]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +138,7 @@ def organizations(text: str = "", status: str = "") -> QuerySet[Organization]:
 def customers(page: Iterable[Organization]) -> list[Customer]:
     """Return what these organizations have and used; four queries however many they are."""
     found = list(page)
-    keys, since = [it.pk for it in found], month_start()
+    keys, since = [it.pk for it in found], _month_start()
     money, tokens = billing.balances(found), _tokens_left(keys)
     used, worth = _used(keys, since), _worth(keys, since)
     return [
@@ -104,7 +157,7 @@ def customers(page: Iterable[Organization]) -> list[Customer]:
 def portrait(organization: Organization) -> Portrait:
     """Return what the customer has, used this month, owes and did last."""
     now = timezone.now()
-    cut = Cut(organization, month_start(now), now)
+    cut = Cut(organization, _month_start(), now)
     by_model = metering.usage(cut, "model")
     worth = billing.spend(cut, "model")
     nothing = Money(ZERO, organization.currency)
@@ -112,6 +165,14 @@ def portrait(organization: Organization) -> Portrait:
         ModelUse(str(name), sums, worth.get((name,), nothing)) for (name,), sums in by_model.items()
     ]
     entries = AuditEntry.objects.filter(organization=organization)[:SHOWN]
+    counts = tallies.counts(
+        {
+            "usable_keys": organization.api_keys.usable(),
+            "all_keys": organization.api_keys.all(),
+            "overdue": organization.invoices.open().filter(due_at__lt=now),
+            "disputes": organization.disputes.waiting(),
+        }
+    )
     return Portrait(
         organization=organization,
         profile=BillingProfile.objects.filter(organization=organization).first(),
@@ -123,10 +184,68 @@ def portrait(organization: Organization) -> Portrait:
         invoices=list(organization.invoices.all()[:SHOWN]),
         chargebacks=list(chargebacks.of(organization)[:SHOWN]),
         memberships=list(organization.memberships.select_related("user")),
-        usable_keys=organization.api_keys.usable().count(),
-        all_keys=organization.api_keys.count(),
         audit=[audit_words.row(entry) for entry in entries],
+        chart=_chart(organization, now),
+        matters=_matters(organization),
+        notes=list(
+            CustomerNote.objects.filter(organization=organization)
+            .select_related("author", "pinned_by")
+            .pinned_first()[:SHOWN]
+        ),
+        restrictions=list(
+            Restriction.objects.open()
+            .filter(Q(ends_at=None) | Q(ends_at__gt=now), organization=organization)
+            .select_related("set_by")
+        ),
+        counts=counts,
     )
+
+
+#: Of each kind of matter, what its states are called.
+STATES: dict[str, Any] = {
+    "contracts": Contract.Status,
+    "disputes": Dispute.Status,
+    "access": AccessRequest.State,
+}
+
+
+def _matters(organization: Organization) -> dict[str, list[Matter]]:
+    """Return the newest of each kind; one query for the three of them."""
+    nobody = Value(None, output_field=UUIDField())
+    asked = (
+        ("contracts", organization.contracts.all(), "number", "status", nobody),
+        ("disputes", organization.disputes.all(), "invoice__number", "status", F("invoice_id")),
+        ("access", organization.access_requests.all(), "model__name", "state", nobody),
+    )
+    first, *others = (
+        rows.order_by("-created_at").values_list(
+            Value(kind), Cast(name, TextField()), Cast(state, TextField()), "created_at", invoice
+        )[:SHOWN]
+        for kind, rows, name, state, invoice in asked
+    )
+    found: dict[str, list[Matter]] = {kind: [] for kind in STATES}
+    for kind, name, state, at, invoice_id in first.union(*others, all=True):
+        found[kind].append(Matter(name, STATES[kind](state).label, at, invoice_id))
+    for rows in found.values():
+        rows.sort(key=lambda it: it.at, reverse=True)
+    return found
+
+
+def _chart(organization: Organization, now: datetime) -> dict[str, Any]:
+    """Return the worth of each of the last days, as components/chart.html draws it."""
+    span = spans.named("30d", now)
+    rows = SpendDay.objects.filter(
+        organization=organization, currency=organization.currency, day__gte=span.start
+    )
+    sums = dict(
+        rows.order_by().values("day").annotate(Sum("amount")).values_list("day", "amount__sum")
+    )
+    return business.bars(span.days, sums, organization.currency, now.date())
+
+
+def _month_start() -> datetime:
+    """When this month began in UTC."""
+    return spans.midnight(spans.named("month").start)
 
 
 def _tokens_left(keys: list[UUID]) -> dict[UUID, Decimal]:

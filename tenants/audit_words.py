@@ -55,6 +55,16 @@ ACTIONS: dict[str, StrOrPromise] = {
     "project.created": _("Project made"),
     "service.disabled": _("Service disabled"),
     "service.enabled": _("Service enabled"),
+    "restriction.begun": _("Warned or stopped by the operator"),
+    "restriction.ended": _("Warning or stop over by itself"),
+    "restriction.lifted": _("Warning or stop lifted"),
+    "restriction.planned": _("Warning or stop set for later"),
+    "support.asked": _("Support asked to read the pages"),
+    "support.denied": _("Support not let in"),
+    "support.ended": _("Support's reading ended"),
+    "support.granted": _("Support let in to read the pages"),
+    "support.refused": _("Page refused to the operator's support"),
+    "support.viewed": _("Page opened by the operator's support"),
 }
 ACTORS: dict[str, StrOrPromise] = {
     "person": _("Person"),

@@ -186,9 +186,7 @@ def _give_back(step: DunningStep, organization: Organization) -> None:
         # Staff set another limit meanwhile: it is theirs.
         if organization.restricted_rpm == min(FEW, limit or FEW):
             organizations.change(organization, by=None, restricted_rpm=limit)
-    elif step.before["status"] == Organization.Status.ACTIVE and not (
-        # Somebody suspended it for another reason meanwhile: no payment settles that.
-        organizations.is_suspended_by_a_person(organization)
-    ):
+    # Somebody suspended it for another reason, before or meanwhile: no payment settles that.
+    elif not organizations.is_suspended_by_a_person(organization):
         reason = f"Invoice {step.invoice.number} is settled"
         organizations.reactivate(organization, reason=reason, by=None)

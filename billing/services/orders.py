@@ -53,7 +53,7 @@ from common.money import round_to_minor
 from marketplace.models import Bundle
 from tenants.models import Organization, User
 from tenants.scope import scope
-from tenants.services import audit
+from tenants.services import audit, restrictions
 
 log = structlog.get_logger(__name__)
 #: How long nothing is bought by itself after a decline.
@@ -84,6 +84,7 @@ def place(
     if organization.status != Organization.Status.ACTIVE:
         raise OrganizationSuspended
     with scope(organization):
+        restrictions.refuse_new(organization)
         try:
             with atomic():
                 order = Order.objects.create(

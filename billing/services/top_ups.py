@@ -19,7 +19,7 @@ from common import sweeping
 from common.database import atomic, service
 from common.ids import uuid7
 from tenants.models import Organization, User
-from tenants.services import audit
+from tenants.services import audit, restrictions
 
 #: So many in so short a time is no use of ours: it stops and somebody looks.
 BURST, BURST_WITHIN = 3, timedelta(minutes=10)
@@ -101,6 +101,8 @@ def _is_due(rule: TopUpRule) -> bool:
     """Whether the balance is below the rule, and the bundle can still be bought."""
     organization = rule.organization
     if organization.status != Organization.Status.ACTIVE or not rule.bundle.is_active:
+        return False
+    if restrictions.stops_new(organization):
         return False
     live = queries.balance(organization, rule.bundle.currency).live
     return live.amount < rule.below

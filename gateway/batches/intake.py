@@ -12,7 +12,7 @@ from files.models import Purpose, StoredFile
 from gateway.batches.errors import OperationMeansAnother, UnknownFile, WrongState
 from gateway.models import Batch, BatchStatus
 from tenants.models import ApiKey, Organization
-from tenants.services import audit
+from tenants.services import audit, restrictions
 
 WINDOWS = {"24h": timedelta(hours=24)}
 
@@ -48,6 +48,7 @@ def create(
     )
     if not file.is_living:
         return _first(batch)
+    restrictions.refuse_new(organization)
     try:
         with atomic():
             batch.save(force_insert=True)

@@ -23,7 +23,7 @@ from studio.recipes import registry
 from studio.services import datasets, funding
 from studio.states import TERMINAL
 from tenants.models import ApiKey, Organization, Project, User
-from tenants.services import audit
+from tenants.services import audit, restrictions
 
 HIGHEST_SEED = 2**31 - 1
 CREATED = gettext_noop("The job was created.")
@@ -49,6 +49,7 @@ def create(
 
     Who asks with a key asks for the key's project; others name one.
     """
+    restrictions.refuse_new(organization)
     offer = offer_of(organization, model)
     if file is None or file.purpose != Purpose.FINE_TUNE:
         raise UnknownFile(field_errors={"training_file": [UnknownFile.detail]})

@@ -19,7 +19,7 @@ from studio.errors import ModelRetired, NotServedHere, TooManyDeployed
 from studio.models import TunedModel
 from studio.services import adapters
 from tenants.models import ApiKey, Organization, User
-from tenants.services import audit
+from tenants.services import audit, restrictions
 
 OWNER = "studio.tunedmodel"
 #: Calls that run when a model is taken away may end within this time.
@@ -42,6 +42,7 @@ def deploy(tuned: TunedModel, *, by: User | ApiKey | None = None) -> TunedModel:
             raise ModelRetired
         if tuned.standing != TunedModel.Standing.STOPPED:
             return tuned
+        restrictions.refuse_new(tuned.organization)
         _refuse_more(tuned)
         if (engine := _adapter_server(tuned)) is not None:
             tuned.engine, tuned.is_wanted, tuned.loaded_at = engine, True, None
