@@ -1,17 +1,18 @@
 """The operator's business in a few numbers, and what waits for somebody; read as the service role."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import reduce
-from operator import add
 from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet, Sum
-from django.utils import formats, timezone
+from django.db.models import QuerySet
+from django.utils import formats
 from django.utils.translation import gettext as _
 
+from billing import accounts, margins
+from billing.accounts import Standing
+from billing.margins import Margin
 from billing.models import (
     BankLine,
     Chargeback,
@@ -24,11 +25,9 @@ from billing.models import (
     LateMonth,
     Payout,
     Refund,
-    SpendBucket,
-    SpendDay,
 )
+from billing.periods import Period
 from common.money import Money
-from common.templatetags.formats import grouped
 from marketplace.models import (
     AccessRequest,
     AIModel,
@@ -39,48 +38,16 @@ from marketplace.models import (
     Upstream,
 )
 from marketplace.queries import DEFAULT_CURRENCY
-from metering.models import TOKEN_PARTS, UsageBucket, UsageDay
-from tenants.models import Organization
+from portal import business, machines, spans, tallies
+from portal.business import Compared, Ranking, Use
+from portal.machines import Machines
+from portal.spans import Span
+from tenants.models import Organization, SupportAccess
 
-ZERO = Decimal(0)
-TOKENS = reduce(add, (F(f"{part}_tokens") for part in TOKEN_PARTS))
+#: So many servers in trouble, and models that go, are named one by one.
 TOP = 5
-CHART_DAYS = 30
 #: How far ahead a model's last day is mentioned.
 SOON = timedelta(days=30)
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """A number of this month so far, beside the same days of last month."""
-
-    now: Decimal
-    before: Decimal
-
-    @property
-    def whole(self) -> int:
-        """The number of this month, where it is a count."""
-        return int(self.now)
-
-    @property
-    def money(self) -> Money:
-        """The number of this month, where it is an amount."""
-        return Money(self.now, DEFAULT_CURRENCY)
-
-    @property
-    def share(self) -> Decimal | None:
-        """By which share of last month's it differs; None when there was nothing."""
-        return (self.now - self.before) / self.before if self.before else None
-
-
-@dataclass(frozen=True, slots=True)
-class Ranked:
-    """A customer or a model, with what was used of it this month."""
-
-    label: str
-    slug: str
-    requests: int
-    worth: Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,164 +60,128 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
-    """The operator's business; months are counted in UTC."""
+class Total:
+    """What models brought and cost in one currency, where somebody stated the cost."""
 
+    currency: str
+    revenue: Money
+    cost: Money
+
+    @property
+    def margin(self) -> Money:
+        """What is left of the revenue."""
+        return self.revenue - self.cost
+
+    @property
+    def share(self) -> Decimal | None:
+        """The margin as a share of the revenue."""
+        return self.margin.amount / self.revenue.amount if self.revenue else None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The operator's business in a span of days; all in UTC."""
+
+    span: Span
     customers: int
     new_customers: int
     models_on_sale: int
-    requests: Compared
-    tokens: Compared
+    use: Use
     worth: Compared
     last_month: Money
-    top_customers: list[Ranked]
-    top_models: list[Ranked]
+    #: What the ledger says of the span, by currency.
+    standings: list[Standing]
+    margins: list[Total]
+    #: Models that were used and have no stated cost: the margin is that of the others.
+    unstated: list[str]
+    machines: Machines
+    by_customer: Ranking
+    by_model: Ranking
     waiting: list[Waiting]
     #: Servers that are switched on and of which nobody knows whether they answer.
     unasked: int
     chart: dict[str, Any]
 
 
-def overview() -> Overview:
+def overview(span: Span | None = None) -> Overview:
     """Count what is on sale, to how many, and what they used; as many queries however much it is."""
-    now = timezone.now()
-    since = month_start(now)
-    customers = Organization.objects.aggregate(
-        count=Count("pk"), new=Count("pk", filter=Q(created_at__gte=since))
-    )
-    used, worth = _used(now), _worth(now)
+    span = span or spans.named("month")
+    now = span.now
+    last_month = spans.named("last-month", now)
+    worth = business.worth(span, since=min(last_month.start, business.chart_since(span)))
+    of_models = margins.of(Period("", spans.midnight(span.start), spans.midnight(span.end)))
+    counts = _counts(now, span)
     return Overview(
-        customers=customers["count"],
-        new_customers=customers["new"],
-        models_on_sale=AIModel.objects.live().count(),
-        requests=Compared(used["requests_now"], used["requests_before"]),
-        tokens=Compared(used["tokens_now"], used["tokens_before"]),
-        worth=Compared(worth["now"], worth["before"]),
-        last_month=Money(worth["whole"], DEFAULT_CURRENCY),
-        top_customers=_top_customers(since.date()),
-        top_models=_top_models(since.date()),
-        waiting=waiting(now),
-        unasked=_enabled().filter(reachability=Reachability.UNKNOWN).count(),
-        chart=_chart(now),
+        span=span,
+        customers=counts["customers"],
+        new_customers=counts["new_customers"],
+        models_on_sale=counts["models"],
+        use=business.use(span),
+        worth=worth.compared(span),
+        last_month=Money(worth.of(last_month.days), DEFAULT_CURRENCY),
+        standings=accounts.between(span.start, span.end),
+        margins=_totals(of_models),
+        unstated=sorted({it.model for it in of_models if it.cost is None and it.revenue}),
+        machines=machines.machines(now),
+        by_customer=business.customers(span),
+        by_model=business.models(span),
+        waiting=waiting(now, counts),
+        unasked=counts["unasked"],
+        chart=business.chart(span, worth),
     )
 
 
-def month_start(at: datetime | None = None) -> datetime:
-    """Return when the month of this moment, the present one if none is given, began in UTC."""
-    at = at or timezone.now()
-    return at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+def _totals(models: Sequence[Margin]) -> list[Total]:
+    stated = [(it.revenue, it.cost) for it in models if it.cost is not None]
+    found = []
+    for currency in sorted({revenue.currency for revenue, _cost in stated}):
+        nothing = Money(Decimal(0), currency)
+        own = [(revenue, cost) for revenue, cost in stated if revenue.currency == currency]
+        revenues, costs = (sum(amounts, nothing) for amounts in zip(*own, strict=True))
+        found.append(Total(currency, revenues, costs))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
-class _Months:
-    """The days of this month, of last month up to the same moment of it, and of all of last month."""
+class Tally:
+    """Rows that wait for a person: the words that say how many, and where they are."""
 
-    now: Q
-    before: Q
-    whole: Q
-    #: What ``before`` lacks: the day of that moment, as far as it had come.
-    rest: Q
+    words: str
+    waiting: QuerySet[Any]
+    url_name: str
+    query: str = ""
 
 
-def _months(now: datetime) -> _Months:
-    this = month_start(now)
-    last = month_start(this - timedelta(days=1))
-    same_moment = min(last + (now - this), this)
-    same_day = datetime.combine(same_moment, datetime.min.time(), tzinfo=now.tzinfo)
-    return _Months(
-        now=Q(day__gte=this.date()),
-        before=Q(day__gte=last.date(), day__lt=same_day.date()),
-        whole=Q(day__gte=last.date(), day__lt=this.date()),
-        # Named one by one, because buckets are found by organization.
-        rest=Q(
-            organization__in=Organization.objects.values("pk"),
-            starts_at__gte=same_day,
-            starts_at__lt=same_moment,
+def _counts(now: datetime, span: Span) -> dict[str, int]:
+    """Count everything at once that is only a number here."""
+    asked: dict[str, QuerySet[Any]] = {
+        "customers": Organization.objects.all(),
+        "new_customers": Organization.objects.filter(
+            created_at__gte=spans.midnight(span.start), created_at__lt=spans.midnight(span.end)
         ),
-    )
+        "models": AIModel.objects.live(),
+        "unasked": _enabled().filter(reachability=Reachability.UNKNOWN),
+        **{it.words: it.waiting for it in (*_decisions(), *_drafts(), *_customers(now))},
+    }
+    return tallies.counts(asked)
 
 
-def _used(now: datetime) -> dict[str, Decimal]:
-    months = _months(now)
-    sums = UsageDay.objects.filter(months.now | months.whole).aggregate(
-        requests_now=Sum("requests", filter=months.now),
-        requests_before=Sum("requests", filter=months.before),
-        tokens_now=Sum(TOKENS, filter=months.now),
-        tokens_before=Sum(TOKENS, filter=months.before),
-    )
-    rest = UsageBucket.objects.filter(months.rest).aggregate(
-        requests_before=Sum("requests"), tokens_before=Sum(TOKENS)
-    )
-    return {name: Decimal((value or 0) + (rest.get(name) or 0)) for name, value in sums.items()}
-
-
-def _worth(now: datetime) -> dict[str, Decimal]:
-    months, ours = _months(now), Q(currency=DEFAULT_CURRENCY)
-    sums = SpendDay.objects.filter(months.now | months.whole, ours).aggregate(
-        now=Sum("amount", filter=months.now),
-        before=Sum("amount", filter=months.before),
-        whole=Sum("amount", filter=months.whole),
-    )
-    rest = SpendBucket.objects.filter(months.rest, ours).aggregate(before=Sum("amount"))
-    return {name: (value or ZERO) + (rest.get(name) or ZERO) for name, value in sums.items()}
-
-
-def _spent(since: date) -> QuerySet[SpendDay]:
-    return SpendDay.objects.filter(day__gte=since, currency=DEFAULT_CURRENCY)
-
-
-def _top_customers(since: date) -> list[Ranked]:
-    rows = (
-        _spent(since)
-        .values(name=F("organization__name"), slug=F("organization__slug"))
-        .annotate(request_sum=Sum("requests"), worth=Sum("amount"))
-        .order_by("-worth", "name")[:TOP]
-    )
-    return [_ranked(row["name"], row["slug"], row["request_sum"], row["worth"]) for row in rows]
-
-
-def _top_models(since: date) -> list[Ranked]:
-    rows = (
-        _spent(since)
-        .values("offer_name")
-        .annotate(request_sum=Sum("requests"), worth=Sum("amount"))
-        .order_by("-worth", "offer_name")[:TOP]
-    )
+def waiting(now: datetime, counts: Mapping[str, int]) -> list[Waiting]:
+    """Return what waits for somebody, most pressing first; what there is none of is left out."""
     return [
-        _ranked(row["offer_name"], row["offer_name"], row["request_sum"], row["worth"])
-        for row in rows
+        *_servers(),
+        *_told(_decisions(), counts),
+        *_retiring(now),
+        *_told(_drafts(), counts),
+        *_prices(now),
+        *_told(_customers(now), counts),
     ]
 
 
-def _ranked(label: str, slug: str, requests: int, worth: Decimal) -> Ranked:
-    return Ranked(label, slug, requests, Money(worth, DEFAULT_CURRENCY))
-
-
-def _chart(now: datetime) -> dict[str, Any]:
-    """Return the worth of each of the last days, as components/chart.html draws it."""
-    first = now.date() - timedelta(days=CHART_DAYS - 1)
-    rows = _spent(first).values("day").annotate(worth=Sum("amount"))
-    sums = dict(rows.order_by("day").values_list("day", "worth"))
-    days = [first + timedelta(days=number) for number in range(CHART_DAYS)]
-    return {
-        "kind": "bar",
-        "row_label": _("Day"),
-        "series": [{"name": _("Usage, %(currency)s") % {"currency": DEFAULT_CURRENCY}, "hue": 1}],
-        "rows": [_bar(day, sums.get(day, ZERO), now.date()) for day in days],
-        "note": _("Net of tax, days in UTC. Today is not over: its column still grows."),
-    }
-
-
-def _bar(day: date, worth: Decimal, today: date) -> dict[str, Any]:
-    label = _("Today") if day == today else formats.date_format(day, "j M")
-    text = grouped(worth.quantize(Decimal("0.01")))
-    return {"label": label, "cells": [{"value": worth, "text": text}]}
-
-
-def waiting(now: datetime) -> list[Waiting]:
-    """Return what waits for somebody, most pressing first; what there is none of is left out."""
-    found = [*_servers(), *_decisions(), *_models(now), *_prices(now), *_customers(now)]
-    return [entry for entry in found if entry.text]
+def _told(tallies: Iterable[Tally], counts: Mapping[str, int]) -> Iterator[Waiting]:
+    for it in tallies:
+        if count := counts.get(it.words):
+            yield Waiting(it.words % {"count": count}, it.url_name, it.query)
 
 
 def _enabled() -> QuerySet[Upstream]:
@@ -270,20 +201,18 @@ def _servers() -> list[Waiting]:
     ]
 
 
-def _decisions() -> list[Waiting]:
-    """Return what only a person decides: objections, and what another one has to approve."""
+def _decisions() -> Iterator[Tally]:
+    """Yield what only a person decides: objections, and what another one has to approve."""
+    for words, rows in _of_money():
+        yield Tally(words, rows, "staff:correction-desk")
     changes, requests = ModelChange.objects.waiting(), AccessRequest.objects.waiting()
-    counts: tuple[tuple[str, QuerySet[Any], str], ...] = (
-        *((words, waiting, "staff:correction-desk") for words, waiting in _of_money()),
-        (_("Changes of models to approve: %(count)s"), changes, "staff:change-list"),
-        (_("Requests for access: %(count)s"), requests, "staff:access-list"),
-        (_("Bank movements that wait: %(count)s"), BankLine.objects.waiting(), "staff:bank"),
-    )
-    return [
-        Waiting(words % {"count": count}, url_name)
-        for words, waiting, url_name in counts
-        if (count := waiting.count())
-    ]
+    yield Tally(_("Changes of models to approve: %(count)s"), changes, "staff:change-list")
+    yield Tally(_("Requests for access: %(count)s"), requests, "staff:access-list")
+    emergencies = SupportAccess.objects.waiting().filter(way=SupportAccess.Way.EMERGENCY)
+    words = _("Readings of customers' pages to approve: %(count)s")
+    yield Tally(words, emergencies, "staff:support-list")
+    lines = BankLine.objects.waiting()
+    yield Tally(_("Bank movements that wait: %(count)s"), lines, "staff:bank")
 
 
 def _of_money() -> Iterator[tuple[str, QuerySet[Any]]]:
@@ -301,10 +230,9 @@ def _of_money() -> Iterator[tuple[str, QuerySet[Any]]]:
     yield _("Payouts to approve: %(count)s"), payouts
 
 
-def _models(now: datetime) -> list[Waiting]:
-    drafts = AIModel.objects.filter(status=Status.DRAFT).count()
+def _retiring(now: datetime) -> list[Waiting]:
     going = AIModel.objects.live().filter(retires_at__lte=now + SOON).order_by("retires_at")
-    entries = [
+    return [
         Waiting(
             _("“%(name)s” retires on %(day)s.")
             % {"name": name, "day": formats.date_format(at, "DATE_FORMAT")},
@@ -314,31 +242,28 @@ def _models(now: datetime) -> list[Waiting]:
         for name, at in going.values_list("name", "retires_at")[:TOP]
         if at is not None
     ]
-    if drafts:
-        words = _("Drafts that customers do not see: %(count)s") % {"count": drafts}
-        entries.append(Waiting(words, "staff:model-list", "status=draft"))
-    return entries
+
+
+def _drafts() -> Iterator[Tally]:
+    drafts = AIModel.objects.filter(status=Status.DRAFT)
+    words = _("Drafts that customers do not see: %(count)s")
+    yield Tally(words, drafts, "staff:model-list", "status=draft")
 
 
 def _prices(now: datetime) -> list[Waiting]:
     coming = Price.objects.standard().upcoming(now).order_by("effective_from")
-    first = coming.select_related("offer").first()
-    if first is None:
+    found = list(coming.values_list("effective_from", "offer__name"))
+    if not found:
         return []
-    day = formats.date_format(first.effective_from, "DATE_FORMAT")
+    at, name = found[0]
     words = _("Prices that change: %(count)s, the first on %(day)s (%(offer)s)")
-    facts = {"count": coming.count(), "day": day, "offer": first.offer.name}
+    facts = {"count": len(found), "day": formats.date_format(at, "DATE_FORMAT"), "offer": name}
     return [Waiting(words % facts, "staff:price-list")]
 
 
-def _customers(now: datetime) -> list[Waiting]:
-    overdue = Invoice.objects.open().filter(due_at__lt=now).count()
-    suspended = Organization.objects.filter(status=Organization.Status.SUSPENDED).count()
-    entries = []
-    if overdue:
-        words = _("Invoices past their due day: %(count)s") % {"count": overdue}
-        entries.append(Waiting(words, "staff:dunning"))
-    if suspended:
-        words = _("Customers that are suspended: %(count)s") % {"count": suspended}
-        entries.append(Waiting(words, "staff:customer-list", "status=suspended"))
-    return entries
+def _customers(now: datetime) -> Iterator[Tally]:
+    overdue = Invoice.objects.open().filter(due_at__lt=now)
+    yield Tally(_("Invoices past their due day: %(count)s"), overdue, "staff:dunning")
+    suspended = Organization.objects.filter(status=Organization.Status.SUSPENDED)
+    words = _("Customers that are suspended: %(count)s")
+    yield Tally(words, suspended, "staff:customer-list", "status=suspended")

@@ -2,10 +2,12 @@
 
 from django.urls import path
 
-from portal.views.staff import audit, customers, meters, overview
+from portal.views.staff import audit, customers, meters, overview, support
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
+    path("exports/", overview.export_list, name="export-list"),
+    path("exports/<slug:table>.<slug:form>", overview.export, name="export"),
     path("second-factor/", overview.second_factor, name="second-factor"),
     path("audit/", audit.audit_log, name="audit-log"),
     path("meters/", meters.conflict_list, name="conflict-list"),
@@ -13,5 +15,21 @@ urlpatterns = [
     path("customers/<slug:slug>/", customers.customer_detail, name="customer-detail"),
     path("customers/<slug:slug>/credit/", customers.credit_grant, name="credit-grant"),
     path("customers/<slug:slug>/limits/", customers.customer_limits, name="customer-limits"),
+    path("customers/<slug:slug>/notes/", customers.note_write, name="note-write"),
+    path("customers/<slug:slug>/notes/<uuid:note_id>/pin/", customers.note_pin, name="note-pin"),
+    path("customers/<slug:slug>/timeline/", customers.customer_timeline, name="customer-timeline"),
+    path("customers/<slug:slug>/support/", support.customer_support, name="customer-support"),
+    path("support/", support.support_list, name="support-list"),
+    path("support/<uuid:access_id>/enter/", support.support_enter, name="support-enter"),
+    path("support/<uuid:access_id>/end/", support.support_end, name="support-end"),
+    *(
+        path(
+            f"support/<uuid:access_id>/{act}/",
+            support.support_decide,
+            {"act": act},
+            name=f"support-{act}",
+        )
+        for act in ("grant", "refuse")
+    ),
     path("customers/<slug:slug>/status/", customers.customer_status, name="customer-status"),
 ]

@@ -123,3 +123,45 @@ class KeyReused(Conflict):
 
     code = "idempotency_key_reused"
     detail = _("This Idempotency-Key was used for another request.")
+
+
+class NothingNew(Forbidden):
+    """The operator has stopped everything new of the customer."""
+
+    code = "nothing_new"
+    detail = _("The operator has stopped what is new in your organization. Your overview says why.")
+
+
+class EndsBeforeItStarts(DomainError):
+    """What holds a customer would be over before it begins."""
+
+    code = "ends_before_it_starts"
+    detail = _("It would end before it begins. Choose a later end.")
+
+
+class InForce(Conflict):
+    """What is to begin later holds already."""
+
+    code = "already_in_force"
+    detail = _("This holds already. Lift it before you set it to begin later.")
+
+
+class SupportIsOff(Conflict):
+    """The customer is read by nobody."""
+
+    code = "support_is_off"
+    detail = _("This organization has switched support access off.")
+
+
+class SupportAskedAlready(Conflict):
+    """The same person has asked, and nobody has answered yet."""
+
+    code = "support_asked_already"
+    detail = _("You have asked already. Wait for the answer, or take your question back.")
+
+
+class SupportNotOpen(Conflict):
+    """The question was answered, taken back, or is too old."""
+
+    code = "support_not_open"
+    detail = _("This was decided already, taken back, or asked too long ago.")

@@ -11,7 +11,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from tenants import ports
-from tenants.models import GRANTS, Organization, Permission
+from tenants.models import GRANTS, Organization, Permission, Restriction, SupportAccess
+from tenants.restriction_words import WORDS
 from tenants.scope import scope
 
 
@@ -64,3 +65,43 @@ def tell_status(organization_id: UUID, reason: str) -> None:
         "link": link("portal:dashboard", organization.slug),
     }
     write(addresses, subject % {"organization": organization}, "status", context)
+
+
+def tell_restriction(
+    organization_id: UUID, restriction_id: UUID, is_over: bool, reason: str
+) -> None:
+    """Write to owners and admins what the operator holds them to from now on, or no longer does."""
+    with scope(organization_id):
+        restriction = Restriction.objects.select_related("organization").get(pk=restriction_id)
+        organization = restriction.organization
+        addresses = who_may(organization, Permission.SETTINGS_MANAGE)
+    words = WORDS[restriction.level]
+    subject = str(words.over if is_over else words.subject)
+    context = {
+        "restriction": restriction,
+        "words": words,
+        "is_over": is_over,
+        "reason": reason,
+        "link": link("portal:dashboard", organization.slug),
+    }
+    write(addresses, subject % {"organization": organization}, "restriction", context)
+
+
+def tell_support(organization_id: UUID, access_id: UUID) -> None:
+    """Write to owners and admins that staff asks to read their pages, or does so from now on."""
+    with scope(organization_id):
+        access = SupportAccess.objects.select_related("organization").get(pk=access_id)
+        organization = access.organization
+        addresses = who_may(organization, Permission.SETTINGS_MANAGE)
+    is_open = access.state == SupportAccess.State.GRANTED
+    subject = (
+        _("The operator's support reads the pages of %(organization)s")
+        if is_open
+        else _("The operator's support asks to read the pages of %(organization)s")
+    )
+    context = {
+        "access": access,
+        "is_open": is_open,
+        "link": link("tenants:support", organization.slug),
+    }
+    write(addresses, subject % {"organization": organization}, "support", context)

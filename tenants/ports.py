@@ -70,6 +70,13 @@ class Purses(Protocol):
         """Whether a month was invoiced, cut in the organization's time zone."""
 
 
+class Debts(Protocol):
+    """Who is kept out until they have paid."""
+
+    def keep_out(self, organization: Organization) -> bool:
+        """Whether an overdue invoice has the organization suspended."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeyBudget:
     """A budget that counts what a key costs, and how it stands."""
@@ -112,6 +119,7 @@ class Operator(Protocol):
 
 budgets: Budgets
 catalogue: Catalogue
+debts: Debts
 key_use: KeyUse
 operator: Operator
 purses: Purses

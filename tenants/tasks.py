@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from tenants import mails, ports
 from tenants.models import Invitation, Permission, WebhookEndpoint
 from tenants.scope import scope
-from tenants.services import deliveries
+from tenants.services import deliveries, restrictions
 
 
 @shared_task(
@@ -65,3 +65,25 @@ def tell_webhook_disabled(organization_id: str, endpoint_id: str) -> None:
 def tell_status(organization_id: str, reason: str) -> None:
     """Mail owners and admins that the operator has shut them out, or let them in again."""
     mails.tell_status(uuid.UUID(organization_id), reason)
+
+
+@shared_task(
+    name="tenants.tell_restriction", autoretry_for=(OSError,), retry_backoff=True, max_retries=8
+)
+def tell_restriction(organization_id: str, restriction_id: str, is_over: bool, reason: str) -> None:
+    """Mail owners and admins that the operator holds them to something, or no longer does."""
+    mails.tell_restriction(uuid.UUID(organization_id), uuid.UUID(restriction_id), is_over, reason)
+
+
+@shared_task(name="tenants.sweep_restrictions")
+def sweep_restrictions() -> None:
+    """Begin what the operator holds customers to, and end what is over."""
+    restrictions.sweep()
+
+
+@shared_task(
+    name="tenants.tell_support", autoretry_for=(OSError,), retry_backoff=True, max_retries=8
+)
+def tell_support(organization_id: str, access_id: str) -> None:
+    """Mail owners and admins that staff asks to read their pages, or does so in an emergency."""
+    mails.tell_support(uuid.UUID(organization_id), uuid.UUID(access_id))

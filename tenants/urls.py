@@ -10,6 +10,7 @@ from tenants.views import (
     members,
     organizations,
     projects,
+    support,
     webhooks,
 )
 
@@ -80,6 +81,17 @@ urlpatterns = [
         name="webhook-replay",
     ),
     path("o/<slug:org>/settings/", organizations.settings, name="settings"),
+    path("o/<slug:org>/support/", support.support_list, name="support"),
+    path("o/<slug:org>/support/switch/", support.support_switch, name="support-switch"),
+    *(
+        path(
+            f"o/<slug:org>/support/<uuid:access_id>/{act}/",
+            support.support_decide,
+            {"act": act},
+            name=f"support-{act}",
+        )
+        for act in support.MOVES
+    ),
 ]
 
 ENDPOINT = "organizations/<slug:org>/webhooks/<uuid:endpoint_id>"

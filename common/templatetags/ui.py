@@ -39,6 +39,8 @@ def nav_entry(
     request = context.get("request")
     membership = getattr(request, "membership", None)
     hidden = bool(permission and membership and not membership.can(permission))
+    # Whoever only looks is led to the pages that they may look at.
+    hidden = hidden or bool(membership and not membership.is_shown(url_name))
     url = "" if hidden else _address(url_name, getattr(request, "organization", None))
     named = context.get("nav_section")
     path = getattr(request, "path", "")

@@ -5,7 +5,10 @@ from tenants.models.api_key import ApiKey
 from tenants.models.audit import AuditEntry
 from tenants.models.classification import Classification
 from tenants.models.membership import GRANTS, Invitation, Membership, Permission, Role
+from tenants.models.notes import CustomerNote
 from tenants.models.organization import Organization, Project, Region
+from tenants.models.restrictions import Restriction
+from tenants.models.support import SupportAccess
 from tenants.models.user import User
 from tenants.models.webhooks import (
     WebhookAttempt,
@@ -19,6 +22,7 @@ __all__ = [
     "ApiKey",
     "AuditEntry",
     "Classification",
+    "CustomerNote",
     "Invitation",
     "Membership",
     "Organization",
@@ -26,7 +30,9 @@ __all__ = [
     "Project",
     "Region",
     "RememberedAnswer",
+    "Restriction",
     "Role",
+    "SupportAccess",
     "User",
     "WebhookAttempt",
     "WebhookDelivery",

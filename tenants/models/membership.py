@@ -122,6 +122,10 @@ class Membership(TimeStamped):
         """Whether this membership's role grants the permission."""
         return permission in GRANTS[self.role]
 
+    def is_shown(self, page: str) -> bool:
+        """Whether a page is offered to this membership at all, its permission aside."""
+        return True
+
 
 class InvitationQuerySet(LockingQuerySet["Invitation"]):
     """Invitations."""

@@ -82,6 +82,8 @@ class Organization(Limited, Classified, TimeStamped):
     restricted_rpm = models.PositiveIntegerField(null=True, blank=True)
     restricted_tpm = models.PositiveIntegerField(null=True, blank=True)
     restricted_concurrency = models.PositiveIntegerField(null=True, blank=True)
+    #: Whether the operator's staff may ask to read its pages at all.
+    allows_support = models.BooleanField(_("support may ask to look"), default=True)
     is_demo = models.BooleanField(default=False)
 
     objects = OrganizationQuerySet.as_manager()

@@ -15,7 +15,7 @@ from tenants import keys, ports
 from tenants.errors import KeyClosed, KeyMadeAlready, UnknownModel
 from tenants.key_scopes import USUAL
 from tenants.models import ApiKey, Organization, Project, User
-from tenants.services import audit
+from tenants.services import audit, restrictions
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ def create(
     ``key_id`` makes two clicks one key: the second raises ``KeyMadeAlready``, for nobody can show
     the text again.
     """
+    restrictions.refuse_new(organization)
     _refuse_unknown(organization, allowed_models)
     terms = {
         "allowed_models": list(allowed_models),

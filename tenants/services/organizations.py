@@ -128,6 +128,14 @@ def reactivate(organization: Organization, *, reason: str, by: User | None) -> O
     return _set_status(organization, Organization.Status.ACTIVE, reason=reason, by=by)
 
 
+@atomic()
+def keep_suspended(organization: Organization, *, reason: str) -> None:
+    """Say that it is no longer a person who keeps the organization out, but what the system knows."""
+    organization = Organization.objects.locked(organization.pk)
+    if organization.status == Organization.Status.SUSPENDED:
+        _note(organization, organization.status, reason=reason, by=None)
+
+
 def reason_of_suspension(organization: Organization) -> str:
     """Return why it was suspended last, in the words that were typed then."""
     entry = _last_suspension(organization)
