@@ -38,8 +38,8 @@ class Remembered(Generic[T]):
             try:
                 with beside():
                     self._answer = self._ask()
-            except DatabaseError:
-                log.warning("what pages show could not be read", exc_info=True)
+            except DatabaseError as error:
+                log.warning("what pages show could not be read: %s", error)
         return self._answer
 
     def known(self) -> T:

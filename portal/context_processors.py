@@ -13,5 +13,6 @@ def operator(request: HttpRequest) -> dict[str, Any]:
     return {
         "operator": face.current(),
         "legal_pages": legal.footer_kinds(),
+        "public_url": settings.PUBLIC_URL,
         "is_demo": settings.DEMO,
     }

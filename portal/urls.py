@@ -14,7 +14,7 @@ import studio.urls
 import tenants.urls
 from front.views import theme
 from gateway.app import ENDPOINTS
-from portal.views import health, mailbox, pages, public, reference, styleguide, usage
+from portal.views import discovery, health, mailbox, pages, public, reference, styleguide, usage
 from portal.views.staff import site
 from tenants.key_api import Nothing
 
@@ -59,6 +59,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("site.webmanifest", theme.manifest, name="manifest"),
     path("operator-logo", theme.operator_logo, name="operator-logo"),
     path("favicon.ico", theme.favicon, name="favicon"),
+    path("sitemap.xml", discovery.sitemap, name="sitemap"),
+    path("social/site.png", discovery.site_picture, name="social-site"),
+    path("social/models/<slug:slug>.png", discovery.model_picture, name="social-model"),
     path("robots.txt", public.robots, name="robots"),
     path("styleguide/", styleguide.styleguide, name="styleguide"),
     path("accounts/", include("allauth.urls")),

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import get_language
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_safe
@@ -53,7 +54,9 @@ def _first_call(entry: PricedOffer | None) -> list[snippets.Snippet]:
 @cache_control(public=True, max_age=DAY)
 def robots(request: HttpRequest) -> HttpResponse:
     """Tell search engines which pages are for everybody."""
-    lines = ["User-agent: *", *(f"Disallow: {path}" for path in PRIVATE), "Allow: /", ""]
+    private = [f"Disallow: {path}" for path in PRIVATE]
+    sitemap = f"Sitemap: {settings.PUBLIC_URL}{reverse('sitemap')}"
+    lines = ["User-agent: *", *private, "Allow: /", "", sitemap, ""]
     return HttpResponse("\n".join(lines), content_type="text/plain")
 
 

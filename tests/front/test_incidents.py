@@ -67,7 +67,7 @@ def test_what_staff_tell_stands_on_the_status_page(staff, client):
     assert "Calls fail" in page
     assert "We look into it." in page
     assert "Does not work" in page
-    assert "All parts answer, and the operator reports" in page
+    assert "What the operator reports stands below" in page
     assert "Calls fail" in own
 
 

@@ -24,6 +24,7 @@ OTHER = set(routes()) - TENANT - STAFF
 #: What scripts, forms and style sheets ask for.
 NO_PAGES = {"i18n/setlang/", "accounts/2fa/webauthn/login/", "operator-logo", "favicon.ico"}
 #: What programs read: the catalogue's feed, what describes the portal, its pictures.
+NO_PAGES |= {"sitemap.xml", "social/site.png", "social/models/<slug:slug>.png"}
 NO_PAGES |= {"models/changes.atom", "status/feed.atom", "site.webmanifest", "pictures/<str:digest>"}
 #: What a client calls whose base URL lacks ``/v1``: it is told so.
 NO_PAGES |= {endpoint.removeprefix("/v1/") for endpoint in ENDPOINTS} | {"files", "batches"}

@@ -29,8 +29,7 @@ def furnish():
             impact=Impact.DEGRADED,
             by=author,
         )
-        site.draft({"accent": "#0b5fff"}, by=author)
-        site.publish(by=author)
+        site.publish(site.draft({"accent": "#0b5fff"}, by=author), by=author)
         site.draft({"name": "Steppe Telecom", "accent": "#00875a"}, by=author)
     print("furnished")  # noqa: T201
 
