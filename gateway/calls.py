@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from gateway.errors import InvalidRequest
 
@@ -149,3 +150,9 @@ def for_engine(call: Call, upstream_model: str, cap: int | None) -> bytes:
     if call.stream:
         body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
     return msgspec.json.encode(body)
+
+
+def copy_for_engine(call: Call, upstream_model: str, cap: int | None) -> bytes:
+    """Return the same body for an answer that nobody reads: as a whole, never in parts."""
+    body = {name: it for name, it in call.body.items() if name not in ("stream", "stream_options")}
+    return for_engine(structs.replace(call, body=body, stream=False), upstream_model, cap)

@@ -31,6 +31,7 @@ from gateway.offers import OfferDirectory
 from gateway.purses import Purses
 from gateway.recalls import Recalls
 from gateway.recorder import Recorder
+from gateway.trials import TALLIES
 from gateway.upstreams.openai_compatible import OpenAICompatible
 from gateway.watching import LOG, TRACING
 
@@ -42,6 +43,7 @@ MOST_READERS = 3
 HEARTBEAT = 5.0
 IDLE_CHECK = 1.0
 REPLAY_EVERY = 5.0
+TALLIES_EVERY = 2.0
 REDIS_PATIENCE = 0.25
 EMPTIED_EVERY = 0.1
 CANCEL_AGAIN = 1.0
@@ -136,12 +138,15 @@ class Core:
             asyncio.create_task(self._every(HEARTBEAT, self._heartbeat)),
             asyncio.create_task(self._every(HEARTBEAT, self.limits.renew)),
             asyncio.create_task(self._every(REPLAY_EVERY, self.recorder.replay)),
+            asyncio.create_task(self._every(TALLIES_EVERY, self._save_tallies)),
         ]
 
     async def stop(self) -> None:
         """Record what waits, give back all credit, let go of everything."""
         self.draining = True
         await _end(self._tasks)
+        await self.inference.close()
+        await self._try(self._save_tallies)
         clean = await self._try(self.recorder.flush) and await self._try(self._free)
         self.journal.close(remove=clean)
         self._metrics_port.close()
@@ -153,6 +158,9 @@ class Core:
         await self.redis.aclose()
         await self._listening.aclose()
         await self.pool.close()
+
+    async def _save_tallies(self) -> None:
+        await TALLIES.save(self.pool)
 
     async def _free(self) -> None:
         await self.purses.give_back()

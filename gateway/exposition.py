@@ -54,6 +54,7 @@ class Watch(Collector):
         """Yield everything."""
         yield from _of_models(METRICS.models)
         yield _refusals()
+        yield _trials()
         yield from _of_engines(self._process.engines)
         yield from _of_books(self._process)
 
@@ -136,6 +137,20 @@ def _refusals() -> Metric:
     )
     for (model, status, code), number in METRICS.refusals.items():
         family.add_metric([model, str(status), code], number)
+    return family
+
+
+def _trials() -> Metric:
+    family = _counter(
+        "trial_requests",
+        "Requests of offers with a way on trial: that way's (new), and the others' (usual).",
+        "model",
+        "server",
+        "arm",
+        "outcome",
+    )
+    for labels, number in METRICS.trials.items():
+        family.add_metric(list(labels), number)
     return family
 
 

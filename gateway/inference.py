@@ -33,12 +33,13 @@ from gateway.routing import Question, Routed, Router
 from gateway.standings import TOKENS_USED_UP
 from gateway.streaming import Stream
 from gateway.tokenizers import Tokenizers
+from gateway.trials import NEW, USUAL, Shadows, Watch, is_chosen
 from gateway.upstreams.base import Upstream, UpstreamError
 from gateway.usage import NOTHING, Delivered, Measured
 from gateway.watching import watched
 from gateway.words import Said
 from gateway.worth import Media
-from marketplace.queries import OfferSnapshot
+from marketplace.queries import OfferSnapshot, OnTrial
 
 #: An asked-for cap is not lowered below this, nor a shorter one at all.
 LEAST_ASKED = 256
@@ -65,6 +66,7 @@ class Inference:
         self._tokenizers = Tokenizers(counter)
         self._books = Books(recorder, self._tokenizers)
         self._router = Router(upstream)
+        self._shadows = Shadows(upstream)
         self._agreements = Agreements()
         self._top_up_link = top_up_link
 
@@ -114,6 +116,12 @@ class Inference:
         finally:
             books.free(admitted)
             self._limits.release(held, admitted.used)
+        if offer.trial is not None and offer.trial.shadow is not None:
+            self._shadows.consider(admitted, offer.trial.shadow)
+
+    async def close(self) -> None:
+        """Let go of what is under way for nobody."""
+        await self._shadows.close()
 
     async def _taken(
         self,
@@ -224,13 +232,24 @@ class Inference:
         if cap and not admitted.call.stream:
             question.whole = cap * admitted.call.choices
         question.headers = admitted.exchange.onward
-        answer = await self._router.ask(admitted.offer.routes, question)
+        offer = admitted.offer
+        if offer.trial is None or offer.trial.canary is None:
+            answer = await self._router.ask(offer.routes, question)
+        else:
+            answer = await self._compared(offer, offer.trial.canary, question)
         if answer.status == 200:
             return answer
         try:
             raise await routing.refusal(answer)
         finally:
             answer.close()
+
+    async def _compared(self, offer: OfferSnapshot, canary: OnTrial, question: Question) -> Routed:
+        """Ask the canary first if the request is drawn for it; count how whoever is first answers."""
+        if is_chosen(canary):
+            watch, first = Watch(canary, offer.name, NEW), canary.route
+            return await self._router.ask(offer.routes, question, watch, first)
+        return await self._router.ask(offer.routes, question, Watch(canary, offer.name, USUAL))
 
     async def _whole(self, admitted: Admitted, answer: Routed) -> None:
         try:

@@ -106,6 +106,8 @@ class Metrics:
         self.leases = 0
         self.recalls_asked = 0
         self.recalls_answered = 0
+        #: Requests of offers with a way on trial: by model, server of that way, arm and outcome.
+        self.trials: defaultdict[tuple[str, str, str, str], int] = defaultdict(int)
         #: Requests whose limits were held by this process alone.
         self.limited_alone = 0
 

@@ -4,6 +4,7 @@ import math
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -54,8 +55,27 @@ class Way(msgspec.Struct):
     engine: Engine
 
 
+class Watch(Protocol):
+    """Who notes how the first way answers that is asked; see :mod:`gateway.trials`."""
+
+    def failed(self) -> None:
+        """Note that it did not answer."""
+        ...
+
+    def answered(self, answer: "Routed") -> None:
+        """Note an answer that has begun."""
+        ...
+
+    def broke(self) -> None:
+        """Note that the answer did not come to its end."""
+        ...
+
+
 class Routed:
     """An engine's answer that has begun."""
+
+    #: Who is told when it breaks off.
+    watch: Watch | None = None
 
     def __init__(self, answer: Answer, engine: Engine) -> None:
         self._answer = answer
@@ -71,8 +91,15 @@ class Routed:
         """Return the whole body; raises UpstreamError when it breaks off or passes the limit."""
         return await self._answer.read(limit)
 
+    @property
+    def failed(self) -> bool:
+        """Whether its status tells of the engine, and not of the request."""
+        return self.status not in ABOUT_THE_REQUEST
+
     def broke(self) -> None:
         """Hold it against the engine that the answer did not come to its end."""
+        if self.watch is not None:
+            self.watch.broke()
         self._engine.failed(time.monotonic(), "broke_off", shuts=False)
 
     def close(self) -> None:
@@ -90,16 +117,32 @@ class Router:
         self._upstream = upstream
         self.engines = Engines()
 
-    async def ask(self, routes: Sequence[RouteSnapshot], question: Question) -> Routed:
-        """Return the first engine's answer that is not a failure; 503 or 502 when all fail."""
+    async def ask(
+        self,
+        routes: Sequence[RouteSnapshot],
+        question: Question,
+        watch: Watch | None = None,
+        canary: RouteSnapshot | None = None,
+    ) -> Routed:
+        """Return the first engine's answer that is not a failure; 503 or 502 when all fail.
+
+        A canary is asked before all others. ``watch`` is told how the first way answers.
+        """
         reached = False
-        ways = self._ways(routes, time.monotonic())
+        if watch is None or canary is None:
+            ways = self._ways(routes, time.monotonic())
+        else:
+            ways = self._ways_behind(canary, routes, watch)
         for others, way in zip(reversed(range(len(ways))), ways, strict=True):
             try:
                 answer = await self._try(way, question, others)
             except UpstreamError as error:
                 reached = reached or error.reached
+                if watch is not None:
+                    watch.failed()
                 continue
+            if watch is not None:
+                watch.answered(answer)
             if answer.status in ABOUT_THE_REQUEST or not others:
                 return answer
             answer.close()
@@ -120,6 +163,21 @@ class Router:
         if ways and not usable:
             raise _all_shut(ways, now)
         return in_order(usable, now)[:MOST_TRIES]
+
+    def _ways_behind(
+        self, canary: RouteSnapshot, routes: Sequence[RouteSnapshot], watch: Watch
+    ) -> list[Way]:
+        """Return the canary and the ways behind it; a canary that is shut out has failed."""
+        now = time.monotonic()
+        engine = self.engines.find(canary.base_url, canary.upstream_model, canary.server, now)
+        if engine.state(now) == OPEN:
+            watch.failed()
+            return self._ways(routes, now)
+        try:
+            others = self._ways(routes, now)
+        except Unavailable:
+            others = []
+        return [Way(canary, engine), *others][:MOST_TRIES]
 
     async def _try(self, way: Way, question: Question, others: int) -> Routed:
         """Ask one engine, and note how it did."""

@@ -73,6 +73,20 @@ class RouteTaken(Conflict):
     detail = _("The offer has a route to this model of this server.")
 
 
+class TrialTaken(Conflict):
+    """The offer tries another way out in the same manner."""
+
+    code = "trial_taken"
+    detail = _("Another way is tried out so. Promote, stop or remove it first.")
+
+
+class NotOnTrial(Conflict):
+    """What is to be promoted or stopped is not on trial any more."""
+
+    code = "route_not_on_trial"
+    detail = _("This way is not on trial. Reload the page.")
+
+
 class LastRoute(Conflict):
     """An offer on sale would have nobody to answer for it."""
 

@@ -20,6 +20,7 @@ from marketplace.models import (
     Offer,
     Price,
     Route,
+    RouteRole,
     ServiceTier,
     TermsAcceptance,
     with_twins,
@@ -50,6 +51,23 @@ class RouteSnapshot:
     connect_seconds: int = 5
     first_byte_seconds: int = 120
     idle_seconds: int = 120
+
+
+@dataclass(frozen=True, slots=True)
+class OnTrial:
+    """A way on trial, and how many per cent of the requests it gets."""
+
+    route_id: uuid.UUID
+    share: int
+    route: RouteSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """The ways of an offer that are on trial."""
+
+    canary: OnTrial | None = None
+    shadow: OnTrial | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +137,8 @@ class OfferSnapshot:
     model_id: uuid.UUID | None = None
     terms: uuid.UUID | None = None
     needs_approval: bool = False
+    #: Ways that are tried out on its requests; mostly none.
+    trial: Trial | None = None
 
 
 def price_in_force(
@@ -298,7 +318,8 @@ def _snapshot(
         currency=currency,
         prices=_priced(prices),
         batch_prices=_priced(batch),
-        routes=tuple(_route(route) for route in offer.routes.all()),
+        routes=tuple(_route(it) for it in offer.routes.all() if not it.is_on_trial),
+        trial=_trial(offer),
         created_at=offer.created_at,
         media=model.media_rule,
         tokenizer=offer.model_version.tokenizer_sha256,
@@ -338,6 +359,15 @@ CONDITIONS = {"long_context", "time_of_day", "batch_multiplier"}
 def _part(price: Price) -> PricedPart:
     has_conditions = bool(CONDITIONS & price.definition.keys())
     return PricedPart(price.pk, price.per_token, price.definition if has_conditions else None)
+
+
+def _trial(offer: Offer) -> Trial | None:
+    tried = {
+        it.role: OnTrial(it.pk, it.share, _route(it))
+        for it in offer.routes.all()
+        if it.is_on_trial and it.share
+    }
+    return Trial(tried.get(RouteRole.CANARY), tried.get(RouteRole.SHADOW)) if tried else None
 
 
 def _route(route: Route) -> RouteSnapshot:

@@ -112,7 +112,8 @@ def _first(sentences: Iterable[str]) -> str:
 
 
 def _enabled(offer: Offer) -> list[Route]:
-    return [route for route in offer.routes.all() if route.upstream.is_enabled]
+    ways = offer.routes.all()
+    return [route for route in ways if route.upstream.is_enabled and not route.is_on_trial]
 
 
 def _no_server(offer: Offer) -> str:

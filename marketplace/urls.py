@@ -127,6 +127,16 @@ staff_urlpatterns = [
         staff_offers.route_remove,
         name="route-remove",
     ),
+    path(
+        "offers/<uuid:offer_id>/routes/<uuid:route_id>/share/",
+        staff_offers.route_share,
+        name="route-share",
+    ),
+    path(
+        "offers/<uuid:offer_id>/routes/<uuid:route_id>/promote/",
+        staff_offers.route_promote,
+        name="route-promote",
+    ),
     path("servers/", staff_servers.server_list, name="server-list"),
     path("servers/new/", staff_servers.server_create, name="server-create"),
     path("servers/<uuid:server_id>/", staff_servers.server_edit, name="server-edit"),

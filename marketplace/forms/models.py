@@ -20,6 +20,7 @@ from marketplace.models import (
     Offer,
     Publisher,
     Route,
+    RouteRole,
     TokenClass,
     TokenPart,
     Upstream,
@@ -326,11 +327,19 @@ class RouteForm(forms.ModelForm[Route]):
     weight = _count(
         _("Share"), 1000, initial=1, help_text=_("Among servers of the same order, how often.")
     )
+    share = _count(
+        _("On trial: per cent of the requests"),
+        100,
+        least=0,
+        initial=0,
+        required=False,
+        help_text=_("Of a canary or a shadow alone, which have neither order nor share."),
+    )
 
     class Meta:
         model = Route
-        fields = ("upstream", "upstream_model", "priority", "weight")
-        labels = {"upstream": _("Server")}
+        fields = ("upstream", "upstream_model", "priority", "weight", "role", "share")
+        labels = {"upstream": _("Server"), "role": _("What it is for")}
 
     def __init__(self, *args: Any, offer: Offer, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -338,6 +347,25 @@ class RouteForm(forms.ModelForm[Route]):
         assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 - a foreign key's
         field.queryset = Upstream.objects.filter(region=offer.region_id)
         field.empty_label = _("Choose a server")
+        self.fields["role"].required = False
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a share where nothing is tried, and a trial of nothing."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        cleaned["share"] = cleaned.get("share") or 0
+        cleaned["role"] = cleaned.get("role") or RouteRole.SERVES
+        is_trial = cleaned["role"] != RouteRole.SERVES
+        if is_trial and not cleaned["share"]:
+            self.add_error("share", _("Write how many per cent, from 1 to 100."))
+        if not is_trial and cleaned["share"]:
+            self.add_error("share", _("Only a canary or a shadow has one. Leave it at 0."))
+        return cleaned
+
+
+class ShareForm(forms.Form):
+    """How much a way on trial gets; nothing stops it."""
+
+    share = _count(_("Per cent of the requests"), 100, least=0)
 
 
 class RouteNameForm(forms.ModelForm[Route]):

@@ -1,15 +1,18 @@
 """What staff types about servers and the regions they stand in."""
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 from django_countries import countries
+from django_stubs_ext import StrOrPromise
 
 from marketplace.forms.fields import ServerAddress
 from marketplace.models import Upstream
+from marketplace.services.upstreams import PATIENCE
 from tenants.models import Region
 
 #: A credential is sent in a header: no spaces, no line breaks.
@@ -17,6 +20,27 @@ HEADER_SAFE = re.compile(r"[\x21-\x7e]*")
 #: A server of which nobody has said how long it is waited for.
 USUAL = Upstream()
 LONGEST = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """What suits a kind of server; see the table in docs/operator.md."""
+
+    label: StrOrPromise
+    connect_seconds: int = USUAL.connect_seconds
+    first_byte_seconds: int = USUAL.first_byte_seconds
+    idle_seconds: int = USUAL.idle_seconds
+
+
+PRESETS = {
+    "generic": Preset(_("Any OpenAI-compatible server")),
+    "vllm": Preset("vLLM"),
+    "sglang": Preset("SGLang"),
+    # The first request after a start may wait for kernels that are still being built.
+    "nim": Preset("NVIDIA NIM", first_byte_seconds=300),
+    # One request after the other, each through the whole of Python.
+    "transformers": Preset("transformers serve", first_byte_seconds=600, idle_seconds=300),
+}
 
 
 class Seconds(forms.IntegerField):
@@ -93,7 +117,31 @@ class NewServerForm(ServerForm):
         help_text=_("Where it computes. It never changes: offers are sold as computed there."),
     )
 
-    field_order = ("name", "region", "base_url", "credential")
+    preset = forms.ChoiceField(
+        label=_("What answers there"),
+        choices=[(code, it.label) for code, it in PRESETS.items()],
+        required=False,
+        help_text=_("Fills the seconds that you leave empty with what suits it."),
+    )
+
+    field_order = ("name", "region", "preset", "base_url", "credential")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in PATIENCE:
+            field = self.fields[name]
+            assert isinstance(field, Seconds)  # noqa: S101 - declared as one
+            # Empty until it is sent: then the preset, and not the usual, takes its place.
+            field.initial, field.usual = None, 0
+
+    def clean(self) -> dict[str, Any]:
+        """Fill what was left empty."""
+        cleaned = super().clean() or self.cleaned_data
+        preset = PRESETS[cleaned.pop("preset", "") or "generic"]
+        for name in PATIENCE:
+            if name not in self.errors:
+                cleaned[name] = cleaned.get(name) or getattr(preset, name)
+        return cleaned
 
 
 class EditServerForm(ServerForm):

@@ -14,7 +14,18 @@ from marketplace.models.curation import ModelChange
 from marketplace.models.dossier import Dossier
 from marketplace.models.finding import ModelWords
 from marketplace.models.notices import Notice
-from marketplace.models.offers import Offer, Reachability, Route, TokenClass, TokenWeight, Upstream
+from marketplace.models.offers import (
+    Offer,
+    Reachability,
+    Route,
+    RouteRole,
+    TokenClass,
+    TokenWeight,
+    TrialArm,
+    TrialOutcome,
+    TrialTally,
+    Upstream,
+)
 from marketplace.models.playground import SavedChat
 from marketplace.models.prices import (
     FALLBACK,
@@ -58,6 +69,7 @@ __all__ = [
     "Publisher",
     "Reachability",
     "Route",
+    "RouteRole",
     "SavedChat",
     "ServiceTier",
     "Status",
@@ -65,6 +77,9 @@ __all__ = [
     "TokenClass",
     "TokenPart",
     "TokenWeight",
+    "TrialArm",
+    "TrialOutcome",
+    "TrialTally",
     "TunedTerms",
     "Upstream",
     "with_twins",

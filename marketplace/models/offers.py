@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
 
-from common.models import LockingQuerySet, TimeStamped
+from common.models import LockingQuerySet, Row, TimeStamped
 from marketplace.encryption import EncryptedField
 from marketplace.models.catalogue import LIVE, ModelVersion, Status
 from marketplace.models.prices import WEIGHED_PARTS
@@ -149,6 +149,14 @@ PROBED = {
 }
 
 
+class RouteRole(models.TextChoices):
+    """What a way is for."""
+
+    SERVES = "serves", _("Answers")
+    CANARY = "canary", _("Canary: answers a share first")
+    SHADOW = "shadow", _("Shadow: gets copies, answers nobody")
+
+
 class Route(TimeStamped):
     """One way from an offer to a server; lower priority numbers are tried first."""
 
@@ -157,6 +165,9 @@ class Route(TimeStamped):
     upstream_model = models.CharField(_("model name at the server"), max_length=200)
     weight = models.PositiveIntegerField(default=1)
     priority = models.PositiveIntegerField(default=0)
+    role = models.CharField(max_length=6, choices=RouteRole, default=RouteRole.SERVES)
+    #: Of a way on trial: how many per cent of the requests; none, while it is stopped.
+    share = models.PositiveSmallIntegerField(default=0)
     #: What the last probe of this way found, by check, and when.
     conformance = models.JSONField(default=dict, blank=True)
     conformed_at = models.DateTimeField(null=True, blank=True)
@@ -167,10 +178,25 @@ class Route(TimeStamped):
             models.UniqueConstraint(
                 fields=("offer", "upstream", "upstream_model"), name="route_once_per_server"
             ),
+            models.UniqueConstraint(
+                fields=("offer", "role"),
+                condition=~models.Q(role="serves"),
+                name="one_trial_of_a_kind_per_offer",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(role="serves", share=0)
+                | ~models.Q(role="serves") & models.Q(share__lte=100),
+                name="share_of_trials_in_per_cent",
+            ),
         )
 
     def __str__(self) -> str:
         return f"{self.offer} → {self.upstream}"
+
+    @property
+    def is_on_trial(self) -> bool:
+        """Whether it is a canary or a shadow: the offer does not stand on it."""
+        return self.role != RouteRole.SERVES
 
     @property
     def conforms(self) -> bool:
@@ -190,3 +216,40 @@ class Route(TimeStamped):
         """Whether the server answers, and does not know the model by this name."""
         answers = self.upstream.reachability == Reachability.ANSWERS
         return answers and self.upstream_model not in self.upstream.served_models
+
+
+class TrialArm(models.TextChoices):
+    """Which requests of an offer with a way on trial are counted together."""
+
+    NEW = "new", _("The way on trial")
+    USUAL = "usual", _("All other ways")
+
+
+class TrialOutcome(models.TextChoices):
+    """How a way answered."""
+
+    GOOD = "good", _("answered")
+    FAILED = "failed", _("did not answer, or with an error")
+    BROKE = "broke", _("broke off")
+    DROPPED = "dropped", _("was not asked: too many copies at once")
+
+
+class TrialTally(Row):
+    """How often a way on trial, or the others meanwhile, answered so; gateways add to it."""
+
+    route = models.ForeignKey(Route, on_delete=models.CASCADE, related_name="tallies")
+    arm = models.CharField(max_length=5, choices=TrialArm)
+    outcome = models.CharField(max_length=7, choices=TrialOutcome)
+    #: Of good answers: in seconds, within which they began (a shadow's: were whole).
+    within = models.FloatField(default=0)
+    amount = models.BigIntegerField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("route", "arm", "outcome", "within"), name="trial_tally_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.route_id} {self.arm} {self.outcome}"

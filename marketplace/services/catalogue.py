@@ -9,8 +9,24 @@ from django.db import IntegrityError
 from django.utils.text import slugify
 
 from common.database import atomic
-from marketplace.errors import AddressTaken, LastRoute, NameTaken, RouteElsewhere, RouteTaken
-from marketplace.models import AIModel, ModelVersion, Offer, Publisher, Route, TokenClass, Upstream
+from marketplace.errors import (
+    AddressTaken,
+    LastRoute,
+    NameTaken,
+    RouteElsewhere,
+    RouteTaken,
+    TrialTaken,
+)
+from marketplace.models import (
+    AIModel,
+    ModelVersion,
+    Offer,
+    Publisher,
+    Route,
+    RouteRole,
+    TokenClass,
+    Upstream,
+)
 from marketplace.models.catalogue import LIVE
 from marketplace.services import pricing
 from tenants.models import User
@@ -106,6 +122,8 @@ def add_route(offer: Offer, facts: Mapping[str, Any], *, by: User | None) -> Rou
         with atomic():
             route = Route.objects.create(offer=offer, **facts)
     except IntegrityError as error:
+        if "one_trial_of_a_kind" in str(error):
+            raise TrialTaken(field_errors={"role": [TrialTaken.detail]}) from error
         raise RouteTaken(field_errors={"upstream_model": [RouteTaken.detail]}) from error
     _record_route("route.added", route, by, after=_route_facts(route))
     return route
@@ -133,8 +151,9 @@ def rename_route(route: Route, upstream_model: str, *, by: User | None) -> Route
 def remove_route(route: Route, *, by: User | None) -> None:
     """Ask a server no longer; an offer on sale keeps at least one enabled server."""
     offer = Offer.objects.locked(route.offer_id)
-    others = offer.routes.filter(upstream__is_enabled=True).exclude(pk=route.pk)
-    if offer.status in LIVE and not others.exists():
+    serving = offer.routes.filter(upstream__is_enabled=True, role=RouteRole.SERVES)
+    is_needed = offer.status in LIVE and not route.is_on_trial
+    if is_needed and not serving.exclude(pk=route.pk).exists():
         raise LastRoute
     _record_route("route.removed", route, by, before=_route_facts(route))
     route.delete()
@@ -174,7 +193,7 @@ def publisher(name: str) -> Publisher:
 
 
 def _route_facts(route: Route) -> dict[str, Any]:
-    names = ("upstream", "upstream_model", "priority", "weight")
+    names = ("upstream", "upstream_model", "priority", "weight", "role", "share")
     return {name: getattr(route, name) for name in names}
 
 

@@ -9,10 +9,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from common.errors import DomainError
-from marketplace import desk
-from marketplace.forms.models import RouteForm, RouteNameForm, TermsForm
+from marketplace import desk, trials
+from marketplace.forms.models import RouteForm, RouteNameForm, ShareForm, TermsForm
 from marketplace.models import Offer
 from marketplace.services import catalogue, curation
+from marketplace.services import trials as trial_services
 from marketplace.views.staff_models import SECTION, after_proposal, show_refusal
 from tenants.access import StaffRequest, staff_required
 
@@ -24,10 +25,12 @@ def _offer(offer_id: uuid.UUID) -> Offer:
 def _page(
     request: StaffRequest, offer: Offer, *, form: TermsForm, route_form: RouteForm, status: int
 ) -> HttpResponse:
+    routes = list(offer.routes.select_related("upstream"))
     context = {
         "offer": offer,
         "model": offer.model_version.model,
-        "routes": offer.routes.select_related("upstream"),
+        "routes": [it for it in routes if not it.is_on_trial],
+        "comparisons": trials.comparisons(routes),
         "form": form,
         "route_form": route_form,
         "nav_section": SECTION,
@@ -97,4 +100,32 @@ def route_remove(request: StaffRequest, offer_id: uuid.UUID, route_id: uuid.UUID
     route = get_object_or_404(_offer(offer_id).routes.select_related("upstream"), pk=route_id)
     catalogue.remove_route(route, by=request.user)
     messages.success(request, _("The server is not asked for this offer any more."))
+    return redirect("staff:offer-edit", offer_id=offer_id)
+
+
+@require_POST
+@staff_required
+def route_share(request: StaffRequest, offer_id: uuid.UUID, route_id: uuid.UUID) -> HttpResponse:
+    """Let a way on trial have more or less; none stops it."""
+    route = get_object_or_404(_offer(offer_id).routes, pk=route_id)
+    form = ShareForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, str(form.errors["share"][0]))
+        return redirect("staff:offer-edit", offer_id=offer_id)
+    share = form.cleaned_data["share"]
+    trial_services.give(route, share, by=request.user)
+    if share:
+        messages.success(request, _("It gets this share within five seconds."))
+    else:
+        messages.success(request, _("The trial is stopped within five seconds; its numbers stay."))
+    return redirect("staff:offer-edit", offer_id=offer_id)
+
+
+@require_POST
+@staff_required
+def route_promote(request: StaffRequest, offer_id: uuid.UUID, route_id: uuid.UUID) -> HttpResponse:
+    """Let a canary answer everything, the others when it fails."""
+    route = get_object_or_404(_offer(offer_id).routes, pk=route_id)
+    trial_services.promote(route, by=request.user)
+    messages.success(request, _("It is asked first for every request within five seconds."))
     return redirect("staff:offer-edit", offer_id=offer_id)

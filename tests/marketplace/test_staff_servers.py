@@ -1,12 +1,12 @@
 """The operator's desk over servers, regions and the routes that lead to them."""
 
 import pytest
-from django.db import connections
+from django.db import IntegrityError, connections
 
 from common.database import service
 from marketplace import queries
 from marketplace.errors import RouteElsewhere
-from marketplace.models import Reachability, Route, Upstream
+from marketplace.models import Reachability, Route, TrialTally, Upstream
 from marketplace.services import catalogue
 from tenants.models import AuditEntry, Region
 
@@ -359,3 +359,113 @@ def test_the_list_asks_no_more_for_more_servers(staff_client, facts, django_asse
 
     with django_assert_max_num_queries(6, connection=connections["service"]):
         staff_client.get("/staff/servers/")
+
+
+@pytest.fixture
+def second(staff_client, facts):
+    """A server beside the usual one."""
+    staff_client.post("/staff/servers/new/", facts)
+    return Upstream.objects.get(name="Second engine")
+
+
+def trial(offer, role="canary"):
+    return offer.routes.get(role=role)
+
+
+def counted():
+    with service():
+        return TrialTally.objects.count()
+
+
+def test_a_way_is_tried_out_changed_and_promoted(staff_client, mini, second):
+    add_route(staff_client, mini, second, role="canary", share="5")
+    way = trial(mini)
+    page = f"/staff/offers/{mini.pk}/routes/{way.pk}/"
+    with service():
+        for outcome, within in (("good", 0.25), ("failed", 0)):
+            TrialTally.objects.create(
+                route=way, arm="new", outcome=outcome, within=within, amount=10
+            )
+
+    shown = staff_client.get(f"/staff/offers/{mini.pk}/").content.decode()
+    staff_client.post(f"{page}share/", {"share": "20"})
+    assert (trial(mini).share, "50.0 %" in shown, "0.25 s" in shown) == (20, True, True)
+    assert counted() == 2
+    staff_client.post(f"{page}promote/")
+
+    assert [it.upstream_model for it in mini.routes.all()] == ["mini-b", "atlas-mini"]
+    assert [(it.role, it.priority) for it in mini.routes.all()] == [("serves", 0), ("serves", 1)]
+    assert counted() == 0
+    assert staff_client.post(f"{page}promote/").status_code == 409
+
+
+def test_a_trial_that_begins_again_counts_anew(staff_client, mini, second):
+    add_route(staff_client, mini, second, role="shadow", share="5")
+    way = trial(mini, "shadow")
+    page = f"/staff/offers/{mini.pk}/routes/{way.pk}/"
+    with service():
+        TrialTally.objects.create(route=way, arm="new", outcome="good", amount=1)
+
+    staff_client.post(f"{page}share/", {"share": "0"})
+    assert (counted(), trial(mini, "shadow").share) == (1, 0)
+    staff_client.post(f"{page}share/", {"share": "101"})
+    assert trial(mini, "shadow").share == 0
+    staff_client.post(f"{page}share/", {"share": "5"})
+
+    assert counted() == 0
+    assert staff_client.post(f"{page}promote/").status_code == 409
+
+
+def test_an_offer_does_not_stand_on_what_is_tried(staff_client, mini, second):
+    add_route(staff_client, mini, second, role="canary", share="5")
+    way = mini.routes.get(role="serves")
+
+    refused = staff_client.post(f"/staff/offers/{mini.pk}/routes/{way.pk}/remove/")
+
+    assert (refused.status_code, mini.routes.count()) == (409, 2)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "field"),
+    [
+        ({"role": "canary"}, "share"),
+        ({"role": "canary", "share": "101"}, "share"),
+        ({"share": "5"}, "share"),
+        ({"role": "nothing"}, "role"),
+    ],
+)
+def test_a_trial_that_makes_no_sense_is_named(staff_client, mini, second, wanted, field):
+    response = add_route(staff_client, mini, second, **wanted)
+
+    assert response.status_code == 422
+    assert field in response.context["route_form"].errors
+    assert mini.routes.count() == 1
+
+
+def test_one_canary_at_a_time(staff_client, mini, second):
+    add_route(staff_client, mini, second, role="canary", share="5")
+
+    response = add_route(
+        staff_client, mini, second, role="canary", share="5", upstream_model="other"
+    )
+
+    assert "Another way is tried out so" in response.content.decode()
+    with pytest.raises(IntegrityError, match="share_of_trials"), service():
+        mini.routes.filter(role="serves").update(share=5)
+
+
+@pytest.mark.parametrize(
+    ("preset", "first_byte"), [("vllm", 120), ("nim", 300), ("transformers", 600), ("", 120)]
+)
+def test_a_preset_fills_what_was_left_empty(staff_client, facts, preset, first_byte):
+    staff_client.post("/staff/servers/new/", {**facts, "preset": preset, "idle_seconds": "7"})
+
+    server = Upstream.objects.get(name="Second engine")
+    assert (server.first_byte_seconds, server.idle_seconds) == (first_byte, 7)
+
+
+def test_a_preset_that_is_none_is_named(staff_client, facts):
+    response = staff_client.post("/staff/servers/new/", {**facts, "preset": "nothing"})
+
+    assert response.status_code == 422
+    assert "preset" in response.context["form"].errors
