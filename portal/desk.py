@@ -28,6 +28,7 @@ from billing.models import (
 )
 from billing.periods import Period
 from common.money import Money
+from front.models import Incident
 from marketplace.models import (
     AccessRequest,
     AIModel,
@@ -202,7 +203,9 @@ def _servers() -> list[Waiting]:
 
 
 def _decisions() -> Iterator[Tally]:
-    """Yield what only a person decides: objections, and what another one has to approve."""
+    """Yield what only a person decides: what is told of, objections, and what another one approves."""
+    words = _("Incidents and planned work that are not over: %(count)s")
+    yield Tally(words, Incident.objects.open(), "staff:incident-list")
     for words, rows in _of_money():
         yield Tally(words, rows, "staff:correction-desk")
     changes, requests = ModelChange.objects.waiting(), AccessRequest.objects.waiting()

@@ -42,7 +42,7 @@ class RestrictionForm(StatusForm):
         choices=Restriction.Level,
         required=False,
         widget=forms.RadioSelect,
-        initial=Restriction.Level.ALL,
+        initial=Restriction.Level.WARN,
     )
     starts_at = _moment(_("Begins"), _("UTC. Left empty, it begins at once."))
     ends_at = _moment(_("Ends by itself"), _("UTC. Left empty, it holds until somebody lifts it."))

@@ -13,11 +13,10 @@ from django.shortcuts import resolve_url
 from django_htmx.middleware import HtmxDetails
 
 from common.database import service
-from tenants import client
+from tenants import client, supporting
 from tenants.models import Membership, Organization, Permission, User
 from tenants.scope import scope
 from tenants.services import audit, support
-from tenants.supporting import supporter_of
 
 #: The session's note of the organization whose pages were last opened.
 LAST_ORGANIZATION = "organization"
@@ -97,8 +96,10 @@ def _let_support_in(request: HttpRequest, slug: str, page: str) -> None:
     Everything but looking is refused here, for all pages at once; both are noted in the customer's
     own log before anything else happens.
     """
-    supporter = supporter_of(request, slug) if proved_second_factor(request) else None
+    supporter = supporting.supporter_of(request, slug) if proved_second_factor(request) else None
     if supporter is None:
+        # What is over is no longer said to be open.
+        supporting.leave(request, slug)
         raise Http404
     if not supporter.opens(request.method, page):
         support.seen(supporter.access, path=_asked(request), action="support.refused")

@@ -121,6 +121,7 @@ def enter(request: HttpRequest, access: SupportAccess) -> None:
     }
 
 
-def leave(request: HttpRequest) -> None:
-    """Forget which access was entered."""
-    request.session.pop(SESSION, None)
+def leave(request: HttpRequest, slug: str) -> None:
+    """Forget that this customer's pages were entered; of another one's nothing is forgotten."""
+    if request.session.get(SESSION, {}).get("slug") == slug:
+        del request.session[SESSION]

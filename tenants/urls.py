@@ -2,7 +2,14 @@
 
 from django.urls import path
 
-from tenants import api, policy_api, projects_api, webhooks_api
+from tenants import (
+    api,
+    policy_api,
+    projects_api,
+    staff_customer_api,
+    support_api,
+    webhooks_api,
+)
 from tenants.views import (
     api_keys,
     audit,
@@ -94,6 +101,7 @@ urlpatterns = [
     ),
 ]
 
+STAFF = "staff/customers/<slug:slug>"
 ENDPOINT = "organizations/<slug:org>/webhooks/<uuid:endpoint_id>"
 
 api_urlpatterns = [
@@ -113,4 +121,14 @@ api_urlpatterns = [
     path("organizations/<slug:org>/policy", policy_api.OrganizationPolicy.as_view()),
     path("organizations/<slug:org>/members", api.MemberList.as_view()),
     path("organizations/<slug:org>/audit", api.AuditLog.as_view()),
+    path("organizations/<slug:org>/support-accesses", support_api.SupportAccessList.as_view()),
+    path(
+        "organizations/<slug:org>/support-accesses/<uuid:access_id>",
+        support_api.SupportAccessDetail.as_view(),
+    ),
+    path(f"{STAFF}/notes", staff_customer_api.NoteList.as_view()),
+    path(f"{STAFF}/notes/<uuid:note_id>", staff_customer_api.NoteDetail.as_view()),
+    path(f"{STAFF}/restrictions", staff_customer_api.RestrictionList.as_view()),
+    path(f"{STAFF}/restrictions/lift", staff_customer_api.RestrictionEnd.as_view()),
+    path(f"{STAFF}/support-accesses", staff_customer_api.SupportList.as_view()),
 ]

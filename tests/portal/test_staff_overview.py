@@ -92,7 +92,7 @@ def test_days_that_make_no_sense_are_named(staff_client, clock, query, field):
     assert response.status_code == 422
     assert field in response.context["form"].errors
     assert response.context["overview"].span.is_month
-    assert staff_client.get(f"/staff/exports/revenue.csv?{query}").status_code == 404
+    assert staff_client.get(f"/staff/exports/revenue.csv?{query}").status_code == 422
 
 
 def test_days_of_the_address_are_looked_at(staff_client, acme, clock):

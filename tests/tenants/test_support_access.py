@@ -89,8 +89,9 @@ def test_being_let_in_is_not_being_in(ask, alice, sam):
 def test_who_is_let_in_reads_under_a_band_with_a_way_out(reading, acme, sam):
     page = reading.get("/o/acme/").content.decode()
     desk = reading.get("/staff/customers/").content.decode()
+    public = reading.get("/models/").content.decode()
 
-    for seen in (page, desk):
+    for seen in (page, desk, public):
         assert "You read the pages of Acme as the operator's support" in seen
         assert "/end/" in seen
     assert "Operator&#x27;s support, reading" in page
@@ -165,6 +166,7 @@ def test_it_ends_by_itself_by_the_servers_clock(reading, ask):
         SupportAccess.objects.update(decided_at=then, expires_at=then + timedelta(minutes=30))
 
     assert reading.get("/o/acme/").status_code == 404
+    assert "You read the pages of" not in reading.get("/staff/customers/").content.decode()
 
 
 def test_the_customer_ends_it_at_once(reading, alice_client, acme):

@@ -51,7 +51,22 @@ def overview(request: StaffRequest) -> HttpResponse:
 @staff_required
 def export_list(request: StaffRequest) -> HttpResponse:
     """Offer the tables of the desk, over the days that stand in the address."""
-    form = SpanForm(request.GET)
+    return _offer(request, SpanForm(request.GET))
+
+
+@require_safe
+@staff_required_outside
+def export(request: StaffRequest, table: str, form: str) -> HttpResponseBase:
+    """Give a table as a file, piece by piece however much it is; days without sense are named."""
+    if table not in TABLES or form not in sheets.TYPES:
+        raise Http404
+    asked = SpanForm(request.GET)
+    if not asked.is_valid():
+        return _offer(request, asked)
+    return sheets.served(request, TABLES[table](asked.span), form)
+
+
+def _offer(request: StaffRequest, form: SpanForm) -> HttpResponse:
     context = {
         "form": form,
         "span": form.span,
@@ -60,16 +75,6 @@ def export_list(request: StaffRequest) -> HttpResponse:
     }
     status = 200 if form.is_valid() else 422
     return render(request, "staff/export_list.html", context, status=status)
-
-
-@require_safe
-@staff_required_outside
-def export(request: StaffRequest, table: str, form: str) -> HttpResponseBase:
-    """Give a table as a file, piece by piece however much it is."""
-    asked = SpanForm(request.GET)
-    if table not in TABLES or form not in sheets.TYPES or not asked.is_valid():
-        raise Http404
-    return sheets.served(request, TABLES[table](asked.span), form)
 
 
 @require_safe

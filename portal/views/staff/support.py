@@ -93,7 +93,7 @@ def support_end(request: StaffRequest, access_id: uuid.UUID) -> HttpResponseBase
     """Leave the customer's pages for good, or take a question back."""
     access = _access(access_id, supporter=request.user)
     support.end(access, by=request.user)
-    supporting.leave(request)
+    supporting.leave(request, access.organization.slug)
     messages.success(request, _("You have left the customer's pages."))
     return redirect("staff:customer-detail", slug=access.organization.slug)
 
