@@ -68,6 +68,10 @@ test-engines: $(TEST_READY) $(ENGINES_READY) ## Run the gateway against a real i
 test-studio: $(TEST_READY) $(TRAINER_READY) ## Teach a tiny model for real, through a cluster too
 	TRAINER_PYTHON="$(CURDIR)/$(TRAINER)/bin/python" $(BIN)/python -m pytest tests/training
 
+.PHONY: screenshots
+screenshots: $(TEST_READY) $(ASSETS_READY) $(TEXTS_READY) ## Take pictures of the main pages, into screenshots/
+	$(BIN)/python -W ignore -m tests.screenshots
+
 REQUESTS ?= 100000
 
 .PHONY: faults

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from portal.environment import ROOT
+from tests.support import servers
 from tests.support.instance import Instance
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
@@ -50,6 +51,7 @@ class Site:
 def site(tmp_path_factory):
     """One Tessera for all journeys of a worker, started as people start it; ends with the tests."""
     state = tmp_path_factory.mktemp("journeys") / "state"
+    servers.lend(state)
     # Receivers of webhooks listen beside it.
     instance = Instance(state, OUTSIDE_NETWORKS="127.0.0.0/8")
     try:

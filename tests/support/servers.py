@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from portal.embedded import launch, postgres, valkey
-from portal.environment import APP_ROLE, OWNER_ROLE, ROOT, SERVICE_ROLE
+from portal.environment import APP_ROLE, EMBEDDED_DATABASE, OWNER_ROLE, ROOT, SERVICE_ROLE
 from portal.variables import Database
 from tests.support import processes
 
@@ -90,10 +90,19 @@ def start() -> None:
     prepare = [sys.executable, "manage.py", "prepare_database", "--verbosity", "0"]
     postgres.create_database(database(OWNER_ROLE, TEMPLATE))
     subprocess.run(prepare, cwd=ROOT, env={**os.environ, **environment(TEMPLATE)}, check=True)
+    postgres.create_database(database(OWNER_ROLE, EMBEDDED_DATABASE), template=TEMPLATE)
     run_sql(TEMPLATE, RESET.read_text("utf-8"))
     _end_cleanly(data)
     _keep(data, kept)
     _serve(data)
+
+
+def lend(state: Path) -> None:
+    """Give a new state folder the migrated PostgreSQL that is kept, so that its first start is quick."""
+    kept = KEPT / _made_from()
+    if kept.exists():
+        state.mkdir(mode=0o700, parents=True)
+        _copy(kept, state / "postgres")
 
 
 def _serve(data: Path) -> None:
