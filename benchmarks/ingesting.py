@@ -57,7 +57,7 @@ CREATE TABLE bench_bare (
     id uuid, organization_id uuid, project_id uuid, api_key_id uuid, source text, event_id text,
     offer_id uuid, offer_name text, region text,
     {", ".join(f"{part} bigint" for part in ingestion.PARTS)}, price_ids jsonb, policy jsonb, outcome text,
-    streamed boolean, ttft_ms integer, latency_ms integer, occurred_at timestamptz,
+    streamed boolean, ttft_ms integer, latency_ms integer, inter_token_us integer, occurred_at timestamptz,
     recorded_at timestamptz)
 """
 PACK = "COPY bench_bare TO STDOUT (FORMAT binary)"

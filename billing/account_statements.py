@@ -36,7 +36,7 @@ from tenants.models import Organization
 
 ZERO = Decimal(0)
 #: What is owed before an invoice tells of it; an invoice adds its rounding and tax.
-ACCRUING = ("usage", "true-up", "group")
+ACCRUING = ("usage", "true-up", "service-credit", "group")
 MOST_MONTHS = 36
 
 
@@ -276,6 +276,7 @@ WORDS: dict[str, StrOrPromise] = {
     "payout": gettext_lazy("Given back"),
     "chargeback": gettext_lazy("Taken back by the bank"),
     "true-up": gettext_lazy("Month rated as a whole"),
+    "service-credit": gettext_lazy("Service credit"),
 }
 
 

@@ -20,6 +20,7 @@ KINDS: dict[str, StrOrPromise] = {
     "void": _("Credit taken back"),
     "hand_over": _("Credit handed over"),
     "invoice": _("Invoice written"),
+    "service-credit": _("Service credit"),
     "refund": _("Payment given back"),
     "chargeback": _("Payment taken back by the bank"),
 }

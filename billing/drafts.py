@@ -19,6 +19,8 @@ ONE = Decimal(1)
 UNIT = Decimal("1e-18")
 #: Lines that say what something costs; the others say what credit paid of it.
 CHARGES = frozenset({"usage", "fee", "minimum", "commitment"})
+#: What is taken off because less was delivered than was promised; usage says nothing of it.
+SERVICE_CREDIT = "service_credit"
 #: From the rater's words for what it charges to those of an invoice.
 KINDS = {"flat": "fee", "fixed": "fee", "minimum": "minimum"}
 #: By the name of a part of the customer: how much of a line falls to it, in proportion.
@@ -267,7 +269,7 @@ def corrections(
     The whole month is rated again and what is booked comes off, so that no rounding drifts however
     often it is corrected. What was asked for is never given back in cents.
     """
-    booked = _sums(invoiced)
+    booked = _sums(it for it in invoiced if it.kind != SERVICE_CREDIT)
     lines = [
         replace(
             line,

@@ -16,7 +16,7 @@ from billing.purses import Paid, Purse
 from billing.settlement import Recorded, Settled
 from marketplace.models import FALLBACK
 from metering.models import GPU_SECONDS, TOKEN_PARTS
-from metering.services import aggregation, ingestion, rows
+from metering.services import aggregation, ingestion, measuring, rows
 from metering.services.aggregation import QUARTER
 from metering.services.ingestion import PARTS
 from metering.services.rows import Column
@@ -122,6 +122,7 @@ async def _settle(
     await budgets.spend(conn, process_id, new)
     await booking.book(conn, _operations(paid, held))
     await aggregation.add(conn, usage)
+    await measuring.add(conn, usage)
     write = WRITE_WITH_GPUS if GPU_SECONDS in usage else WRITE
     await conn.execute(write, {**usage, **_worth(paid)})
 

@@ -45,6 +45,8 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     policy: dict[str, Any] = {}
     #: For how long GPUs were held; where it has a price, what it is worth stands under ``gpu_hours``.
     gpu_seconds: int = 0
+    #: How long the slowest twentieth of its tokens took after the one before, at least.
+    inter_token_us: int | None = None
 
     @property
     def amount(self) -> Decimal:
@@ -81,6 +83,7 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
             ttft_ms=self.ttft_ms,
             latency_ms=self.latency_ms,
             gpu_seconds=self.gpu_seconds,
+            inter_token_us=self.inter_token_us,
         )
 
 

@@ -5,7 +5,7 @@ import uuid
 
 from celery import shared_task
 
-from billing import balance_mails, document_mails, mails
+from billing import balance_mails, document_mails, mails, service_board
 from billing.payments.errors import PaymentUnavailable
 from billing.services import (
     budgeting,
@@ -276,3 +276,9 @@ def rehearse(rehearsal_id: str) -> None:
 def sweep_rehearsals() -> None:
     """Go on with rehearsals that were left behind."""
     rehearsing.ring_again()
+
+
+@shared_task(name="billing.look_for_service_risks")
+def look_for_service_risks() -> None:
+    """Find the customers whose month misses what they were promised so far."""
+    service_board.look_for_risks()

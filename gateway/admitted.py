@@ -37,6 +37,8 @@ class Admitted(msgspec.Struct):
     used: int = 0
     #: How long it took until the first part of a stream was passed on.
     ttft_ms: int | None = None
+    #: How long the slowest twentieth of its tokens took after the one before, at least.
+    inter_token_us: int | None = None
 
     @property
     def bounds(self) -> Bounds:

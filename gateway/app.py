@@ -28,13 +28,14 @@ from gateway.endpoints import (
 )
 from gateway.errors import (
     BooksAway,
+    ClientGone,
     GatewayError,
     Internal,
     MethodNotAllowed,
     NotFound,
     Unavailable,
 )
-from gateway.exchange import ClientGone, Exchange, Message, Receive, Send
+from gateway.exchange import Exchange, Message, Receive, Send
 from gateway.keys import Caller
 
 logger = logging.getLogger(__name__)

@@ -126,6 +126,7 @@ def _settled(
         budgets=list(windows),
         ttft_ms=admitted.ttft_ms,
         latency_ms=admitted.milliseconds(),
+        inter_token_us=admitted.inter_token_us,
         streamed=admitted.call.stream,
         outcome=outcome,
         policy=facts,

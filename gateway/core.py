@@ -21,6 +21,7 @@ from common import database
 from common.ids import uuid7
 from gateway.breaker import Engine
 from gateway.counter import Counter
+from gateway.failures import FAILURES
 from gateway.inference import Inference
 from gateway.journal import Journal
 from gateway.keys import Caller, KeyDirectory
@@ -139,6 +140,7 @@ class Core:
             asyncio.create_task(self._every(HEARTBEAT, self.limits.renew)),
             asyncio.create_task(self._every(REPLAY_EVERY, self.recorder.replay)),
             asyncio.create_task(self._every(TALLIES_EVERY, self._save_tallies)),
+            asyncio.create_task(self._every(REPLAY_EVERY, self._write_failures)),
         ]
 
     async def stop(self) -> None:
@@ -147,6 +149,7 @@ class Core:
         await _end(self._tasks)
         await self.inference.close()
         await self._try(self._save_tallies)
+        await self._try(self._write_failures)
         clean = await self._try(self.recorder.flush) and await self._try(self._free)
         self.journal.close(remove=clean)
         self._metrics_port.close()
@@ -186,6 +189,9 @@ class Core:
     async def _heartbeat(self) -> None:
         async with self.pool.connection() as connection:
             await funds.heartbeat(connection, process_id=self.process_id)
+
+    async def _write_failures(self) -> None:
+        await FAILURES.write(self.pool, self.process_id)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
         while True:

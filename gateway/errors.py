@@ -49,6 +49,10 @@ def envelope(error: GatewayError, request_id: str) -> bytes:
     return error.body()
 
 
+class ClientGone(Exception):
+    """The client went away before the answer was complete."""
+
+
 class InvalidRequest(GatewayError):
     """The body, or a parameter of it, cannot be used; ``param`` names it."""
 

@@ -7,7 +7,14 @@ from typing import Any
 
 from common.ids import uuid7_hex
 from gateway import watching
-from gateway.errors import BodyTooLarge, GatewayError, TooSlow, UnsupportedMedia, envelope
+from gateway.errors import (
+    BodyTooLarge,
+    ClientGone,
+    GatewayError,
+    TooSlow,
+    UnsupportedMedia,
+    envelope,
+)
 from gateway.keys import Caller
 from gateway.metrics import Bill
 
@@ -23,12 +30,11 @@ LONGEST_BODY = 300.0
 JSON = "application/json"
 
 
-class ClientGone(Exception):
-    """The client went away before the answer was complete."""
-
-
 class Exchange:
     """A request and the way to answer it; every answer carries the request's id."""
+
+    #: Whether somebody waits for the answer.
+    is_waited_for = True
 
     def __init__(self, scope: Message, receive: Receive, send: Send) -> None:
         self.receive = receive
@@ -51,6 +57,8 @@ class Exchange:
         self.model = ""
         self.caller: Caller | None = None
         self.bill: Bill | None = None
+        #: Whether an answer broke off because of us before anything of it was delivered.
+        self.broke = False
         #: What the engine is told of the caller's trace.
         self.onward: Mapping[str, str] = {}
         self._watch: asyncio.Task[None] | None = None

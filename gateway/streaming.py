@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -14,6 +15,7 @@ from gateway.routing import Routed
 from gateway.upstreams.base import UpstreamError
 from gateway.usage import NOTHING, Delivered, Measured
 from gateway.words import Said
+from metering.models import FAILURES
 
 #: Events are written together up to so many bytes: a client that leaves meanwhile owes none of them.
 LARGEST_WRITE = 4096
@@ -21,6 +23,10 @@ LARGEST_WRITE = 4096
 JOURNAL_EVERY = 1.0
 #: A client that does not read is not waited for longer when we end its stream.
 LAST_WORDS = 1.0
+#: How finely the time between two tokens is told.
+GAPS_A_SECOND = 10_000
+#: Of fewer tokens nothing is said of how evenly they came.
+FEWEST_GAPS = 20
 EVENT_STREAM = "text/event-stream; charset=utf-8"
 PART_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 
@@ -45,6 +51,8 @@ class Stream:
         self._finished = False
         self._journalled_at = 0.0
         self._wrote_at = 0.0
+        #: How many tokens came how long after the one before, in tenths of a millisecond.
+        self._gaps: dict[int, int] = {}
         #: Set while something was delivered that the journal does not know.
         self._note_due: asyncio.TimerHandle | None = None
         #: The end of the stream, sent once the books are closed.
@@ -160,7 +168,10 @@ class Stream:
         if self._admitted.ttft_ms is None:
             self._admitted.ttft_ms = self._admitted.milliseconds()
         else:
-            METRICS.of(self._admitted.offer.name).wrote(now - self._wrote_at, len(sizes))
+            events = len(sizes)
+            METRICS.of(self._admitted.offer.name).wrote(now - self._wrote_at, events)
+            gap = int((now - self._wrote_at) * GAPS_A_SECOND) // events
+            self._gaps[gap] = self._gaps.get(gap, 0) + events
         self._wrote_at = now
         due = self._journalled_at + JOURNAL_EVERY - now
         if due <= 0:
@@ -187,8 +198,10 @@ class Stream:
         # An engine that wrote on after telling the usage has told nothing.
         claim = self._usage if self._size <= self._usage_size else None
         delivered = Delivered(self._size, self._events)
+        self._admitted.inter_token_us = slowest_twentieth(self._gaps)
         measured = self._books.measure(self._admitted, claim, delivered)
         if not self._size and not self._is_owed(measured, outcome):
+            self._exchange.broke = outcome in FAILURES
             return NOTHING
         try:
             # Whoever has to stop does not wait for a better count.
@@ -219,3 +232,20 @@ class Stream:
         if self._admitted.dialect is not None:
             return self._admitted.dialect.end(measured.parts, error)
         return b"data: " + error.body() + b"\n\n" if error else self._tail
+
+
+def slowest_twentieth(gaps: Mapping[int, int]) -> int | None:
+    """Return what nineteen of twenty tokens came within, in microseconds; None where too few came.
+
+    ``gaps`` says how many tokens took so many tenths of a millisecond. Below twenty of them the
+    slowest alone would decide.
+    """
+    left = sum(gaps.values())
+    if left < FEWEST_GAPS:
+        return None
+    left = -(-left * 19 // 20)
+    for gap in sorted(gaps):
+        left -= gaps[gap]
+        if left <= 0:
+            return (gap * 1_000_000 + GAPS_A_SECOND // 2) // GAPS_A_SECOND
+    return None

@@ -4,6 +4,7 @@ None of it holds a prompt, an answer or a credential.
 """
 
 import functools
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from importlib import import_module
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 
 from billing.settlement import Settled
-from gateway.errors import GatewayError
-from gateway.metrics import METRICS
+from gateway.errors import ClientGone, GatewayError
+from gateway.failures import FAILURES, OURS
+from gateway.metrics import METRICS, ModelCounts
 from gateway.request_log import OFF, Line, RequestLog
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ def watched(serve: Serve) -> Serve:
         if (spans := TRACING.spans) is not None:
             span = spans.begin(exchange.headers, exchange.id, endpoint.path, offer.name)
             exchange.onward = spans.onward(span)
-        failure: BaseException | None = None
+        failure, began = None, time.time()
         try:
             await serve(self, exchange, endpoint, caller, offer, body)
         except BaseException as error:
@@ -72,13 +74,9 @@ def watched(serve: Serve) -> Serve:
         finally:
             counts.running -= 1
             counts.streams -= streams
-            if exchange.bill is not None:
-                counts.count(exchange.bill)
-                if LOG.wanted != OFF:
-                    LOG.write(_of_bill(exchange, exchange.bill.settled))
-            elif not isinstance(failure, GatewayError):
-                counts.outcomes[UNBILLED] += 1
-                LOG.write(_line(exchange, 200, UNBILLED))
+            _ended(exchange, counts, failure)
+            if _is_ours(failure, exchange):
+                FAILURES.count(caller.organization_id, offer.name, offer.region, began)
             if span is not None and spans is not None:
                 settled = exchange.bill.settled if exchange.bill else None
                 spans.end(span, settled, _code(failure))
@@ -86,10 +84,35 @@ def watched(serve: Serve) -> Serve:
     return watching
 
 
+def _ended(exchange: "Exchange", counts: ModelCounts, failure: BaseException | None) -> None:
+    if exchange.bill is not None:
+        counts.count(exchange.bill)
+        if LOG.wanted != OFF:
+            LOG.write(_of_bill(exchange, exchange.bill.settled))
+    elif not isinstance(failure, GatewayError):
+        counts.outcomes[UNBILLED] += 1
+        LOG.write(_line(exchange, 200, UNBILLED))
+
+
 def refused(exchange: "Exchange", error: GatewayError) -> None:
     """Tell of a refusal."""
     METRICS.refused(exchange.model, error)
     LOG.write(_line(exchange, error.status, error.code))
+
+
+def _is_ours(failure: BaseException | None, exchange: "Exchange") -> bool:
+    """Tell whether a call that somebody waited for was not answered because of us.
+
+    What was settled has an event that says how it ended.
+    """
+    if exchange.bill is not None or not exchange.is_waited_for:
+        return False
+    if failure is None:
+        return exchange.broke
+    if isinstance(failure, GatewayError):
+        return failure.status >= OURS
+    # Whoever leaves ends the call; whatever else breaks it is told as ours.
+    return not exchange.gone and not isinstance(failure, ClientGone)
 
 
 def _code(failure: BaseException | None) -> str:

@@ -16,6 +16,8 @@ from django_stubs_ext import StrOrPromise
 from common.money import Money
 from common.templatetags.formats import cost
 from marketplace import dossiers, history, showcase
+from marketplace.forms import levels as level_forms
+from marketplace.forms.levels import ServiceLevelForm
 from marketplace.forms.models import CardForm, TermsForm
 from marketplace.forms.words import FEATURES, LANGUAGES, MODALITIES
 from marketplace.models import (
@@ -29,6 +31,7 @@ from marketplace.models import (
 )
 from marketplace.models.catalogue import Status
 from marketplace.queries import DEFAULT_CURRENCY
+from marketplace.services import levels
 from marketplace.services.applying import moment
 
 WORDS = {name: label for pairs in (FEATURES, LANGUAGES, MODALITIES) for name, label in pairs}
@@ -67,6 +70,8 @@ def of(change: ModelChange) -> list[Difference]:
             return list(_terms(_offer(change), change.facts))
         case Kind.PRICES:
             return list(_prices(_offer(change), change.facts))
+        case Kind.LEVEL:
+            return list(_level(_offer(change), change.facts))
         case Kind.DEPRECATE:
             return list(_deprecation(change.model, change.facts))
         case Kind.RETIRE:
@@ -181,6 +186,16 @@ def _prices(offer: Offer, facts: dict[str, Any]) -> Iterator[Difference]:
             )
     if begins := facts.get("effective_from"):
         yield Difference(_("From"), "", formatted(moment(begins), "DATETIME_FORMAT"))
+
+
+def _level(offer: Offer, facts: dict[str, Any]) -> Iterator[Difference]:
+    """Yield all that the level says beside what holds now."""
+    before, after = (level_forms.initial(it) for it in (levels.present(offer), facts))
+    for name, field in ServiceLevelForm.base_fields.items():
+        old, new = before.get(name), after.get(name)
+        if old is not None or new is not None:
+            words = ["" if it is None else str(it) for it in (old, new)]
+            yield Difference(field.label or name, words[0], words[1])
 
 
 def _cost(amount: Decimal | None) -> str:

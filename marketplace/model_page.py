@@ -3,8 +3,9 @@
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
 
-from marketplace import cards, dossiers, showcase, snippets
+from marketplace import cards, dossiers, service_levels, showcase, snippets
 from marketplace.forms.words import FEATURES, LANGUAGES, MODALITIES
 from marketplace.models import AIModel
 from marketplace.queries import DEFAULT_CURRENCY
@@ -27,6 +28,7 @@ def context(
     return {
         "model": model,
         "offers": offers,
+        "promised": service_levels.of([it.offer for it in offers], timezone.now()),
         "coming": showcase.coming(offers, currency),
         "features": _words(model.features),
         "modalities": _words(model.modalities),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -68,6 +69,8 @@ def fitting(
 ) -> list[PricedOffer]:
     """Return the offers that meet all conditions, in the order asked for."""
     found = [entry for entry in entries if all(each.fits(entry) for each in wanted)]
+    if sort in MEASURED:
+        return sorted(found, key=MEASURED[sort])
     match sort:
         case "price":
             return sorted(found, key=lambda entry: (entry.input is None, entry.input or 0))
@@ -81,6 +84,20 @@ def fitting(
             return found
         case _:
             return _best_first(found, wanted)
+
+
+def _latency(entry: PricedOffer) -> tuple[bool, int]:
+    told = entry.measured.ttft_p95_ms if entry.measured else None
+    return told is None, told or 0
+
+
+def _slowness(entry: PricedOffer) -> tuple[bool, Decimal]:
+    told = entry.measured.tokens_per_second if entry.measured else None
+    return told is None, -(told or Decimal(0))
+
+
+#: Orders by what was measured; of what nothing is told comes last.
+MEASURED: dict[str, Callable[[PricedOffer], Any]] = {"latency": _latency, "speed": _slowness}
 
 
 def nearest(entries: Sequence[PricedOffer], wanted: Sequence[Condition]) -> list[Near]:

@@ -15,6 +15,7 @@ from marketplace import books, queries
 from marketplace.models import (
     AIModel,
     Bundle,
+    Measurement,
     ModelShare,
     Offer,
     Price,
@@ -117,6 +118,12 @@ class PricedOffer:
     def other_prices(self) -> list[tuple[StrOrPromise, Money | None]]:
         """What a million tokens of other parts cost, where they have a price of their own."""
         return [(part.label, self._per_million(amount)) for part, amount in self.others.items()]
+
+    @property
+    def measured(self) -> Measurement | None:
+        """What was measured of it lately, if that is enough to be told."""
+        found: Measurement | None = getattr(self.offer, "measurement", None)
+        return found if found is not None and found.is_enough else None
 
     def _per_million(self, per_token: Decimal | None) -> Money | None:
         return None if per_token is None else Money(per_token * 1_000_000, self.currency)
@@ -235,7 +242,9 @@ def _live() -> QuerySet[Offer]:
 
 
 def _offers() -> QuerySet[Offer]:
-    return Offer.objects.select_related("model_version__model__publisher", "region", "token_class")
+    return Offer.objects.select_related(
+        "model_version__model__publisher", "region", "token_class", "measurement"
+    )
 
 
 def _all_priced(

@@ -52,7 +52,8 @@ class Row:
     """One fact of each model, and whether it is not the same of all."""
 
     label: StrOrPromise
-    #: How a value is written: ``text``, ``cost``, ``tokens``, ``limits``, ``day``.
+    #: How a value is written: ``text``, ``cost``, ``tokens``, ``limits``, ``day``,
+    #: ``milliseconds``, ``number``, ``per_cent``.
     kind: str
     cells: list[Cell]
 
@@ -102,6 +103,10 @@ def _limits(offer: Offer) -> dict[str, int]:
     return {"rpm": offer.default_rpm, "tpm": offer.default_tpm}
 
 
+def _told(entry: PricedOffer, name: str) -> Any:
+    return getattr(entry.measured, name, None)
+
+
 Question = tuple[StrOrPromise, str, Callable[[PricedOffer], Any]]
 QUESTIONS: tuple[Question, ...] = (
     (_("Input"), "cost", lambda it: it.input_price),
@@ -109,6 +114,10 @@ QUESTIONS: tuple[Question, ...] = (
     (_("Output"), "cost", lambda it: it.output_price),
     (_("Input in batches"), "cost", lambda it: it.batch_input_price),
     (_("Output in batches"), "cost", lambda it: it.batch_output_price),
+    (_("First token, half of the calls"), "milliseconds", lambda it: _told(it, "ttft_p50_ms")),
+    (_("First token, 95 of 100 calls"), "milliseconds", lambda it: _told(it, "ttft_p95_ms")),
+    (_("Tokens a second"), "number", lambda it: _told(it, "tokens_per_second")),
+    (_("Availability in 30 days"), "per_cent", lambda it: _told(it, "availability")),
     (_("Kind"), "text", lambda it: it.model.get_kind_display()),
     (_("Context window"), "tokens", lambda it: it.context_window),
     (_("Longest answer"), "tokens", lambda it: it.model.max_output or None),

@@ -15,6 +15,7 @@ from marketplace.views import (
     staff_bundles,
     staff_changes,
     staff_dossiers,
+    staff_levels,
     staff_models,
     staff_offers,
     staff_prices,
@@ -116,6 +117,7 @@ staff_urlpatterns = [
         name="tokenizer-remove",
     ),
     path("offers/<uuid:offer_id>/", staff_offers.offer_edit, name="offer-edit"),
+    path("offers/<uuid:offer_id>/level/", staff_levels.level_propose, name="level-propose"),
     path("offers/<uuid:offer_id>/routes/", staff_offers.route_add, name="route-add"),
     path(
         "offers/<uuid:offer_id>/routes/<uuid:route_id>/name/",

@@ -91,6 +91,8 @@ class UsageEvent(Tokens, AppendOnly):
     streamed = models.BooleanField(default=False)
     ttft_ms = models.IntegerField(null=True)
     latency_ms = models.IntegerField(null=True)
+    #: How long the slowest twentieth of its tokens took after the one before, at least; in microseconds.
+    inter_token_us = models.IntegerField(null=True)
     #: In the world.
     occurred_at = models.DateTimeField()
     #: We learnt.
@@ -232,3 +234,114 @@ class UsageDay(Tokens, Row):
 
     def __str__(self) -> str:
         return f"{self.offer_name} {self.day}"
+
+
+class Measured(models.Model):
+    """How requests were answered: how many, and how fast, as :mod:`metering.histograms` counts it."""
+
+    requests = models.BigIntegerField(default=0)
+    #: Of these, those that we broke off.
+    failures = models.BigIntegerField(default=0)
+    #: Milliseconds until the first part of an answer was passed on.
+    ttft = models.JSONField(default=dict)
+    #: Tokens a second of answers in parts, from their first part on.
+    speed = models.JSONField(default=dict)
+    #: Microseconds between tokens; see :attr:`UsageEvent.inter_token_us`.
+    gaps = models.JSONField(default=dict)
+
+    class Meta:
+        abstract = True
+
+
+class ServiceBucket(Measured, Row):
+    """How the calls of a quarter of an hour were answered, by when they came.
+
+    Only calls of the gateway that somebody waited for: neither batches nor what other meters told.
+    """
+
+    organization = models.ForeignKey(
+        Organization,
+        on_delete=models.PROTECT,
+        related_name="service_buckets",
+        db_constraint=False,
+        db_index=False,
+    )
+    offer_name = models.CharField(max_length=100)
+    region = models.CharField(max_length=40)
+    starts_at = models.DateTimeField()
+    #: When something was last added: whoever sums buckets up finds what came late.
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("organization", "starts_at", "offer_name", "region"),
+                name="service_bucket_once_per_quarter_hour",
+            ),
+        )
+        indexes = (
+            models.Index(fields=("changed_at",), name="service_buckets_by_change"),
+            models.Index(fields=("starts_at",), name="service_buckets_by_time"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.offer_name} {self.starts_at:%Y-%m-%d %H:%M}"
+
+
+class FailedCalls(Row):
+    """Calls of a quarter of an hour that got no answer because of us, as one gateway counted them.
+
+    They left no event: nothing was used. A gateway writes how many it has counted so far, so that
+    writing twice counts nothing twice.
+    """
+
+    organization = models.ForeignKey(
+        Organization,
+        on_delete=models.PROTECT,
+        related_name="failed_calls",
+        db_constraint=False,
+        db_index=False,
+    )
+    offer_name = models.CharField(max_length=100)
+    region = models.CharField(max_length=40)
+    starts_at = models.DateTimeField()
+    #: Which process of the gateway counted.
+    process = models.CharField(max_length=40)
+    calls = models.BigIntegerField()
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("organization", "starts_at", "offer_name", "region", "process"),
+                name="failed_calls_once_per_quarter_hour",
+            ),
+            models.CheckConstraint(condition=models.Q(calls__gt=0), name="failed_calls_are_some"),
+        )
+        indexes = (
+            models.Index(fields=("changed_at",), name="failed_calls_by_change"),
+            models.Index(fields=("starts_at",), name="failed_calls_by_time"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.offer_name} {self.starts_at:%Y-%m-%d %H:%M}"
+
+
+class OfferHour(Measured, Row):
+    """How the calls of all customers were answered in an hour; see :mod:`metering.services.measuring`."""
+
+    offer_name = models.CharField(max_length=100)
+    region = models.CharField(max_length=40)
+    starts_at = models.DateTimeField()
+    #: Calls that got no answer because of us; they are not among the requests.
+    unanswered = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("starts_at", "offer_name", "region"), name="offer_hour_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.offer_name} {self.starts_at:%Y-%m-%d %H}"

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from metering.services import partitions
+from metering.services import partitions, standing
 
 
 @shared_task(name="metering.make_partitions")
@@ -15,3 +15,9 @@ def make_partitions() -> None:
 def drop_months() -> None:
     """Let go of facts that are older than they have to be kept."""
     partitions.drop()
+
+
+@shared_task(name="metering.measure")
+def measure() -> None:
+    """Tell how offers answered lately."""
+    standing.sweep()

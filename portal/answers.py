@@ -1,4 +1,4 @@
-"""What the portal answers to the questions of the marketplace: what was used, the tax, and files."""
+"""What the portal answers to the questions of the apps below: usage, tax, files, announced work."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -13,9 +13,13 @@ from billing import margins
 from billing.models import PricedBucket
 from billing.services import invoicing
 from files import kept
+from front import status
+from front.models import Incident
 from marketplace import ports
-from marketplace.models import Price, ServiceTier
+from marketplace.models import Offer, Price, ServiceTier
+from metering import ports as metering_ports
 from metering.models import UsageBucket, UsageDay
+from metering.ports import Window
 from tenants.models import Organization
 
 
@@ -73,7 +77,35 @@ class Contents:
         return kept.keep(kind, content).sha256
 
 
+class Maintenance:
+    """When work on calls of models was announced, as the status page tells it."""
+
+    def windows(self, start: datetime, end: datetime) -> list[Window]:
+        """Return a window for each model and region that the work names; else for all of them."""
+        announced = status.maintenance_windows(start, end)
+        if not announced:
+            return []
+        told = Incident.objects.told().in_bulk([it.incident_id for it in announced])
+        return [
+            Window(it.starts_at, it.ends_at, name, region)
+            for it in announced
+            for name in _names(told[it.incident_id])
+            for region in _regions(told[it.incident_id])
+        ]
+
+
+def _names(incident: Incident) -> list[str]:
+    models = [it.pk for it in incident.named_models.all()]
+    offers = Offer.objects.filter(model_version__model__in=models)
+    return list(offers.values_list("name", flat=True)) if models else [""]
+
+
+def _regions(incident: Incident) -> list[str]:
+    return [it.pk for it in incident.regions.all()] or [""]
+
+
 ports.contents = Contents()
 ports.demand = Demand()
 ports.margins = Margins()
 ports.tax = Tax()
+metering_ports.maintenance = Maintenance()

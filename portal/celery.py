@@ -43,6 +43,10 @@ app.conf.beat_schedule = {
         "task": "billing.sweep_rehearsals",
         "schedule": timedelta(minutes=1),
     },
+    "look for missed service levels": {
+        "task": "billing.look_for_service_risks",
+        "schedule": HOURLY,
+    },
     "seal receipts": {"task": "billing.seal_receipts", "schedule": timedelta(minutes=1)},
     "verify seals": {"task": "billing.verify_seals", "schedule": DAILY},
     "watch compute jobs": {"task": "compute.sweep", "schedule": timedelta(seconds=5)},
@@ -69,6 +73,7 @@ app.conf.beat_schedule = {
     },
     "deliver webhooks": {"task": "tenants.sweep_webhooks", "schedule": timedelta(seconds=10)},
     "make partitions": {"task": "metering.make_partitions", "schedule": DAILY},
+    "measure": {"task": "metering.measure", "schedule": timedelta(minutes=5)},
     "drop months": {"task": "metering.drop_months", "schedule": DAILY},
     "go on with batches": {"task": "gateway.sweep_batches", "schedule": timedelta(seconds=10)},
 }

@@ -22,7 +22,7 @@ from compute import demo as clusters
 from marketplace import demo as catalogue
 from marketplace import demo_books
 from marketplace.models import Offer
-from portal import demo_history, demo_studio, reachability
+from portal import demo_history, demo_levels, demo_studio, reachability
 from portal.environment import Environment
 from tenants.models import Membership, Organization, Role, User
 from tenants.scope import scope
@@ -195,6 +195,7 @@ def seed() -> dict[str, Any]:
     startup = _organization("Northwind AI", founder, "startup")
     ministry = _organization("Ministry of Works", minister, "government")
     demo_history.seed(ministry, owner=minister, staff=staff, colleague=colleague)
+    demo_levels.seed(ministry, staff=staff, colleague=colleague)
     with service():
         Membership.objects.get_or_create(
             organization=startup, user=developer, defaults={"role": Role.DEVELOPER}

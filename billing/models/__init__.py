@@ -45,6 +45,7 @@ from billing.models.seals import (
     SealedLeaves,
     SealingKey,
 )
+from billing.models.service_months import ServiceMonth
 from billing.models.surpluses import Payout, Surplus
 from billing.models.vouchers import Voucher, VoucherCampaign, VoucherRedemption
 from billing.models.wallets import Wallet
@@ -113,6 +114,7 @@ __all__ = [
     "SealCheck",
     "SealedLeaves",
     "SealingKey",
+    "ServiceMonth",
     "SpendBucket",
     "SpendDay",
     "Split",

@@ -27,6 +27,7 @@ from billing.services import (
     months,
     papers,
     purchase_orders,
+    service_credits,
     surpluses,
     true_ups,
 )
@@ -36,6 +37,7 @@ from billing.services.late_usage import Late
 from billing.services.months import Ahead, Month
 from billing.services.papers import Paper
 from billing.services.parts import Part
+from billing.services.service_credits import Credited
 from billing.services.true_ups import Closed
 from common import jobs
 from common.database import service
@@ -189,18 +191,27 @@ def _parts(asked: Sequence[Month], ahead: Ahead) -> list[Part]:
     owners = [month.organization.pk for month in asked]
     told = groups.told_later(owners, {month.period.start for month in asked})
     drafts, earlier = months.rerated(asked, ahead), late_usage.of_each(asked)
+    judged = service_credits.of_each(asked, drafts)
     return [
-        _part(month, draft, late, (month.organization.pk, month.period.start) in told)
-        for month, draft, late in zip(asked, drafts, earlier, strict=True)
+        _part(month, draft, late, () if is_told else credited, is_told=is_told)
+        for month, draft, late, credited in zip(asked, drafts, earlier, judged, strict=True)
+        for is_told in [(month.organization.pk, month.period.start) in told]
     ]
 
 
-def _part(month: Month, draft: Draft, earlier: Sequence[Late], is_told: bool) -> Part:
-    own = () if is_told else draft.lines
+def _part(
+    month: Month,
+    draft: Draft,
+    earlier: Sequence[Late],
+    credited: Sequence[Credited],
+    *,
+    is_told: bool,
+) -> Part:
+    own = () if is_told else (*draft.lines, *service_credits.lines(credited))
     told = (line for it in earlier for line in it.lines)
     lines = sharing.divided((*own, *told), draft.currency)
     wholes = tuple((it.period, it.whole) for it in earlier)
-    return Part(month.organization, month.period, draft, lines, is_told, wholes)
+    return Part(month.organization, month.period, draft, lines, is_told, wholes, credited)
 
 
 def _paper(
@@ -244,6 +255,8 @@ def _keep(closings: Sequence[Closing]) -> list[Invoice]:
         return []
     invoices = papers.keep_all([paper for paper, _parts in written])
     for paper, parts in written:
+        for part in parts:
+            service_credits.keep(paper.invoice, part.organization, part.period, part.judged)
         parts_of_group.keep(paper.invoice, parts)
         if paper.invoice.total < 0:
             surpluses.of_invoice(paper.invoice)

@@ -17,7 +17,15 @@ from billing.customers import Customer
 from billing.divisions import Division
 from billing.drafts import Draft, DraftLine
 from billing.models import Invoice, Issuer, Order, PricedBucket, SpendBucket
-from billing.services import closing, holding, late_usage, months, papers, true_ups
+from billing.services import (
+    closing,
+    holding,
+    late_usage,
+    months,
+    papers,
+    service_credits,
+    true_ups,
+)
 from billing.services import parts as parts_of_group
 from billing.services.late_usage import Late
 from billing.services.months import Month
@@ -62,8 +70,12 @@ def preview(organization: Organization, period: periods.Period) -> Draft:
 def _part_so_far(customer: Customer, label: str) -> Part:
     organization = customer.organization
     period = periods.parse(label, organization.time_zone)
-    month = _so_far(customer, period, customer.division())
-    return Part(organization, period, month, sharing.divided(month.lines, month.currency))
+    division = customer.division()
+    month = _so_far(customer, period, division)
+    [judged] = service_credits.of_each([Month(customer, period, division)], [month])
+    own = (*month.lines, *service_credits.lines(judged))
+    lines = sharing.divided(own, month.currency)
+    return Part(organization, period, month, lines, judged=judged)
 
 
 def _so_far(customer: Customer, period: periods.Period, division: Division | None) -> Draft:

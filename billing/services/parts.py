@@ -10,6 +10,7 @@ from billing.models import AccountKind, Invoice, InvoicePart
 from billing.periods import Period
 from billing.services import ledger
 from billing.services.ledger import Posting
+from billing.services.service_credits import Credited
 from tenants.models import Organization
 
 ZERO = Decimal(0)
@@ -27,6 +28,8 @@ class Part:
     is_told: bool = False
     #: What earlier months come to now, of which it tells too.
     earlier: Sequence[tuple[Period, Draft]] = ()
+    #: How the month was judged by what was promised; its credit is among the lines.
+    judged: Sequence[Credited] = ()
 
 
 def together(parts: Sequence[Part]) -> tuple[DraftLine, ...]:

@@ -204,6 +204,12 @@ def percent(share: Decimal | None) -> str:
 
 
 @register.filter
+def per_cent(value: Decimal | None) -> str:
+    """Show what is counted in hundredths already, to its last digit: ``99.95`` reads ``99.95 %``."""
+    return NOTHING if value is None else f"{grouped(trimmed(value, 0))}{SPACE}%"
+
+
+@register.filter
 def change(share: Decimal | None) -> str:
     """Show by which share something grew or shrank: ``+12.5 %``, ``-3 %``."""
     shown = percent(share)

@@ -37,6 +37,8 @@ EXACT, UNIT = 12, 18
 #: Products are brought to so many before they are rounded: a third of an hour does not end.
 SNAPPED = 60
 ZERO, ONE = Decimal(0), Decimal(1)
+#: A line that takes off what a missed service level is credited with.
+SERVICE_CREDIT = "service_credit"
 
 Price = dict[str, Any]
 Event = dict[str, str]
@@ -439,6 +441,9 @@ def told(lines: Iterable[dict[str, Any]]) -> Month:
     covered = NOTHING
     for line in lines:
         its = Sums(*(Decimal(line[name]) for name in ("quantity", "exact_amount", "amount")))
+        if line["kind"] == SERVICE_CREDIT:
+            # What was measured says it, not what was used; the customer's page of it has the numbers.
+            continue
         if line["kind"] == "prepaid":
             covered = Sums(ZERO, covered.exact + its.exact, covered.amount + its.amount)
             continue

@@ -9,6 +9,8 @@ from gateway.exchange import JSON, Exchange
 class Collected(Exchange):
     """One line's call; nobody waits at the other end, so nobody goes away."""
 
+    is_waited_for = False
+
     def __init__(self, request_id: str, path: str) -> None:
         self._begin("POST", path, {}, "")
         self.id = request_id

@@ -20,6 +20,8 @@ SORTS = (
     ("price", _("Input price, cheapest first")),
     ("answers", _("Output price, cheapest first")),
     ("context", _("Context, longest first")),
+    ("latency", _("First token, fastest first")),
+    ("speed", _("Tokens a second, most first")),
     ("newest", _("Newest first")),
 )
 

@@ -13,6 +13,7 @@ from marketplace.models.catalogue import AIModel, Kind, ModelVersion, Publisher,
 from marketplace.models.curation import ModelChange
 from marketplace.models.dossier import Dossier
 from marketplace.models.finding import ModelWords
+from marketplace.models.levels import TARGETS, Measurement, ServiceLevel
 from marketplace.models.notices import Notice
 from marketplace.models.offers import (
     Offer,
@@ -42,6 +43,7 @@ from marketplace.models.private import ModelShare, TunedTerms
 __all__ = [
     "FALLBACK",
     "PRICED_PARTS",
+    "TARGETS",
     "AIModel",
     "AccessRequest",
     "Application",
@@ -55,6 +57,7 @@ __all__ = [
     "GrantUnit",
     "GroupMember",
     "Kind",
+    "Measurement",
     "ModelChange",
     "ModelShare",
     "ModelTerms",
@@ -71,6 +74,7 @@ __all__ = [
     "Route",
     "RouteRole",
     "SavedChat",
+    "ServiceLevel",
     "ServiceTier",
     "Status",
     "TermsAcceptance",

@@ -36,6 +36,7 @@ class ModelChange(TimeStamped):
         DOSSIER = "dossier", _("Dossier")
         TERMS = "terms", _("Limits and token class")
         PRICES = "prices", _("Prices")
+        LEVEL = "level", _("Service level")
         DEPRECATE = "deprecate", _("Last day")
         RETIRE = "retire", _("Retire at once")
 

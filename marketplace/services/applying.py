@@ -7,7 +7,7 @@ from typing import Any
 
 from common.errors import DomainError, in_words
 from marketplace.models import AIModel, ModelChange, Offer, TokenClass
-from marketplace.services import catalogue, dossiers, pricing, publishing
+from marketplace.services import beginning, catalogue, dossiers, pricing, publishing
 from tenants.models import User
 
 __all__ = ["REFUSALS", "apply", "check", "in_words", "moment", "with_energy"]
@@ -78,6 +78,10 @@ def _prices(change: ModelChange, by: User) -> None:
     )
 
 
+def _level(change: ModelChange, _by: User) -> None:
+    beginning.begin(_offer(change), change.facts, change=change)
+
+
 def _deprecate(change: ModelChange, by: User) -> None:
     publishing.deprecate(change.model, by=by, **_deprecation(change.facts))
 
@@ -109,6 +113,7 @@ ACTS: dict[str, Callable[[ModelChange, User], None]] = {
     Kind.DOSSIER: _dossier,
     Kind.TERMS: _terms,
     Kind.PRICES: _prices,
+    Kind.LEVEL: _level,
     Kind.DEPRECATE: _deprecate,
     Kind.RETIRE: _retire,
 }

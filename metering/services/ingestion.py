@@ -49,6 +49,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     latency_ms: int | None
     #: Left out of the hash where there are none: events from before they were counted keep theirs.
     gpu_seconds: int = 0
+    #: Left out in the same way.
+    inter_token_us: int | None = None
 
     @property
     def key(self) -> EventKey:
@@ -94,7 +96,7 @@ PARTS = tuple(f"{part}_tokens" for part in TOKEN_PARTS)
 COLUMNS = (
     "id", "organization_id", "project_id", "api_key_id", "source", "event_id", "offer_id",
     "offer_name", "region", *PARTS, "price_ids", "policy", "outcome", "streamed", "ttft_ms",
-    "latency_ms", "occurred_at",
+    "latency_ms", "inter_token_us", "occurred_at",
 )  # fmt: skip
 
 
@@ -191,12 +193,13 @@ def columns(events: Sequence[Event], ids: Sequence[UUID]) -> dict[str, Column]:
         **({GPU_SECONDS: rows.bigints(seconds)} if any(seconds) else {}),
         **{name: rows.documents(of(name)) for name in ("price_ids", "policy")},
         "streamed": rows.booleans(of("streamed")),
-        **{name: rows.integers(of(name)) for name in ("ttft_ms", "latency_ms")},
+        **{name: rows.integers(of(name)) for name in _MAY_BE_MISSING},
         "occurred_at": rows.moments(of("occurred_at")),
     }
 
 
 _UUIDS = ("organization_id", "project_id", "api_key_id", "offer_id")
+_MAY_BE_MISSING = ("ttft_ms", "latency_ms", "inter_token_us")
 _FEW_TEXTS = ("source", "offer_name", "region", "outcome")
 
 

@@ -6,8 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gateway import http1
-from gateway.errors import BodyTooLarge
-from gateway.exchange import ClientGone
+from gateway.errors import BodyTooLarge, ClientGone
 from gateway.http1 import Connection, Host
 from gateway.proxies import Proxies
 
