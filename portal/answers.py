@@ -1,7 +1,7 @@
 """What the portal answers to the questions of the apps below: usage, tax, files, announced work."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -12,6 +12,7 @@ from django.db.models import Sum
 from billing import margins
 from billing.models import PricedBucket
 from billing.services import invoicing
+from common.database import beside
 from files import kept
 from front import status
 from front.models import Incident
@@ -82,16 +83,18 @@ class Maintenance:
 
     def windows(self, start: datetime, end: datetime) -> list[Window]:
         """Return a window for each model and region that the work names; else for all of them."""
-        announced = status.maintenance_windows(start, end)
-        if not announced:
-            return []
-        told = Incident.objects.told().in_bulk([it.incident_id for it in announced])
-        return [
-            Window(it.starts_at, it.ends_at, name, region)
-            for it in announced
-            for name in _names(told[it.incident_id])
-            for region in _regions(told[it.incident_id])
-        ]
+        with beside():
+            return list(_windows(start, end))
+
+
+def _windows(start: datetime, end: datetime) -> Iterator[Window]:
+    announced = status.maintenance_windows(start, end)
+    told = Incident.objects.told().in_bulk([it.incident_id for it in announced])
+    for it in announced:
+        incident = told[it.incident_id]
+        for name in _names(incident):
+            for region in _regions(incident):
+                yield Window(it.starts_at, it.ends_at, name, region)
 
 
 def _names(incident: Incident) -> list[str]:
