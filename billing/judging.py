@@ -49,10 +49,15 @@ class Verdict:
 def verdicts(level: ServiceLevel, its: Answered) -> list[Verdict]:
     """Return what became of each target that is promised."""
     return [
-        _verdict(level, name, Decimal(target), getattr(its, name))
+        _verdict(level, name, _plain(target), getattr(its, name))
         for name in TARGETS
         if (target := getattr(level, name)) is not None
     ]
+
+
+def _plain(target: Decimal | int) -> Decimal:
+    """Return a number without the zeros that the database keeps behind it."""
+    return Decimal(f"{Decimal(target).normalize():f}")
 
 
 def _verdict(level: ServiceLevel, name: str, target: Decimal, told: Any) -> Verdict:
