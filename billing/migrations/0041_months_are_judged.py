@@ -11,7 +11,7 @@ from tenants import rls
 class Migration(migrations.Migration):
     dependencies = [
         ("billing", "0040_languages_of_words"),
-        ("marketplace", "0025_service_levels"),
+        ("marketplace", "0026_service_levels"),
         ("tenants", "0009_passes_of_the_playground"),
     ]
 

@@ -13,7 +13,7 @@ from tenants import rls
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("marketplace", "0024_services_beside_models"),
+        ("marketplace", "0025_ways_on_trial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
