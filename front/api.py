@@ -11,8 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from front import incident_facts, status
-from front.models import Impact, Part, State
+from front import announced, incident_facts, status
+from front.models import Announcement, Impact, Part, State
 
 SECONDS = 15
 
@@ -58,6 +58,35 @@ class ServiceStatusSerializer(serializers.Serializer[Any]):
     open = StatusIncidentSerializer(many=True)
     coming = StatusIncidentSerializer(many=True)
     past = StatusIncidentSerializer(many=True, help_text="What was over in the last 90 days.")
+
+
+class AnnouncementSerializer(serializers.Serializer[Any]):
+    """What the operator announces."""
+
+    id = serializers.UUIDField(source="pk")
+    tone = serializers.ChoiceField(choices=Announcement.Tone.choices)
+    text = serializers.CharField(source="words")
+    link = serializers.CharField(help_text="Where more stands; empty when all is said.")
+    starts_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField(allow_null=True)
+
+
+class Announcements(APIView):
+    """What the operator announces now to everyone; nobody needs a key."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    pagination_class = None
+
+    @extend_schema(
+        responses=AnnouncementSerializer(many=True), operation_id="announcements_list", auth=[]
+    )
+    def get(self, request: Request) -> Response:
+        """Return them, the newest first; texts by Accept-Language."""
+        found = announced.seen_by(None, None, frozenset())
+        response = Response(AnnouncementSerializer(found, many=True).data)
+        patch_cache_control(response, public=True, max_age=SECONDS)
+        return response
 
 
 class ServiceStatus(APIView):

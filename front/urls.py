@@ -2,17 +2,32 @@
 
 from django.urls import path
 
-from front.api import ServiceStatus
-from front.views import staff_incidents, staff_legal, staff_site, status
+from front.api import Announcements, ServiceStatus
+from front.views import announcements, staff_incidents, staff_legal, staff_site, status
 
 urlpatterns = [
     path("status/incidents/<uuid:incident_id>/", status.incident, name="incident"),
+    path(
+        "announcements/<uuid:announcement_id>/dismiss/",
+        announcements.dismiss,
+        name="announcement-dismiss",
+    ),
     path("status/feed.atom", status.StatusFeed(), name="status-feed"),
 ]
 
-api_urlpatterns = [path("status", ServiceStatus.as_view(), name="api-status")]
+api_urlpatterns = [
+    path("status", ServiceStatus.as_view(), name="api-status"),
+    path("announcements", Announcements.as_view(), name="api-announcements"),
+]
 
 staff_urlpatterns = [
+    path("announcements/", announcements.announcement_list, name="announcement-list"),
+    path("announcements/new/", announcements.announcement_create, name="announcement-create"),
+    path(
+        "announcements/<uuid:announcement_id>/withdraw/",
+        announcements.announcement_withdraw,
+        name="announcement-withdraw",
+    ),
     path("incidents/", staff_incidents.incident_list, name="incident-list"),
     path("incidents/new/", staff_incidents.incident_create, name="incident-create"),
     path("incidents/maintenance/", staff_incidents.maintenance_create, name="maintenance-create"),

@@ -360,6 +360,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     # Fields of the same name take their choices' names from here.
     "ENUM_NAME_OVERRIDES": {
+        "AnnouncementToneEnum": "front.models.Announcement.Tone",
         "ServicePartEnum": "front.models.Part",
         "ServiceImpactEnum": "front.models.Impact",
         "IncidentStateEnum": "front.models.State",

@@ -1,5 +1,6 @@
 """What the operator says of itself."""
 
+from front.models.announcements import Announcement, Audience, Dismissal
 from front.models.incidents import (
     ALLOWED,
     CLOSED,
@@ -18,6 +19,9 @@ __all__ = [
     "ALLOWED",
     "CLOSED",
     "WORDS",
+    "Announcement",
+    "Audience",
+    "Dismissal",
     "Impact",
     "Incident",
     "IncidentUpdate",

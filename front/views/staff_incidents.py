@@ -63,7 +63,7 @@ def _begin(
         try:
             incident = begin(**form.facts(), by=request.user)
         except DomainError as refusal:
-            _show(form, refusal)
+            show_refusal(form, refusal)
         else:
             messages.success(request, _("The status page shows it within five seconds."))
             return redirect("staff:incident-detail", incident_id=incident.pk)
@@ -83,7 +83,7 @@ def incident_detail(request: StaffRequest, incident_id: uuid.UUID) -> HttpRespon
         try:
             incidents.update(incident, **form.facts(), by=request.user)
         except DomainError as refusal:
-            _show(form, refusal)
+            show_refusal(form, refusal)
         else:
             messages.success(request, _("The status page shows it within five seconds."))
             return redirect("staff:incident-detail", incident_id=incident.pk)
@@ -92,7 +92,8 @@ def incident_detail(request: StaffRequest, incident_id: uuid.UUID) -> HttpRespon
     return render(request, "staff/incident_detail.html", context, status=status)
 
 
-def _show(form: Form, refusal: DomainError) -> None:
+def show_refusal(form: Form, refusal: DomainError) -> None:
+    """Say on the form what a service refused."""
     if not refusal.field_errors:
         form.add_error(None, str(refusal.detail))
     for name, words in refusal.field_errors.items():

@@ -15,6 +15,7 @@ from front import legal, markdown
 from front.forms.legal import LegalForm, RefuseForm
 from front.models import LegalKind, LegalText
 from front.services import legal as service
+from front.views.staff_incidents import show_refusal
 from tenants.access import StaffRequest, staff_required
 
 SECTION = "staff-legal"
@@ -48,20 +49,13 @@ def legal_propose(request: StaffRequest, kind: str) -> HttpResponse:
         try:
             text = service.propose(page, by=request.user, **form.facts())
         except DomainError as refusal:
-            _show(form, refusal)
+            show_refusal(form, refusal)
         else:
             messages.success(request, _("It is proposed. A colleague decides."))
             return redirect("staff:legal-detail", text_id=text.pk)
     context = {"form": form, "kind": page, "nav_section": SECTION}
     status = 422 if form.errors else 200
     return render(request, "staff/legal_form.html", context, status=status)
-
-
-def _show(form: LegalForm, refusal: DomainError) -> None:
-    if not refusal.field_errors:
-        form.add_error(None, str(refusal.detail))
-    for name, words in refusal.field_errors.items():
-        form.add_error(name, [str(it) for it in words])
 
 
 @require_safe

@@ -3,8 +3,8 @@
 from django.utils import timezone
 
 from common.database import service
-from front.models import Impact, LegalKind, LegalText
-from front.services import incidents, legal, site
+from front.models import Audience, Impact, LegalKind, LegalText
+from front.services import announcements, incidents, legal, site
 from tenants.models import User
 
 
@@ -22,6 +22,13 @@ def furnish():
             text = _propose(LegalKind.IMPRINT, version, by=author)
             legal.approve(text, by=approver)
         _propose(LegalKind.TERMS, "2027-01", by=author)
+        announcements.announce(
+            texts={"en": "Atlas Vision comes in May.", "ar": "يصل Atlas Vision في مايو."},
+            tone="note",
+            audience=Audience.EVERYONE,
+            link="/models/",
+            by=author,
+        )
         incidents.open_(
             titles={"en": "Slow answers", "ar": "إجابات بطيئة"},
             texts={"en": "A rack is down.", "ar": "خزانة متوقفة."},

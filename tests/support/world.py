@@ -9,7 +9,7 @@ import time_machine
 from django.conf import settings
 from django.utils import translation
 
-from front import face, legal, status
+from front import announced, face, legal, status
 from portal.celery import app
 from tests.support import network, servers
 
@@ -41,6 +41,7 @@ def _nothing_remembered():
     face.live.clear()
     legal.in_force.clear()
     status.board.clear()
+    announced.running.clear()
 
 
 @pytest.fixture(scope="session")
