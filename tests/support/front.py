@@ -25,7 +25,7 @@ def furnish():
         announcements.announce(
             texts={"en": "Atlas Vision comes in May.", "ar": "يصل Atlas Vision في مايو."},
             tone="note",
-            audience=Audience.EVERYONE,
+            audience=Audience.STAFF,
             link="/models/",
             by=author,
         )
