@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from psycopg.rows import DictRow, dict_row
@@ -78,18 +79,53 @@ async def answer(core: Core, exchange: Exchange, caller: Caller) -> None:
 async def _models(core: Core, caller: Caller, path: str) -> dict[str, Any]:
     offers = await core.offers.for_caller(caller)
     offers.sort(key=lambda offer: offer.name)
-    return {"object": "list", "data": [_model(offer) for offer in offers]}
+    places = _places(offers)
+    return {"object": "list", "data": [_model(caller, offer, places) for offer in offers]}
 
 
 async def _model_named(core: Core, caller: Caller, path: str) -> dict[str, Any]:
-    return _model(await core.offers.named(caller, path.removeprefix("/v1/models/")))
+    offer = await core.offers.named(caller, path.removeprefix("/v1/models/"))
+    return _model(caller, offer, _places(await core.offers.for_caller(caller)))
+
+
+#: By model, where the caller may call it.
+Places = Mapping[UUID | None, Sequence[OfferSnapshot]]
+
+
+def _places(offers: Iterable[OfferSnapshot]) -> Places:
+    found: dict[UUID | None, list[OfferSnapshot]] = {}
+    for offer in sorted(offers, key=lambda it: it.name):
+        found.setdefault(offer.model_id, []).append(offer)
+    return found
+
+
+def _replacement(offer: OfferSnapshot, places: Places) -> str | None:
+    """Return the name of what to use instead, if the caller may: in the same region, if there."""
+    found = places.get(offer.replaced_by, []) if offer.replaced_by else []
+    here = [it for it in found if it.region == offer.region]
+    return next((it.name for it in (*here, *found)), None)
+
+
+def _tightest(caller: Caller, offer: OfferSnapshot) -> dict[str, int | None]:
+    """Return what holds for this key and this model: the least of all limits; null is none."""
+    of_the_model = (offer.default_rpm, offer.default_tpm, offer.default_concurrency)
+    owned = [(it.requests, it.tokens, it.concurrency) for it in limits_of(caller)]
+    requests, tokens, calls = (
+        min((it for it in kind if it), default=None)
+        for kind in zip(of_the_model, *owned, strict=True)
+    )
+    return {
+        "requests_per_minute": requests,
+        "tokens_per_minute": tokens,
+        "concurrency": calls,
+    }
 
 
 def _amounts(prices: Mapping[str, PricedPart]) -> dict[str, str]:
     return {part: plain(price.unit_amount) for part, price in prices.items()}
 
 
-def _model(offer: OfferSnapshot) -> dict[str, Any]:
+def _model(caller: Caller, offer: OfferSnapshot, places: Places) -> dict[str, Any]:
     return {
         "id": offer.name,
         "object": "model",
@@ -100,10 +136,18 @@ def _model(offer: OfferSnapshot) -> dict[str, Any]:
             "status": offer.status,
             "deprecated_at": offer.deprecated_at,
             "retires_at": offer.retires_at,
+            "replaced_by": _replacement(offer, places),
             "region": offer.region,
             "jurisdiction": offer.jurisdiction,
+            "regions": [
+                {"model": it.name, "region": it.region, "jurisdiction": it.jurisdiction}
+                for it in places.get(offer.model_id, [])
+            ],
             "context_window": offer.context_window,
             "max_output": offer.max_output,
+            "features": offer.features,
+            "modalities": offer.modalities,
+            "limits": _tightest(caller, offer),
             "clearance": offer.clearance,
             "currency": offer.currency,
             "unit_amounts": _amounts(offer.prices),

@@ -63,7 +63,9 @@ SELECT k.id, k.organization_id, k.project_id, k.name, k.scopes, k.allowed_models
        ARRAY(SELECT terms_id FROM marketplace_termsacceptance
         WHERE organization_id = o.id) AS accepted_terms,
        ARRAY(SELECT model_id FROM marketplace_accessrequest
-        WHERE organization_id = o.id AND state = 'approved') AS granted_models
+        WHERE organization_id = o.id AND state = 'approved') AS granted_models,
+       (SELECT group_id FROM marketplace_groupmember
+        WHERE organization_id = o.id) AS customer_group
 FROM tenants_apikey k
 JOIN tenants_organization o ON o.id = k.organization_id
 JOIN tenants_project p ON p.id = k.project_id
@@ -102,6 +104,8 @@ class Caller(msgspec.Struct, frozen=True, dict=True):
     #: The wordings that the organization has agreed to, and the models it was let in to.
     accepted_terms: frozenset[UUID] = frozenset()
     granted_models: frozenset[UUID] = frozenset()
+    #: In which group the organization is: it sees what is shown to the group.
+    customer_group: UUID | None = None
 
     @cached_property
     def level(self) -> str:

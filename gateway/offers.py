@@ -142,8 +142,8 @@ class OfferDirectory:
     async def named(self, caller: Caller, name: str, level: str = "") -> OfferSnapshot:
         """Return the offer for data of this level, unless it is said that of the caller's project.
 
-        What the key was not made for is refused like what does not exist; what policy alone forbids,
-        everybody sees in the catalogue: the refusal says so.
+        What the key was not made for, and what its organization is not shown, is refused like what
+        does not exist; what policy alone forbids, it sees in the catalogue: the refusal says so.
         """
         offer = (await self.of(caller)).get(name)
         if offer is None:
@@ -170,9 +170,10 @@ class OfferDirectory:
             gone = await asyncio.to_thread(self._gone, name, caller.organization_id)
             if gone is not None:
                 return f"was retired on {gone:%Y-%m-%d}; no key may use it any more."
-        elif found := (await self._retired_ones()).get(name):
-            instead = f" Use '{found.replacement}' instead." if found.replacement else ""
-            return f"was retired on {found.retired_at:%Y-%m-%d}.{instead}"
+        else:
+            found = (await self._retired_ones()).get(name)
+            if found is not None and policy.sees(caller, found.viewers):
+                return f"was retired on {found.retired_at:%Y-%m-%d}.{_instead(caller, found)}"
         return "does not exist or this key may not use it."
 
     async def _retired_ones(self) -> dict[str, queries.Gone]:
@@ -203,9 +204,16 @@ def may(caller: Caller, offer: OfferSnapshot, level: str) -> bool:
 
 
 def is_named(caller: Caller, offer: OfferSnapshot) -> bool:
-    """Tell whether the key was made for this model, and the model is its project's to call."""
+    """Tell whether the key was made for this model, and the model is its project's to see and call."""
     is_its = offer.projects is None or caller.project_id in offer.projects
-    return is_its and (not caller.allowed_models or offer.name in caller.allowed_models)
+    is_shown = is_its and policy.sees(caller, offer.viewers)
+    return is_shown and (not caller.allowed_models or offer.name in caller.allowed_models)
+
+
+def _instead(caller: Caller, gone: queries.Gone) -> str:
+    if gone.replacement and policy.sees(caller, gone.replacement_viewers):
+        return f" Use '{gone.replacement}' instead."
+    return ""
 
 
 def is_priced(offer: OfferSnapshot) -> bool:

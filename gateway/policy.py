@@ -1,6 +1,7 @@
 """What stands between a call and a model: where it is computed, its clearance, terms and approval."""
 
 from collections.abc import Mapping
+from uuid import UUID
 
 from django.conf import settings
 
@@ -28,6 +29,13 @@ def level(caller: Caller, headers: Mapping[bytes, bytes]) -> str:
     return strictest(name, caller.level)
 
 
+def sees(caller: Caller, viewers: frozenset[UUID] | None) -> bool:
+    """Tell whether the caller's organization is among those that a model is shown to."""
+    if viewers is None:
+        return True
+    return caller.organization_id in viewers or caller.customer_group in viewers
+
+
 def is_within(caller: Caller, offer: OfferSnapshot) -> bool:
     """Tell whether policy lets the caller's organization use the offer: by its jurisdiction."""
     allowed = caller.allowed_jurisdictions
@@ -41,7 +49,7 @@ def is_let_in(caller: Caller, offer: OfferSnapshot) -> bool:
 
 
 def check(caller: Caller, offer: OfferSnapshot, level: str) -> None:
-    """Refuse what policy forbids; it is no secret, for everybody sees the model in the catalogue."""
+    """Refuse what policy forbids; it is no secret: who gets here sees the model in the catalogue."""
     if not is_within(caller, offer):
         raise Refused(
             f"The model '{offer.name}' is computed in {offer.jurisdiction}; your organization allows"

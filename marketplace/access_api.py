@@ -75,7 +75,8 @@ class ModelView(OrganizationView):
 
     def model(self, slug: str) -> AIModel:
         """Return the model."""
-        found = showcase.live_models().select_related("terms").filter(slug=slug).first()
+        seen = showcase.models_seen_by(self.organization).filter(owner=None)
+        found = seen.select_related("terms").filter(slug=slug).first()
         if found is None:
             raise NotFound
         return found

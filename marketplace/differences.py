@@ -1,7 +1,7 @@
 """A change beside what is live: every field that customers see, before and after, in words."""
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -15,7 +15,7 @@ from django_stubs_ext import StrOrPromise
 
 from common.money import Money
 from common.templatetags.formats import cost
-from marketplace import dossiers, history, showcase
+from marketplace import dossiers, history, showcase, viewers
 from marketplace.forms import levels as level_forms
 from marketplace.forms.levels import ServiceLevelForm
 from marketplace.forms.models import CardForm, TermsForm
@@ -61,24 +61,7 @@ class Difference:
 
 def of(change: ModelChange) -> list[Difference]:
     """Return all that customers will see otherwise; of a change that was made, what it said."""
-    match change.kind:
-        case Kind.CARD:
-            return [_field(change.model, name, value) for name, value in change.facts.items()]
-        case Kind.DOSSIER:
-            return list(_dossier(change.model, change.facts))
-        case Kind.TERMS:
-            return list(_terms(_offer(change), change.facts))
-        case Kind.PRICES:
-            return list(_prices(_offer(change), change.facts))
-        case Kind.LEVEL:
-            return list(_level(_offer(change), change.facts))
-        case Kind.DEPRECATE:
-            return list(_deprecation(change.model, change.facts))
-        case Kind.RETIRE:
-            gone = Difference(_("State"), _state(change.model), str(Status.RETIRED.label))
-            return [gone, Difference(_("Reason"), "", change.facts["reason"])]
-        case _:
-            return list(_publication(change.model))
+    return list(SAID[change.kind](change))
 
 
 def changed(model: AIModel, change: ModelChange) -> AIModel:
@@ -92,15 +75,27 @@ def changed(model: AIModel, change: ModelChange) -> AIModel:
     return model
 
 
-def _publication(model: AIModel) -> Iterator[Difference]:
+def _card(change: ModelChange) -> Iterator[Difference]:
+    for name, value in change.facts.items():
+        yield _field(change.model, name, value)
+
+
+def _retirement(change: ModelChange) -> Iterator[Difference]:
+    yield Difference(_("State"), _state(change.model), str(Status.RETIRED.label))
+    yield Difference(_("Reason"), "", change.facts["reason"])
+
+
+def _publication(change: ModelChange) -> Iterator[Difference]:
+    model = change.model
     yield Difference(_("State"), _state(model), str(Status.PUBLISHED.label))
     if model.is_on_sale:
-        yield from _deprecation(model, {"retires_at": None, "replaced_by": None})
+        yield from _end(model, {"retires_at": None, "replaced_by": None})
         return
     for name in ("publisher_name", *CardForm.Meta.fields):
         found = _field(model, name, _present(model, name))
         fresh = tuple(Line(it.text, is_new=True) for it in found.lines)
         yield Difference(found.label, "", found.after, fresh)
+    yield Difference(_("Who sees it"), "", viewers.of(model).words)
     for entry in showcase.offers_of(model):
         prices = ((_("input"), entry.input_price), (_("output"), entry.output_price))
         words = format_html_join(", ", "{} {}", ((it, cost(price)) for it, price in prices))
@@ -140,7 +135,8 @@ def lines(before: str, after: str) -> Iterable[Line]:
             yield Line(text, is_new=sign == "+", is_gone=sign == "-")
 
 
-def _dossier(model: AIModel, facts: dict[str, Any]) -> Iterator[Difference]:
+def _dossier(change: ModelChange) -> Iterator[Difference]:
+    model, facts = change.model, change.facts
     present = Dossier.objects.filter(model=model).first() or Dossier(model=model)
     if "evaluations" in facts:
         before, after = (
@@ -157,7 +153,30 @@ def _dossier(model: AIModel, facts: dict[str, Any]) -> Iterator[Difference]:
         yield Difference(label, present.energy_source, facts["energy_source"])
 
 
-def _terms(offer: Offer, facts: dict[str, Any]) -> Iterator[Difference]:
+def _audience(change: ModelChange) -> Iterator[Difference]:
+    wanted = viewers.proposed(change.facts)
+    yield Difference(_("Who sees it"), viewers.of(change.model).words, wanted.words)
+    if change.is_open and (losing := viewers.losing(change.model, wanted)):
+        names = ", ".join(it.name for it in losing)
+        yield Difference(_("Used it of late, and will not see it"), "", names)
+
+
+def _access(change: ModelChange) -> Iterator[Difference]:
+    model, facts = change.model, change.facts
+    if "text" in facts:
+        before = model.terms.text if model.terms else ""
+        yield Difference(_("Terms to accept"), "", "", tuple(lines(before, facts["text"])))
+    if "needs_approval" in facts:
+        before, after = _asked(model.needs_approval), _asked(facts["needs_approval"])
+        yield Difference(_("Each customer asks for access"), before, after)
+
+
+def _asked(is_so: bool) -> str:
+    return _("yes") if is_so else _("no")
+
+
+def _terms(change: ModelChange) -> Iterator[Difference]:
+    offer, facts = _offer(change), change.facts
     for name, value in facts.items():
         label = TermsForm.base_fields[name].label or name
         if name == "token_class":
@@ -171,8 +190,9 @@ def _named(thing: object | None) -> str:
     return str(thing) if thing else ""
 
 
-def _prices(offer: Offer, facts: dict[str, Any]) -> Iterator[Difference]:
+def _prices(change: ModelChange) -> Iterator[Difference]:
     """Yield each price per million beside the one that holds now."""
+    offer, facts = _offer(change), change.facts
     named = (("per_million", ServiceTier.STANDARD), ("batch_per_million", ServiceTier.BATCH))
     for key, tier in named:
         present = history.present(offer, service_tier=tier)
@@ -188,8 +208,9 @@ def _prices(offer: Offer, facts: dict[str, Any]) -> Iterator[Difference]:
         yield Difference(_("From"), "", formatted(moment(begins), "DATETIME_FORMAT"))
 
 
-def _level(offer: Offer, facts: dict[str, Any]) -> Iterator[Difference]:
+def _level(change: ModelChange) -> Iterator[Difference]:
     """Yield all that the level says beside what holds now."""
+    offer, facts = _offer(change), change.facts
     before, after = (level_forms.initial(it) for it in (levels.present(offer), facts))
     for name, field in ServiceLevelForm.base_fields.items():
         old, new = before.get(name), after.get(name)
@@ -202,7 +223,11 @@ def _cost(amount: Decimal | None) -> str:
     return "" if amount is None else str(cost(Money(amount, DEFAULT_CURRENCY)))
 
 
-def _deprecation(model: AIModel, facts: dict[str, Any]) -> Iterator[Difference]:
+def _deprecation(change: ModelChange) -> Iterator[Difference]:
+    yield from _end(change.model, change.facts)
+
+
+def _end(model: AIModel, facts: dict[str, Any]) -> Iterator[Difference]:
     last = facts["retires_at"]
     after = _day(moment(last)) if last else ""
     yield Difference(_("Last day"), _day(model.retires_at), after)
@@ -224,3 +249,17 @@ def _state(model: AIModel) -> str:
 def _offer(change: ModelChange) -> Offer:
     assert change.offer is not None  # noqa: S101 - such changes are of an offer
     return change.offer
+
+
+SAID: dict[str, Callable[[ModelChange], Iterable[Difference]]] = {
+    Kind.PUBLISH: _publication,
+    Kind.CARD: _card,
+    Kind.DOSSIER: _dossier,
+    Kind.AUDIENCE: _audience,
+    Kind.ACCESS: _access,
+    Kind.TERMS: _terms,
+    Kind.PRICES: _prices,
+    Kind.LEVEL: _level,
+    Kind.DEPRECATE: _deprecation,
+    Kind.RETIRE: _retirement,
+}

@@ -366,3 +366,34 @@ class AccessDecided(Conflict):
 
     code = "access_decided"
     detail = _("This request was decided meanwhile. Reload the page.")
+
+
+class NotTheOperators(Conflict):
+    """The operator would say who sees a model that is a customer's own."""
+
+    code = "model_is_a_customers"
+    detail = _("This is a customer's own model. Its owner says who sees it.")
+
+
+class AddressReserved(DomainError):
+    """A page of the portal stands where the model's would."""
+
+    code = "model_address_reserved"
+    status = 422
+    detail = _("Another page has this address. Choose another one.")
+
+
+class ModelRetired(DomainError):
+    """A model that was on sale is gone."""
+
+    code = "model_retired"
+    status = 410
+    detail = _("This model was retired.")
+
+
+class BadProposal(DomainError):
+    """A change of a model was described in facts that cannot be used."""
+
+    code = "proposal_not_valid"
+    status = 422
+    detail = _("Some facts of the change are not valid.")

@@ -1,8 +1,8 @@
-"""Finding models by words: PostgreSQL's full text over the public ones, plain words over private."""
+"""Finding models by words: PostgreSQL's full text over those of everybody, plain words over others."""
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from functools import cache
 from uuid import UUID
@@ -75,16 +75,31 @@ def _folded(text: str) -> str:
 
 
 def _says(model: AIModel, api_name: str, text: str) -> bool:
-    """Whether a private model has the words: the database keeps those of public ones alone."""
-    if model.owner_id is None:
+    """Whether a model that not everybody sees has the words: the database keeps none of those."""
+    if model.owner_id is None and not model.is_restricted:
         return False
-    return has_all(" ".join((model.name, api_name, model.family, model.summary)), text)
+    said = (model.name, api_name, model.family, model.publisher.name, model.summary, model.card)
+    names = {f"'{kind}:{key}'" for kind, keys in _keys(model).items() for key in keys}
+    return has_all(" ".join(said), text, names)
 
 
-def has_all(said: str, text: str) -> bool:
-    """Whether each word that is looked for begins a word that is said; no word is nowhere."""
+def has_all(said: str, text: str, names: Set[str] = frozenset()) -> bool:
+    """Whether each word that is looked for begins a word that is said, or names one of ``names``.
+
+    No word is nowhere.
+    """
     present, words = _words_of(said), _words(text)
-    return bool(words) and all(any(it.startswith(word) for it in present) for word in words)
+    return bool(words) and all(
+        any(it.startswith(word) for it in present) or _names_any(word, names) for word in words
+    )
+
+
+def _keys(model: AIModel) -> dict[str, list[str]]:
+    return {"language": model.languages, "feature": model.features, "modality": model.modalities}
+
+
+def _names_any(word: str, names: Set[str]) -> bool:
+    return bool(names) and not names.isdisjoint(_named(word).split(" | "))
 
 
 def _words_of(text: str) -> list[str]:

@@ -2,7 +2,9 @@
 
 from django.utils.translation import gettext as _
 
-from marketplace.models import Notice
+from common.database import service
+from marketplace import viewers
+from marketplace.models import AIModel, Notice
 from marketplace.services import notices
 from tenants import mails
 from tenants.models import Permission
@@ -40,7 +42,16 @@ def _write(notice: Notice) -> None:
         "organization": organization,
         "notice": notice,
         "is_retirement": is_retirement,
-        "replacement": notice.model.replaced_by,
+        "replacement": _replacement(notice),
         "link": mails.link("marketplace:model-detail", notice.model.slug),
     }
     mails.write(sorted(addresses), subject % {"model": notice.model.name}, "model_notice", context)
+
+
+def _replacement(notice: Notice) -> AIModel | None:
+    """Return what the customer can use instead, if it sees it."""
+    found = notice.model.replaced_by
+    if found is None:
+        return None
+    with service():
+        return found if viewers.within(viewers.of(found), [notice.organization]) else None

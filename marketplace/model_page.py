@@ -8,28 +8,30 @@ from django.utils import timezone
 from marketplace import cards, dossiers, service_levels, showcase, snippets
 from marketplace.forms.words import FEATURES, LANGUAGES, MODALITIES
 from marketplace.models import AIModel
-from marketplace.queries import DEFAULT_CURRENCY
 from marketplace.showcase import PricedOffer
+from tenants.models import Organization
 
 WORDS = {name: label for pairs in (FEATURES, LANGUAGES, MODALITIES) for name, label in pairs}
 
 
 def context(
     model: AIModel,
-    currency: str = DEFAULT_CURRENCY,
+    payer: Organization | None = None,
     offers: list[PricedOffer] | None = None,
 ) -> dict[str, Any]:
     """Return the model with its prices, its facts in words, its card and its first call.
 
-    Of its offers those that are given, or all at list prices.
+    Of its offers those that are given, or all; at what the customer pays, or at list prices.
     """
-    offers = showcase.offers_of(model, currency) if offers is None else offers
+    if offers is None:
+        offers = showcase.offers_for(model, payer) if payer else showcase.offers_of(model)
     base_url = f"{settings.PUBLIC_URL}/v1"
     return {
         "model": model,
         "offers": offers,
         "promised": service_levels.of([it.offer for it in offers], timezone.now()),
-        "coming": showcase.coming(offers, currency),
+        "payer": payer,
+        "coming": showcase.coming(offers, payer),
         "features": _words(model.features),
         "modalities": _words(model.modalities),
         "languages": _words(model.languages),

@@ -5,8 +5,9 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from marketplace import model_page, showcase
+from marketplace import model_page, showcase, viewers
 from marketplace.models import AIModel
+from marketplace.viewers import Audience
 from tenants.models import Organization
 from tenants.models.classification import cleared_for
 
@@ -21,10 +22,17 @@ class Sight:
     context: dict[str, Any]
 
 
-def sight(model: AIModel, organization: Organization) -> Sight:
-    """Return the page with the offers that the customer's policy allows, at its own prices."""
+def sight(model: AIModel, organization: Organization, audience: Audience | None = None) -> Sight:
+    """Return the page with the offers that the customer's policy allows, at its own prices.
+
+    ``audience`` is who will see the model; none: who does now.
+    """
     offers, hidden = showcase.offers_for(model, organization), list[str]()
     allowed = organization.allowed_jurisdictions
+    audience = audience or viewers.of(model)
+    if not viewers.within(audience, [organization]):
+        hidden.append(_("The model is shown to %(audience)s alone.") % {"audience": audience.words})
+        offers = []
     if model.clearance not in cleared_for(organization.classification):
         words = _("Its data is “%(level)s”, and the model is not cleared for that.")
         hidden.append(words % {"level": organization.get_classification_display()})
@@ -36,5 +44,5 @@ def sight(model: AIModel, organization: Organization) -> Sight:
         for it in outside
     ]
     inside = [it for it in offers if it not in outside]
-    shown = model_page.context(model, organization.currency, inside)
+    shown = model_page.context(model, organization, inside)
     return Sight(organization, tuple(hidden), shown)

@@ -17,6 +17,7 @@ from marketplace.models import (
     AccessRequest,
     AIModel,
     ModelShare,
+    ModelViewer,
     Offer,
     Price,
     Route,
@@ -125,6 +126,10 @@ class OfferSnapshot:
     slug: str = ""
     deprecated_at: datetime | None = None
     retires_at: datetime | None = None
+    #: The model to use instead, by id.
+    replaced_by: uuid.UUID | None = None
+    features: tuple[str, ...] = ()
+    modalities: tuple[str, ...] = ()
     #: Its prices of later days, the next first.
     coming: tuple["ComingPrices", ...] = ()
     #: The most confidential data that the model may be given.
@@ -132,6 +137,8 @@ class OfferSnapshot:
     #: Whose model it is, by id, and which projects may call it; None: everybody's.
     owner: str = ""
     projects: frozenset[uuid.UUID] | None = None
+    #: The customers and groups that see it, by id; None: everybody does.
+    viewers: frozenset[uuid.UUID] | None = None
     #: Whose model this is an offer of, what must be agreed to before it is called, and whether the
     #: operator lets each customer in.
     model_id: uuid.UUID | None = None
@@ -172,19 +179,33 @@ def prices_by_tier(
     return books.in_force(offers, at, currency, special)
 
 
+def seen_by(organization: Organization, model: str = "") -> Q:
+    """Return the condition that the organization sees a model: it alone, or everybody, or some.
+
+    ``model`` leads to it from what is asked, such as ``model_version__model__``.
+    """
+    shown = ModelViewer.objects.of(organization).values("model")
+    shared = ModelShare.objects.open().filter(organization=organization).values("model")
+    everybodys = Q(**{f"{model}owner": None, f"{model}is_restricted": False})
+    return (
+        everybodys
+        | Q(**{f"{model}is_restricted": True, f"{model}pk__in": shown})
+        | Q(**{f"{model}pk__in": shared})
+    )
+
+
 def offers_for(organization: Organization) -> OfferQuerySet:
     """Return the offers that this organization may call by its policy, region and clearance.
 
-    Of private models those that a project of it may call; of those that ask for terms or approval
-    those for which it has accepted the one and was given the other.
+    Of private models those that a project of it may call, of restricted ones those that it is shown;
+    of those that ask for terms or approval those for which it has accepted the one and was given the
+    other.
     """
     enough = cleared_for(organization.classification)
     offers = Offer.objects.live().select_related(
         "model_version__model__publisher", "region", "token_class"
     )
-    shared = ModelShare.objects.open().filter(organization=organization).values("model")
-    everybodys = Q(model_version__model__owner=None)
-    offers = offers.filter(everybodys | Q(model_version__model__in=shared))
+    offers = offers.filter(seen_by(organization, "model_version__model__"))
     offers = offers.filter(model_version__model__clearance__in=enough)
     agreed = TermsAcceptance.objects.filter(organization=organization).values("terms")
     granted = AccessRequest.objects.granted().filter(organization=organization).values("model")
@@ -214,6 +235,9 @@ class Gone:
 
     retired_at: datetime
     replacement: str
+    #: The customers and groups that saw it, and that see the other; None: everybody.
+    viewers: frozenset[uuid.UUID] | None = None
+    replacement_viewers: frozenset[uuid.UUID] | None = None
 
 
 def retired() -> dict[str, Gone]:
@@ -226,12 +250,19 @@ def retired() -> dict[str, Gone]:
     live = dict(
         Offer.objects.live().order_by("-name").values_list("model_version__model_id", "name")
     )
-    facts = ("name", "model_version__model__retires_at", "model_version__model__replaced_by")
+    viewers = _viewers_of_restricted()
+    model = "model_version__model"
+    facts = ("name", model, f"{model}__retires_at", f"{model}__replaced_by")
     return {
-        name: Gone(at, live.get(successor, ""))
-        for name, at, successor in gone.values_list(*facts)
+        name: Gone(at, live.get(successor, ""), viewers.get(key), viewers.get(successor))
+        for name, key, at, successor in gone.values_list(*facts)
         if at is not None
     }
+
+
+def _viewers_of_restricted() -> dict[uuid.UUID, frozenset[uuid.UUID]]:
+    restricted = AIModel.objects.filter(is_restricted=True).prefetch_related("viewers")
+    return {model.pk: viewers for model in restricted if (viewers := _viewers(model)) is not None}
 
 
 def snapshot(
@@ -250,6 +281,7 @@ def snapshot(
         .prefetch_related(
             Prefetch("routes", routes),
             Prefetch("model_version__model__shares", ModelShare.objects.open()),
+            "model_version__model__viewers",
             "token_class__weights",
         )
     )
@@ -326,10 +358,14 @@ def _snapshot(
         slug=model.slug,
         deprecated_at=model.deprecated_at,
         retires_at=model.retires_at,
+        replaced_by=model.replaced_by_id,
+        features=tuple(model.features),
+        modalities=tuple(model.modalities),
         coming=coming,
         clearance=model.clearance,
         owner=str(model.owner_id or ""),
         projects=_projects(model),
+        viewers=_viewers(model),
         model_id=model.pk,
         terms=model.terms_id,
         needs_approval=model.needs_approval,
@@ -340,6 +376,13 @@ def _projects(model: AIModel) -> frozenset[uuid.UUID] | None:
     if model.owner_id is None:
         return None
     return frozenset(share.project_id for share in model.shares.all())
+
+
+def _viewers(model: AIModel) -> frozenset[uuid.UUID] | None:
+    if not model.is_restricted:
+        return None
+    both = ((it.organization_id, it.group_id) for it in model.viewers.all())
+    return frozenset(each for pair in both for each in pair if each is not None)
 
 
 def _weights(offer: Offer) -> dict[str, Decimal]:

@@ -16,7 +16,6 @@ from marketplace.models import (
     AIModel,
     Bundle,
     Measurement,
-    ModelShare,
     Offer,
     Price,
     ServiceTier,
@@ -130,8 +129,13 @@ class PricedOffer:
 
 
 def offers(currency: str = queries.DEFAULT_CURRENCY) -> list[PricedOffer]:
-    """Return all that everybody can buy, by name."""
-    return _all_priced(_live().filter(model_version__model__owner=None), currency)
+    """Return all that everybody can buy, by name, at the list's prices."""
+    return _all_priced(_live().filter(EVERYBODYS), currency)
+
+
+def offers_seen_by(organization: Organization) -> list[PricedOffer]:
+    """Return all that the organization sees, by name, at what it pays; asked in its scope."""
+    return _at_its_prices(_live().filter(_seen_by(organization)), organization)
 
 
 def offers_seen_by(organization: Organization) -> list[PricedOffer]:
@@ -143,9 +147,9 @@ def offers_seen_by(organization: Organization) -> list[PricedOffer]:
 
 
 def own_offers(organization: Organization) -> list[PricedOffer]:
-    """Return the private models that a project of the organization may call, by name."""
-    shared = ModelShare.objects.open().filter(organization=organization).values("model")
-    return _all_priced(_live().filter(model_version__model__in=shared), organization.currency)
+    """Return what the organization sees and not everybody, by name; asked in its scope."""
+    own = _live().filter(_seen_by(organization)).exclude(EVERYBODYS)
+    return _at_its_prices(own, organization)
 
 
 def every_offer(currency: str = queries.DEFAULT_CURRENCY) -> list[PricedOffer]:
@@ -161,8 +165,7 @@ def offers_of(model: AIModel, currency: str = queries.DEFAULT_CURRENCY) -> list[
 def offers_for(model: AIModel, organization: Organization) -> list[PricedOffer]:
     """Return the offers of one model, whatever their state, at what the organization pays."""
     of_it = _offers().filter(model_version__model=model).order_by("name")
-    special = books.special(organization, timezone.now())
-    return _all_priced(of_it, organization.currency, special)
+    return _at_its_prices(of_it, organization)
 
 
 def offers_of_models(
@@ -178,18 +181,18 @@ def live_models() -> QuerySet[AIModel]:
     return AIModel.objects.public().live().select_related("publisher", "replaced_by")
 
 
-def own_models(organization: Organization) -> QuerySet[AIModel]:
-    """Return the private models that a project of the organization may call."""
-    shared = ModelShare.objects.open().filter(organization=organization).values("model")
-    return AIModel.objects.live().filter(pk__in=shared).select_related("publisher", "replaced_by")
+def models_seen_by(organization: Organization) -> QuerySet[AIModel]:
+    """Return the models that the organization can see, its own included."""
+    seen = AIModel.objects.live().filter(queries.seen_by(organization))
+    return seen.select_related("publisher", "replaced_by")
 
 
-def gone_models() -> QuerySet[AIModel]:
-    """Return the models that customers could see once and can no longer call."""
-    once = (
-        AIModel.objects.public().exclude(published_at=None).exclude(pk__in=AIModel.objects.live())
-    )
-    return once.filter(retires_at__isnull=False).select_related("publisher", "replaced_by")
+def gone_models(organization: Organization | None = None) -> QuerySet[AIModel]:
+    """Return the operator's models that everybody, or a customer, saw once and can no longer call."""
+    seen = queries.seen_by(organization) if organization else Q(is_restricted=False)
+    once = AIModel.objects.filter(seen, owner=None).exclude(published_at=None)
+    once = once.exclude(pk__in=AIModel.objects.live()).filter(retires_at__isnull=False)
+    return once.select_related("publisher", "replaced_by")
 
 
 def all_models() -> QuerySet[AIModel]:
@@ -208,13 +211,24 @@ class ComingPrice:
 
 
 def coming(
-    offers: Iterable[PricedOffer], currency: str = queries.DEFAULT_CURRENCY
+    offers: Iterable[PricedOffer], organization: Organization | None = None
 ) -> list[ComingPrice]:
-    """Return the prices that will hold later than now for these offers, the next ones first."""
-    ahead = Price.objects.standard().listed(currency).upcoming(timezone.now())
-    found = ahead.filter(offer__in=[it.offer for it in offers]).select_related(
-        "offer__model_version__model"
+    """Return the prices that will hold later than now for these offers, the next ones first.
+
+    Those of the list, or those that the organization will pay.
+    """
+    now, keys = timezone.now(), [it.offer.pk for it in offers]
+    currency = organization.currency if organization else queries.DEFAULT_CURRENCY
+    special = books.special(organization, now) if organization else []
+    of_these = Price.objects.standard().filter(offer__in=keys).upcoming(now)
+    ahead = of_these.filter(Q(book__in=special) | Q(pk__in=of_these.listed(currency)))
+    found = list(
+        ahead.select_related("offer__model_version__model").order_by(
+            "effective_from", "offer__name", "token_part"
+        )
     )
+    if special:
+        found = _held(found, keys, currency, special)
     return [
         ComingPrice(
             it.offer,
@@ -222,8 +236,19 @@ def coming(
             Money(it.per_million, currency),
             it.effective_from,
         )
-        for it in found.order_by("effective_from", "offer__name", "token_part")
+        for it in found
     ]
+
+
+def _held(
+    found: Sequence[Price], keys: Sequence[UUID], currency: str, special: Sequence[UUID]
+) -> list[Price]:
+    """Return those of the prices that no earlier book takes the place of when they begin."""
+    holding: set[UUID] = set()
+    for moment in {it.effective_from for it in found}:
+        held = queries.prices_by_tier(keys, moment, currency, special)[ServiceTier.STANDARD]
+        holding |= {price.pk for parts in held.values() for price in parts.values()}
+    return [it for it in found if it.pk in holding]
 
 
 def bundles() -> QuerySet[Bundle]:
@@ -239,6 +264,19 @@ def all_bundles() -> QuerySet[Bundle]:
 def _live() -> QuerySet[Offer]:
     live = _offers().filter(pk__in=Offer.objects.live().values("pk"))
     return live.order_by("model_version__model__name", "name")
+
+
+#: An offer of a model that everybody sees.
+EVERYBODYS = Q(model_version__model__owner=None, model_version__model__is_restricted=False)
+
+
+def _seen_by(organization: Organization) -> Q:
+    return queries.seen_by(organization, "model_version__model__")
+
+
+def _at_its_prices(found: QuerySet[Offer], organization: Organization) -> list[PricedOffer]:
+    special = books.special(organization, timezone.now())
+    return _all_priced(found, organization.currency, special)
 
 
 def _offers() -> QuerySet[Offer]:

@@ -2,7 +2,14 @@
 
 from django.urls import path
 
-from marketplace import access_api, book_api, group_api, service_api
+from marketplace import (
+    access_api,
+    book_api,
+    catalogue_api,
+    change_api,
+    group_api,
+    service_api,
+)
 from marketplace.views import (
     access,
     catalogue,
@@ -23,6 +30,7 @@ from marketplace.views import (
     staff_services,
     staff_tokenizers,
     staff_versions,
+    staff_viewers,
 )
 
 app_name = "marketplace"
@@ -60,6 +68,17 @@ urlpatterns = [
 ]
 
 api_urlpatterns = [
+    path("models", catalogue_api.ModelList.as_view()),
+    path("models/compare", catalogue_api.Comparison.as_view()),
+    path("models/changes", catalogue_api.ChangeFeed.as_view()),
+    path("models/<slug:slug>", catalogue_api.ModelDetail.as_view()),
+    path("models/<slug:slug>/similar", catalogue_api.SimilarModels.as_view()),
+    path("staff/models/<slug:slug>/changes", change_api.Proposals.as_view()),
+    path("staff/model-changes", change_api.ChangeList.as_view()),
+    path("staff/model-changes/<uuid:change_id>", change_api.ChangeDetail.as_view()),
+    path("staff/model-changes/<uuid:change_id>/approve", change_api.Approval.as_view()),
+    path("staff/model-changes/<uuid:change_id>/refuse", change_api.Refusal.as_view()),
+    path("staff/model-changes/<uuid:change_id>/withdraw", change_api.Withdrawal.as_view()),
     path("organizations/<slug:org>/models/<slug:slug>/access", access_api.Access.as_view()),
     path("organizations/<slug:org>/models/<slug:slug>/terms", access_api.Terms.as_view()),
     path("organizations/<slug:org>/services", service_api.ServiceList.as_view()),
@@ -93,6 +112,7 @@ staff_urlpatterns = [
     path("models/<uuid:model_id>/preview/", staff_models.model_preview, name="model-preview"),
     path("models/<uuid:model_id>/edit/", staff_models.model_edit, name="model-edit"),
     path("models/<uuid:model_id>/access/", staff_access.model_access, name="model-access"),
+    path("models/<uuid:model_id>/viewers/", staff_viewers.model_viewers, name="model-viewers"),
     path("access/", staff_access.request_list, name="access-list"),
     path("access/<uuid:request_id>/", staff_access.request_decide, name="access-decide"),
     path("models/<uuid:model_id>/publish/", staff_models.model_publish, name="model-publish"),

@@ -106,7 +106,7 @@ def _example(
     bundle: Bundle, entries: Sequence[PricedOffer], weights: dict[object, dict[str, Decimal]]
 ) -> tuple[PricedOffer | None, int]:
     if bundle.grant_unit == GrantUnit.MONEY:
-        entry = _cheapest(entries)
+        entry = _cheapest([it for it in entries if it.currency == bundle.currency])
         each = _cost(entry) if entry else ZERO
     else:
         own = [it for it in entries if it.offer.token_class_id == bundle.token_class_id]

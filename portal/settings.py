@@ -369,6 +369,9 @@ SPECTACULAR_SETTINGS = {
         "ChargebackStatusEnum": "billing.models.Chargeback.Status",
         "AccessRequestStateEnum": "marketplace.models.AccessRequest.State",
         "AccessDecisionEnum": "marketplace.access_api.DECISIONS",
+        "ModelChangeKindEnum": "marketplace.models.ModelChange.Kind",
+        "ModelChangeStatusEnum": "marketplace.models.ModelChange.Status",
+        "ProposedKindEnum": "marketplace.change_api.PROPOSED",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

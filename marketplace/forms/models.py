@@ -410,6 +410,14 @@ class DeprecateForm(forms.Form):
             raise forms.ValidationError(_("This is more than five years away. Check the year."))
         return last
 
+    def facts(self) -> dict[str, str | None]:
+        """Return what a proposal keeps."""
+        successor = self.cleaned_data["replaced_by"]
+        return {
+            "retires_at": self.retires_at().isoformat(),
+            "replaced_by": str(successor.pk) if successor else None,
+        }
+
     def retires_at(self) -> datetime:
         """Return the moment from which it cannot be called."""
         day_after: date = self.cleaned_data["retires_on"] + timedelta(days=1)

@@ -39,6 +39,7 @@ from marketplace.models.prices import (
     with_twins,
 )
 from marketplace.models.private import ModelShare, TunedTerms
+from marketplace.models.viewers import ModelViewer
 
 __all__ = [
     "FALLBACK",
@@ -62,6 +63,7 @@ __all__ = [
     "ModelShare",
     "ModelTerms",
     "ModelVersion",
+    "ModelViewer",
     "ModelWords",
     "Notice",
     "Offer",

@@ -74,8 +74,8 @@ class AIModelQuerySet(LockingQuerySet["AIModel"]):
         return self.filter(unretired, status__in=LIVE)
 
     def public(self) -> "AIModelQuerySet":
-        """Those that belong to the operator: everybody sees them."""
-        return self.filter(owner=None)
+        """Those that everybody sees: the operator's, but for those that it shows to some alone."""
+        return self.filter(owner=None, is_restricted=False)
 
     def due_to_retire(self) -> "AIModelQuerySet":
         """Those whose day has come, and which nobody has marked as retired yet."""
@@ -92,6 +92,8 @@ class AIModel(TimeStamped):
     owner = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="own_models", null=True, blank=True
     )
+    #: Whether the operator shows it to its viewers alone; see :mod:`marketplace.models.viewers`.
+    is_restricted = models.BooleanField(default=False)
     family = models.CharField(_("family"), max_length=60, blank=True)
     summary = models.CharField(_("summary"), max_length=250)
     card = models.TextField(_("model card"), blank=True)
@@ -156,6 +158,10 @@ class AIModel(TimeStamped):
             models.CheckConstraint(
                 condition=models.Q(image_most__gt=0), name="image_is_never_nothing"
             ),
+            models.CheckConstraint(
+                condition=models.Q(owner=None) | models.Q(is_restricted=False),
+                name="private_model_has_no_viewers",
+            ),
         )
 
     def __str__(self) -> str:
@@ -173,6 +179,11 @@ class AIModel(TimeStamped):
     def is_on_sale(self) -> bool:
         """Whether customers see it: what they see of it, one person alone does not change."""
         return self.status in LIVE
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be called: on sale, and not past its last day."""
+        return self.is_on_sale and (self.retires_at is None or self.retires_at > timezone.now())
 
     @property
     def media_rule(self) -> MediaRule:

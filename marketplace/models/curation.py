@@ -34,6 +34,8 @@ class ModelChange(TimeStamped):
         PUBLISH = "publish", _("Put on sale")
         CARD = "card", _("Card")
         DOSSIER = "dossier", _("Dossier")
+        AUDIENCE = "audience", _("Who sees it")
+        ACCESS = "access", _("Terms and access")
         TERMS = "terms", _("Limits and token class")
         PRICES = "prices", _("Prices")
         LEVEL = "level", _("Service level")

@@ -27,7 +27,7 @@ def ask_for(model: AIModel, *, text: str, needs_approval: bool, by: User | None)
     Without a text nobody need agree any more. What was agreed to stays on record.
     """
     model = AIModel.objects.locked(model.pk)
-    text = text.replace("\r\n", "\n").strip()
+    text = worded(text)
     before = {"terms": _version(model), "needs_approval": model.needs_approval}
     if text != (model.terms.text if model.terms else ""):
         model.terms = _next_terms(model, text) if text else None
@@ -45,6 +45,11 @@ def ask_for(model: AIModel, *, text: str, needs_approval: bool, by: User | None)
         after=after,
     )
     return model
+
+
+def worded(text: str) -> str:
+    """Return a wording as it is kept: browsers send other ends of lines."""
+    return text.replace("\r\n", "\n").strip()
 
 
 def _version(model: AIModel) -> int | None:

@@ -6,8 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from common.errors import DomainError, in_words
+from marketplace import viewers
 from marketplace.models import AIModel, ModelChange, Offer, TokenClass
-from marketplace.services import beginning, catalogue, dossiers, pricing, publishing
+from marketplace.services import access, beginning, catalogue, dossiers, pricing, publishing
+from marketplace.services import viewers as showing
 from tenants.models import User
 
 __all__ = ["REFUSALS", "apply", "check", "in_words", "moment", "with_energy"]
@@ -56,6 +58,21 @@ def with_energy(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return a dossier's facts, whose energy was kept as a text."""
     energy = facts.get("energy")
     return {**facts, "energy": Decimal(energy)} if energy else dict(facts)
+
+
+def _audience(change: ModelChange, by: User) -> None:
+    showing.show_to(change.model, viewers.proposed(change.facts), by=by)
+
+
+def _access(change: ModelChange, by: User) -> None:
+    model = AIModel.objects.select_related("terms").get(pk=change.model_id)
+    present = model.terms.text if model.terms else ""
+    access.ask_for(
+        model,
+        text=change.facts.get("text", present),
+        needs_approval=change.facts.get("needs_approval", model.needs_approval),
+        by=by,
+    )
 
 
 def _terms(change: ModelChange, by: User) -> None:
@@ -111,6 +128,8 @@ ACTS: dict[str, Callable[[ModelChange, User], None]] = {
     Kind.PUBLISH: _publish,
     Kind.CARD: _card,
     Kind.DOSSIER: _dossier,
+    Kind.AUDIENCE: _audience,
+    Kind.ACCESS: _access,
     Kind.TERMS: _terms,
     Kind.PRICES: _prices,
     Kind.LEVEL: _level,

@@ -9,7 +9,9 @@ from django.db import IntegrityError
 from django.utils.text import slugify
 
 from common.database import atomic
+from marketplace.addresses import is_reserved
 from marketplace.errors import (
+    AddressReserved,
     AddressTaken,
     LastRoute,
     NameTaken,
@@ -160,6 +162,8 @@ def remove_route(route: Route, *, by: User | None) -> None:
 
 
 def _draft(card: Mapping[str, Any], publisher: Publisher) -> AIModel:
+    if is_reserved(card["slug"]):
+        raise AddressReserved(field_errors={"slug": [AddressReserved.detail]})
     # The database says who was first: a look beforehand would let two through.
     try:
         with atomic():

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from common.database import atomic
 from common.errors import Conflict, Forbidden
+from marketplace import viewers
 from marketplace.errors import (
     ChangeProposed,
     InReview,
@@ -25,7 +26,9 @@ from marketplace.errors import (
 )
 from marketplace.models import AIModel, ModelChange, Offer, Status
 from marketplace.models.dossier import SHOWN
-from marketplace.services import applying, catalogue, dossiers, publishing
+from marketplace.services import access, applying, catalogue, dossiers, publishing
+from marketplace.services import viewers as showing
+from marketplace.viewers import Audience
 from tenants.models import User
 from tenants.services import audit
 
@@ -78,6 +81,41 @@ def change_dossier(model: AIModel, wanted: Mapping[str, Any], *, by: User) -> Mo
     dossier = dossiers.save(model, kept, by=by)
     facts = {name: wanted[name] for name in SHOWN if getattr(dossier, name) != wanted[name]}
     return propose(model, Kind.DOSSIER, facts, by=by) if facts else None
+
+
+@atomic()
+def change_audience(model: AIModel, audience: Audience, *, by: User) -> ModelChange | None:
+    """Say whom a draft will be shown to; of a model that customers see, propose it. None: done."""
+    model = AIModel.objects.locked(model.pk)
+    showing.check(model)
+    if model.status == Status.IN_REVIEW:
+        raise InReview
+    if not model.is_on_sale:
+        showing.show_to(model, audience, by=by)
+        return None
+    facts = audience.facts if audience != viewers.of(model) else {}
+    return propose(model, Kind.AUDIENCE, facts, by=by)
+
+
+@atomic()
+def change_access(
+    model: AIModel, *, text: str, needs_approval: bool, by: User
+) -> ModelChange | None:
+    """Set what a draft will ask for; of a model that customers see, propose it. None: it is done."""
+    model = AIModel.objects.locked(model.pk)
+    if model.status == Status.IN_REVIEW:
+        raise InReview
+    if not model.is_on_sale:
+        access.ask_for(model, text=text, needs_approval=needs_approval, by=by)
+        return None
+    text = access.worded(text)
+    wanted = {"text": text, "needs_approval": needs_approval}
+    present = {
+        "text": model.terms.text if model.terms else "",
+        "needs_approval": model.needs_approval,
+    }
+    facts = {name: value for name, value in wanted.items() if present[name] != value}
+    return propose(model, Kind.ACCESS, facts, by=by)
 
 
 @atomic()
@@ -213,6 +251,9 @@ def is_short(change: ModelChange) -> bool:
         earlier = change.model.retires_at
         is_later = earlier is not None and last >= earlier
         return not is_later and last < timezone.now() + settings.RETIREMENT_NOTICE
+    if change.kind == Kind.AUDIENCE:
+        # To who uses it, it is as if it were retired today.
+        return bool(viewers.losing(change.model, viewers.proposed(change.facts)))
     # A price that keeps its notice needs nobody's approval.
     return change.kind in (Kind.PRICES, Kind.RETIRE)
 

@@ -5,7 +5,7 @@ and the mail follows it. Notice periods are settings; whoever undercuts them doe
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,14 +13,12 @@ from django.utils import timezone
 
 from common import jobs
 from common.database import service
-from marketplace import books, ports
+from marketplace import books, ports, viewers
 from marketplace.models import AIModel, Notice, Offer, PriceBook
 from marketplace.models.catalogue import LIVE
 from marketplace.models.prices import Price, dearest_per_token, with_twins
 from tenants.models import Organization
 
-#: Who used a model within this time is told of what changes.
-LATE = timedelta(days=90)
 #: How many mails a sweep sends at most.
 MOST = 500
 
@@ -63,7 +61,9 @@ def retirement(model: AIModel, at: datetime) -> None:
 
 
 def _users(offer: Offer) -> list[Organization]:
-    return list(ports.demand.customers(offer.name, since=timezone.now() - LATE))
+    """Return who used the offer of late and still sees its model."""
+    users = ports.demand.customers(offer.name, since=timezone.now() - viewers.LATE)
+    return viewers.within(viewers.of(offer.model_version.model), users)
 
 
 def _pays_by(organization: Organization, book: PriceBook, offer: Offer) -> bool:

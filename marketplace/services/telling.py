@@ -9,9 +9,9 @@ from uuid import UUID
 from django.utils import timezone
 
 from common.database import service
-from marketplace import books, changes
+from marketplace import books, changes, queries
 from marketplace.changes import Change, What
-from marketplace.models import AIModel, ModelShare, Price
+from marketplace.models import AIModel, Price
 from marketplace.webhook_types import TOLD
 from tenants.models import Organization, WebhookEndpoint, WebhookEvent
 from tenants.services import webhooks
@@ -55,19 +55,26 @@ def _tell(
     if not news:
         return 0
     with service():
-        news = _untold(customer, _seen(customer, news, now))
+        sight = _sight(customer, news)
+        news = _untold(customer, _seen(customer, news, sight, now))
         for change in reversed(news):
             type = TOLD[change.what]
-            webhooks.emit(customer, type, key=change.key, data=_data(change))
+            webhooks.emit(customer, type, key=change.key, data=_data(change, sight))
     return len(news)
 
 
-def _seen(customer: Organization, news: Iterable[Change], now: datetime) -> list[Change]:
+def _sight(customer: Organization, news: Iterable[Change]) -> set[UUID]:
+    """Return which of the models that this is about, and of those to use instead, it may see."""
+    about = {key for it in news for key in (it.model.pk, it.model.replaced_by_id) if key}
+    seen = AIModel.objects.filter(queries.seen_by(customer), pk__in=about)
+    return set(seen.values_list("pk", flat=True))
+
+
+def _seen(
+    customer: Organization, news: Iterable[Change], sight: set[UUID], now: datetime
+) -> list[Change]:
     """Return what is of models that the customer may see, and of prices that it pays."""
-    shared = set(
-        ModelShare.objects.open().filter(organization=customer).values_list("model", flat=True)
-    )
-    seen = [it for it in news if it.model.owner_id is None or it.model.pk in shared]
+    seen = [it for it in news if it.model.pk in sight]
     chain = books.chain(customer, now) if any(it.what == What.PRICE for it in seen) else []
     return [it for it in seen if it.what != What.PRICE or _pays(chain, it)]
 
@@ -89,9 +96,9 @@ def _untold(customer: Organization, news: list[Change]) -> list[Change]:
     return [it for it in news if it.key not in keys]
 
 
-def _data(change: Change) -> dict[str, Any]:
+def _data(change: Change, sight: set[UUID]) -> dict[str, Any]:
     model = change.model
-    successor = model.replaced_by
+    successor = model.replaced_by if model.replaced_by_id in sight else None
     facts: dict[str, Any] = {
         "slug": model.slug,
         "name": model.name,

@@ -16,8 +16,9 @@ from tenants.access import TenantRequest, requires
 from tenants.models import Permission
 
 
-def _model(slug: str) -> AIModel:
-    model = showcase.live_models().select_related("terms").filter(slug=slug).first()
+def _model(request: TenantRequest, slug: str) -> AIModel:
+    seen = showcase.models_seen_by(request.organization).filter(owner=None)
+    model = seen.select_related("terms").filter(slug=slug).first()
     if model is None:
         raise Http404
     return model
@@ -43,14 +44,14 @@ def _page(request: TenantRequest, model: AIModel, form: AskForm, status: int = 2
 @requires(Permission.DASHBOARD_READ)
 def access_page(request: TenantRequest, slug: str) -> HttpResponse:
     """Show what the model asks the organization for, and what is done of it."""
-    return _page(request, _model(slug), AskForm())
+    return _page(request, _model(request, slug), AskForm())
 
 
 @require_POST
 @requires(Permission.SETTINGS_MANAGE)
 def terms_accept(request: TenantRequest, slug: str) -> HttpResponse:
     """Agree to the terms for the organization, in the wording that was shown."""
-    model = _model(slug)
+    model = _model(request, slug)
     sent = request.POST.get("version", "")
     version = int(sent) if sent.isascii() and sent.isdigit() and len(sent) < 9 else 0
     try:
@@ -66,7 +67,7 @@ def terms_accept(request: TenantRequest, slug: str) -> HttpResponse:
 @requires(Permission.KEYS_MANAGE)
 def access_request(request: TenantRequest, slug: str) -> HttpResponse:
     """Ask the operator to let the organization in."""
-    model, form = _model(slug), AskForm(request.POST)
+    model, form = _model(request, slug), AskForm(request.POST)
     if not form.is_valid():
         return _page(request, model, form, status=422)
     reason = form.cleaned_data["reason"]

@@ -1,11 +1,10 @@
 """The public pages: the catalogue, a model, and what everything costs."""
 
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
@@ -13,10 +12,8 @@ from common.htmx import render_page
 from marketplace import (
     access,
     applications,
-    model_page,
     readers,
     selection,
-    showcase,
     side_by_side,
     similar,
     worked,
@@ -24,11 +21,11 @@ from marketplace import (
 from marketplace.applications import Listed
 from marketplace.forms.filters import FilterForm
 from marketplace.models import AIModel, Kind
+from marketplace.readers import Reader
 from marketplace.showcase import PricedOffer
 from tenants.access import LAST_ORGANIZATION
 from tenants.models import Organization, Permission, User
 from tenants.queries import memberships_of
-from tenants.scope import scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,7 @@ class Door:
 @require_safe
 def catalogue(request: HttpRequest) -> HttpResponse:
     """List the models on offer; the filters stand in the address and work without scripts."""
-    entries = readers.offers_seen_by(request)
+    entries = readers.offers_seen_by(readers.of(request))
     form = FilterForm(request.GET, entries=entries)
     wanted = selection.conditions(form, request.GET)
     offers = selection.fitting(entries, wanted, form.facts().get("sort", ""))
@@ -67,33 +64,24 @@ def _services(entries: list[PricedOffer], words: str) -> list[Listed]:
 @require_safe
 def model_detail(request: HttpRequest, slug: str) -> HttpResponse:
     """Show one model: its card, its prices, and how to call it."""
-    model = showcase.live_models().filter(slug=slug).first()
-    context = model_page.context(model) if model else _own_page(request, slug)
+    reader = readers.of(request)
+    context = readers.page_of(reader, slug)
     if context is None:
-        return _gone(request, slug)
+        return _gone(request, reader, slug)
     context["doors"] = _doors(request)
-    context["standings"] = access.standings(readers.organizations_of(request), context["model"])
-    context["similar"] = similar.to(context["offers"], readers.offers_seen_by(request))
+    context["standings"] = access.standings(reader.organizations, context["model"])
+    context["similar"] = similar.to(context["offers"], readers.offers_seen_by(reader))
     context["try_url"] = _try_url(request, context["model"])
     return render(request, "marketplace/model_detail.html", context)
 
 
-def _own_page(request: HttpRequest, slug: str) -> dict[str, Any] | None:
-    """Return what the page of a private model shows; None where the reader has none at it."""
-    for organization in readers.organizations_of(request):
-        with scope(organization):
-            model = showcase.own_models(organization).filter(slug=slug).first()
-            if model is not None:
-                return model_page.context(model, organization.currency)
-    return None
-
-
-def _gone(request: HttpRequest, slug: str) -> HttpResponse:
+def _gone(request: HttpRequest, reader: Reader, slug: str) -> HttpResponse:
     """Say of a model that was on sale since when it is retired, and what to use instead."""
-    model = get_object_or_404(showcase.gone_models(), slug=slug)
+    model = readers.gone(reader, slug)
+    if model is None:
+        raise Http404
     successor = model.replaced_by
-    is_there = successor and showcase.live_models().filter(pk=successor.pk).exists()
-    context = {"model": model, "successor": successor if is_there else None}
+    context = {"model": model, "successor": successor if successor and successor.is_open else None}
     return render(request, "marketplace/model_gone.html", context, status=410)
 
 
@@ -127,11 +115,13 @@ def _try_url(request: HttpRequest, model: AIModel) -> str:
 @require_safe
 def pricing(request: HttpRequest) -> HttpResponse:
     """Show every price and every bundle, without a sign-in."""
-    offers = showcase.offers()
+    reader = readers.of(request)
+    offers = readers.price_list(reader)
     context = {
         "offers": offers,
+        "payer": reader.payer,
         "typical": next((it for it in offers if it.output is not None), None),
-        "coming": showcase.coming(offers),
+        "coming": readers.coming(reader, offers),
         "bundles": worked.bundles(offers),
         "request_example": worked.request(offers),
         "token_prices": worked.token_prices(),

@@ -10,7 +10,7 @@ from marketplace import readers, side_by_side
 @require_safe
 def compare(request: HttpRequest) -> HttpResponse:
     """Show up to four models in one table; the address says which, and works without scripts."""
-    entries = readers.offers_seen_by(request)
+    entries = readers.offers_seen_by(readers.of(request))
     chosen = side_by_side.chosen(entries, request.GET.getlist(side_by_side.PARAMETER))
     rows = side_by_side.rows(chosen.entries)
     only_differences = request.GET.get("only") == "differences" and len(chosen.entries) > 1

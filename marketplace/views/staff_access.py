@@ -14,7 +14,8 @@ from marketplace import access, showcase
 from marketplace.forms.access import AccessForm, AnswerForm
 from marketplace.models import AccessRequest
 from marketplace.services import access as services
-from marketplace.views.staff_models import SECTION
+from marketplace.services import curation
+from marketplace.views.staff_models import SECTION, after_proposal, show_refusal
 from tenants.access import StaffRequest, staff_required
 
 PAGE = 50
@@ -31,9 +32,12 @@ def model_access(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
     }
     form = AccessForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
-        services.ask_for(model, **form.cleaned_data, by=request.user)
-        messages.success(request, _("Saved. It holds within five seconds."))
-        return redirect("staff:model-access", model_id=model_id)
+        try:
+            change = curation.change_access(model, **form.cleaned_data, by=request.user)
+        except DomainError as refusal:
+            show_refusal(form, refusal)
+        else:
+            return after_proposal(request, change, _("Saved."), model_id)
     context = {
         "model": model,
         "form": form,

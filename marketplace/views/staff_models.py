@@ -21,6 +21,7 @@ from marketplace import (
     previewing,
     readiness,
     showcase,
+    viewers,
 )
 from marketplace.errors import NotReady, TakesEffectInThePast
 from marketplace.forms.curation import SubmitForm
@@ -33,6 +34,8 @@ from tenants.models import Organization
 SECTION = "staff-models"
 PAGE_SIZE = 50
 Kind = ModelChange.Kind
+#: What is proposed of a model that a preview shows as if it were done.
+SEEN_BEFORE = (Kind.CARD, Kind.AUDIENCE)
 
 
 @require_safe
@@ -115,6 +118,7 @@ def _detail(model: AIModel, **facts: Any) -> dict[str, Any]:
         "deprecate_form": DeprecateForm(model=model),
         "retire_form": RetireForm(model=model),
         "requests_last_day": desk.requests_last_day(model),
+        "audience": viewers.of(model),
         "nav_section": SECTION,
         **facts,
     }
@@ -125,14 +129,19 @@ def _detail(model: AIModel, **facts: Any) -> dict[str, Any]:
 def model_preview(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
     """Show the model's page as customers, or one of them, will see it."""
     model = get_object_or_404(showcase.all_models(), pk=model_id)
-    if change := model.changes.open().filter(kind=ModelChange.Kind.CARD).first():
-        model = differences.changed(model, change)
+    changes = {it.kind: it for it in model.changes.open().filter(kind__in=SEEN_BEFORE)}
+    audience = viewers.of(model)
+    if shown := changes.get(Kind.AUDIENCE):
+        audience = viewers.proposed(shown.facts)
+    if card := changes.get(Kind.CARD):
+        model = differences.changed(model, card)
     slug = request.GET.get("customer", "").replace("\0", "").strip()[:100]
     customer = Organization.objects.filter(slug=slug).first()
-    seen = previewing.sight(model, customer) if customer else None
+    seen = previewing.sight(model, customer, audience) if customer else None
     context = {
         **(seen.context if seen else model_page.context(model)),
-        "change": change,
+        "has_card": card is not None,
+        "audience": audience if audience.is_restricted or shown else None,
         "sight": seen,
         "slug": slug,
         "is_preview": True,
@@ -192,13 +201,8 @@ def model_deprecate(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
     model = get_object_or_404(showcase.all_models(), pk=model_id)
     form = DeprecateForm(request.POST, model=model)
     if form.is_valid():
-        successor = form.cleaned_data["replaced_by"]
-        facts = {
-            "retires_at": form.retires_at().isoformat(),
-            "replaced_by": str(successor.pk) if successor else None,
-        }
         try:
-            change = curation.propose_end(model, Kind.DEPRECATE, facts, by=request.user)
+            change = curation.propose_end(model, Kind.DEPRECATE, form.facts(), by=request.user)
         except DomainError as refusal:
             show_refusal(form, refusal)
         else:

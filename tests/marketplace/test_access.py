@@ -217,10 +217,19 @@ def test_a_card_says_what_a_model_asks_for(client):
     assert "On request" in client.get("/models/?q=mini").content.decode()
 
 
-def test_the_desk_sets_terms_and_decides(staff_client, acme, alice, asked):
+def test_the_desk_sets_terms_under_four_eyes_and_decides(
+    staff_client, colleague_client, acme, alice, asked
+):
     address = f"/staff/models/{model().pk}/access/"
-    staff_client.post(address, {"text": "Be kind.", "needs_approval": "on"})
-    assert model().terms.text == "Be kind."
+    proposed = staff_client.post(address, {"text": "Be kind.", "needs_approval": "on"})
+    assert model().terms is None
+    page = staff_client.get(proposed["Location"]).content.decode()
+    assert "Be kind." in page
+    assert "Each customer asks for access" not in page, "that stays as it is"
+    assert staff_client.post(f"{proposed['Location']}approve/").status_code == 403
+    assert model().terms is None
+    colleague_client.post(f"{proposed['Location']}approve/")
+    assert (model().terms.text, model().needs_approval) == ("Be kind.", True)
     assert "Summaries of files" in staff_client.get("/staff/access/").content.decode()
 
     staff_client.post(f"/staff/access/{asked.pk}/", {"state": "approved", "answer": "Yes"})

@@ -1,0 +1,114 @@
+"""Changes of models from plain facts: what the desk's pages ask in forms, the API sends as JSON."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from django.forms import BaseForm
+from django.utils.translation import gettext as _
+
+from marketplace import dossiers
+from marketplace.errors import BadProposal
+from marketplace.forms.access import AccessForm
+from marketplace.forms.dossiers import DossierForm
+from marketplace.forms.models import CardForm, DeprecateForm, RetireForm, TermsForm
+from marketplace.forms.viewers import ViewersForm
+from marketplace.models import AIModel, Dossier, ModelChange, Offer, TokenClass
+from marketplace.services import curation
+from tenants.models import User
+
+Kind = ModelChange.Kind
+Facts = Mapping[str, Any]
+F = TypeVar("F", bound=BaseForm)
+
+
+def propose(model: AIModel, kind: str, facts: Facts, *, by: User) -> ModelChange | None:
+    """Propose the change, checked as the desk checks it; None: it is done, nobody sees the model yet.
+
+    What facts do not name stays as it is.
+    """
+    return PROPOSALS[kind](model, facts, by)
+
+
+def _card(model: AIModel, facts: Facts, by: User) -> ModelChange | None:
+    initial = {"publisher_name": model.publisher.name}
+    present = CardForm(instance=model, initial=initial)
+    form = _valid(CardForm(_merged(present, facts), instance=model, initial=initial), facts)
+    name = form.cleaned_data["publisher_name"]
+    return curation.edit(model, card=form.card(), publisher_name=name, by=by)
+
+
+def _dossier(model: AIModel, facts: Facts, by: User) -> ModelChange | None:
+    dossier = Dossier.objects.filter(model=model).first() or Dossier(model=model)
+    present = DossierForm(dossier=dossier)
+    form = _valid(DossierForm(_merged(present, facts), dossier=dossier), facts)
+    energy = dossiers.plain(form.cleaned_data["energy"])
+    return curation.change_dossier(model, {**form.cleaned_data, "energy": energy}, by=by)
+
+
+def _audience(model: AIModel, facts: Facts, by: User) -> ModelChange | None:
+    lines = facts.get("organizations", [])
+    data = {**facts, "organizations": "\n".join(map(str, lines)) if isinstance(lines, list) else ""}
+    form = _valid(ViewersForm(data), facts)
+    return curation.change_audience(model, form.chosen(), by=by)
+
+
+def _access(model: AIModel, facts: Facts, by: User) -> ModelChange | None:
+    text = model.terms.text if model.terms else ""
+    initial = {"text": text, "needs_approval": model.needs_approval}
+    form = _valid(AccessForm({**initial, **facts}), facts)
+    return curation.change_access(model, **form.cleaned_data, by=by)
+
+
+def _terms(model: AIModel, facts: Facts, by: User) -> ModelChange | None:
+    wanted = dict(facts)
+    name = str(wanted.pop("offer", ""))
+    offer = Offer.objects.filter(model_version__model=model, name=name).first()
+    if offer is None:
+        raise BadProposal(field_errors={"offer": [_("The model has no offer of this name.")]})
+    if code := wanted.get("token_class"):
+        found = TokenClass.objects.filter(code=str(code)).first()
+        wanted["token_class"] = found.pk if found else code
+    form = _valid(TermsForm(_merged(TermsForm(instance=offer), wanted), instance=offer), wanted)
+    return curation.change_terms(offer, form.cleaned_data, by=by)
+
+
+def _end(model: AIModel, facts: Facts, by: User) -> ModelChange | None:
+    wanted = dict(facts)
+    if slug := wanted.get("replaced_by"):
+        found = AIModel.objects.filter(slug=str(slug)).first()
+        wanted["replaced_by"] = found.pk if found else slug
+    form = _valid(DeprecateForm(wanted, model=model), facts)
+    return curation.propose_end(model, Kind.DEPRECATE, form.facts(), by=by)
+
+
+def _retirement(model: AIModel, facts: Facts, by: User) -> ModelChange | None:
+    form = _valid(RetireForm(facts, model=model), facts)
+    return curation.propose_end(model, Kind.RETIRE, {"reason": form.cleaned_data["reason"]}, by=by)
+
+
+def _merged(present: BaseForm, facts: Facts) -> dict[str, Any]:
+    """Return what a form says now, with what is to be different."""
+    return {**{name: present[name].initial for name in present.fields}, **facts}
+
+
+def _valid(form: F, facts: Facts) -> F:
+    """Return the form, if it can be used and knows all of the facts."""
+    errors = {name: [str(it) for it in said] for name, said in form.errors.items()}
+    accepted = ", ".join(sorted(form.fields))
+    for name in sorted(set(facts) - set(form.fields)):
+        words = _("This is not known here. Accepted: %(names)s.") % {"names": accepted}
+        errors.setdefault(name, []).append(words)
+    if errors:
+        raise BadProposal(field_errors=errors)
+    return form
+
+
+PROPOSALS: dict[str, Callable[[AIModel, Facts, User], ModelChange | None]] = {
+    Kind.CARD: _card,
+    Kind.DOSSIER: _dossier,
+    Kind.AUDIENCE: _audience,
+    Kind.ACCESS: _access,
+    Kind.TERMS: _terms,
+    Kind.DEPRECATE: _end,
+    Kind.RETIRE: _retirement,
+}
