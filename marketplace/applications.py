@@ -61,8 +61,14 @@ def seen(offers: Iterable[PricedOffer]) -> list[Listed]:
     for offer in offers:
         by_model.setdefault(offer.model.pk, []).append(offer)
     found = []
+    # By their ids: the models themselves are not read where the reader is not shown one.
+    used: dict[UUID, list[UUID]] = {}
+    for application, model in Application.uses.through.objects.values_list(
+        "application", "aimodel"
+    ):
+        used.setdefault(application, []).append(model)
     for it in all_applications().filter(pk__in=Application.objects.live().values("pk")):
-        models = [model.pk for model in it.uses.all()]
+        models = used.get(it.pk, [])
         if models and all(model in by_model for model in models):
             found.append(Listed(it, [offer for model in models for offer in by_model[model]]))
     return found

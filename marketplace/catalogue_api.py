@@ -228,7 +228,9 @@ class ModelList(CatalogueView):
         entries = readers.offers_seen_by(self.reader(request))
         form = FilterForm(request.query_params, entries=entries)
         if not form.is_valid():
-            raise ValidationError({name: [str(it) for it in said] for name, said in form.errors.items()})
+            raise ValidationError(
+                {name: [str(it) for it in said] for name, said in form.errors.items()}
+            )
         wanted = selection.conditions(form, request.query_params)
         found = selection.fitting(entries, wanted, form.cleaned_data.get("sort", ""))
         return Response(OffersOut({"total": len(entries), "results": found}).data)

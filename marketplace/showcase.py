@@ -138,14 +138,6 @@ def offers_seen_by(organization: Organization) -> list[PricedOffer]:
     return _at_its_prices(_live().filter(_seen_by(organization)), organization)
 
 
-def offers_seen_by(organization: Organization) -> list[PricedOffer]:
-    """Return all that the organization sees, by name, at what it pays; asked in its scope."""
-    shared = ModelShare.objects.open().filter(organization=organization).values("model")
-    model = "model_version__model"
-    seen = _live().filter(Q(**{f"{model}__owner": None}) | Q(**{f"{model}__in": shared}))
-    return _all_priced(seen, organization.currency, books.special(organization, timezone.now()))
-
-
 def own_offers(organization: Organization) -> list[PricedOffer]:
     """Return what the organization sees and not everybody, by name; asked in its scope."""
     own = _live().filter(_seen_by(organization)).exclude(EVERYBODYS)

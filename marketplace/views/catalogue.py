@@ -12,6 +12,8 @@ from common.htmx import render_page
 from marketplace import (
     access,
     applications,
+    calculating,
+    queries,
     readers,
     selection,
     side_by_side,
@@ -26,6 +28,7 @@ from marketplace.showcase import PricedOffer
 from tenants.access import LAST_ORGANIZATION
 from tenants.models import Organization, Permission, User
 from tenants.queries import memberships_of
+from tenants.scope import scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ def model_detail(request: HttpRequest, slug: str) -> HttpResponse:
     context["standings"] = access.standings(reader.organizations, context["model"])
     context["similar"] = similar.to(context["offers"], readers.offers_seen_by(reader))
     context["try_url"] = _try_url(request, context["model"])
+    context["calculator"] = calculating.reckon(context["offers"], request.GET)
     return render(request, "marketplace/model_detail.html", context)
 
 
@@ -97,14 +101,17 @@ def _doors(request: HttpRequest) -> list[Door]:
 
 
 def _try_url(request: HttpRequest, model: AIModel) -> str:
-    """Return where the reader talks with the model: in the organization last opened, or the first."""
+    """Return where the reader talks with the model: in the organization last opened, or the first.
+
+    An organization that may not call the model does not count: its page says what to do before.
+    """
     if not isinstance(request.user, User) or model.kind != Kind.CHAT:
         return ""
     last = request.session.get(LAST_ORGANIZATION)
     open_to = [
         it.organization.slug
         for it in memberships_of(request.user)
-        if it.can(Permission.PLAYGROUND_USE)
+        if it.can(Permission.PLAYGROUND_USE) and _may_call(it.organization, model)
     ]
     if not open_to:
         return ""
@@ -112,15 +119,22 @@ def _try_url(request: HttpRequest, model: AIModel) -> str:
     return f"{reverse('marketplace:playground', args=[slug])}?{urlencode({'model': model.slug})}"
 
 
+def _may_call(organization: Organization, model: AIModel) -> bool:
+    with scope(organization):
+        return queries.offers_for(organization).filter(model_version__model=model).exists()
+
+
 @require_safe
 def pricing(request: HttpRequest) -> HttpResponse:
     """Show every price and every bundle, without a sign-in."""
     reader = readers.of(request)
     offers = readers.price_list(reader)
+    typical = next((it for it in offers if it.output is not None), None)
     context = {
         "offers": offers,
         "payer": reader.payer,
-        "typical": next((it for it in offers if it.output is not None), None),
+        "typical": typical,
+        "calculator": calculating.reckon(offers, request.GET, typical),
         "coming": readers.coming(reader, offers),
         "bundles": worked.bundles(offers),
         "request_example": worked.request(offers),

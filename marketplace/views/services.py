@@ -28,7 +28,7 @@ SECTION = "services"
 @require_safe
 def service_list(request: HttpRequest) -> HttpResponse:
     """List the services on offer; the filters stand in the address and work without scripts."""
-    entries = applications.seen(readers.offers_seen_by(request))
+    entries = applications.seen(readers.offers_seen_by(readers.of(request)))
     form = ServiceFilterForm(request.GET, entries=entries)
     context = {
         "form": form,
@@ -61,7 +61,7 @@ def page_of(entry: Listed) -> dict[str, Any]:
 
 
 def _seen(request: HttpRequest, slug: str) -> Listed:
-    for entry in applications.seen(readers.offers_seen_by(request)):
+    for entry in applications.seen(readers.offers_seen_by(readers.of(request))):
         if entry.application.slug == slug:
             return entry
     raise Http404

@@ -1,0 +1,260 @@
+"""The catalogue's curation over the API: the same services, the same four eyes as at the desk."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from common.database import service
+from marketplace.models import AIModel, CustomerGroup, ModelChange, Offer
+from marketplace.services import books, curation
+from marketplace.viewers import Audience
+from metering.models import UsageDay
+from tests.support.people import signed_in
+
+pytestmark = pytest.mark.usefixtures("catalogue")
+MODEL = "/api/v1/staff/models/atlas-mini/changes"
+CHANGES = "/api/v1/staff/model-changes"
+JSON = {"content_type": "application/json"}
+FACTS = [
+    ("card", {"summary": "Small and quick."}, "Summary"),
+    ("dossier", {"energy": "1.5", "energy_source": "our meters"}, "Energy"),
+    ("audience", {"audience": "some", "organizations": ["acme"]}, "Who sees it"),
+    ("access", {"text": "Be kind.", "needs_approval": True}, "Terms to accept"),
+    ("terms", {"offer": "atlas-mini", "default_rpm": 30}, "Requests per minute"),
+    ("deprecate", {"retires_on": "2030-01-01", "replaced_by": "atlas-large"}, "Last day"),
+    ("retire", {"reason": "Recalled", "confirmation": "atlas-mini"}, "State"),
+]
+
+
+def model(slug="atlas-mini"):
+    with service():
+        return AIModel.objects.select_related("terms", "replaced_by").get(slug=slug)
+
+
+def propose(client, kind, facts, path=MODEL):
+    return client.post(path, {"kind": kind, "facts": facts}, **JSON)
+
+
+@pytest.mark.parametrize(("kind", "facts", "field"), FACTS)
+def test_what_is_proposed_waits_with_its_differences(staff_client, acme, kind, facts, field):
+    before = model().updated_at
+
+    answer = propose(staff_client, kind, facts)
+
+    assert answer.status_code == 201, answer.json()
+    change = answer.json()["change"]
+    assert (answer.json()["is_done"], change["status"]) == (False, "proposed")
+    assert any(field in it["field"] for it in change["differences"])
+    assert change["proposed_by"] == "sam@operator.example"
+    assert model().updated_at == before
+    (row,) = staff_client.get(f"{CHANGES}?status=proposed&model=atlas-mini").json()["results"]
+    assert (row["id"], row["kind"]) == (change["id"], kind)
+    assert staff_client.get(f"{CHANGES}?model=atlas-large").json()["results"] == []
+
+
+@pytest.mark.parametrize(("kind", "facts", "field"), FACTS)
+def test_a_colleague_approves_and_it_holds(
+    staff_client, colleague_client, acme, kind, facts, field
+):
+    change = propose(staff_client, kind, facts).json()["change"]
+    address = f"{CHANGES}/{change['id']}"
+    assert staff_client.post(f"{address}/approve", {}, **JSON).status_code == 403
+    assert staff_client.get(address).json()["status"] == "proposed"
+
+    consent = {"accepts_short_notice": change["gives_short_notice"]}
+    approved = colleague_client.post(f"{address}/approve", consent, **JSON)
+
+    assert (approved.status_code, approved.json()["status"]) == (200, "applied")
+    assert approved.json()["decided_by"] == "kim@operator.example"
+    assert colleague_client.post(f"{address}/approve", consent, **JSON).status_code == 409
+
+
+def test_each_kind_does_what_it_says(staff_client, colleague_client, acme):
+    for kind, facts, _field in FACTS:
+        change = propose(staff_client, kind, facts).json()["change"]
+        consent = {"accepts_short_notice": True}
+        colleague_client.post(f"{CHANGES}/{change['id']}/approve", consent, **JSON)
+
+    found = model()
+    with service():
+        assert found.summary == "Small and quick."
+        assert found.dossier.energy_source == "our meters"
+        assert [it.organization_id for it in found.viewers.all()] == [acme.pk]
+        assert (found.terms.text, found.needs_approval) == ("Be kind.", True)
+        assert Offer.objects.get(name="atlas-mini").default_rpm == 30
+        assert (found.replaced_by.slug, found.status) == ("atlas-large", "retired")
+
+
+def test_a_publication_shows_its_checklist(staff_client, colleague_client, form):
+    staff_client.post("/staff/models/new/", {**form, "licence": ""})
+    path = "/api/v1/staff/models/nova-1-5/changes"
+    refused = staff_client.post(path, {"kind": "publish"}, **JSON)
+    assert (refused.status_code, refused.json()["code"]) == (422, "model_not_ready")
+
+    done = propose(staff_client, "card", {"licence": "MIT"}, path)
+    assert (done.status_code, done.json()) == (200, {"is_done": True, "change": None})
+    change = staff_client.post(path, {"kind": "publish", "words": "Please"}, **JSON).json()
+
+    assert change["change"]["words"] == "Please"
+    assert all(it["is_done"] for it in change["change"]["checklist"])
+    assert model("nova-1-5").status == "in_review"
+    address = f"{CHANGES}/{change['change']['id']}"
+    assert colleague_client.post(f"{address}/approve", {}, **JSON).json()["status"] == "applied"
+    assert model("nova-1-5").status == "published"
+
+
+def test_it_is_refused_with_a_reason_and_taken_back(staff_client, colleague_client):
+    first = propose(staff_client, "card", {"summary": "One."}).json()["change"]
+    address = f"{CHANGES}/{first['id']}"
+    assert colleague_client.post(f"{address}/refuse", {}, **JSON).status_code == 400
+    refused = colleague_client.post(f"{address}/refuse", {"answer": "No"}, **JSON).json()
+    assert (refused["status"], refused["answer"]) == ("refused", "No")
+
+    second = propose(staff_client, "card", {"summary": "Two."}).json()["change"]
+    taken = staff_client.post(f"{CHANGES}/{second['id']}/withdraw", **JSON).json()
+
+    assert taken["status"] == "withdrawn"
+    assert model().summary not in ("One.", "Two.")
+
+
+def test_one_change_of_a_kind_waits_at_a_time(staff_client):
+    propose(staff_client, "card", {"summary": "One."})
+
+    again = propose(staff_client, "card", {"summary": "Two."})
+
+    assert (again.status_code, again.json()["code"]) == (409, "model_change_proposed")
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts", "field"),
+    [
+        ("card", {"colour": "red"}, "colour"),
+        ("card", {"context_window": "many"}, "context_window"),
+        ("audience", {"audience": "some"}, "groups"),
+        ("audience", {"audience": "some", "groups": ["nobodys"]}, "groups"),
+        ("audience", {"audience": "some", "organizations": ["nobody"]}, "organizations"),
+        ("audience", {"audience": "some", "organizations": "acme"}, "groups"),
+        ("audience", {}, "audience"),
+        ("terms", {"default_rpm": 3}, "offer"),
+        ("terms", {"offer": "atlas-large", "default_rpm": 3}, "offer"),
+        ("terms", {"offer": "atlas-mini", "token_class": "none"}, "token_class"),
+        ("deprecate", {"retires_on": "2001-01-01"}, "retires_on"),
+        ("deprecate", {"retires_on": "2030-01-01", "replaced_by": "x"}, "replaced_by"),
+        ("retire", {"reason": "Recalled"}, "confirmation"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_its_field(staff_client, kind, facts, field):
+    answer = propose(staff_client, kind, facts)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "proposal_not_valid")
+    assert field in answer.json()["field_errors"]
+    with service():
+        assert not ModelChange.objects.exists()
+
+
+def test_what_changes_nothing_is_no_change(staff_client):
+    same = propose(staff_client, "card", {"summary": model().summary})
+    everybody = propose(staff_client, "audience", {"audience": "everybody"})
+
+    assert (same.json()["code"], everybody.json()["code"]) == ("nothing_changes",) * 2
+
+
+def test_prices_and_unknown_kinds_are_not_proposed_here(staff_client):
+    for kind in ("prices", "nothing"):
+        assert propose(staff_client, kind, {}).status_code == 400
+
+
+def test_to_everybody_else_it_does_not_exist(alice_client, bob, client):
+    for browser in (alice_client, signed_in(bob), client, Client()):
+        assert browser.get(CHANGES).status_code in (403, 404)
+        assert propose(browser, "card", {"summary": "Mine."}).status_code in (403, 404)
+    with service():
+        assert not ModelChange.objects.exists()
+
+
+def test_who_uses_a_model_is_not_locked_out_without_consent(
+    staff_client, colleague_client, sam, acme, charlie
+):
+    with service():
+        UsageDay.objects.create(
+            organization=acme,
+            offer_name="atlas-mini",
+            day=timezone.now().date() - timedelta(days=1),
+            requests=1,
+        )
+        group = books.open_group(code="public", name="Public bodies", by=None)
+        audience = Audience(groups=frozenset({group.pk}))
+        change = curation.change_audience(model(), audience, by=sam)
+    address = f"{CHANGES}/{change.pk}"
+    told = colleague_client.get(address).json()
+    assert told["gives_short_notice"] is True
+    assert [it["after"] for it in told["differences"]] == ["the group Public bodies", "Acme"]
+    page = colleague_client.get(f"/staff/changes/{change.pk}/").content.decode()
+    assert "Customers who use it will not see it any more" in page
+
+    refused = colleague_client.post(f"{address}/approve", {}, **JSON)
+    assert (refused.status_code, refused.json()["code"]) == (422, "short_notice_not_accepted")
+    assert model().is_restricted is False
+
+    with service():
+        books.join(acme, CustomerGroup.objects.get(), by=None)
+    assert colleague_client.get(address).json()["gives_short_notice"] is False
+    assert colleague_client.post(f"{address}/approve", {}, **JSON).status_code == 200
+    assert model().is_restricted is True
+
+
+def test_the_desk_proposes_who_sees_a_model(staff_client, colleague_client, acme, client):
+    with service():
+        books.open_group(code="public", name="Public bodies", by=None)
+    page = f"/staff/models/{model().pk}/viewers/"
+    assert staff_client.post(page, {"audience": "some"}).status_code == 422
+    wrong = {"audience": "some", "organizations": "acme\nnobody"}
+    refused = staff_client.post(page, wrong)
+    assert "There is no customer with the address nobody." in refused.content.decode()
+
+    wanted = {"audience": "some", "organizations": "acme", "groups": ["public"]}
+    proposed = staff_client.post(page, wanted)["Location"]
+    assert client.get("/models/atlas-mini/").status_code == 200
+    assert "the group Public bodies, Acme" in staff_client.get(proposed).content.decode()
+    colleague_client.post(f"{proposed}approve/")
+
+    assert client.get("/models/atlas-mini/").status_code == 404
+    shown = staff_client.get(page).content.decode()
+    assert "the group Public bodies, Acme" in shown
+    assert 'value="public"' in shown
+    assert ">\nacme</textarea>" in shown
+
+
+def test_who_sees_a_draft_is_its_authors_to_say(staff_client, acme, form):
+    staff_client.post("/staff/models/new/", form)
+
+    done = propose(
+        staff_client,
+        "audience",
+        {"audience": "some", "organizations": ["acme"]},
+        "/api/v1/staff/models/nova-1-5/changes",
+    )
+
+    assert done.json() == {"is_done": True, "change": None}
+    assert model("nova-1-5").is_restricted is True
+
+
+def test_a_customers_own_model_is_not_the_operators_to_show(staff_client, acme):
+    with service():
+        AIModel.objects.filter(slug="atlas-mini").update(owner=acme)
+
+    refused = propose(staff_client, "audience", {"audience": "some", "organizations": ["acme"]})
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "model_is_a_customers")
+
+
+@pytest.mark.parametrize("name", ["compare", "changes"])
+def test_a_model_does_not_take_the_address_of_a_page(staff_client, form, name):
+    for facts in ({"offer_name": name}, {"offer_name": "fine", "slug": name}):
+        answer = staff_client.post("/staff/models/new/", {**form, **facts})
+        assert answer.status_code == 422
+        assert "Another page has this address." in answer.content.decode()
+    with service():
+        assert not AIModel.objects.filter(slug=name).exists()
