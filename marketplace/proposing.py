@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from marketplace import dossiers
 from marketplace.errors import BadProposal
+from marketplace.forms import counting
 from marketplace.forms.access import AccessForm
 from marketplace.forms.dossiers import DossierForm
 from marketplace.forms.models import CardForm, DeprecateForm, RetireForm, TermsForm
@@ -34,7 +35,13 @@ def _card(model: AIModel, facts: Facts, by: User) -> ModelChange | None:
     present = CardForm(instance=model, initial=initial)
     form = _valid(CardForm(_merged(present, facts), instance=model, initial=initial), facts)
     name = form.cleaned_data["publisher_name"]
-    return curation.edit(model, card=form.card(), publisher_name=name, by=by)
+    # A form trims texts that nobody asked to change, and has written to its instance.
+    kept = AIModel.objects.get(pk=model.pk)
+    card = {
+        field: value if field in {*facts, *counting.NAMES} else getattr(kept, field)
+        for field, value in form.card().items()
+    }
+    return curation.edit(kept, card=card, publisher_name=name, by=by)
 
 
 def _dossier(model: AIModel, facts: Facts, by: User) -> ModelChange | None:

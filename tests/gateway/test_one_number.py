@@ -84,7 +84,7 @@ def per_million(case):
 
 
 @pytest.fixture
-def auth(make_key, pay):
+def auth(case, make_key, pay):
     """A key of Acme, which has credit."""
     pay("1000")
     return {"authorization": f"Bearer {make_key()}"}

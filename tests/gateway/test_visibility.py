@@ -65,7 +65,7 @@ def test_what_is_shown_to_one_customer_is_hidden_from_others_within_seconds(
 ):
     pay("10")
     ours = gateway.client(make_key())
-    assert state(ours, model) == state(strangers, model) == SHOWN
+    wait_for(lambda: state(ours, model) == state(strangers, model) == SHOWN, SECONDS)
 
     show_to(card, organizations=[acme.pk])
     wait_for(lambda: state(strangers, model) == HIDDEN, SECONDS)
@@ -123,6 +123,7 @@ def message(client, model):
 
 def retire(model, successor):
     with service():
+        AIModel.objects.filter(slug=model).update(published_at=timezone.now())
         gone = AIModel.objects.get(slug=model)
         publishing.deprecate(gone, by=None, replaced_by=AIModel.objects.get(slug=successor))
         publishing.retire(gone, by=None, reason="Recalled")
@@ -131,7 +132,7 @@ def retire(model, successor):
 def test_a_retired_model_names_its_replacement(gateway, make_key, pay, model, make_offer):
     pay("10")
     client, successor = gateway.client(make_key()), make_offer().name
-    assert state(client, model) == SHOWN
+    wait_for(lambda: state(client, model) == SHOWN, SECONDS)
 
     retire(model, successor)
 

@@ -80,7 +80,7 @@ def test_models_are_compared_by_either_name(client):
     assert found["unknown"] == ["nobody"]
     rows = {it["question"]: it for it in found["rows"]}
     assert rows["Input"]["differs"] is True
-    assert rows["Input"]["answers"][0]["value"] == {"amount": "0.1", "currency": "EUR"}
+    assert rows["Input"]["answers"][0]["value"] == {"amount": "0.15", "currency": "EUR"}
     assert rows["Kind"]["differs"] is False
 
 
@@ -120,12 +120,12 @@ def test_the_calculator_answers_without_a_script(client):
     page = client.get("/models/atlas-mini/?requests=1000&input=2000&output=500&budget=10")
     found = page.context["calculator"]
 
-    # 2000 tokens at 0.10 and 500 at 0.40 a million.
-    assert found.day.amount == Decimal("0.4")
-    assert (found.tokens_a_day, found.month.amount) == (2_500_000, Decimal(12))
-    assert (found.requests, found.tokens, found.days) == (25_000, 62_500_000, 25)
+    # 2000 tokens at 0.15 and 500 at 0.60 a million.
+    assert found.day.amount == Decimal("0.6")
+    assert (found.tokens_a_day, found.month.amount) == (2_500_000, Decimal(18))
+    assert (found.requests, found.tokens, found.days) == (16_666, 41_665_000, 16)
     content = page.content.decode()
-    assert 'data-answer="days">25<' in content
+    assert 'data-answer="days">16<' in content
     assert "data-needs-script" not in content.split('id="calculator"')[1].split(">")[0]
 
 
@@ -139,7 +139,7 @@ def test_the_calculator_says_how_many_days_a_bundle_lasts(client):
     for slug, found in lasting.items():
         bundle = bundles[slug]
         a_day = (
-            Decimal("0.4")
+            Decimal("0.6")
             if bundle.grant_unit == "money"
             else 1000 * (2000 * found.input_weight + 500 * found.output_weight)
         )

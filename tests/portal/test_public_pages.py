@@ -50,7 +50,7 @@ def test_the_landing_page_asks_no_more_for_more_models(
 def test_prices_and_bundles_ask_no_more_for_more_of_them(
     catalogue, client, django_assert_max_num_queries
 ):
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(9):
         client.get("/pricing/")
 
 
