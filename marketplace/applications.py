@@ -70,7 +70,9 @@ def seen(offers: Iterable[PricedOffer]) -> list[Listed]:
     for it in all_applications().filter(pk__in=Application.objects.live().values("pk")):
         models = used.get(it.pk, [])
         if models and all(model in by_model for model in models):
-            found.append(Listed(it, [offer for model in models for offer in by_model[model]]))
+            found.append(
+                Listed(it, [offer for model in it.uses.all() for offer in by_model[model.pk]])
+            )
     return found
 
 

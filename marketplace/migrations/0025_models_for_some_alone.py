@@ -74,7 +74,7 @@ CREATE TRIGGER words_of_model AFTER INSERT OR UPDATE
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("marketplace", "0023_conformance_of_ways"),
+        ("marketplace", "0024_services_beside_models"),
         ("tenants", "0009_passes_of_the_playground"),
     ]
 
