@@ -70,9 +70,8 @@ def seen(offers: Iterable[PricedOffer]) -> list[Listed]:
     for it in all_applications().filter(pk__in=Application.objects.live().values("pk")):
         models = used.get(it.pk, [])
         if models and all(model in by_model for model in models):
-            found.append(
-                Listed(it, [offer for model in it.uses.all() for offer in by_model[model.pk]])
-            )
+            models.sort(key=lambda key: by_model[key][0].name)
+            found.append(Listed(it, [offer for model in models for offer in by_model[model]]))
     return found
 
 

@@ -13,6 +13,7 @@ from common.database import service
 from marketplace import answers, playground, previewing, queries, tasks
 from marketplace.models import (
     AIModel,
+    Application,
     CustomerGroup,
     ModelShare,
     ModelVersion,
@@ -368,3 +369,27 @@ def test_a_preview_shows_who_will_see_it(world):
         hidden = previewing.sight(model, world["dana"], audience)
     assert hidden.hidden == ("The model is shown to Acme alone.",)
     assert hidden.context["offers"] == []
+
+
+def test_a_service_that_uses_a_hidden_model_is_hidden_with_it(world, reader):
+    with service():
+        publisher = AIModel.objects.get(slug=OPEN).publisher
+        both = Application.objects.create(
+            slug="minutes",
+            name="Minutes",
+            publisher=publisher,
+            summary="Writes minutes.",
+            status="published",
+            published_at=timezone.now(),
+        )
+        both.uses.set(AIModel.objects.filter(slug__in=(OPEN, NAMED)))
+
+    seen = {
+        who: {it.application.slug for it in reader(who).get("/services/").context["entries"]}
+        for who in WHO
+    }
+
+    assert {who for who, slugs in seen.items() if "minutes" in slugs} == {"alice"}
+    shown = reader("alice").get("/services/minutes/").context["offers"]
+    assert {it.api_name for it in shown} == {OPEN, NAMED}
+    assert reader("dana").get("/services/minutes/").status_code == 404
