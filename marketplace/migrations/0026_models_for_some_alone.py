@@ -74,7 +74,7 @@ CREATE TRIGGER words_of_model AFTER INSERT OR UPDATE
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("marketplace", "0024_services_beside_models"),
+        ("marketplace", "0025_ways_on_trial"),
         ("tenants", "0009_passes_of_the_playground"),
     ]
 
