@@ -74,7 +74,7 @@ CREATE TRIGGER words_of_model AFTER INSERT OR UPDATE
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("marketplace", "0025_ways_on_trial"),
+        ("marketplace", "0026_service_levels"),
         ("tenants", "0009_passes_of_the_playground"),
     ]
 
@@ -110,6 +110,7 @@ class Migration(migrations.Migration):
                     ("access", "Terms and access"),
                     ("terms", "Limits and token class"),
                     ("prices", "Prices"),
+                    ("level", "Service level"),
                     ("deprecate", "Last day"),
                     ("retire", "Retire at once"),
                 ],
