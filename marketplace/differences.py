@@ -144,6 +144,9 @@ def _dossier(change: ModelChange) -> Iterator[Difference]:
             dossiers.written(facts["evaluations"]),
         )
         yield Difference(_("Evaluations"), "", "", tuple(lines(before, after)))
+    if "files" in facts:
+        before, after = (_files(present.files), _files(facts["files"]))
+        yield Difference(_("Files for customers"), "", "", tuple(lines(before, after)))
     if "energy" in facts:
         label = _("Energy per million tokens, in watt-hours")
         before = dossiers.plain(present.energy) or ""
@@ -151,6 +154,10 @@ def _dossier(change: ModelChange) -> Iterator[Difference]:
     if "energy_source" in facts:
         label = _("How it was measured")
         yield Difference(label, present.energy_source, facts["energy_source"])
+
+
+def _files(entries: Iterable[dict[str, Any]]) -> str:
+    return "\n".join(f"{it['name']} · {it['about']} · SHA-256 {it['sha256']}" for it in entries)
 
 
 def _audience(change: ModelChange) -> Iterator[Difference]:

@@ -8,6 +8,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from marketplace import dossier_files
+from marketplace.dossier_files import DossierFile
 from marketplace.forms.words import LANGUAGES
 from marketplace.models import AIModel, Dossier
 from marketplace.models.dossier import SHOWN
@@ -32,9 +34,22 @@ class Evaluation:
 def shown(model: AIModel) -> dict[str, Any] | None:
     """Return what customers read of the dossier; nothing where there is nothing to read."""
     found = Dossier.objects.filter(model_id=model.pk).values(*SHOWN).first()
-    if found is None or not (found["evaluations"] or found["energy"]):
+    if found is None or not (found["evaluations"] or found["energy"] or found["files"]):
         return None
-    return {**found, "evaluations": evaluations(found["evaluations"])}
+    public = dossier_files.read(found["files"], found["files"])
+    return {**found, "evaluations": evaluations(found["evaluations"]), "files": public}
+
+
+def files(model: AIModel) -> list[DossierFile]:
+    """Return all files that staff keeps with the dossier; asked as the service role."""
+    found = Dossier.objects.filter(model_id=model.pk).first()
+    return dossier_files.read(found.kept_files, found.files) if found else []
+
+
+def public_file(model: AIModel, sha256: str) -> DossierFile | None:
+    """Return a file of the dossier that customers may have."""
+    public = (shown(model) or {}).get("files", ())
+    return next((it for it in public if it.sha256 == sha256), None)
 
 
 def evaluations(kept: Iterable[Mapping[str, str]]) -> list[Evaluation]:

@@ -324,6 +324,28 @@ class InReview(Conflict):
     detail = _("The model is in review. Take it back before you change it.")
 
 
+class DossierFileRefused(DomainError):
+    """A file is not what a dossier keeps."""
+
+    code = "dossier_file_refused"
+    status = 422
+    detail = _("This file cannot be kept with the dossier.")
+
+
+class DossierFileKept(Conflict):
+    """The dossier keeps this content."""
+
+    code = "dossier_file_kept"
+    detail = _("The dossier keeps this very file.")
+
+
+class DossierFileShown(Conflict):
+    """Customers may have the file, or somebody proposes that they may."""
+
+    code = "dossier_file_shown"
+    detail = _("Customers may have this file, or it is proposed. Take that back first.")
+
+
 class NothingChanges(DomainError):
     """A proposal says what holds anyway."""
 

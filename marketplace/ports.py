@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -73,6 +74,9 @@ class Contents(Protocol):
 
     def keep(self, kind: str, content: File[Any]) -> str:
         """Keep a content under its kind; returns its hash, by which it is found."""
+
+    def path_of(self, kind: str, sha256: str) -> Path:
+        """Return a content as a file of this host."""
 
 
 class Rater(Protocol):

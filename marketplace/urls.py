@@ -14,6 +14,7 @@ from marketplace.views import (
     access,
     catalogue,
     comparing,
+    downloads,
     feed,
     playground,
     services,
@@ -40,6 +41,7 @@ urlpatterns = [
     path("models/changes.atom", feed.Changes(), name="changes"),
     path("models/compare/", comparing.compare, name="compare"),
     path("models/<slug:slug>/", catalogue.model_detail, name="model-detail"),
+    path("models/<slug:slug>/files/<slug:sha256>/", downloads.dossier_file, name="dossier-file"),
     path("pricing/", catalogue.pricing, name="pricing"),
     path("services/", services.service_list, name="service-list"),
     path("services/<slug:slug>/", services.service_detail, name="service-detail"),
@@ -119,6 +121,21 @@ staff_urlpatterns = [
     path("models/<uuid:model_id>/deprecate/", staff_models.model_deprecate, name="model-deprecate"),
     path("models/<uuid:model_id>/retire/", staff_models.model_retire, name="model-retire"),
     path("models/<uuid:model_id>/dossier/", staff_dossiers.model_dossier, name="model-dossier"),
+    path("models/<uuid:model_id>/dossier/files/", staff_dossiers.file_attach, name="file-attach"),
+    path(
+        "models/<uuid:model_id>/dossier/files/<slug:sha256>/",
+        staff_dossiers.file_download,
+        name="file-download",
+    ),
+    *(
+        path(
+            f"models/<uuid:model_id>/dossier/files/<slug:sha256>/{act}/",
+            staff_dossiers.file_act,
+            {"act": act},
+            name=f"file-{act}",
+        )
+        for act in staff_dossiers.FILE_ACTS
+    ),
     path("changes/", staff_changes.change_list, name="change-list"),
     path("changes/<uuid:change_id>/", staff_changes.change_detail, name="change-detail"),
     path("changes/<uuid:change_id>/approve/", staff_changes.change_approve, name="change-approve"),

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from django.core.files import File
@@ -76,6 +77,10 @@ class Contents:
     def keep(self, kind: str, content: File[Any]) -> str:
         """Keep a content; returns its hash."""
         return kept.keep(kind, content).sha256
+
+    def path_of(self, kind: str, sha256: str) -> Path:
+        """Return a content as a file of this host."""
+        return kept.path_of(kind, sha256)
 
 
 class Maintenance:

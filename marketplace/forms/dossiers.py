@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from marketplace import dossiers
+from marketplace import dossier_files, dossiers
 from marketplace.forms import fields
 from marketplace.models import Dossier
 
@@ -54,3 +54,26 @@ class DossierForm(forms.Form):
         if faults:
             raise forms.ValidationError([forms.ValidationError(it) for it in faults[:5]])
         return found
+
+
+class DossierFileForm(forms.Form):
+    """A file to keep with the dossier."""
+
+    file = forms.FileField(
+        label=_("File"),
+        max_length=150,
+        help_text=_("PDF, CSV, JSON or Markdown; 20 MB at most."),
+        widget=forms.ClearableFileInput(attrs={"accept": ".pdf,.csv,.json,.md"}),
+    )
+    about = forms.CharField(
+        label=_("What it is about"),
+        max_length=150,
+        help_text=_("Such as: full results of KazMMLU."),
+    )
+
+    def clean_file(self) -> Any:
+        """Refuse what is too large before it is read."""
+        file = self.cleaned_data["file"]
+        if file.size > dossier_files.LARGEST:
+            raise forms.ValidationError(_("This file is larger than 20 MB."))
+        return file

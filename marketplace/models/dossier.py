@@ -25,6 +25,10 @@ class Dossier(TimeStamped):
         blank=True,
     )
     energy_source = models.CharField(_("how it was measured"), max_length=200, blank=True)
+    #: What customers may have of the files: hash, name, bytes and what each is about.
+    files = models.JSONField(default=list, blank=True)
+    #: All that staff keeps with it; of them, the app role has no right to read any.
+    kept_files = models.JSONField(default=list, blank=True)
     #: The app role has no right to read it: it tells how the model is broken.
     red_team = models.TextField(_("red-team notes"), blank=True)
 
@@ -43,4 +47,4 @@ class Dossier(TimeStamped):
 
 
 #: What customers read, and what therefore changes under four eyes.
-SHOWN = ("evaluations", "energy", "energy_source")
+SHOWN = ("evaluations", "energy", "energy_source", "files")

@@ -79,7 +79,8 @@ def change_dossier(model: AIModel, wanted: Mapping[str, Any], *, by: User) -> Mo
         return None
     kept = {name: value for name, value in wanted.items() if name not in SHOWN}
     dossier = dossiers.save(model, kept, by=by)
-    facts = {name: wanted[name] for name in SHOWN if getattr(dossier, name) != wanted[name]}
+    shown = (name for name in SHOWN if name in wanted)
+    facts = {name: wanted[name] for name in shown if getattr(dossier, name) != wanted[name]}
     return propose(model, Kind.DOSSIER, facts, by=by) if facts else None
 
 
@@ -116,6 +117,25 @@ def change_access(
     }
     facts = {name: value for name, value in wanted.items() if present[name] != value}
     return propose(model, Kind.ACCESS, facts, by=by)
+
+
+@atomic()
+def show_file(model: AIModel, sha256: str, *, by: User) -> ModelChange | None:
+    """Let customers have a file of the dossier; propose it, where they see the model."""
+    dossier = dossiers.locked(model)
+    added = dossiers.found(dossier.kept_files, sha256)
+    if any(it["sha256"] == sha256 for it in dossier.files):
+        raise NothingChanges
+    return change_dossier(model, {"files": [*dossier.files, added]}, by=by)
+
+
+@atomic()
+def hide_file(model: AIModel, sha256: str, *, by: User) -> ModelChange | None:
+    """Let customers have it no more; propose it, where they see the model."""
+    dossier = dossiers.locked(model)
+    dossiers.found(dossier.files, sha256)
+    left = [it for it in dossier.files if it["sha256"] != sha256]
+    return change_dossier(model, {"files": left}, by=by)
 
 
 @atomic()

@@ -26,6 +26,8 @@ NO_PAGES = {"i18n/setlang/", "accounts/2fa/webauthn/login/", "operator-logo", "f
 #: What programs read: the catalogue's feed, what describes the portal, its pictures.
 NO_PAGES |= {"sitemap.xml", "social/site.png", "social/models/<slug:slug>.png"}
 NO_PAGES |= {"models/changes.atom", "status/feed.atom", "site.webmanifest", "pictures/<str:digest>"}
+#: What people keep, and no browser shows: files of dossiers.
+NO_PAGES |= {"models/<slug:slug>/files/<slug:sha256>/"}
 #: What a client calls whose base URL lacks ``/v1``: it is told so.
 NO_PAGES |= {endpoint.removeprefix("/v1/") for endpoint in ENDPOINTS} | {"files", "batches"}
 #: What these show depends on how one signs in, so everybody looks; and from the second each
@@ -147,6 +149,7 @@ def test_the_desk(site, desk, signed_in, language, views):
         site.ask(
             "from tests.support.curation import propose_service; propose_service('call-summariser')"
         )
+        site.ask("from tests.support.curation import keep_file; keep_file('atlas-mini')")
         site.filled.add("desk")
     book, version = steps.open_version(page, "Public bodies", "Version 2")
     refund = steps.refund_of(page, "northwind-ai")

@@ -1,8 +1,10 @@
 """What waits for a second person at the desk."""
 
+from django.core.files.base import ContentFile
+
 from common.database import service
 from marketplace.models import AIModel, Application, ModelChange
-from marketplace.services import applications, curation
+from marketplace.services import applications, curation, dossiers
 from tenants.models import User
 
 
@@ -21,3 +23,12 @@ def propose_service(slug):
         application = Application.objects.get(slug=slug)
         staff = User.objects.filter(is_staff=True).order_by("email").first()
         print(applications.propose_retirement(application, "An example.", by=staff).pk)  # noqa: T201
+
+
+def keep_file(slug):
+    """Keep a file with a model's dossier; print the model's key."""
+    with service():
+        key = AIModel.objects.get(slug=slug).pk
+    file = ContentFile(b'{"score": 61.2}', name="kazmmlu.json")
+    dossiers.attach(key, file, about="Full results of KazMMLU", by=None)
+    print(key)  # noqa: T201
