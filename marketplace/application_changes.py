@@ -78,4 +78,4 @@ def _joined(names: Any) -> str:
 
 
 def _day(at: datetime | None) -> str:
-    return formatted(at - timedelta(microseconds=1), "j F Y") if at else ""
+    return formatted(at - timedelta(microseconds=1), "DATE_FORMAT") if at else ""

@@ -62,7 +62,7 @@ class ServiceLevelForm(forms.Form):
         _("Credit for a missed time or speed (%)"),
         _("Of what the model cost the customer that month."),
     )
-    further_miss = _share(_("Missed by more than (% of the target)"))
+    further_miss = _share(_("Missed by more than, percent of the target"))
     further_credit = _share(_("Credit then (%)"))
     availability_credit = _share(_("Credit for missed availability (%)"))
     availability_further_miss = _share(_("Missed by more than (points)"))

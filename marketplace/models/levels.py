@@ -129,5 +129,5 @@ TARGETS = {
     "ttft_p95_ms": _("First token, 95 of 100 calls within (ms)"),
     "tokens_per_second": _("Tokens a second, half of the answers at least"),
     "inter_token_p95_ms": _("Between tokens, 95 of 100 answers within (ms)"),
-    "availability": _("Availability (% of calls)"),
+    "availability": _("Availability, percent of calls"),
 }

@@ -166,7 +166,7 @@ class Words(HTMLParser):
 
 
 #: Names that are the same in every language, and classes that blocks hand to a base template.
-UNTRANSLATED = {"OpenAPI", "SHA-256", "UTC", "page-console", "page-staff"}
+UNTRANSLATED = {"CSV", "OpenAPI", "SHA-256", "UTC", "XLSX", "page-console", "page-staff"}
 TAGS = re.compile(
     r"{%\s*blocktranslate.*?{%\s*endblocktranslate\s*%}|{%\s*comment.*?endcomment\s*%}|{#.*?#}|{%.*?%}|{{.*?}}",
     re.DOTALL,
