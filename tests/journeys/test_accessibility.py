@@ -50,6 +50,7 @@ CANCEL = "o/<slug:org>/studio/jobs/<uuid:job_id>/cancel/"
 RETIRE = "o/<slug:org>/studio/jobs/<uuid:job_id>/model/retire/"
 #: The catalogue leads to it from models that ask for something, and the demo's do not.
 ACCESS = "o/<slug:org>/models/<slug:slug>/access/"
+DOSSIER = "staff/models/<uuid:model_id>/dossier/"
 BOOK, VERSION = "staff/books/<uuid:book_id>/", "staff/versions/<uuid:version_id>/"
 #: Forms of the version's page: opened without one, they lead back to it.
 VERSION_FORMS = {f"{VERSION}{act}/" for act in ("adjust", "import", "publish")}
@@ -149,14 +150,21 @@ def test_the_desk(site, desk, signed_in, language, views):
         site.ask(
             "from tests.support.curation import propose_service; propose_service('call-summariser')"
         )
-        site.ask("from tests.support.curation import keep_file; keep_file('atlas-mini')")
+        model = site.ask("from tests.support.curation import keep_file; keep_file('atlas-mini')")
+        site.dossier = f"/staff/models/{model}/dossier/"
         site.filled.add("desk")
     book, version = steps.open_version(page, "Public bodies", "Version 2")
     refund = steps.refund_of(page, "northwind-ai")
     end = steps.end_of_contract(page, MINISTRY)
     speak(page, site, language)
     walk = Walk(page, f"desk-{language}", views=views)
-    walk.addresses |= {BOOK: book, VERSION: version, REFUND: refund, END: end}
+    walk.addresses |= {
+        BOOK: book,
+        VERSION: version,
+        REFUND: refund,
+        END: end,
+        DOSSIER: site.dossier,
+    }
 
     left = walk.over(STAFF - set(STAGES) - VERSION_FORMS)
 

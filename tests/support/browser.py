@@ -31,6 +31,8 @@ class Site:
         self.demo = json.loads((instance.state / "demo.json").read_text())
         self.sessions = {}
         self.filled = set()
+        #: The page of the dossier that a file was kept with.
+        self.dossier = ""
 
     def manage(self, *arguments):
         """Run a command of `manage.py` beside it."""
