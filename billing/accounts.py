@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 from decimal import Decimal
 
-from django.db.models import Case, F, Max, Sum, When
+from django.db.models import Case, F, Sum, When
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
-from billing.models import AccountKind, ClosedLedgerDay, LedgerDay, LedgerEntry
+from billing.models import AccountKind, LedgerDay, LedgerEntry
 from billing.services.ledger_days import beginning
 from common.money import Money
 
@@ -118,15 +118,13 @@ def _lines(currency: str, sides: Mapping[str, list[Decimal]]) -> list[Line]:
 
 def movements(as_of: date) -> Iterable[Movement]:
     """Return what each day until then moved, the oldest first."""
-    last: date | None = ClosedLedgerDay.objects.filter(day__lte=as_of).aggregate(Max("day"))[
-        "day__max"
-    ]
-    if last is not None:
-        columns = ("day_id", "account", "currency", "debit", "credit")
-        # Not one that is summed up beside us: its entries are read below.
-        closed = LedgerDay.objects.filter(day__lte=last).order_by("day_id")
-        for row in closed.values_list(*columns):
-            yield Movement(*row)
+    last: date | None = None
+    columns = ("day_id", "account", "currency", "debit", "credit")
+    for row in LedgerDay.objects.filter(day__lte=as_of).order_by("day_id").values_list(*columns):
+        yield (moved := Movement(*row))
+        last = moved.day
+    # Days closed since that have no sums have no entries either; of one that is summed up beside us,
+    # they are read here.
     yield from _since(last, as_of)
 
 

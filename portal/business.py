@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import reduce
-from itertools import groupby
+from itertools import groupby, islice
 from operator import add
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db.models import F, Q, Sum
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.utils import formats
 from django.utils.translation import gettext as _
 
@@ -101,54 +101,78 @@ class Use:
 def use(span: Span) -> Use:
     """Return what was used; two queries however much it is."""
     now, before = Q(day__gte=span.start, day__lt=span.end), _before(span)
-    rows = (
-        UsageDay.objects.filter(now | before | _last_of(span))
+    of_each = (
+        UsageDay.objects.filter(now | before | _broken(span))
         .order_by()
         .values("organization_id")
         .annotate(
             requests_now=Sum("requests", filter=now, default=0),
             requests_before=Sum("requests", filter=before, default=0),
             # The day that is not over when it is compared: enough to tell who was there.
-            present=Sum("requests", filter=before | _last_of(span), default=0),
+            requests_broken=Sum("requests", filter=_broken(span), default=0),
             tokens_now=Sum(TOKENS, filter=now, default=0),
             tokens_before=Sum(TOKENS, filter=before, default=0),
+            tokens_broken=Sum(TOKENS, filter=_broken(span), default=0),
         )
     )
-    found = list(rows)
-    rest = _rest(UsageBucket.objects, span).aggregate(
-        requests=Sum("requests", default=0), tokens=Sum(TOKENS, default=0)
+    here = Q(requests_now__gt=0)
+    there = Q(requests_before__gt=0) | Q(requests_broken__gt=0)
+    found = of_each.aggregate(
+        **{
+            f"all_{what}_{when}": Sum(f"{what}_{when}", default=0)
+            for what in ("requests", "tokens")
+            for when in ("now", "before", "broken")
+        },
+        here=Count("organization_id", filter=here),
+        there=Count("organization_id", filter=there),
+        stayed=Count("organization_id", filter=here & there),
     )
-    here = {row["organization_id"] for row in found if row["requests_now"]}
-    there = {row["organization_id"] for row in found if row["present"]}
+    requests, tokens = _rest(
+        UsageBucket.objects,
+        span,
+        {"requests": F("requests"), "tokens": TOKENS},
+        (found["all_requests_broken"], found["all_tokens_broken"]),
+    )
     return Use(
-        requests=Compared(
-            _sum(found, "requests_now"), _sum(found, "requests_before") + rest["requests"]
-        ),
-        tokens=Compared(_sum(found, "tokens_now"), _sum(found, "tokens_before") + rest["tokens"]),
-        active=Compared(Decimal(len(here)), Decimal(len(there))),
-        came=len(here - there),
-        went=len(there - here),
+        requests=_compared(found["all_requests_now"], found["all_requests_before"] + requests),
+        tokens=_compared(found["all_tokens_now"], found["all_tokens_before"] + tokens),
+        active=_compared(found["here"], found["there"]),
+        came=found["here"] - found["stayed"],
+        went=found["there"] - found["stayed"],
     )
 
 
-def _sum(rows: Iterable[Any], name: str) -> Decimal:
-    return Decimal(sum(row[name] for row in rows))
+def _compared(now: Decimal | int, before: Decimal | int) -> Compared:
+    return Compared(Decimal(now), Decimal(before))
 
 
 def _before(span: Span) -> Q:
     return Q(day__gte=span.before_start, day__lt=span.before_until.date())
 
 
-def _last_of(span: Span) -> Q:
-    """The day in which the comparison ends, where it ends within one."""
-    day = span.before_until.date()
-    return Q(day=day) if day < span.start else Q(pk=None)
+def _broken(span: Span) -> Q:
+    return Q(day=span.broken_day) if span.broken_day else Q(pk=None)
 
 
-def _rest(buckets: Any, span: Span) -> Any:
+def _rest(
+    buckets: Any, span: Span, columns: Mapping[str, Any], of_day: Sequence[Decimal]
+) -> Sequence[Decimal]:
+    """Return what the broken day had come to when it is compared, in each of these columns.
+
+    What it came to in the end is known: so the quarters of its shorter part are read, and no others.
+    """
+    if span.broken_day is None:
+        return [ZERO for _column in columns]
     # Named one by one, because buckets are found by organization.
     everybody = Organization.objects.values("pk")
-    return buckets.filter(span.rest, organization__in=everybody)
+    read = span.after_rest if span.is_mostly_rest else span.rest
+    found = buckets.filter(read, organization__in=everybody).aggregate(
+        **{f"sum_of_{name}": Sum(column, default=ZERO) for name, column in columns.items()}
+    )
+    sums = [Decimal(it) for it in found.values()]
+    if not span.is_mostly_rest:
+        return sums
+    return [day - after for day, after in zip(of_day, sums, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,30 +200,35 @@ def worth(span: Span, *, since: date) -> Worth:
         .values("day")
         .annotate(worth=Sum("amount"))
     )
-    rest = _rest(SpendBucket.objects, span).filter(currency=DEFAULT_CURRENCY)
-    return Worth(
-        dict(rows.values_list("day", "worth")),
-        rest.aggregate(sum=Sum("amount", default=ZERO))["sum"],
-    )
+    by_day = dict(rows.values_list("day", "worth"))
+    buckets = SpendBucket.objects.filter(currency=DEFAULT_CURRENCY)
+    of_day = by_day.get(span.before_until.date(), ZERO)
+    (rest,) = _rest(buckets, span, {"amount": F("amount")}, [of_day])
+    return Worth(by_day, rest)
 
 
 def customers(span: Span) -> Ranking:
     """Return which customers used the most, and which moved; one query."""
-    return _ranking(span, F("organization__name"), F("organization__slug"))
+    # Names are looked up for sums, not for the many days that these are made of.
+    named = Organization.objects.filter(pk=OuterRef("organization_id")).order_by()
+    label, slug = (Subquery(named.values(it)) for it in ("name", "slug"))
+    return _ranking(_moved(span, "organization_id").annotate(label=label, slug=slug))
 
 
 def models(span: Span) -> Ranking:
     """Return which models were used the most, and which moved; one query."""
-    return _ranking(span, F("offer_name"), F("offer_name"))
+    return _ranking(
+        _moved(span, "offer_name").annotate(label=F("offer_name"), slug=F("offer_name"))
+    )
 
 
-def _ranking(span: Span, label: F, slug: F) -> Ranking:
+def _moved(span: Span, by: str) -> QuerySet[SpendDay, Any]:
     inside = Q(day__gte=span.start, day__lt=span.end)
     whole, before = _among(span.whole_days), _among(span.before_days[: len(span.whole_days)])
-    rows = (
+    found: QuerySet[SpendDay, Any] = (
         SpendDay.objects.filter(inside | before, currency=DEFAULT_CURRENCY)
         .order_by()
-        .values(label=label, key=slug)
+        .values(by)
         .annotate(
             request_sum=Sum("requests", filter=inside, default=0),
             worth=Sum("amount", filter=inside, default=ZERO),
@@ -207,23 +236,43 @@ def _ranking(span: Span, label: F, slug: F) -> Ranking:
             before=Sum("amount", filter=before, default=ZERO),
         )
     )
-    found = [
-        Seller(
-            row["label"],
-            row["key"],
-            row["request_sum"],
-            Money(row["worth"], DEFAULT_CURRENCY),
-            Compared(row["whole"], row["before"]),
-        )
-        for row in rows
-    ]
-    found.sort(key=lambda it: (-it.worth.amount, it.label))
-    moved = sorted(found, key=lambda it: it.difference.amount)
+    return found
+
+
+class _Row(NamedTuple):
+    """Of many sellers a few are shown: the others never become more than this."""
+
+    label: str
+    slug: str
+    requests: int
+    worth: Decimal
+    whole: Decimal
+    before: Decimal
+
+    @property
+    def difference(self) -> Decimal:
+        return self.whole - self.before
+
+    def shown(self) -> Seller:
+        worth = Money(self.worth, DEFAULT_CURRENCY)
+        moved = Compared(self.whole, self.before)
+        return Seller(self.label, self.slug, self.requests, worth, moved)
+
+
+def _ranking(sums: QuerySet[SpendDay, Any]) -> Ranking:
+    columns = ("label", "slug", "request_sum", "worth", "whole", "before")
+    found = [_Row(*row) for row in sums.values_list(*columns)]
+    found.sort(key=lambda it: (-it.worth, it.label))
+    moved = sorted(found, key=lambda it: it.difference)
     return Ranking(
-        top=[it for it in found if it.requests][:TOP],
-        up=[it for it in reversed(moved) if it.difference.amount > 0][:TOP],
-        down=[it for it in moved if it.difference.amount < 0][:TOP],
+        top=_shown(it for it in found if it.requests),
+        up=_shown(it for it in reversed(moved) if it.difference > 0),
+        down=_shown(it for it in moved if it.difference < 0),
     )
+
+
+def _shown(rows: Iterable[_Row]) -> list[Seller]:
+    return [it.shown() for it in islice(rows, TOP)]
 
 
 def _among(days: Sequence[date]) -> Q:

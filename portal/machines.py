@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import F, IntegerField, Sum
+from django.db.models import F, IntegerField, OuterRef, Subquery, Sum
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 
@@ -14,6 +14,7 @@ from portal.business import TOKENS
 from tenants.models import Organization
 
 HOUR = timedelta(hours=1)
+GPUS_OF_JOB = Cast(KT("spec__gpus"), IntegerField())
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +33,13 @@ class Machines:
 
 
 def machines(now: datetime) -> Machines:
-    """Return how much is at work now; three queries."""
-    gpus = Cluster.objects.enabled().aggregate(sum=Sum("gpus", default=0))["sum"]
-    running = ComputeJob.objects.filter(state=ComputeJob.State.RUNNING, cluster__is_enabled=True)
-    held = running.annotate(held=Cast(KT("spec__gpus"), IntegerField()))
-    return Machines(
-        gpus, held.aggregate(sum=Sum("held", default=0))["sum"], _tokens_per_second(now)
+    """Return how much is at work now; two queries."""
+    running = ComputeJob.objects.filter(state=ComputeJob.State.RUNNING, cluster=OuterRef("pk"))
+    held = running.order_by().values("cluster").annotate(held=Sum(GPUS_OF_JOB)).values("held")
+    found = Cluster.objects.enabled().aggregate(
+        gpus=Sum("gpus", default=0), held=Sum(Subquery(held), default=0)
     )
+    return Machines(found["gpus"], found["held"], _tokens_per_second(now))
 
 
 def _tokens_per_second(now: datetime) -> Decimal | None:
