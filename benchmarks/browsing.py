@@ -33,7 +33,7 @@ PAGES = {
     "landing": ("/", "visitor"),
     "catalogue": ("/models/", "visitor"),
     "search": ("/models/?q={word}", "visitor"),
-    "filters": ("/models/?feature=tools&language=ar&sort=price", "visitor"),
+    "filters": ("/models/?features=tools&language=ar&sort=price", "visitor"),
     "model page": ("/models/atlas-large/", "visitor"),
     "pricing": ("/pricing/", "visitor"),
     "dashboard": ("/o/{org}/", "owner"),

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Generic
 from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
@@ -11,8 +12,8 @@ from django_stubs_ext import StrOrPromise
 
 from marketplace import finding, queries
 from marketplace.forms.words import LANGUAGES
+from marketplace.listing import EntryT
 from marketplace.models import AIModel, Application, EnabledApplication, Status
-from marketplace.showcase import PricedOffer
 from tenants.models import Organization
 from tenants.models.classification import is_cleared
 
@@ -20,11 +21,11 @@ WORDS = dict(LANGUAGES)
 
 
 @dataclass(frozen=True)
-class Listed:
+class Listed(Generic[EntryT]):
     """A service with the offers of its models that the reader may see."""
 
     application: Application
-    offers: Sequence[PricedOffer]
+    offers: Sequence[EntryT]
 
     @cached_property
     def languages(self) -> list[StrOrPromise]:
@@ -32,7 +33,7 @@ class Listed:
         return [WORDS.get(it, it) for it in self.application.languages]
 
     @property
-    def cheapest(self) -> PricedOffer | None:
+    def cheapest(self) -> EntryT | None:
         """The offer whose input costs least."""
         priced = [it for it in self.offers if it.input is not None]
         return min(priced, key=lambda it: it.input or 0, default=None)
@@ -52,12 +53,12 @@ def all_applications() -> QuerySet[Application]:
     )
 
 
-def seen(offers: Iterable[PricedOffer]) -> list[Listed]:
+def seen(offers: Iterable[EntryT]) -> list[Listed[EntryT]]:
     """Return the services on sale all of whose models are among these offers.
 
     So whoever may not see a model learns of no service that stands on it.
     """
-    by_model: dict[UUID, list[PricedOffer]] = {}
+    by_model: dict[UUID, list[EntryT]] = {}
     for offer in offers:
         by_model.setdefault(offer.model.pk, []).append(offer)
     found = []

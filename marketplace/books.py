@@ -7,12 +7,14 @@ never stands beside somebody else's output.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
 
 from marketplace import ports
-from marketplace.models import GroupMember, Price, PriceBook, ServiceTier
+from marketplace.models import GroupMember, Price, PriceBook, ServiceTier, TokenPart
+from marketplace.models.prices import dearest_per_token
 from tenants.models import Organization
 
 #: By tier, offer and part.
@@ -50,6 +52,38 @@ def in_force(
         for tier, by_offer in found.items():
             kept = {offer: parts for offer, parts in by_offer.items() if offer not in priced}
             found[tier] = kept | own[tier]
+    return found
+
+
+def amounts(
+    offers: Iterable[UUID], at: datetime, currency: str, special: Sequence[UUID] = ()
+) -> dict[UUID, dict[str, Decimal]]:
+    """Return, per offer, what a token read and one written cost outside batches, where it is said.
+
+    The same as :func:`in_force` says of them, without reading all prices as objects.
+    """
+    prices = Price.objects.in_force(at).filter(offer_id__in=list(offers))
+    found = _amounts(prices.listed(currency).filter(*READ_AND_WRITTEN))
+    for book in reversed(special):
+        own = prices.filter(book=book)
+        priced = set(own.order_by().values_list("offer_id", flat=True))
+        kept = {offer: parts for offer, parts in found.items() if offer not in priced}
+        found = kept | _amounts(own.filter(*READ_AND_WRITTEN))
+    return found
+
+
+#: What most people compare prices by.
+READ_AND_WRITTEN = (
+    Q(service_tier=ServiceTier.STANDARD),
+    Q(token_part__in=(TokenPart.INPUT, TokenPart.OUTPUT)),
+)
+
+
+def _amounts(prices: QuerySet[Price, Price]) -> dict[UUID, dict[str, Decimal]]:
+    found: dict[UUID, dict[str, Decimal]] = {}
+    rows = prices.order_by().values_list("offer_id", "token_part", "definition")
+    for offer, part, definition in rows:
+        found.setdefault(offer, {})[part] = dearest_per_token(definition)
     return found
 
 

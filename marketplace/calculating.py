@@ -1,14 +1,14 @@
 """What a day of requests costs, what a budget buys, and how many days each bundle lasts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from common.money import Money
 from marketplace import showcase
 from marketplace.forms.calculator import CalculatorForm
+from marketplace.listing import Entry
 from marketplace.models import Bundle, GrantUnit, TokenPart, TokenWeight
-from marketplace.showcase import PricedOffer
 
 ONE = Decimal(1)
 DAYS = 30
@@ -48,7 +48,7 @@ class Calculator:
     """What was asked, and the answers to it."""
 
     form: CalculatorForm
-    entry: PricedOffer
+    entry: Entry
     day: Money
     month: Money
     tokens_a_day: int
@@ -61,17 +61,26 @@ class Calculator:
 
 
 def reckon(
-    entries: Sequence[PricedOffer], address: Mapping[str, str], typical: PricedOffer | None = None
+    entries: Sequence[Entry],
+    address: Mapping[str, str],
+    typical: Entry | None = None,
+    page: Iterable[str] | None = None,
 ) -> Calculator | None:
     """Return what the address asks of one of these models; what it does not say is as usual.
 
-    ``typical`` is the model that is taken when none is named. None: there is nothing to reckon with.
+    ``typical`` is the model that is taken when none is named. Of many models those on the ``page``,
+    by their names in the API, are proposed, beside the one that is chosen: any can be named.
+    None: there is nothing to reckon with.
     """
     priced = [it for it in entries if it.input is not None]
     if not priced:
         return None
     first = typical if typical in priced else priced[0]
-    form = CalculatorForm(address, entries=priced, first=first)
+    proposed = priced
+    if page is not None:
+        names = {*page, first.api_name, address.get("offer", "")}
+        proposed = [it for it in priced if it.api_name in names]
+    form = CalculatorForm(address, entries=proposed, first=first)
     wish = form.wish()
     entry = next(it for it in priced if it.api_name == wish["offer"])
     sent, made = wish["input"], wish["output"] if entry.output is not None else 0
@@ -94,7 +103,7 @@ def reckon(
 
 
 def _bundles(
-    entries: Sequence[PricedOffer], entry: PricedOffer, cost: Decimal, sent: int, made: int
+    entries: Sequence[Entry], entry: Entry, cost: Decimal, sent: int, made: int
 ) -> list[Lasting]:
     weights: dict[object, dict[str, Decimal]] = {}
     for row in TokenWeight.objects.all():
@@ -111,7 +120,7 @@ def _bundles(
     return found
 
 
-def _pays_for(bundle: Bundle, entry: PricedOffer) -> bool:
+def _pays_for(bundle: Bundle, entry: Entry) -> bool:
     if bundle.grant_unit == GrantUnit.MONEY:
         return bundle.currency == entry.currency
     return bundle.token_class_id == entry.offer.token_class_id

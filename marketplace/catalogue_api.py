@@ -225,7 +225,8 @@ class ModelList(CatalogueView):
     @extend_schema(operation_id="catalogue_models", parameters=FILTERS, responses=OffersOut)
     def get(self, request: Request) -> Response:
         """List what fits all filters, as the catalogue's page does."""
-        entries = readers.offers_seen_by(self.reader(request))
+        reader = self.reader(request)
+        entries = readers.listings_seen_by(reader)
         form = FilterForm(request.query_params, entries=entries)
         if not form.is_valid():
             raise ValidationError(
@@ -233,7 +234,9 @@ class ModelList(CatalogueView):
             )
         wanted = selection.conditions(form, request.query_params)
         found = selection.fitting(entries, wanted, form.cleaned_data.get("sort", ""))
-        return Response(OffersOut({"total": len(entries), "results": found}).data)
+        return Response(
+            OffersOut({"total": len(entries), "results": readers.whole(reader, found)}).data
+        )
 
 
 class ModelDetail(CatalogueView):
@@ -253,8 +256,8 @@ class SimilarModels(CatalogueView):
         """Propose up to three, the most similar first."""
         reader = self.reader(request)
         own = _page(reader, slug)["offers"]
-        found = similar.to(own, readers.offers_seen_by(reader))
-        return Response(OfferOut(found, many=True).data)
+        found = similar.to(own, readers.listings_seen_by(reader))
+        return Response(OfferOut(readers.whole(reader, found), many=True).data)
 
 
 def _page(reader: Reader, slug: str) -> dict[str, Any]:

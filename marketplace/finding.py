@@ -12,8 +12,8 @@ from django.utils import translation
 
 from common.database import rows
 from marketplace.forms.words import FEATURES, LANGUAGES, MODALITIES
+from marketplace.listing import Entry, ModelFacts
 from marketplace.models import AIModel
-from marketplace.showcase import PricedOffer
 
 #: How PostgreSQL finds the stems of a reader's words; of other languages it takes them as they are.
 STEMMERS = {"en": "english", "fr": "french", "ar": "arabic", "ru": "russian"}
@@ -42,11 +42,11 @@ class Found:
     def __str__(self) -> str:
         return self.text
 
-    def has(self, entry: PricedOffer) -> bool:
+    def has(self, entry: Entry) -> bool:
         """Whether the words lead to this offer's model."""
         return entry.model.pk in self.ranks or _says(entry.model, entry.api_name, self.text)
 
-    def rank(self, entry: PricedOffer) -> float:
+    def rank(self, entry: Entry) -> float:
         """Return how well the model fits; a private one comes first: who looks for it means it."""
         return self.ranks.get(entry.model.pk, 1.0)
 
@@ -74,7 +74,7 @@ def _folded(text: str) -> str:
     return UNWRITTEN.sub("", unicodedata.normalize("NFKD", text.lower()))
 
 
-def _says(model: AIModel, api_name: str, text: str) -> bool:
+def _says(model: AIModel | ModelFacts, api_name: str, text: str) -> bool:
     """Whether a model that not everybody sees has the words: the database keeps none of those."""
     if model.owner_id is None and not model.is_restricted:
         return False
@@ -94,7 +94,7 @@ def has_all(said: str, text: str, names: Set[str] = frozenset()) -> bool:
     )
 
 
-def _keys(model: AIModel) -> dict[str, list[str]]:
+def _keys(model: AIModel | ModelFacts) -> dict[str, list[str]]:
     return {"language": model.languages, "feature": model.features, "modality": model.modalities}
 
 

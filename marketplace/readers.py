@@ -1,15 +1,19 @@
 """Who reads a public page, which models are there for them, and at whose prices."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from rest_framework.request import Request
 
-from marketplace import model_page, showcase
-from marketplace.models import AIModel
+from marketplace import books, listing, model_page, showcase
+from marketplace.listing import EntryT, Listing
+from marketplace.models import AIModel, Offer
+from marketplace.queries import DEFAULT_CURRENCY
 from marketplace.showcase import ComingPrice, PricedOffer
 from tenants.access import LAST_ORGANIZATION
 from tenants.models import ApiKey, Organization, User
@@ -49,25 +53,51 @@ def of(request: HttpRequest | Request) -> Reader:
 
 def offers_seen_by(reader: Reader) -> list[PricedOffer]:
     """Return all offers that the reader may see, each once and at the reader's prices."""
-    if reader.payer is None:
-        return showcase.offers()
-    with scope(reader.payer):
-        found = {it.offer.pk: it for it in showcase.offers_seen_by(reader.payer)}
-    return [*found.values(), *_beside(reader, found)]
+    return _seen_by(reader, showcase.priced)
 
 
-def _beside(reader: Reader, found: dict[UUID, PricedOffer]) -> list[PricedOffer]:
-    """Return what the reader's other organizations see and the paying one does not."""
-    more: dict[UUID, PricedOffer] = {}
-    for organization in reader.others:
-        with scope(organization):
-            more |= {it.offer.pk: it for it in showcase.own_offers(organization)}
-    return [it for key, it in more.items() if key not in found]
+def listings_seen_by(reader: Reader) -> list[Listing]:
+    """Return the facts of the same offers, from which the few that a page shows are chosen."""
+    return _seen_by(reader, listing.of)
 
 
-def price_list(reader: Reader) -> list[PricedOffer]:
+def whole(reader: Reader, chosen: Sequence[Listing]) -> list[PricedOffer]:
+    """Return the chosen offers in the order given, as the reader may see them.
+
+    One that the reader cannot see any more by now is left out.
+    """
+    keys = [it.offer.pk for it in chosen]
+    if not keys:
+        return []
+    offers = _seen_by(
+        reader, lambda found, *books: showcase.priced(found.filter(pk__in=keys), *books)
+    )
+    by_key = {it.offer.pk: it for it in offers}
+    return [by_key[key] for key in keys if key in by_key]
+
+
+def _seen_by(
+    reader: Reader, tell: Callable[[QuerySet[Offer], str, Sequence[UUID]], list[EntryT]]
+) -> list[EntryT]:
+    """Return what is told of the offers that the reader may see: the rule of who sees what."""
+    payer = reader.payer
+    if payer is None:
+        return tell(showcase.everybodys(), DEFAULT_CURRENCY, ())
+    now = timezone.now()
+    more: dict[UUID, EntryT] = {}
+    with scope(payer):
+        offers = tell(showcase.seen_by(payer), payer.currency, books.special(payer, now))
+    found: dict[UUID, EntryT] = {it.offer.pk: it for it in offers}
+    for other in reader.others:
+        with scope(other):
+            own = tell(showcase.own(other), other.currency, books.special(other, now))
+        more |= {it.offer.pk: it for it in own}
+    return [*found.values(), *(it for key, it in more.items() if key not in found)]
+
+
+def price_list(reader: Reader) -> list[Listing]:
     """Return the operator's offers that the reader may see, at the reader's prices."""
-    return [it for it in offers_seen_by(reader) if it.model.owner_id is None]
+    return [it for it in listings_seen_by(reader) if it.model.owner_id is None]
 
 
 def coming(reader: Reader, offers: list[PricedOffer]) -> list[ComingPrice]:

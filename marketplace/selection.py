@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from difflib import SequenceMatcher
-from typing import Any
+from typing import Any, Generic
 
 from django.http import QueryDict
 
+from common import paging
 from marketplace import finding
 from marketplace.forms.filters import FilterForm
-from marketplace.showcase import PricedOffer
+from marketplace.listing import Entry, EntryT
 
 #: How many are shown when nothing fits.
 NEAREST = 3
@@ -27,20 +28,20 @@ class Condition:
     words: str
     address_without: str
 
-    def fits(self, entry: PricedOffer) -> bool:
+    def fits(self, entry: Entry) -> bool:
         """Whether the offer meets it."""
         return TESTS[self.name](entry, self.value)
 
 
 @dataclass(frozen=True, slots=True)
-class Near:
+class Near(Generic[EntryT]):
     """An offer that does not fit, and the conditions that keep it out."""
 
-    entry: PricedOffer
+    entry: EntryT
     unmet: list[Condition]
 
 
-TESTS: dict[str, Callable[[PricedOffer, Any], bool]] = {
+TESTS: dict[str, Callable[[Entry, Any], bool]] = {
     "q": lambda entry, found: found.has(entry),
     "kind": lambda entry, kind: entry.model.kind == kind,
     "region": lambda entry, code: entry.offer.region_id == code,
@@ -64,9 +65,7 @@ def conditions(form: FilterForm, address: QueryDict) -> list[Condition]:
     return found
 
 
-def fitting(
-    entries: Sequence[PricedOffer], wanted: Sequence[Condition], sort: str = ""
-) -> list[PricedOffer]:
+def fitting(entries: Sequence[EntryT], wanted: Sequence[Condition], sort: str = "") -> list[EntryT]:
     """Return the offers that meet all conditions, in the order asked for."""
     found = [entry for entry in entries if all(each.fits(entry) for each in wanted)]
     if sort in MEASURED:
@@ -86,21 +85,21 @@ def fitting(
             return _best_first(found, wanted)
 
 
-def _latency(entry: PricedOffer) -> tuple[bool, int]:
+def _latency(entry: Entry) -> tuple[bool, int]:
     told = entry.measured.ttft_p95_ms if entry.measured else None
     return told is None, told or 0
 
 
-def _slowness(entry: PricedOffer) -> tuple[bool, Decimal]:
+def _slowness(entry: Entry) -> tuple[bool, Decimal]:
     told = entry.measured.tokens_per_second if entry.measured else None
     return told is None, -(told or Decimal(0))
 
 
 #: Orders by what was measured; of what nothing is told comes last.
-MEASURED: dict[str, Callable[[PricedOffer], Any]] = {"latency": _latency, "speed": _slowness}
+MEASURED: dict[str, Callable[[Entry], Any]] = {"latency": _latency, "speed": _slowness}
 
 
-def nearest(entries: Sequence[PricedOffer], wanted: Sequence[Condition]) -> list[Near]:
+def nearest(entries: Sequence[EntryT], wanted: Sequence[Condition]) -> list[Near[EntryT]]:
     """Return the few offers that miss the fewest conditions, those of a similar name first."""
     text = next((str(each.value) for each in wanted if each.name == "q"), "").casefold()
     near = [Near(entry, [each for each in wanted if not each.fits(entry)]) for entry in entries]
@@ -115,7 +114,7 @@ def _values(name: str, value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _best_first(found: list[PricedOffer], wanted: Sequence[Condition]) -> list[PricedOffer]:
+def _best_first(found: list[EntryT], wanted: Sequence[Condition]) -> list[EntryT]:
     """Return what fits the words best first; without any, all as they are: by name."""
     words = next((it.value for it in wanted if it.name == "q"), None)
     return sorted(found, key=lambda entry: -words.rank(entry)) if words else found
@@ -131,6 +130,8 @@ def _condition(form: FilterForm, address: QueryDict, name: str, value: Any) -> C
 
 def _without(address: QueryDict, name: str, value: str) -> str:
     rest = address.copy()
+    # Pages of what fits now are not those of what fits then.
+    rest.pop(paging.PARAMETER, None)
     rest.setlist(name, [it for it in rest.getlist(name) if name == "features" and it != value])
     for key in list(rest):
         if not any(rest.getlist(key)):
@@ -138,7 +139,7 @@ def _without(address: QueryDict, name: str, value: str) -> str:
     return f"?{rest.urlencode()}" if rest else ""
 
 
-def _published(entry: PricedOffer) -> datetime:
+def _published(entry: Entry) -> datetime:
     return entry.model.published_at or LONG_AGO
 
 

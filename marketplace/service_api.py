@@ -12,6 +12,7 @@ from marketplace import applications, showcase
 from marketplace.applications import Listed, ServiceStanding
 from marketplace.models import Application
 from marketplace.services import enabling
+from marketplace.showcase import PricedOffer
 from tenants.models import Permission, User
 from tenants.once import once
 from tenants.organization_api import OrganizationView, key_of
@@ -78,7 +79,7 @@ class EnabledServiceOut(ServiceOut):
 class ServiceView(OrganizationView):
     """What hangs below the services that the organization sees; its scope must be open."""
 
-    def seen(self) -> list[Listed]:
+    def seen(self) -> list[Listed[PricedOffer]]:
         """Return them all."""
         return applications.seen(showcase.offers_seen_by(self.organization))
 

@@ -130,23 +130,17 @@ class PricedOffer:
 
 def offers(currency: str = queries.DEFAULT_CURRENCY) -> list[PricedOffer]:
     """Return all that everybody can buy, by name, at the list's prices."""
-    return _all_priced(_live().filter(EVERYBODYS), currency)
+    return priced(everybodys(), currency)
 
 
 def offers_seen_by(organization: Organization) -> list[PricedOffer]:
     """Return all that the organization sees, by name, at what it pays; asked in its scope."""
-    return _at_its_prices(_live().filter(_seen_by(organization)), organization)
-
-
-def own_offers(organization: Organization) -> list[PricedOffer]:
-    """Return what the organization sees and not everybody, by name; asked in its scope."""
-    own = _live().filter(_seen_by(organization)).exclude(EVERYBODYS)
-    return _at_its_prices(own, organization)
+    return _at_its_prices(seen_by(organization), organization)
 
 
 def every_offer(currency: str = queries.DEFAULT_CURRENCY) -> list[PricedOffer]:
     """Return all offers, those that customers cannot see included, by name."""
-    return _all_priced(_offers().order_by("name"), currency)
+    return priced(_offers().order_by("name"), currency)
 
 
 def offers_of(model: AIModel, currency: str = queries.DEFAULT_CURRENCY) -> list[PricedOffer]:
@@ -165,7 +159,7 @@ def offers_of_models(
 ) -> list[PricedOffer]:
     """Return the offers of these models, whatever their state, by name."""
     of_these = _offers().filter(model_version__model__in=list(models))
-    return _all_priced(of_these.order_by("name"), currency)
+    return priced(of_these.order_by("name"), currency)
 
 
 def live_models() -> QuerySet[AIModel]:
@@ -262,13 +256,24 @@ def _live() -> QuerySet[Offer]:
 EVERYBODYS = Q(model_version__model__owner=None, model_version__model__is_restricted=False)
 
 
-def _seen_by(organization: Organization) -> Q:
-    return queries.seen_by(organization, "model_version__model__")
+def everybodys() -> QuerySet[Offer]:
+    """Return what everybody can buy, by name."""
+    return _live().filter(EVERYBODYS)
+
+
+def seen_by(organization: Organization) -> QuerySet[Offer]:
+    """Return what the organization sees, by name; asked in its scope."""
+    return _live().filter(queries.seen_by(organization, "model_version__model__"))
+
+
+def own(organization: Organization) -> QuerySet[Offer]:
+    """Return what the organization sees and not everybody, by name; asked in its scope."""
+    return seen_by(organization).exclude(EVERYBODYS)
 
 
 def _at_its_prices(found: QuerySet[Offer], organization: Organization) -> list[PricedOffer]:
     special = books.special(organization, timezone.now())
-    return _all_priced(found, organization.currency, special)
+    return priced(found, organization.currency, special)
 
 
 def _offers() -> QuerySet[Offer]:
@@ -277,9 +282,10 @@ def _offers() -> QuerySet[Offer]:
     )
 
 
-def _all_priced(
+def priced(
     found: QuerySet[Offer], currency: str, special: Sequence[UUID] = ()
 ) -> list[PricedOffer]:
+    """Return these offers, in their order, at the prices of the books."""
     offers = list(found)
     keys = [offer.pk for offer in offers]
     tiers = queries.prices_by_tier(keys, timezone.now(), currency, special)

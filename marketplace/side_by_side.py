@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic
 
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
 
 from marketplace.forms.words import FEATURES, LANGUAGES, MODALITIES
+from marketplace.listing import EntryT
 from marketplace.models.offers import Offer
 from marketplace.showcase import PricedOffer
 
@@ -20,10 +21,10 @@ WORDS = {name: label for pairs in (FEATURES, LANGUAGES, MODALITIES) for name, la
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(Generic[EntryT]):
     """What is compared: the models that the address names, in its order."""
 
-    entries: list[PricedOffer]
+    entries: list[EntryT]
     #: What was asked for beyond the fourth, and what the reader cannot see.
     beyond: list[str]
     unknown: list[str]
@@ -63,7 +64,7 @@ class Row:
         return any(cell.value != self.cells[0].value for cell in self.cells)
 
 
-def chosen(entries: Sequence[PricedOffer], names: Sequence[str]) -> Chosen:
+def chosen(entries: Sequence[EntryT], names: Sequence[str]) -> Chosen[EntryT]:
     """Return the first four of the models that are named; a model's address names it too."""
     by_name = {entry.slug: entry for entry in reversed(entries)}
     by_name |= {entry.api_name: entry for entry in entries}

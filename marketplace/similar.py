@@ -13,19 +13,19 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from uuid import UUID
 
-from marketplace.showcase import PricedOffer
+from marketplace.listing import Entry, EntryT
 
 MOST = 3
 #: Prices are compared for three tokens read and one written, as chats go.
 READ, WRITTEN = 3, 1
 
 
-def to(own: Sequence[PricedOffer], entries: Iterable[PricedOffer]) -> list[PricedOffer]:
+def to(own: Sequence[Entry], entries: Iterable[EntryT]) -> list[EntryT]:
     """Return the entries nearest to a model whose offers are ``own``; of each model one."""
     if not own:
         return []
     first = own[0]
-    scores: dict[UUID, tuple[float, str, PricedOffer]] = {}
+    scores: dict[UUID, tuple[float, str, EntryT]] = {}
     for entry in entries:
         if entry.model.pk != first.model.pk and entry.model.kind == first.model.kind:
             scores.setdefault(entry.model.pk, (-score(first, entry), entry.name, entry))
@@ -34,7 +34,7 @@ def to(own: Sequence[PricedOffer], entries: Iterable[PricedOffer]) -> list[Price
     ]
 
 
-def score(one: PricedOffer, other: PricedOffer) -> float:
+def score(one: Entry, other: Entry) -> float:
     """Return how many points two offers share, by the rule above."""
     same_family = one.model.family and one.model.family == other.model.family
     return (
@@ -51,7 +51,7 @@ def _shared(one: Iterable[str], other: Iterable[str]) -> float:
     return len(first & second) / len(both) if both else 1.0
 
 
-def _price(entry: PricedOffer) -> Decimal | None:
+def _price(entry: Entry) -> Decimal | None:
     if entry.input is None:
         return None
     return READ * entry.input + WRITTEN * (entry.output or Decimal(0))

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from common.money import Money, round_to_minor
 from marketplace import ports, showcase
+from marketplace.listing import Entry
 from marketplace.models import Bundle, GrantUnit, Kind, TokenPart, TokenWeight
-from marketplace.showcase import PricedOffer
 
 ZERO = Decimal(0)
 #: A usual request: a page and a half of text in, half a page out.
@@ -19,7 +19,7 @@ OUTPUT_TOKENS = 300
 class Request:
     """A usual request to one model, and what it costs."""
 
-    entry: PricedOffer
+    entry: Entry
     input_tokens: int
     output_tokens: int
 
@@ -48,7 +48,7 @@ class SoldBundle:
     gross: Money
     tax_rate: Decimal
     #: The model the example is of, and how many usual requests to it are paid for.
-    example: PricedOffer | None
+    example: Entry | None
     requests: int
 
 
@@ -61,7 +61,7 @@ class TokenPrice:
 
 
 def request(
-    entries: Sequence[PricedOffer],
+    entries: Sequence[Entry],
     *,
     input_tokens: int = INPUT_TOKENS,
     output_tokens: int = OUTPUT_TOKENS,
@@ -71,7 +71,7 @@ def request(
     return Request(entry, input_tokens, output_tokens) if entry else None
 
 
-def bundles(entries: Sequence[PricedOffer]) -> list[SoldBundle]:
+def bundles(entries: Sequence[Entry]) -> list[SoldBundle]:
     """Return the bundles on sale with their tax and what they come to."""
     rate, weights = ports.tax.rate(), _weights()
     return [_sold(bundle, rate, entries, weights) for bundle in showcase.bundles()]
@@ -92,7 +92,7 @@ def token_prices() -> dict[str, list[TokenPrice]]:
 def _sold(
     bundle: Bundle,
     rate: Decimal,
-    entries: Sequence[PricedOffer],
+    entries: Sequence[Entry],
     weights: dict[object, dict[str, Decimal]],
 ) -> SoldBundle:
     net = round_to_minor(bundle.net_amount, bundle.currency)
@@ -103,8 +103,8 @@ def _sold(
 
 
 def _example(
-    bundle: Bundle, entries: Sequence[PricedOffer], weights: dict[object, dict[str, Decimal]]
-) -> tuple[PricedOffer | None, int]:
+    bundle: Bundle, entries: Sequence[Entry], weights: dict[object, dict[str, Decimal]]
+) -> tuple[Entry | None, int]:
     if bundle.grant_unit == GrantUnit.MONEY:
         entry = _cheapest([it for it in entries if it.currency == bundle.currency])
         each = _cost(entry) if entry else ZERO
@@ -120,12 +120,12 @@ def _example(
     return entry, int(bundle.grant_quantity // each)
 
 
-def _cheapest(entries: Sequence[PricedOffer]) -> PricedOffer | None:
+def _cheapest(entries: Sequence[Entry]) -> Entry | None:
     chat = [it for it in entries if it.model.kind == Kind.CHAT and it.input and it.output]
     return min(chat, key=_cost, default=None)
 
 
-def _cost(entry: PricedOffer) -> Decimal:
+def _cost(entry: Entry) -> Decimal:
     return Request(entry, INPUT_TOKENS, OUTPUT_TOKENS).cost.amount
 
 

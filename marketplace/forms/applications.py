@@ -16,6 +16,7 @@ from marketplace.forms.sections import FilledSection, Section
 from marketplace.forms.words import LANGUAGES
 from marketplace.models import AIModel, Application, ApplicationKind
 from marketplace.services import applications
+from marketplace.showcase import PricedOffer
 from tenants.models import Classification, Region
 
 ANY = ("", _("Any"))
@@ -216,7 +217,7 @@ class ServiceFilterForm(forms.Form):
     region = forms.ChoiceField(label=_("Region"), choices=[ANY], required=False)
     model = forms.ChoiceField(label=_("Model"), choices=[ANY], required=False)
 
-    def __init__(self, data: Mapping[str, Any], *, entries: Sequence[Listed]) -> None:
+    def __init__(self, data: Mapping[str, Any], *, entries: Sequence[Listed[PricedOffer]]) -> None:
         super().__init__(data)
         regions = {it.code: it.name for entry in entries for it in entry.application.regions.all()}
         models = {it.slug: it.name for entry in entries for it in entry.application.uses.all()}
@@ -225,13 +226,13 @@ class ServiceFilterForm(forms.Form):
             assert isinstance(field, forms.ChoiceField)  # noqa: S101 - declared as one
             field.choices = [ANY, *sorted(found.items(), key=lambda pair: pair[1])]
 
-    def fitting(self, entries: Sequence[Listed]) -> list[Listed]:
+    def fitting(self, entries: Sequence[Listed[PricedOffer]]) -> list[Listed[PricedOffer]]:
         """Return those that meet every filter that makes sense."""
         self.is_valid()
         facts = self.cleaned_data
         return [it for it in entries if self._fits(it, facts)]
 
-    def _fits(self, entry: Listed, facts: Mapping[str, Any]) -> bool:
+    def _fits(self, entry: Listed[PricedOffer], facts: Mapping[str, Any]) -> bool:
         it = entry.application
         regions = {region.code for region in it.regions.all()}
         models = {model.slug for model in it.uses.all()}

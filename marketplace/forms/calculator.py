@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.forms.fields import Amount, Whole
-from marketplace.showcase import PricedOffer
+from marketplace.listing import Entry
 
 #: What a reader may ask at most.
 MOST_REQUESTS, MOST_TOKENS, MOST_MONEY = 1_000_000_000, 10_000_000, 1_000_000_000
@@ -38,7 +38,7 @@ class CalculatorForm(forms.Form):
     budget = Amount(label=_("Your budget"), min_value=0, max_value=MOST_MONEY, required=False)
 
     def __init__(
-        self, address: Mapping[str, str], *, entries: Sequence[PricedOffer], first: PricedOffer
+        self, address: Mapping[str, str], *, entries: Sequence[Entry], first: Entry
     ) -> None:
         self.usual = {**USUAL, "offer": first.api_name}
         asked = {name: address[name] for name in self.usual if address.get(name, "") != ""}

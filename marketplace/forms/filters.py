@@ -8,8 +8,8 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.forms.words import FEATURES, LANGUAGES, MODALITIES
+from marketplace.listing import Entry
 from marketplace.models.catalogue import SERVED
-from marketplace.showcase import PricedOffer
 
 ANY = ("", _("Any"))
 CONTEXTS = (ANY, ("32000", "32 k"), ("128000", "128 k"), ("1000000", "1 M"))
@@ -67,7 +67,7 @@ class FilterForm(forms.Form):
     )
     sort = _choice(_("Sort by"), SORTS)
 
-    def __init__(self, *args: Any, entries: Sequence[PricedOffer], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, entries: Sequence[Entry], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         regions = {it.offer.region_id: it.region for it in entries}
         publishers = {it.model.publisher.slug: it.publisher for it in entries}

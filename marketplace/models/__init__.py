@@ -13,7 +13,7 @@ from marketplace.models.catalogue import AIModel, Kind, ModelVersion, Publisher,
 from marketplace.models.curation import ModelChange
 from marketplace.models.dossier import Dossier
 from marketplace.models.finding import ModelWords
-from marketplace.models.levels import TARGETS, Measurement, ServiceLevel
+from marketplace.models.levels import TARGETS, Measurement, ServiceLevel, is_enough
 from marketplace.models.notices import Notice
 from marketplace.models.offers import (
     Offer,
@@ -88,5 +88,6 @@ __all__ = [
     "TrialTally",
     "TunedTerms",
     "Upstream",
+    "is_enough",
     "with_twins",
 ]

@@ -16,6 +16,11 @@ FEWEST_CUSTOMERS = 3
 HUNDRED = Decimal(100)
 
 
+def is_enough(calls: int, customers: int, *, is_private: bool) -> bool:
+    """Whether so many calls of so many customers tell of an offer and of no single customer."""
+    return calls >= FEWEST_CALLS and (is_private or customers >= FEWEST_CUSTOMERS)
+
+
 class Measurement(TimeStamped):
     """What was measured of an offer in the last thirty days, by all who called it.
 
@@ -42,10 +47,8 @@ class Measurement(TimeStamped):
     @property
     def is_enough(self) -> bool:
         """Whether it tells of the offer and of no single customer; of a private one its owner reads."""
-        if self.calls < FEWEST_CALLS:
-            return False
         is_private = self.offer.model_version.model.owner_id is not None
-        return is_private or self.customers >= FEWEST_CUSTOMERS
+        return is_enough(self.calls, self.customers, is_private=is_private)
 
 
 class ServiceLevelQuerySet(models.QuerySet["ServiceLevel"]):

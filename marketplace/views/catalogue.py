@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from common import paging
 from common.htmx import render_page
 from marketplace import (
     access,
@@ -22,13 +23,19 @@ from marketplace import (
 )
 from marketplace.applications import Listed
 from marketplace.forms.filters import FilterForm
+from marketplace.listing import Listing
 from marketplace.models import AIModel, Kind
 from marketplace.readers import Reader
+from marketplace.selection import Condition, Near
 from marketplace.showcase import PricedOffer
 from tenants.access import LAST_ORGANIZATION
 from tenants.models import Organization, Permission, User
 from tenants.queries import memberships_of
 from tenants.scope import scope
+
+#: How many are shown at once.
+MODELS_A_PAGE = 24
+PRICES_A_PAGE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +49,36 @@ class Door:
 @require_safe
 def catalogue(request: HttpRequest) -> HttpResponse:
     """List the models on offer; the filters stand in the address and work without scripts."""
-    entries = readers.offers_seen_by(readers.of(request))
+    reader = readers.of(request)
+    entries = readers.listings_seen_by(reader)
     form = FilterForm(request.GET, entries=entries)
     wanted = selection.conditions(form, request.GET)
-    offers = selection.fitting(entries, wanted, form.facts().get("sort", ""))
+    found = selection.fitting(entries, wanted, form.facts().get("sort", ""))
+    page = paging.page(found, MODELS_A_PAGE, request.GET.get(paging.PARAMETER))
     context = {
         "form": form,
-        "offers": offers,
+        "offers": readers.whole(reader, list(page)),
+        "page": page,
         "total": len(entries),
         "conditions": wanted,
         "chosen": side_by_side.chosen(entries, request.GET.getlist(side_by_side.PARAMETER)),
         "services": _services(entries, form.facts().get("q", "")),
-        "nearest": [] if offers else selection.nearest(entries, wanted),
+        "nearest": [] if found else _nearest(reader, entries, wanted),
         "nav_section": "catalogue",
     }
     return render_page(request, "marketplace/catalogue.html", context, partial="offer-list")
 
 
-def _services(entries: list[PricedOffer], words: str) -> list[Listed]:
+def _nearest(
+    reader: Reader, entries: list[Listing], wanted: list[Condition]
+) -> list[Near[PricedOffer]]:
+    """Return what comes nearest to what is looked for, as the page shows it."""
+    near = {it.entry.offer.pk: it.unmet for it in selection.nearest(entries, wanted)}
+    chosen = [it for it in entries if it.offer.pk in near]
+    return [Near(it, near[it.offer.pk]) for it in readers.whole(reader, chosen)]
+
+
+def _services(entries: list[Listing], words: str) -> list[Listed[Listing]]:
     """Return the services that have the words which models are looked for by."""
     return [it for it in applications.seen(entries) if it.says(words)] if words else []
 
@@ -73,7 +92,7 @@ def model_detail(request: HttpRequest, slug: str) -> HttpResponse:
         return _gone(request, reader, slug)
     context["doors"] = _doors(request)
     context["standings"] = access.standings(reader.organizations, context["model"])
-    context["similar"] = similar.to(context["offers"], readers.offers_seen_by(reader))
+    context["similar"] = similar.to(context["offers"], readers.listings_seen_by(reader))
     context["try_url"] = _try_url(request, context["model"])
     context["calculator"] = calculating.reckon(context["offers"], request.GET)
     return render(request, "marketplace/model_detail.html", context)
@@ -128,16 +147,21 @@ def _may_call(organization: Organization, model: AIModel) -> bool:
 def pricing(request: HttpRequest) -> HttpResponse:
     """Show every price and every bundle, without a sign-in."""
     reader = readers.of(request)
-    offers = readers.price_list(reader)
-    typical = next((it for it in offers if it.output is not None), None)
+    entries = readers.price_list(reader)
+    page = paging.page(entries, PRICES_A_PAGE, request.GET.get(paging.PARAMETER))
+    offers = readers.whole(reader, list(page))
+    # Of the models in the table, where one of them answers.
+    typical = next((it for it in [*page, *entries] if it.output is not None), None)
+    names = [it.api_name for it in page]
     context = {
         "offers": offers,
+        "page": page,
         "payer": reader.payer,
         "typical": typical,
-        "calculator": calculating.reckon(offers, request.GET, typical),
+        "calculator": calculating.reckon(entries, request.GET, typical, names),
         "coming": readers.coming(reader, offers),
-        "bundles": worked.bundles(offers),
-        "request_example": worked.request(offers),
+        "bundles": worked.bundles(entries),
+        "request_example": worked.request(entries),
         "token_prices": worked.token_prices(),
         "nav_section": "pricing",
     }

@@ -18,6 +18,7 @@ from marketplace.applications import Listed
 from marketplace.forms.applications import ServiceFilterForm
 from marketplace.models import Application
 from marketplace.services import enabling
+from marketplace.showcase import PricedOffer
 from tenants.access import LAST_ORGANIZATION, TenantRequest, requires
 from tenants.models import Permission, User
 from tenants.queries import memberships_of
@@ -48,7 +49,7 @@ def service_detail(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "marketplace/service_detail.html", context)
 
 
-def page_of(entry: Listed) -> dict[str, Any]:
+def page_of(entry: Listed[PricedOffer]) -> dict[str, Any]:
     """Return what pages show of a service."""
     application = entry.application
     return {
@@ -60,7 +61,7 @@ def page_of(entry: Listed) -> dict[str, Any]:
     }
 
 
-def _seen(request: HttpRequest, slug: str) -> Listed:
+def _seen(request: HttpRequest, slug: str) -> Listed[PricedOffer]:
     for entry in applications.seen(readers.offers_seen_by(readers.of(request))):
         if entry.application.slug == slug:
             return entry

@@ -13,9 +13,10 @@ from common.database import service
 from front import legal, markdown
 from front import status as incidents
 from front.models import LegalKind, LegalText
-from marketplace import showcase, snippets, worked
+from marketplace import readers, snippets, worked
+from marketplace.listing import Entry
 from marketplace.models import Kind
-from marketplace.showcase import PricedOffer
+from marketplace.readers import Reader
 from portal.views import health
 
 #: Where search engines have no business: what needs a sign-in, what is secret, what is no page.
@@ -25,26 +26,30 @@ DAY = 86_400
 OWN_ADDRESS = {LegalKind.TERMS.value: "portal:terms", LegalKind.PRIVACY.value: "portal:privacy"}
 #: The request whose receipt the landing page shows: one question, one paragraph.
 RECEIPT = {"input_tokens": 24, "output_tokens": 180}
+#: So many offers stand on the landing page; the catalogue has them all.
+MOST_OFFERS = 8
 
 
 @require_safe
 def landing(request: HttpRequest) -> HttpResponse:
     """Say what this is, to somebody who has never heard of it."""
-    offers = sorted(showcase.offers(), key=lambda entry: entry.model.kind != Kind.CHAT)
-    prices = [entry.input_price for entry in offers if entry.input_price]
-    receipt = worked.request(offers, **RECEIPT)
+    entries = readers.listings_seen_by(Reader())
+    entries.sort(key=lambda entry: entry.model.kind != Kind.CHAT)
+    prices = [entry.input_price for entry in entries if entry.input_price]
+    receipt = worked.request(entries, **RECEIPT)
     context = {
-        "offers": offers,
-        "model_count": len({entry.model.pk for entry in offers}),
+        "offers": readers.whole(Reader(), entries[:MOST_OFFERS]),
+        "is_cut": len(entries) > MOST_OFFERS,
+        "model_count": len({entry.model.pk for entry in entries}),
         "cheapest": min(prices, default=None),
-        "regions": sorted({entry.offer.region for entry in offers}, key=lambda it: it.name),
+        "regions": sorted({entry.offer.region for entry in entries}, key=lambda it: it.name),
         "receipt": receipt,
-        "snippets": _first_call(receipt.entry if receipt else next(iter(offers), None)),
+        "snippets": _first_call(receipt.entry if receipt else next(iter(entries), None)),
     }
     return render(request, "landing.html", context)
 
 
-def _first_call(entry: PricedOffer | None) -> list[snippets.Snippet]:
+def _first_call(entry: Entry | None) -> list[snippets.Snippet]:
     if entry is None:
         return []
     return snippets.for_model(entry.model.kind, entry.api_name, f"{settings.PUBLIC_URL}/v1")

@@ -77,9 +77,14 @@ function last(form, row) {
   }
 }
 
-function reckon(form) {
+// The chosen model's; none where it stands on another page of the table: then the server reckons.
+function rowOf(form) {
   const table = document.getElementById(form.dataset.calculator);
-  const row = table.querySelector(`[data-offer="${CSS.escape(form.elements.offer.value)}"]`);
+  return table.querySelector(`[data-offer="${CSS.escape(form.elements.offer.value)}"]`);
+}
+
+function reckon(form) {
+  const row = rowOf(form);
   if (!row) return;
   // What has no output is not asked for it.
   const gives = row.querySelector('[data-meter="output"] data') !== null;
@@ -92,6 +97,8 @@ function reckon(form) {
 
 for (const form of document.querySelectorAll("[data-calculator]")) {
   form.addEventListener("input", () => reckon(form));
-  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("submit", (event) => {
+    if (rowOf(form)) event.preventDefault();
+  });
   reckon(form);
 }
