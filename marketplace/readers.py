@@ -87,12 +87,13 @@ def _seen_by(
     more: dict[UUID, EntryT] = {}
     with scope(payer):
         offers = tell(showcase.seen_by(payer), payer.currency, books.special(payer, now))
-    found: dict[UUID, EntryT] = {it.offer.pk: it for it in offers}
+    found = {it.offer.pk for it in offers}
     for other in reader.others:
         with scope(other):
             own = tell(showcase.own(other), other.currency, books.special(other, now))
         more |= {it.offer.pk: it for it in own}
-    return [*found.values(), *(it for key, it in more.items() if key not in found)]
+    offers.extend(it for key, it in more.items() if key not in found)
+    return offers
 
 
 def price_list(reader: Reader) -> list[Listing]:

@@ -73,9 +73,10 @@ def _nearest(
     reader: Reader, entries: list[Listing], wanted: list[Condition]
 ) -> list[Near[PricedOffer]]:
     """Return what comes nearest to what is looked for, as the page shows it."""
-    near = {it.entry.offer.pk: it.unmet for it in selection.nearest(entries, wanted)}
-    chosen = [it for it in entries if it.offer.pk in near]
-    return [Near(it, near[it.offer.pk]) for it in readers.whole(reader, chosen)]
+    near = selection.nearest(entries, wanted)
+    unmet = {it.entry.offer.pk: it.unmet for it in near}
+    shown = readers.whole(reader, [it.entry for it in near])
+    return [Near(it, unmet[it.offer.pk]) for it in shown]
 
 
 def _services(entries: list[Listing], words: str) -> list[Listed[Listing]]:

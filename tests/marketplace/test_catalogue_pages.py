@@ -103,7 +103,7 @@ def test_what_is_searched_for_stays_text(client):
 
 
 def test_the_catalogue_asks_no_more_for_more_models(client, django_assert_num_queries):
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(4):
         client.get("/models/?kind=chat&features=vision")
 
 
@@ -234,3 +234,58 @@ def test_the_pages_of_prices_say_what_batches_cost(client, address):
 
     item = page.split('<li data-batch="atlas-mini">')[1].split("</li>")[0]
     assert re.findall(r">([\d.]+)\s", item) == ["0.075", "0.30"]
+
+
+@pytest.fixture
+def two_a_page(monkeypatch):
+    """Let a page hold two models, so that five make three pages."""
+    monkeypatch.setattr("marketplace.views.catalogue.MODELS_A_PAGE", 2)
+    monkeypatch.setattr("marketplace.views.catalogue.PRICES_A_PAGE", 2)
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("", ["atlas-embed", "atlas-large"]),
+        ("page=2", ["atlas-mini", "atlas-reason"]),
+        ("page=3", ["atlas-rerank"]),
+        ("page=99", ["atlas-rerank"]),
+        ("page=0", ["atlas-embed", "atlas-large"]),
+        ("page=-1", ["atlas-embed", "atlas-large"]),
+        ("page=two", ["atlas-embed", "atlas-large"]),
+        ("kind=chat&sort=price&page=2", ["atlas-reason"]),
+    ],
+)
+def test_a_page_shows_so_many_models_and_a_wrong_number_leads_to_the_nearest(
+    client, two_a_page, query, shown
+):
+    response = client.get(f"/models/?{query}")
+
+    assert names(response) == shown
+    assert response.content.decode().count('class="offer-card"') == len(shown)
+
+
+def test_turning_a_page_keeps_the_filters_and_taking_one_away_begins_anew(client, two_a_page):
+    html = client.get("/models/?kind=chat&sort=price&page=2").content.decode()
+
+    assert 'href="?kind=chat&amp;sort=price&amp;page=1"' in html
+    assert 'href="/models/?sort=price"' in html
+    assert "3 of 5 models" in html
+
+
+def test_prices_come_in_pages_and_the_calculator_keeps_the_model_of_another(client, two_a_page):
+    response = client.get("/pricing/?page=2&offer=atlas-large")
+    proposed = [key for key, _name in response.context["calculator"].form.fields["offer"].choices]
+
+    assert names(response) == ["atlas-mini", "atlas-reason"]
+    assert response.context["calculator"].entry.api_name == "atlas-large"
+    assert proposed == ["atlas-large", "atlas-mini", "atlas-reason"]
+
+
+def test_the_landing_page_shows_a_few_models_and_leads_to_all(client, monkeypatch):
+    monkeypatch.setattr("portal.views.public.MOST_OFFERS", 2)
+    response = client.get("/")
+
+    assert names(response) == ["atlas-large", "atlas-mini"]
+    assert response.context["model_count"] == 5
+    assert response.context["is_cut"]
