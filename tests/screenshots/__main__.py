@@ -28,6 +28,7 @@ PAGES = {
     "model": ("/models/atlas-large/", "visitor"),
     "compare": ("/models/compare/?model=atlas-large&model=atlas-mini", "visitor"),
     "pricing": ("/pricing/", "visitor"),
+    "services": ("/services/", "visitor"),
     "status": ("/status/", "visitor"),
     "api": ("/docs/", "visitor"),
     "sign-up": ("/accounts/signup/", "visitor"),
@@ -38,6 +39,7 @@ PAGES = {
     "balance": (f"/o/{FULL}/billing/", "admin"),
     "invoices": (f"/o/{FULL}/billing/invoices/", "admin"),
     "playground": (f"/o/{FULL}/playground/", "admin"),
+    "service-levels": (f"/o/{FULL}/sla/", "admin"),
     "datasets": (f"/o/{FULL}/studio/datasets/", "admin"),
     "dashboard-empty": (f"/o/{EMPTY}/", "founder"),
     "usage-empty": (f"/o/{EMPTY}/usage/", "founder"),
@@ -48,6 +50,9 @@ PAGES = {
     "staff-models": ("/staff/models/", "staff"),
     "staff-margins": ("/staff/margins/", "staff"),
     "staff-prices": ("/staff/prices/", "staff"),
+    "staff-service-levels": ("/staff/service-levels/", "staff"),
+    "staff-site": ("/staff/site/", "staff"),
+    "staff-incidents": ("/staff/incidents/", "staff"),
 }
 WIDTHS = {360: 740, 768: 1024, 1440: 900}
 SCHEMES = ("light", "dark")
