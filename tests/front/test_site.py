@@ -68,7 +68,8 @@ def test_the_manifest_and_the_apis_title_name_the_operator(live, client):
     assert schema["info"]["title"] == "Steppe Telecom API"
 
 
-def test_what_is_remembered_is_asked_for_again_after_five_seconds():
+def test_what_is_remembered_is_asked_for_again_after_five_seconds(monkeypatch):
+    monkeypatch.setattr("front.remembered.SECONDS", 5.0)
     now, told = [100.0], ["first", "second"]
     remembered = Remembered(lambda: told.pop(0), "nothing", clock=lambda: now[0])
 

@@ -7,6 +7,7 @@ import pytest
 from django.template.loader import render_to_string
 from playwright.sync_api import expect
 
+from front import face
 from gateway.app import ENDPOINTS
 from studio import sample_dataset
 from tests.journeys import steps
@@ -333,7 +334,7 @@ def test_refusals(signed_in):
 def test_what_is_shown_when_something_is_broken(site, window, template):
     page = window()
     page.route("**/broken/", lambda it: it.fulfill(response=it.fetch(), body=html))
-    html = render_to_string(template)
+    html = render_to_string(template, {"operator": face.known()})
 
     page.goto("/broken/")
 

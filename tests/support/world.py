@@ -9,7 +9,7 @@ import time_machine
 from django.conf import settings
 from django.utils import translation
 
-from front import announced, face, legal, status
+from front import announced, face, legal, remembered, status
 from portal.celery import app
 from tests.support import network, servers
 
@@ -36,8 +36,9 @@ def _nobodys_language():
 
 
 @pytest.fixture(autouse=True)
-def _nothing_remembered():
-    """Let no test see what another published: processes remember it for some seconds."""
+def _nothing_remembered(monkeypatch):
+    """Let no test see what another published, nor count how often a slow one asked again."""
+    monkeypatch.setattr(remembered, "SECONDS", 3600.0)
     face.live.clear()
     legal.in_force.clear()
     status.board.clear()
