@@ -35,10 +35,15 @@ def _nobodys_language():
     translation.deactivate()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _slowly_forgotten():
+    """Let no count of queries depend on how slow the machine is."""
+    remembered.SECONDS = 3600.0
+
+
 @pytest.fixture(autouse=True)
-def _nothing_remembered(monkeypatch):
-    """Let no test see what another published, nor count how often a slow one asked again."""
-    monkeypatch.setattr(remembered, "SECONDS", 3600.0)
+def _nothing_remembered():
+    """Let no test see what another published: processes remember it for some seconds."""
     face.live.clear()
     legal.in_force.clear()
     status.board.clear()
