@@ -60,8 +60,11 @@ def test_a_call_that_got_no_answer_is_counted(client, model, engine):
 
 
 def test_what_a_caller_did_wrong_is_not_counted_and_what_was_counted_is_written_at_the_end(
-    client, gateway, model, engine
+    start_gateway, make_key, pay, model, engine
 ):
+    pay("10")
+    gateway = start_gateway()
+    client = gateway.client(make_key())
     with pytest.raises(openai.BadRequestError):
         client.chat.completions.create(model=model, messages=[], max_tokens=-1)
     engine.break_after = 0
