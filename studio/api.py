@@ -44,11 +44,17 @@ SHOWN = (
 )
 
 
-def page_of(rows: QuerySet[Any], asked: dict[str, Any]) -> tuple[list[Any], bool]:
-    """Return the rows of one page, newest first, and whether there are more."""
+def page_of(
+    rows: QuerySet[Any], asked: dict[str, Any], *, by: str = "id"
+) -> tuple[list[Any], bool]:
+    """Return the rows of one page, newest first, and whether there are more.
+
+    Identifiers made within one millisecond are in no order: what has an order of its own names it.
+    """
     if after := asked.get("after"):
-        rows = rows.filter(id__lt=after)
-    found = list(rows.order_by("-id")[: asked["limit"] + 1])
+        last = after if by == "id" else rows.filter(id=after).values(by)
+        rows = rows.filter(**{f"{by}__lt": last})
+    found = list(rows.order_by(f"-{by}")[: asked["limit"] + 1])
     return found[: asked["limit"]], len(found) > asked["limit"]
 
 
@@ -191,7 +197,7 @@ class JobCheckpointList(JobView):
         asked.is_valid(raise_exception=True)
         with scope(self.organization):
             job = self.job(job_id)
-            page, has_more = page_of(job.checkpoints.all(), asked.validated_data)
+            page, has_more = page_of(job.checkpoints.all(), asked.validated_data, by="step")
             found = [checkpoint_out(checkpoint, job) for checkpoint in page]
             return Response(listed(found, has_more=has_more))
 

@@ -113,6 +113,9 @@ def test_a_job_that_has_succeeded_says_what_to_call(sold, done, client, acme, ot
     assert f"The model is published as {name}." in told(client, job)
     marks = client.fine_tuning.jobs.checkpoints.list(job.id).data
     assert [mark.fine_tuned_model_checkpoint for mark in marks[:2]] == [name, ""]
+    assert marks[0].step_number > marks[1].step_number
+    following = client.fine_tuning.jobs.checkpoints.list(job.id, after=marks[0].id, limit=1)
+    assert [mark.id for mark in following.data] == [marks[1].id]
     assert names(acme) == {"base", name}
     assert names(other) == {"base"}
 
