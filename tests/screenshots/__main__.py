@@ -26,7 +26,7 @@ PAGES = {
     "landing": ("/", "visitor"),
     "catalogue": ("/models/", "visitor"),
     "model": ("/models/atlas-large/", "visitor"),
-    "compare": ("/models/compare/?model=atlas-large&model=atlas-mini", "visitor"),
+    "compare": ("/models/compare/?m=atlas-large&m=atlas-mini", "visitor"),
     "pricing": ("/pricing/", "visitor"),
     "services": ("/services/", "visitor"),
     "status": ("/status/", "visitor"),
