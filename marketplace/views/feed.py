@@ -8,8 +8,8 @@ from django.contrib.syndication.views import Feed
 from django.db.models import F
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateformat import format as dated
 from django.utils.feedgenerator import Atom1Feed
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -139,4 +139,4 @@ def _line(price: NewPrice, currency: str) -> str:
 
 
 def _day(moment: datetime) -> str:
-    return dated(timezone.localtime(moment), "DATE_FORMAT")
+    return date_format(timezone.localtime(moment), "DATE_FORMAT")
