@@ -28,8 +28,9 @@ from common.database import service, service_parameters
 from marketplace import books, pricelist
 from marketplace.models import Offer, ServiceTier
 from marketplace.models.catalogue import UNSEEN
+from marketplace.queries import seen_by
 from metering import reports
-from metering.models import GPU_SECONDS, PROMPT_PARTS
+from metering.models import GPU_SECONDS, PROMPT_PARTS, UsageBucket
 from metering.reports import Fault, Report
 from tenants import meter_keys
 from tenants.meter_keys import Subject
@@ -89,12 +90,7 @@ def _outcome(index: int, event: Any, status: str, found: Settled | list[Fault]) 
 
 def _look_up(read: Sequence[Report], key: ApiKey) -> _Known:
     with service():
-        names = {report.model for report in read}
-        found = Offer.objects.exclude(status__in=UNSEEN).filter(name__in=names)
-        offers = found.select_related("region", "token_class").prefetch_related(
-            "token_class__weights"
-        )
-        by_name = {offer.name: offer for offer in offers}
+        by_name = _offers({report.model for report in read}, key)
         times = [report.occurred_at for report in read] or [timezone.now()]
         is_operators = meter_keys.may_name_others(key)
         subjects = meter_keys.subjects({report.subject for report in read}, key=key)
@@ -108,6 +104,22 @@ def _look_up(read: Sequence[Report], key: ApiKey) -> _Known:
             prices=pricelist.between(by_name.values(), min(times), max(times), special),
             books=held,
         )
+
+
+def _offers(names: set[str], key: ApiKey) -> dict[str, Offer]:
+    """Return what these names mean; to a customer's meter, what is hidden from it is unknown."""
+    found = Offer.objects.exclude(status__in=UNSEEN).filter(name__in=names)
+    offers = found.select_related("region", "token_class").prefetch_related("token_class__weights")
+    by_name = {offer.name: offer for offer in offers}
+    if meter_keys.may_name_others(key):
+        return by_name
+    seen = found.filter(seen_by(key.organization, "model_version__model__"))
+    hidden = by_name.keys() - set(seen.values_list("name", flat=True))
+    if hidden:
+        # What came of a model while it was shown may be told of after it is not.
+        used = UsageBucket.objects.filter(organization=key.organization_id, offer_name__in=hidden)
+        hidden -= set(used.values_list("offer_name", flat=True).distinct())
+    return {name: offer for name, offer in by_name.items() if name not in hidden}
 
 
 def _books(

@@ -1,6 +1,7 @@
 """The management API's one error shape and its pagination."""
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
@@ -13,11 +14,16 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
 
 from common.errors import DomainError
 
 #: Named and not imported: its module reads our settings while it loads, and they name this one.
 DEFAULT_HANDLER = "rest_framework.views.exception_handler"
+
+
+#: A cursor that skips more than this is none of ours.
+MOST_SKIPPED = 1_000_000
 
 
 class NewestFirstPagination(CursorPagination):
@@ -35,6 +41,46 @@ class NewestFirstPagination(CursorPagination):
             return super().paginate_queryset(queryset, request, view)
         except (ValidationError, ValueError):
             raise exceptions.NotFound(self.invalid_cursor_message) from None
+
+
+class InOrderPagination(NewestFirstPagination):
+    """The same pages of a list that was filtered and put in order before, whatever the order."""
+
+    def paginate_queryset(
+        self, queryset: QuerySet[Any] | Sequence[Any], request: Request, view: Any = None
+    ) -> list[Any]:
+        """Return the page that the cursor names: so many entries on from the first."""
+        self._address, self.request = request.build_absolute_uri(), request
+        size = self.get_page_size(request) or len(queryset)
+        begin = self._begin(request)
+        self.has_previous, self.has_next = begin > 0, begin + size < len(queryset)
+        self._before, self._after = max(begin - size, 0), begin + size
+        return list(queryset[begin : begin + size])
+
+    def _begin(self, request: Request) -> int:
+        asked = request.query_params.get(self.cursor_query_param)
+        if asked is None:
+            return 0
+        try:
+            name, number = b64decode(asked.encode(), validate=True).split(b"=")
+            begin = int(number)
+        except ValueError:
+            raise exceptions.NotFound(self.invalid_cursor_message) from None
+        if name != b"o" or not 0 <= begin <= MOST_SKIPPED:
+            raise exceptions.NotFound(self.invalid_cursor_message)
+        return begin
+
+    def _link(self, begin: int) -> str:
+        cursor = b64encode(f"o={begin}".encode()).decode()
+        return str(replace_query_param(self._address, self.cursor_query_param, cursor))
+
+    def get_next_link(self) -> str | None:
+        """Return where it goes on."""
+        return self._link(self._after) if self.has_next else None
+
+    def get_previous_link(self) -> str | None:
+        """Return where the page before begins."""
+        return self._link(self._before) if self.has_previous else None
 
 
 class BoundedJSONParser(JSONParser):

@@ -22,7 +22,7 @@ from gateway.keys import Caller
 from gateway.standings import Limit, Standing, duration
 from gateway.usage import ENGINE
 from marketplace.models import ServiceTier
-from marketplace.queries import OfferSnapshot, PricedPart
+from marketplace.queries import Figures, OfferSnapshot, PricedPart
 
 USAGE = "usage"
 EVENT_ID = re.compile(r"[\x21-\x7e]{1,100}")
@@ -125,6 +125,21 @@ def _amounts(prices: Mapping[str, PricedPart]) -> dict[str, str]:
     return {part: plain(price.unit_amount) for part, price in prices.items()}
 
 
+def _measured(figures: Figures | None) -> dict[str, Any] | None:
+    """Return what was measured lately, as the catalogue says it; null where that is too little."""
+    if figures is None:
+        return None
+    speed = figures.tokens_per_second
+    return {
+        "since": figures.since,
+        "calls": figures.calls,
+        "ttft_p50_ms": figures.ttft_p50_ms,
+        "ttft_p95_ms": figures.ttft_p95_ms,
+        "tokens_per_second": None if speed is None else plain(speed),
+        "availability": plain(figures.availability),
+    }
+
+
 def _model(caller: Caller, offer: OfferSnapshot, places: Places) -> dict[str, Any]:
     return {
         "id": offer.name,
@@ -152,6 +167,7 @@ def _model(caller: Caller, offer: OfferSnapshot, places: Places) -> dict[str, An
             "currency": offer.currency,
             "unit_amounts": _amounts(offer.prices),
             "batch_unit_amounts": _amounts(offer.batch_prices),
+            "measured": _measured(offer.measured),
             "coming_prices": [
                 {
                     "effective_from": coming.effective_from,

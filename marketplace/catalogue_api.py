@@ -14,13 +14,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from common.api import InOrderPagination
 from common.errors import NotFound
 from common.money import Money
 from marketplace import readers, selection, side_by_side, similar
 from marketplace.changes import Change
 from marketplace.errors import ModelRetired
 from marketplace.forms.filters import FilterForm
-from marketplace.models import AIModel
+from marketplace.models import AIModel, Measurement
 from marketplace.readers import Reader
 from marketplace.showcase import ComingPrice, PricedOffer
 from marketplace.side_by_side import Cell
@@ -32,6 +33,26 @@ MOST_CHANGES = 100
 
 def _plain(amount: Decimal) -> str:
     return f"{amount.normalize():f}"
+
+
+class OfferMeasuredOut(serializers.Serializer[Any]):
+    """What was measured of thirty days and all customers: milliseconds, hundredths of all calls."""
+
+    since = serializers.DateTimeField()
+    calls = serializers.IntegerField()
+    ttft_p50_ms = serializers.IntegerField(allow_null=True)
+    ttft_p95_ms = serializers.IntegerField(allow_null=True)
+    tokens_per_second = serializers.SerializerMethodField()
+    availability = serializers.SerializerMethodField()
+
+    def get_tokens_per_second(self, figures: Measurement) -> str | None:
+        """Return how fast answers are written."""
+        speed = figures.tokens_per_second
+        return None if speed is None else _plain(speed)
+
+    def get_availability(self, figures: Measurement) -> str:
+        """Return of a hundred calls those that did not fail because of us."""
+        return _plain(figures.availability)
 
 
 class OfferOut(serializers.Serializer[Any]):
@@ -70,6 +91,9 @@ class OfferOut(serializers.Serializer[Any]):
     currency = serializers.CharField()
     unit_amounts = serializers.SerializerMethodField()
     batch_unit_amounts = serializers.SerializerMethodField()
+    measured = OfferMeasuredOut(
+        allow_null=True, help_text="Null where it is too little, or tells of single customers."
+    )
 
     def get_has_terms(self, entry: PricedOffer) -> bool:
         """Return whether customers accept terms before they call it."""
@@ -104,9 +128,11 @@ def _amounts(named: Mapping[str, Decimal | None]) -> dict[str, str]:
 
 
 class OffersOut(serializers.Serializer[Any]):
-    """What fits, and how many there are to choose from."""
+    """What fits, page by page, and how many there are to choose from."""
 
     total = serializers.IntegerField()
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
     results = OfferOut(many=True)
 
 
@@ -217,14 +243,20 @@ FILTERS = [
     OpenApiParameter(name, str, many=name == "features", description=str(field.label))
     for name, field in FilterForm.base_fields.items()
 ]
+PAGES = [
+    OpenApiParameter("limit", int, description="So many at once, 200 at most."),
+    OpenApiParameter("cursor", str, description="As `next` and `previous` have it."),
+]
 
 
 class ModelList(CatalogueView):
     """The models on sale."""
 
-    @extend_schema(operation_id="catalogue_models", parameters=FILTERS, responses=OffersOut)
+    @extend_schema(
+        operation_id="catalogue_models", parameters=[*FILTERS, *PAGES], responses=OffersOut
+    )
     def get(self, request: Request) -> Response:
-        """List what fits all filters, as the catalogue's page does."""
+        """List what fits all filters, as the catalogue's page does; fifty at once, or ``limit``."""
         reader = self.reader(request)
         entries = readers.listings_seen_by(reader)
         form = FilterForm(request.query_params, entries=entries)
@@ -234,9 +266,15 @@ class ModelList(CatalogueView):
             )
         wanted = selection.conditions(form, request.query_params)
         found = selection.fitting(entries, wanted, form.cleaned_data.get("sort", ""))
-        return Response(
-            OffersOut({"total": len(entries), "results": readers.whole(reader, found)}).data
-        )
+        page = InOrderPagination()
+        rows = readers.whole(reader, page.paginate_queryset(found, request))
+        facts = {
+            "total": len(entries),
+            "next": page.get_next_link(),
+            "previous": page.get_previous_link(),
+            "results": rows,
+        }
+        return Response(OffersOut(facts).data)
 
 
 class ModelDetail(CatalogueView):

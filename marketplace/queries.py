@@ -16,6 +16,7 @@ from marketplace.models import (
     FALLBACK,
     AccessRequest,
     AIModel,
+    Measurement,
     ModelShare,
     ModelViewer,
     Offer,
@@ -92,6 +93,19 @@ class ComingPrices:
 
 
 @dataclass(frozen=True, slots=True)
+class Figures:
+    """What was measured of an offer in the last thirty days, where it tells of no single customer."""
+
+    since: datetime
+    calls: int
+    ttft_p50_ms: int | None
+    ttft_p95_ms: int | None
+    tokens_per_second: Decimal | None
+    #: Of a hundred calls, those that did not fail because of us.
+    availability: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class OfferSnapshot:
     """All the gateway must know to admit, route and price a request for one offer."""
 
@@ -146,6 +160,7 @@ class OfferSnapshot:
     needs_approval: bool = False
     #: Ways that are tried out on its requests; mostly none.
     trial: Trial | None = None
+    measured: Figures | None = None
 
 
 def price_in_force(
@@ -277,7 +292,7 @@ def snapshot(
     routes = Route.objects.filter(upstream__is_enabled=True).select_related("upstream")
     offers = list(
         Offer.objects.live()
-        .select_related("model_version__model__publisher", "region", "token_class")
+        .select_related("model_version__model__publisher", "region", "token_class", "measurement")
         .prefetch_related(
             Prefetch("routes", routes),
             Prefetch("model_version__model__shares", ModelShare.objects.open()),
@@ -369,6 +384,21 @@ def _snapshot(
         model_id=model.pk,
         terms=model.terms_id,
         needs_approval=model.needs_approval,
+        measured=_figures(offer),
+    )
+
+
+def _figures(offer: Offer) -> Figures | None:
+    found: Measurement | None = getattr(offer, "measurement", None)
+    if found is None or not found.is_enough:
+        return None
+    return Figures(
+        since=found.since,
+        calls=found.calls,
+        ttft_p50_ms=found.ttft_p50_ms,
+        ttft_p95_ms=found.ttft_p95_ms,
+        tokens_per_second=found.tokens_per_second,
+        availability=found.availability,
     )
 
 

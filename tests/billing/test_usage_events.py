@@ -10,11 +10,13 @@ from billing import periods
 from billing.models import PricedBucket, RatedUsage, SpendBucket
 from billing.services import invoicing
 from common.database import service
-from marketplace.models import Offer, Price, PriceBook, TokenClass
+from marketplace.models import AIModel, Offer, Price, PriceBook, TokenClass
+from marketplace.services import viewers
+from marketplace.viewers import Audience
 from metering.models import UsageBucket, UsageConflict, UsageEvent, UsageEventKey
 from tenants.models import ApiKey, Membership, Project
 from tenants.scope import scope
-from tenants.services import organizations
+from tenants.services import api_keys, organizations
 from tests.support.meters import (
     EVENTS,
     STRUCTURED,
@@ -254,6 +256,34 @@ def test_what_is_wrong_is_told_and_the_rest_is_taken(acme, report, facts, field)
     assert all(each["found"] and each["accepted"] for each in faults(response).values())
     with scope(acme):
         assert UsageEvent.objects.get().event_id == "right"
+
+
+def test_a_model_that_is_hidden_from_a_customer_is_unknown_to_its_meter(
+    acme, charlie, report, operator_key
+):
+    other = organizations.found(name="Elsewhere", owner=charlie, country="FR")
+    used = report(event("before"))
+    with service():
+        model = AIModel.objects.get(slug="atlas-mini")
+        viewers.show_to(model, Audience(frozenset(), frozenset({other.pk})), by=None)
+        stranger = api_keys.create(other, name="meter", by=charlie, scopes=["metering"])
+        large = AIModel.objects.get(slug="atlas-large")
+        viewers.show_to(large, Audience(frozenset(), frozenset({other.pk})), by=None)
+
+    hidden = report(event("hidden", data={"model": "atlas-large"}))
+    unknown = report(event("hidden", data={"model": "atlas-huge"}))
+
+    assert statuses(used) == ["accepted"]
+    assert statuses(hidden) == ["invalid"]
+    (fault,), (other_fault,) = (it.json()["events"][0]["errors"] for it in (hidden, unknown))
+    assert {**fault, "found": ""} == {**other_fault, "found": ""}
+    # What it used while it saw the model may still come; who sees it, and the operator, go on.
+    assert statuses(report(event("late"))) == ["accepted"]
+    assert statuses(report(event("theirs", data={"model": "atlas-large"}), key=stranger)) == [
+        "accepted"
+    ]
+    named = event("named", subject="acme", data={"model": "atlas-large"})
+    assert statuses(report(named, key=operator_key)) == ["accepted"]
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 from django.utils import timezone
 
 from common.database import service
-from marketplace import calculating, showcase
-from marketplace.models import AIModel, Bundle, Offer
+from marketplace import calculating, queries, showcase
+from marketplace.models import AIModel, Bundle, Measurement, Offer
 from marketplace.services import access, pricing, publishing
 from tenants.scope import scope
 from tests.support.people import signed_in
@@ -99,6 +99,84 @@ def test_changes_are_told_since_a_moment(client):
     later = (timezone.now() + timedelta(hours=1)).isoformat().replace("+00:00", "Z")
     assert client.get(f"{API}/changes?since={later}").json() == []
     assert client.get(f"{API}/changes?since=soon").json()["code"] == "invalid_request"
+
+
+def test_a_list_is_read_page_by_page(client):
+    whole = client.get(f"{API}?sort=price").json()
+    names = [it["id"] for it in whole["results"]]
+    assert (whole["next"], whole["previous"]) == (None, None)
+
+    first = client.get(f"{API}?sort=price&limit=2").json()
+    second = client.get(first["next"]).json()
+
+    assert first["total"] == whole["total"] == len(names) > 4
+    assert [it["id"] for it in first["results"] + second["results"]] == names[:4]
+    assert first["previous"] is None
+    assert client.get(second["previous"]).json()["results"] == first["results"]
+    read, onward = list(second["results"]), second["next"]
+    while onward:
+        page = client.get(onward).json()
+        read, onward = read + page["results"], page["next"]
+    assert [it["id"] for it in first["results"] + read] == names
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "bz0x%FF", "bz0tMQ==", "cD0x", "bz05OTk5OTk5OTk5"])
+def test_a_cursor_that_is_none_of_ours_is_not_found(client, cursor):
+    assert client.get(f"{API}?cursor={cursor}").status_code == 404
+
+
+def measured(customers):
+    """Let atlas-mini have been measured of so many customers' calls."""
+    with service():
+        now = timezone.now()
+        offer = Offer.objects.get(name="atlas-mini")
+        Measurement.objects.update_or_create(
+            offer=offer,
+            defaults={
+                "since": now - timedelta(days=30),
+                "until": now,
+                "calls": 4_000,
+                "customers": customers,
+                "ttft_p50_ms": 210,
+                "ttft_p95_ms": 640,
+                "tokens_per_second": Decimal("71.50"),
+                "inter_token_p95_ms": None,
+                "availability": Decimal("99.950"),
+            },
+        )
+
+
+def test_what_was_measured_is_told_unless_it_tells_of_single_customers(client):
+    (unmeasured,) = client.get(f"{API}?q=mini").json()["results"]
+    measured(customers=2)
+    (of_two,) = client.get(f"{API}?q=mini").json()["results"]
+    measured(customers=3)
+
+    (listed,) = client.get(f"{API}?q=mini").json()["results"]
+    (shown,) = client.get(f"{API}/atlas-mini").json()["offers"]
+
+    assert (unmeasured["measured"], of_two["measured"]) == (None, None)
+    assert listed["measured"] == shown["measured"]
+    figures = {name: it for name, it in listed["measured"].items() if name != "since"}
+    assert figures == {
+        "calls": 4_000,
+        "ttft_p50_ms": 210,
+        "ttft_p95_ms": 640,
+        "tokens_per_second": "71.5",
+        "availability": "99.95",
+    }
+
+
+def test_the_gateway_reads_what_was_measured_with_the_offers(django_assert_max_num_queries):
+    measured(customers=3)
+    with service():
+        few = queries.snapshot()
+        with django_assert_max_num_queries(12):
+            found = {it.name: it.measured for it in queries.snapshot()}
+
+    assert found["atlas-mini"].ttft_p95_ms == 640
+    assert [name for name, it in found.items() if it] == ["atlas-mini"]
+    assert len(few) > 4
 
 
 def test_what_nobody_has_is_not_found(client):
