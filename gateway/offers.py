@@ -146,8 +146,9 @@ class OfferDirectory:
         does not exist; what policy alone forbids, it sees in the catalogue: the refusal says so.
         """
         offer = (await self.of(caller)).get(name)
-        if offer is None:
-            # It may have been published a moment ago; all who miss wait for one look.
+        if offer is None or not is_named(caller, offer):
+            # It may have been published, or shown, a moment ago; all who miss wait for one look, so
+            # that what exists and is not shown is refused no sooner than what does not exist.
             await asyncio.sleep(MISSED)
             offer = (await self.of(caller, at_most=MISSED)).get(name)
         if offer is None or not is_named(caller, offer):

@@ -397,7 +397,7 @@ class DeprecateForm(forms.Form):
         super().__init__(data, initial=present)
         field = self.fields["replaced_by"]
         assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 - declared as one
-        field.queryset = AIModel.objects.live().filter(kind=model.kind).exclude(pk=model.pk)
+        field.queryset = AIModel.objects.replacing(model)
         field.empty_label = _("none")
 
     def clean_retires_on(self) -> date:

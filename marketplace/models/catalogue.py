@@ -77,6 +77,11 @@ class AIModelQuerySet(LockingQuerySet["AIModel"]):
         """Those that everybody sees: the operator's, but for those that it shows to some alone."""
         return self.filter(owner=None, is_restricted=False)
 
+    def replacing(self, model: "AIModel") -> "AIModelQuerySet":
+        """Those that can be used instead of a model: on sale, of its kind, and its owner's or ours."""
+        owners = models.Q(owner=None) | models.Q(owner=model.owner_id)
+        return self.live().filter(owners, kind=model.kind).exclude(pk=model.pk)
+
     def due_to_retire(self) -> "AIModelQuerySet":
         """Those whose day has come, and which nobody has marked as retired yet."""
         return self.filter(status__in=LIVE, retires_at__lte=Now())

@@ -11,9 +11,15 @@ from django.utils import timezone
 
 from common.database import atomic
 from common.errors import Conflict
-from marketplace.errors import NoticeTooShort, PriceInThePast, PriceNotLater, PriceNotPositive
+from marketplace.errors import (
+    InReview,
+    NoticeTooShort,
+    PriceInThePast,
+    PriceNotLater,
+    PriceNotPositive,
+)
 from marketplace.models import Offer, Price, PriceBook, PriceBookVersion, ServiceTier
-from marketplace.models.catalogue import LIVE
+from marketplace.models.catalogue import LIVE, Status
 from marketplace.models.prices import halved
 from marketplace.services import notices
 from tenants.models import User
@@ -88,6 +94,7 @@ def apply(
     batch: Mapping[str, dict[str, Any]],
 ) -> list[Price]:
     """Set definitions by part; batches pay half of them, or what is given. The offer is locked."""
+    _refuse_in_review(change)
     batch = {part: halved(definition) for part, definition in definitions.items()} | dict(batch)
     if is_rise := _rises(change, definitions, batch):
         _refuse_short_notice(change)
@@ -115,6 +122,13 @@ def _rises(
     return any(
         notices.rises(change.book, change.offer, change.begins, tier, own) for tier, own in tiers
     )
+
+
+def _refuse_in_review(change: Change) -> None:
+    """Refuse another price than the one that a second person reads, or has agreed to already."""
+    is_in_review = change.offer.status == Status.IN_REVIEW and notices.is_for_many(change.book)
+    if is_in_review and change.by is not None:
+        raise InReview(field_errors={"effective_from": [InReview.detail]})
 
 
 def _refuse_short_notice(change: Change) -> None:

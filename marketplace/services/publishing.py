@@ -141,9 +141,11 @@ def _offers(model: AIModel) -> OfferQuerySet:
 
 
 def _can_replace(other: AIModel, model: AIModel) -> bool:
-    """Whether it is on sale and does the same: no chat becomes vectors by another name."""
-    alike = AIModel.objects.live().filter(pk=other.pk, kind=model.kind)
-    return other.pk != model.pk and alike.exists()
+    """Whether it is on sale and does the same: no chat becomes vectors by another name.
+
+    A customer's own model replaces no other's: its name is nobody else's business.
+    """
+    return AIModel.objects.replacing(model).filter(pk=other.pk).exists()
 
 
 def _move(

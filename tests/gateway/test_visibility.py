@@ -1,5 +1,6 @@
 """A model that is shown to some alone does not exist for the others, at /v1 either; within seconds."""
 
+import time
 from datetime import timedelta
 
 import openai
@@ -7,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from common.database import service
+from gateway.offers import MISSED
 from marketplace.models import AIModel
 from marketplace.services import books, publishing, viewers
 from marketplace.viewers import Audience
@@ -108,6 +110,23 @@ def test_a_key_that_names_a_hidden_model_does_not_open_it(
     show_to(card, organizations=[other.pk])
 
     wait_for(lambda: state(ours, model) == HIDDEN, SECONDS)
+
+
+def test_a_hidden_model_is_refused_no_sooner_than_none(
+    gateway, make_key, pay, model, card, strangers, acme
+):
+    """Whoever guesses names does not learn from the time it takes that one of them is taken."""
+    show_to(card, organizations=[acme.pk])
+    wait_for(lambda: state(strangers, model) == HIDDEN, SECONDS)
+
+    def seconds(name):
+        began = time.monotonic()
+        with pytest.raises(openai.NotFoundError):
+            strangers.models.retrieve(name)
+        return time.monotonic() - began
+
+    assert min(seconds(model) for _ in range(3)) > MISSED
+    assert min(seconds("no-such-model") for _ in range(3)) > MISSED
 
 
 def message(client, model):

@@ -96,6 +96,23 @@ def test_a_model_in_review_is_not_worked_on(sam, draft):
     assert AIModel.objects.get(pk=draft.pk).name == "Nova"
 
 
+def test_prices_stay_as_they_are_while_a_second_person_reads_them_and_until_their_day(
+    sam, kim, draft
+):
+    offer = Offer.objects.get(model_version__model=draft)
+    with service():
+        change = curation.submit(draft, by=sam, takes_effect_at=timezone.now() + DAY)
+
+    with pytest.raises(InReview), service():
+        pricing.change(offer, {"input": Decimal("90")}, by=sam)
+    with service():
+        curation.approve(change, by=kim)
+    with pytest.raises(InReview), service():
+        pricing.change(offer, {"input": Decimal("90")}, by=sam)
+
+    assert not Price.objects.filter(offer=offer, definition__unit_amount="0.00009").exists()
+
+
 def test_what_is_refused_is_a_draft_again_with_the_reason(sam, kim, draft):
     with service():
         change = curation.submit(draft, by=sam)

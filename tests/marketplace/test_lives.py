@@ -98,6 +98,18 @@ def test_a_retired_model_replaces_nothing(model):
         publishing.deprecate(model, by=None, replaced_by=large)
 
 
+def test_a_customers_own_model_replaces_none_of_the_operators(model, acme):
+    with service():
+        AIModel.objects.filter(slug="atlas-reason").update(owner=acme)
+        own = AIModel.objects.get(slug="atlas-reason")
+        choices = DeprecateForm(model=model).fields["replaced_by"].queryset
+        assert own not in choices
+        with pytest.raises(NoReplacement):
+            publishing.deprecate(model, by=None, replaced_by=own)
+        other = AIModel.objects.get(slug="atlas-mini")
+        assert other in AIModel.objects.replacing(own)
+
+
 def test_no_chat_is_replaced_by_vectors(model):
     vectors = AIModel.objects.live().filter(kind="embedding").first()
 
