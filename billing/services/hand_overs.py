@@ -13,7 +13,7 @@ from common.database import service
 from common.errors import Conflict, DomainError, NotFound
 from common.money import exact
 from tenants.models import ApiKey, Organization, User
-from tenants.services import audit
+from tenants.services import audit, restrictions
 
 
 def partners(organization: Organization) -> list[Organization]:
@@ -42,7 +42,8 @@ def hand_over(
 ) -> CreditGrant:
     """Hand so much of a grant over, or all that is free of it, once per operation key.
 
-    What it cost, its priority and its end go with it. What requests hold stays where it is.
+    What it cost, its priority and its end go with it. What requests hold stays where it is. Of neither
+    may what is new be stopped; what was handed over before is still answered.
     """
     if organization.status != Organization.Status.ACTIVE:
         raise OrganizationSuspended
@@ -57,6 +58,9 @@ def hand_over(
         key = f"hand-over:{organization.pk}:{operation_key}"
         if known := CreditGrant.objects.filter(organization=partner, source_key=key).first():
             return _same(known, quantity)
+        restrictions.refuse_new(organization)
+        if restrictions.stops_new(partner):
+            raise Conflict(_("The operator has stopped what is new in their organization."))
         given = _locked(organization, grant_id)
         wanted = _wanted(given, quantity)
         if partner.currency != given.wallet.currency:

@@ -29,7 +29,9 @@ PUT_OFF = "top_up_put_off"
 
 @atomic()
 def set_rule(organization: Organization, *, by: User, **terms: Any) -> TopUpRule:
-    """Set the organization's rule; switched on, it begins without pause."""
+    """Set the organization's rule; switched on, it begins without pause, unless what is new is stopped."""
+    if terms.get("is_on"):
+        restrictions.refuse_new(organization)
     rule = TopUpRule.objects.filter(organization=organization).first()
     before = {name: getattr(rule, name) for name in terms} if rule else None
     rule = rule or TopUpRule(organization=organization)

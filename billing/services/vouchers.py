@@ -20,7 +20,7 @@ from common.database import atomic, service
 from common.money import exact
 from marketplace.models import TokenClass
 from tenants.models import ApiKey, Organization, User
-from tenants.services import audit
+from tenants.services import audit, restrictions
 
 
 @atomic()
@@ -101,6 +101,7 @@ def redeem(
     if code is None:
         raise VoucherUnknown
     with service():
+        restrictions.refuse_new(organization)
         found = Voucher.objects.filter(digest=voucher_codes.digest(code)).first()
         if found is None:
             raise VoucherUnknown

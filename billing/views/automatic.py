@@ -19,6 +19,7 @@ from billing.payments.errors import PaymentUnavailable
 from billing.services import collecting, methods, orders, top_ups, watching
 from common.errors import Conflict
 from tenants.access import TenantRequest, requires
+from tenants.errors import NothingNew
 from tenants.models import Permission
 from tenants.scope import scope
 
@@ -104,7 +105,11 @@ def _saved(request: TenantRequest, forms: Forms) -> bool:
     if rule.cleaned_data["is_on"] and methods.default(request.organization) is None:
         rule.add_error("is_on", _("Save a payment method first: it is what will be charged."))
         return False
-    top_ups.set_rule(request.organization, by=request.user, **rule.cleaned_data)
+    try:
+        top_ups.set_rule(request.organization, by=request.user, **rule.cleaned_data)
+    except NothingNew as refusal:
+        rule.add_error("is_on", str(refusal.detail))
+        return False
     messages.success(request, _("Automatic top-up is saved."))
     return True
 

@@ -32,6 +32,7 @@ from marketplace.models import (
 )
 from marketplace.services import applications, enabling
 from marketplace.tasks import retire_services
+from tenants.errors import NothingNew
 from tenants.models import (
     ApiKey,
     AuditEntry,
@@ -41,7 +42,7 @@ from tenants.models import (
     Role,
 )
 from tenants.scope import scope
-from tenants.services import api_keys, organizations
+from tenants.services import api_keys, organizations, restrictions
 from tests.support.people import signed_in
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -246,6 +247,17 @@ def test_enabling_makes_a_key_for_its_models_alone(minutes, acme, alice):
         enabled = EnabledApplication.objects.get()
     assert (enabled.api_key_id, enabled.accepted_terms) == (key.pk, "Be brief.")
     assert actions(acme)[-2:] == ["api_key.created", "service.enabled"]
+
+
+def test_who_may_begin_nothing_new_enables_nothing(minutes, acme, alice, sam):
+    with service():
+        restrictions.impose(acme, level="new", reason="Unpaid", by=sam)
+
+    with pytest.raises(NothingNew):
+        enable(acme, minutes, alice)
+
+    with service():
+        assert (ApiKey.objects.count(), EnabledApplication.objects.count()) == (0, 0)
 
 
 def test_disabling_ends_the_key(minutes, acme, alice):
