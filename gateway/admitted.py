@@ -37,6 +37,8 @@ class Admitted(msgspec.Struct):
     used: int = 0
     #: How long it took until the first part of a stream was passed on.
     ttft_ms: int | None = None
+    #: For how many seconds a client that reads slowly was waited for: that is no time of ours.
+    waited: float = 0.0
     #: How long the slowest twentieth of its tokens took after the one before, at least.
     inter_token_us: int | None = None
 
@@ -57,5 +59,5 @@ class Admitted(msgspec.Struct):
         )
 
     def milliseconds(self) -> int:
-        """Return how long ago the request came."""
-        return round((time.monotonic() - self.started) * 1000)
+        """Return how long ago the request came, without what its client was waited for."""
+        return round((time.monotonic() - self.started - self.waited) * 1000)

@@ -149,11 +149,16 @@ class Stream:
             return
         if not self._exchange.started:
             await self._exchange.start(200, EVENT_STREAM, PART_HEADERS)
-        await self._exchange.write(b"".join(events), more=True)
+        came_at = time.monotonic()
+        try:
+            await self._exchange.write(b"".join(events), more=True)
+        finally:
+            # Whoever reads slowly makes no answer slow.
+            self._admitted.waited += time.monotonic() - came_at
         if self._said is not None:
             self._hear(self._said)
         if any(sizes):
-            self._count([size for size in sizes if size])
+            self._count([size for size in sizes if size], came_at)
 
     def _hear(self, said: Said) -> None:
         """Keep the words that have been written."""
@@ -161,7 +166,7 @@ class Stream:
         for event in events:
             said.hear(event)
 
-    def _count(self, sizes: list[int]) -> None:
+    def _count(self, sizes: list[int], came_at: float) -> None:
         self._size += sum(sizes)
         self._events += len(sizes)
         now = time.monotonic()
@@ -169,8 +174,8 @@ class Stream:
             self._admitted.ttft_ms = self._admitted.milliseconds()
         else:
             events = len(sizes)
-            METRICS.of(self._admitted.offer.name).wrote(now - self._wrote_at, events)
-            gap = int((now - self._wrote_at) * GAPS_A_SECOND) // events
+            METRICS.of(self._admitted.offer.name).wrote(came_at - self._wrote_at, events)
+            gap = int((came_at - self._wrote_at) * GAPS_A_SECOND) // events
             self._gaps[gap] = self._gaps.get(gap, 0) + events
         self._wrote_at = now
         due = self._journalled_at + JOURNAL_EVERY - now

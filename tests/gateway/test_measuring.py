@@ -1,13 +1,21 @@
 """What of a call is measured: how evenly its tokens came, and that it failed because of us."""
 
+import asyncio
+import time
+from types import SimpleNamespace
+
 import openai
 import pytest
 
 from common.database import service
+from gateway.admitted import Admitted
 from gateway.failures import Failures
-from gateway.streaming import slowest_twentieth
+from gateway.streaming import Stream, slowest_twentieth
 from metering.models import FailedCalls, ServiceBucket
 from tests.gateway.conftest import hello, recorded, wait_for
+
+#: So many seconds a client takes over each part of its answer.
+SLOWLY = 0.05
 
 
 @pytest.mark.parametrize(
@@ -35,6 +43,31 @@ def test_a_stream_says_how_evenly_its_tokens_came(client, model, engine):
     with service():
         (bucket,) = ServiceBucket.objects.all()
     assert (bucket.requests, [sum(it.values()) for it in (bucket.ttft, bucket.gaps)]) == (1, [1, 1])
+
+
+class SlowReader:
+    """A client that takes its time over every part of an answer."""
+
+    started = True
+
+    async def write(self, data, *, more):
+        await asyncio.sleep(SLOWLY)
+
+
+async def test_who_reads_slowly_makes_no_answer_slow():
+    """Else whoever takes their time is credited for a speed that was never missed."""
+    offer = SimpleNamespace(name="slowly-read", tokenizer="")
+    admitted = Admitted(*[None] * 8, time.monotonic(), None)
+    admitted.exchange, admitted.offer = SlowReader(), offer
+    stream = Stream(admitted, None, SimpleNamespace(note=lambda *_facts: None))
+
+    for _each in range(25):
+        await stream._write([b"data: x"], [1])
+    stream._rest()
+
+    assert admitted.waited >= 25 * SLOWLY
+    assert admitted.milliseconds() < 25 * SLOWLY * 1000 / 2
+    assert slowest_twentieth(stream._gaps) < SLOWLY * 1_000_000 / 2
 
 
 def test_a_whole_answer_says_nothing_of_its_tokens(client, model, engine):
