@@ -6,6 +6,7 @@ import msgspec
 from msgspec import structs
 
 from gateway.errors import InvalidRequest
+from marketplace.queries import RouteSnapshot
 
 #: Parameters with which a caller could send our request, or our credential, somewhere else.
 REDIRECTING = frozenset(
@@ -139,20 +140,22 @@ def generation(body: dict[str, Any], max_output: int) -> Call:
     return call
 
 
-def for_engine(call: Call, upstream_model: str, cap: int | None) -> bytes:
-    """Return the body the engine gets: its own model name, our cap, usage always asked for."""
+def for_engine(call: Call, route: RouteSnapshot, cap: int | None) -> bytes:
+    """Return the body the engine gets: its own model name, our cap, usage asked for where it tells."""
     body = dict(call.body)
-    body["model"] = upstream_model
+    body["model"] = route.upstream_model
     if cap is not None:
         body.pop("max_tokens", None)
         body.pop("max_completion_tokens", None)
         body[call.cap_name] = cap
-    if call.stream:
+    if call.stream and not route.tells_usage:
+        body.pop("stream_options", None)
+    elif call.stream:
         body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
     return msgspec.json.encode(body)
 
 
-def copy_for_engine(call: Call, upstream_model: str, cap: int | None) -> bytes:
+def copy_for_engine(call: Call, route: RouteSnapshot, cap: int | None) -> bytes:
     """Return the same body for an answer that nobody reads: as a whole, never in parts."""
     body = {name: it for name, it in call.body.items() if name not in ("stream", "stream_options")}
-    return for_engine(structs.replace(call, body=body, stream=False), upstream_model, cap)
+    return for_engine(structs.replace(call, body=body, stream=False), route, cap)

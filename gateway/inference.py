@@ -227,7 +227,7 @@ class Inference:
         """Return the engine's good answer; its refusals are passed on, its failures are ours."""
         cap = admitted.cap if admitted.endpoint.generates else None
         question = Question(
-            admitted.endpoint.path, lambda model: calls.for_engine(admitted.call, model, cap)
+            admitted.endpoint.path, lambda route: calls.for_engine(admitted.call, route, cap)
         )
         if cap and not admitted.call.stream:
             question.whole = cap * admitted.call.choices

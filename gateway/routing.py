@@ -32,10 +32,10 @@ LONGEST_WHOLE = 600.0
 
 
 class Question(msgspec.Struct):
-    """What an engine is asked, in the name by which it knows the model."""
+    """What an engine is asked, in the name by which it knows the model, and as it takes it."""
 
     path: str
-    body: Callable[[str], bytes]
+    body: Callable[[RouteSnapshot], bytes]
     #: Tokens of an answer that comes only when all of it is made.
     whole: int = 0
     headers: Mapping[str, str] = NOTHING
@@ -206,7 +206,7 @@ class Router:
         return Routed(answer, engine)
 
     async def _post(self, route: RouteSnapshot, question: Question, patience: Patience) -> Answer:
-        body, began = question.body(route.upstream_model), time.monotonic()
+        body, began = question.body(route), time.monotonic()
         whole = (route.base_url, route.credential, question.path, body, patience, question.headers)
         try:
             return await self._upstream.post(*whole)

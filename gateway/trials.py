@@ -141,7 +141,7 @@ class Shadows:
         cap = admitted.cap if admitted.endpoint.generates else None
         call = admitted.call
         question = Question(
-            admitted.endpoint.path, lambda model: calls.copy_for_engine(call, model, cap)
+            admitted.endpoint.path, lambda route: calls.copy_for_engine(call, route, cap)
         )
         if cap is not None:
             question.whole = cap * call.choices

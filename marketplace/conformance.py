@@ -39,6 +39,8 @@ class Way:
     credential: str
     model: str
     kind: str = Kind.CHAT
+    tells_usage: bool = True
+    stops_on_hang_up: bool = True
 
     def ask(self, path: str, **facts: Any) -> Any:
         """Return what the server answers to a question in JSON, or nothing that can be used."""
@@ -111,7 +113,9 @@ def _says(message: dict[str, Any]) -> bool:
 
 def _chunks(way: Way) -> Iterator[Any]:
     """Yield what a stream says; it ends as it should, or is refused."""
-    options = {"stream": True, "stream_options": {"include_usage": True}}
+    options: dict[str, Any] = {"stream": True}
+    if way.tells_usage:
+        options["stream_options"] = {"include_usage": True}
     question = way.question("/chat/completions", messages=_said(SHORT), max_tokens=CAP, **options)
     body = http.ask(*question, bounds=PATIENCE).body.decode()
     lines = [line[5:].strip() for line in body.splitlines() if line.startswith("data:")]
@@ -128,13 +132,14 @@ def _streams(way: Way) -> bool:
 def _counts(way: Way) -> bool:
     """Whether usage adds up, keeps to the cap, grows with the prompt, and ends a stream too."""
     short, long = _plain(way, SHORT)["usage"], _plain(way, LONG)["usage"]
+    is_honest = all(map(_adds_up, (short, long))) and long["prompt_tokens"] > short["prompt_tokens"]
+    return is_honest and (not way.tells_usage or _counts_streams(way, short["prompt_tokens"]))
+
+
+def _counts_streams(way: Way, read: int) -> bool:
     streamed = [it["usage"] for it in _chunks(way) if it.get("usage")]
-    return (
-        all(_adds_up(it) for it in (short, long, *streamed))
-        and bool(streamed)
-        and long["prompt_tokens"] > short["prompt_tokens"]
-        and streamed[-1]["prompt_tokens"] == short["prompt_tokens"]
-    )
+    last = streamed[-1] if streamed else None
+    return last is not None and all(map(_adds_up, streamed)) and last["prompt_tokens"] == read
 
 
 def _adds_up(usage: dict[str, int]) -> bool:
@@ -144,6 +149,8 @@ def _adds_up(usage: dict[str, int]) -> bool:
 
 def _cancels(way: Way) -> ProbeState:
     """Tell whether work ends when a caller hangs up, as far as the server says what it works on."""
+    if not way.stops_on_hang_up:
+        return ProbeState.UNKNOWN
     question = way.question("/chat/completions", messages=_said(LONG), max_tokens=2000, stream=True)
     try:
         before = _running(way)

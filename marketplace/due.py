@@ -17,7 +17,7 @@ def ask_servers(model_id: UUID) -> None:
     """Ask the model's servers whether they answer, and keep what they say; no transaction waits."""
     with service():
         servers = desk.servers_of(AIModel.objects.get(pk=model_id))
-    findings = [(server, probe.look(server.base_url, server.credential)) for server in servers]
+    findings = [(server, probe.look(server)) for server in servers]
     with service():
         for server, finding in findings:
             upstreams.note(server, finding)
@@ -36,7 +36,14 @@ def probe_routes(routes: Iterable[Route]) -> None:
     """Ask as the gateway would, way by way, and keep what is found; no transaction waits."""
     for route in routes:
         upstream, kind = route.upstream, route.offer.model_version.model.kind
-        way = Way(upstream.base_url, upstream.credential, route.upstream_model, kind)
+        way = Way(
+            upstream.base_url,
+            upstream.credential,
+            route.upstream_model,
+            kind,
+            tells_usage=upstream.tells_usage,
+            stops_on_hang_up=upstream.stops_on_hang_up,
+        )
         found = conformance.probe(way)
         with service():
             upstreams.note_conformance(route, found)

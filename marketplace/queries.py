@@ -53,6 +53,8 @@ class RouteSnapshot:
     connect_seconds: int = 5
     first_byte_seconds: int = 120
     idle_seconds: int = 120
+    #: Whether it takes ``stream_options``, to tell the usage at the end of a stream.
+    tells_usage: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -455,4 +457,5 @@ def _route(route: Route) -> RouteSnapshot:
         connect_seconds=route.upstream.connect_seconds,
         first_byte_seconds=route.upstream.first_byte_seconds,
         idle_seconds=route.upstream.idle_seconds,
+        tells_usage=route.upstream.tells_usage,
     )

@@ -1,7 +1,7 @@
 """What staff types about servers and the regions they stand in."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 from django import forms
@@ -10,50 +10,37 @@ from django.utils.translation import gettext_lazy as _
 from django_countries import countries
 from django_stubs_ext import StrOrPromise
 
+from marketplace import presets
 from marketplace.forms.fields import ServerAddress
-from marketplace.models import Upstream
-from marketplace.services.upstreams import PATIENCE
+from marketplace.models import ServerPreset, Upstream
 from tenants.models import Region
 
 #: A credential is sent in a header: no spaces, no line breaks.
 HEADER_SAFE = re.compile(r"[\x21-\x7e]*")
-#: A server of which nobody has said how long it is waited for.
-USUAL = Upstream()
+#: A path that a request's first line can carry, with what may be asked there.
+PATH = re.compile(r"/[\x21-\x22\x24-\x7e]*")
 LONGEST = 3600
 
 
-@dataclass(frozen=True, slots=True)
-class Preset:
-    """What suits a kind of server; see the table in docs/operator.md."""
-
-    label: StrOrPromise
-    connect_seconds: int = USUAL.connect_seconds
-    first_byte_seconds: int = USUAL.first_byte_seconds
-    idle_seconds: int = USUAL.idle_seconds
-
-
-PRESETS = {
-    "generic": Preset(_("Any OpenAI-compatible server")),
-    "vllm": Preset("vLLM"),
-    "sglang": Preset("SGLang"),
-    # The first request after a start may wait for kernels that are still being built.
-    "nim": Preset("NVIDIA NIM", first_byte_seconds=300),
-    # One request after the other, each through the whole of Python.
-    "transformers": Preset("transformers serve", first_byte_seconds=600, idle_seconds=300),
-}
-
-
 class Seconds(forms.IntegerField):
-    """A whole number of seconds; left empty, the usual one."""
+    """A whole number of seconds; left empty, those of the preset."""
 
-    def __init__(self, usual: int, **options: Any) -> None:
-        self.usual = usual
-        super().__init__(required=False, initial=usual, min_value=1, max_value=LONGEST, **options)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(required=False, min_value=1, max_value=LONGEST, **options)
 
-    def clean(self, value: Any) -> int:
-        """Return the seconds."""
-        seconds: int | None = super().clean(value)
-        return seconds or self.usual
+
+class YesOrNo(forms.TypedChoiceField):
+    """Yes, no, or as the preset says."""
+
+    def __init__(self, **options: Any) -> None:
+        choices = [("", _("As the preset says")), ("True", _("Yes")), ("False", _("No"))]
+        super().__init__(
+            required=False,
+            choices=choices,
+            coerce=lambda it: it == "True",
+            empty_value=None,
+            **options,
+        )
 
 
 class ServerForm(forms.Form):
@@ -77,21 +64,68 @@ class ServerForm(forms.Form):
         ),
     )
 
+    preset = forms.ChoiceField(
+        label=_("What answers there"),
+        choices=ServerPreset.choices,
+        required=False,
+        help_text=_(
+            "Its preset fills what you leave empty below. Another preset changes what the old one"
+            " had set; what somebody edited stays."
+        ),
+    )
+    health_path = forms.CharField(
+        label=presets.SETTINGS["health_path"],
+        max_length=100,
+        required=False,
+        help_text=_(
+            "Beside its /v1, such as /health. Asked before its list of models; empty where no"
+            " preset has one: the list alone."
+        ),
+        widget=forms.TextInput(attrs={"dir": "ltr", "autocomplete": "off"}),
+    )
+    tells_usage = YesOrNo(
+        label=presets.SETTINGS["tells_usage"],
+        help_text=_(
+            "Then streams are asked with stream_options.include_usage. Without, the gateway counts,"
+            " and receipts say so."
+        ),
+    )
+    stops_on_hang_up = YesOrNo(
+        label=presets.SETTINGS["stops_on_hang_up"],
+        help_text=_("Then the probe checks that work ends with the connection."),
+    )
     connect_seconds = Seconds(
-        USUAL.connect_seconds,
-        label=_("Seconds to connect"),
+        label=presets.SETTINGS["connect_seconds"],
         help_text=_("Then another server of the offer is asked."),
     )
     first_byte_seconds = Seconds(
-        USUAL.first_byte_seconds,
-        label=_("Seconds to the first byte"),
+        label=presets.SETTINGS["first_byte_seconds"],
         help_text=_("Long prompts need time. Then another server of the offer is asked."),
     )
     idle_seconds = Seconds(
-        USUAL.idle_seconds,
-        label=_("Seconds of silence"),
+        label=presets.SETTINGS["idle_seconds"],
         help_text=_("Between two parts of an answer. Then the answer has broken off."),
     )
+
+    #: The server that is changed; None for a new one.
+    server: Upstream | None = None
+
+    def clean(self) -> dict[str, Any]:
+        """Fill what was left empty with what suits the server."""
+        cleaned = super().clean() or self.cleaned_data
+        if "preset" not in self.errors:
+            present = self.server.preset if self.server else ServerPreset.GENERIC
+            cleaned["preset"] = cleaned.get("preset") or str(present)
+            settled = presets.settled(cleaned["preset"], cleaned, self.server)
+            cleaned.update({it: settled[it] for it in settled if it not in self.errors})
+        return cleaned
+
+    def clean_health_path(self) -> str:
+        """Refuse what cannot be asked for."""
+        path: str = self.cleaned_data["health_path"]
+        if path and not PATH.fullmatch(path):
+            raise forms.ValidationError(_("Write a path that begins with “/”, such as /health."))
+        return path
 
     def clean_name(self) -> str:
         """Refuse a name that has nothing to read in it."""
@@ -117,31 +151,7 @@ class NewServerForm(ServerForm):
         help_text=_("Where it computes. It never changes: offers are sold as computed there."),
     )
 
-    preset = forms.ChoiceField(
-        label=_("What answers there"),
-        choices=[(code, it.label) for code, it in PRESETS.items()],
-        required=False,
-        help_text=_("Fills the seconds that you leave empty with what suits it."),
-    )
-
-    field_order = ("name", "region", "preset", "base_url", "credential")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name in PATIENCE:
-            field = self.fields[name]
-            assert isinstance(field, Seconds)  # noqa: S101 - declared as one
-            # Empty until it is sent: then the preset, and not the usual, takes its place.
-            field.initial, field.usual = None, 0
-
-    def clean(self) -> dict[str, Any]:
-        """Fill what was left empty."""
-        cleaned = super().clean() or self.cleaned_data
-        preset = PRESETS[cleaned.pop("preset", "") or "generic"]
-        for name in PATIENCE:
-            if name not in self.errors:
-                cleaned[name] = cleaned.get(name) or getattr(preset, name)
-        return cleaned
+    field_order = ("name", "region", "base_url", "credential", "preset")
 
 
 class EditServerForm(ServerForm):
@@ -162,7 +172,19 @@ class EditServerForm(ServerForm):
         ),
     )
 
-    field_order = ("name", "base_url", "credential", "forget_credential")
+    field_order = ("name", "base_url", "credential", "forget_credential", "preset")
+
+    def __init__(self, *args: Any, server: Upstream, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.server = server
+
+    def kept(self) -> Iterator[StrOrPromise]:
+        """Yield what another preset would set and did not, because somebody had edited it."""
+        preset = presets.PRESETS[self.cleaned_data["preset"]]
+        if "preset" in self.changed_data:
+            for name, label in presets.SETTINGS.items():
+                if self.cleaned_data[name] != getattr(preset, name):
+                    yield label
 
     def clean(self) -> dict[str, Any]:
         """Refuse to store and to remove at once."""

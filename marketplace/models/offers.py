@@ -54,6 +54,17 @@ class Reachability(models.TextChoices):
     UNTRUSTED = "untrusted", _("shows a certificate that is not trusted")
     CREDENTIAL = "credential", _("refuses the credential")
     BROKEN = "broken", _("answers, but not with a list of models")
+    UNREADY = "unready", _("says that it is not ready")
+
+
+class ServerPreset(models.TextChoices):
+    """What answers at a server: says what its settings begin with."""
+
+    GENERIC = "generic", _("Any OpenAI-compatible server")
+    VLLM = "vllm", "vLLM"
+    SGLANG = "sglang", "SGLang"
+    NIM = "nim", "NVIDIA NIM"
+    TRANSFORMERS = "transformers", "transformers serve"
 
 
 class Upstream(TimeStamped):
@@ -69,6 +80,13 @@ class Upstream(TimeStamped):
     is_draining = models.BooleanField(default=False)
     #: Whether it takes adapters while it runs, as vLLM does when it is allowed to.
     loads_adapters = models.BooleanField(default=False)
+    preset = models.CharField(max_length=12, choices=ServerPreset, default=ServerPreset.GENERIC)
+    #: Where it says whether it is ready, beside its /v1; empty: where it lists its models.
+    health_path = models.CharField(max_length=100, blank=True, default="")
+    #: Whether streams are asked for their usage; otherwise they are counted by the gateway.
+    tells_usage = models.BooleanField(default=True)
+    #: Whether a caller who hangs up ends its work; otherwise no probe holds it against the server.
+    stops_on_hang_up = models.BooleanField(default=True)
     #: How long the gateway waits for it: to connect, for its first byte, between two parts.
     connect_seconds = models.PositiveSmallIntegerField(default=5)
     first_byte_seconds = models.PositiveSmallIntegerField(default=120)

@@ -10,13 +10,15 @@ from django.utils.translation import gettext_lazy as _
 
 from common.database import atomic
 from common.errors import Conflict
+from marketplace import presets
 from marketplace.models import Reachability, Route, Upstream
 from marketplace.probe import Finding
 from tenants.models import Region, User
 from tenants.services import audit
 
-PATIENCE = ("connect_seconds", "first_byte_seconds", "idle_seconds")
-CHANGEABLE = ("name", "base_url", "is_enabled", "is_draining", *PATIENCE)
+CHANGEABLE = ("name", "base_url", "is_enabled", "is_draining", "preset", *presets.SETTINGS)
+#: What leads to a server: what was found on another way says nothing about this one.
+WAY = ("base_url", "credential", "health_path")
 FACTS = (*CHANGEABLE, "loads_adapters", "region_id")
 
 
@@ -58,16 +60,16 @@ def change(
 ) -> Upstream:
     """Change how a server is reached; an empty credential keeps the one that is stored.
 
-    Its region stays: offers were sold as computed there. What was found out about the old address
-    or credential says nothing about the new one.
+    Its region stays: offers were sold as computed there. What was found out about the old address,
+    credential or path of health says nothing about the new one.
     """
     upstream = Upstream.objects.select_for_update().get(pk=upstream.pk)
-    before, way = _facts(upstream), (upstream.base_url, upstream.credential)
+    before, way = _facts(upstream), _way(upstream)
     for name in CHANGEABLE:
         setattr(upstream, name, facts[name])
     kept = "" if forget_credential else upstream.credential
     upstream.credential = facts["credential"] or kept
-    is_new_way = (upstream.base_url, upstream.credential) != way
+    is_new_way = _way(upstream) != way
     if is_new_way:
         upstream.reachability = Reachability.UNKNOWN
         upstream.checked_at, upstream.served_models = None, []
@@ -93,7 +95,7 @@ def let_load_adapters(upstream: Upstream, *, is_allowed: bool, by: User | None) 
 def note(upstream: Upstream, finding: Finding) -> Upstream:
     """Keep what a look at the server found; unless its address was changed meanwhile."""
     now = Upstream.objects.select_for_update().get(pk=upstream.pk)
-    if (now.base_url, now.credential) != (upstream.base_url, upstream.credential):
+    if _way(now) != _way(upstream):
         return now
     now.reachability = finding.reachability
     now.served_models = list(finding.models)
@@ -121,6 +123,10 @@ def add_region(facts: Mapping[str, Any], *, by: User | None) -> Region:
         raise RegionTaken(field_errors={"code": [RegionTaken.detail]}) from error
     audit.record(organization=None, actor=by, action="region.added", target=region, after=facts)
     return region
+
+
+def _way(upstream: Upstream) -> tuple[str, ...]:
+    return tuple(getattr(upstream, name) for name in WAY)
 
 
 def _facts(upstream: Upstream) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from common.database import service
 from common.errors import DomainError
-from marketplace import desk, due, probe
+from marketplace import desk, due, presets, probe
 from marketplace.forms.servers import EditServerForm, NewServerForm, RegionForm
 from marketplace.models import Upstream
 from marketplace.services import upstreams
@@ -58,6 +58,8 @@ def server_create(request: StaffRequest) -> HttpResponse:
     context = {
         "form": form,
         "has_regions": Region.objects.exists(),
+        "presets": presets.table(),
+        "settings": presets.SETTINGS.values(),
         "back": _next(request, "staff:server-list"),
         "nav_section": SECTION,
     }
@@ -70,17 +72,23 @@ def server_edit(request: StaffRequest, server_id: uuid.UUID) -> HttpResponse:
     """Change how a server is reached, or switch it off."""
     server = get_object_or_404(Upstream.objects.select_related("region"), pk=server_id)
     present = {name: getattr(server, name) for name in upstreams.CHANGEABLE}
-    form = EditServerForm(request.POST or None, initial=present)
+    form = EditServerForm(request.POST or None, initial=present, server=server)
     if request.method == "POST" and form.is_valid():
         facts = dict(form.cleaned_data)
         forget = facts.pop("forget_credential")
         upstreams.change(server, facts, by=request.user, forget_credential=forget)
         messages.success(request, _("The server is saved."))
+        if kept := list(form.kept()):
+            words = _("Kept as edited, not as the new preset says: %(names)s.")
+            messages.info(request, words % {"names": ", ".join(map(str, kept))})
         return redirect("staff:server-edit", server_id=server_id)
     context = {
         "form": form,
         "server": server,
         "routes": server.routes.select_related("offer"),
+        "present": presets.shown(server),
+        "presets": presets.table(),
+        "settings": presets.SETTINGS.values(),
         "back": reverse("staff:server-list"),
         "nav_section": SECTION,
     }
@@ -93,7 +101,7 @@ def server_check(request: StaffRequest, server_id: uuid.UUID) -> HttpResponse:
     """Ask a server what it serves, and keep what it said."""
     with service():
         server = get_object_or_404(Upstream, pk=server_id)
-    finding = probe.look(server.base_url, server.credential)
+    finding = probe.look(server)
     with service():
         server = upstreams.note(server, finding)
     if not server.is_in_trouble:

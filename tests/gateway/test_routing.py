@@ -75,7 +75,7 @@ def clock(monkeypatch):
 
 async def ask(router, routes, **facts):
     """Ask, and let the answer go."""
-    answer = await router.ask(routes, Question("/chat/completions", lambda _model: b"{}", **facts))
+    answer = await router.ask(routes, Question("/chat/completions", lambda _route: b"{}", **facts))
     answer.close()
     return answer.status
 
@@ -212,7 +212,7 @@ async def test_a_trial_whose_client_leaves_passes_to_the_next_request(clock):
     clock.now += breaker.PAUSE
     fleet.says["only"] = 200
 
-    def gone(_model):
+    def gone(_route):
         raise ConnectionError
 
     with pytest.raises(ConnectionError):

@@ -206,3 +206,16 @@ def test_numbers_of_a_way_that_was_removed_go_with_it(client, model, second_engi
     with service():
         route.delete()
         assert not TrialTally.objects.exists()
+
+
+def test_a_server_that_takes_no_stream_options_is_not_sent_any(client, model, second_engine, tried):
+    tried(second_engine.base_url, "canary", tells_usage=False)
+    second_engine.usage = None
+    wanted = {"stream_options": {"include_usage": True}}
+
+    chunks = list(ask(client, model, stream=True, **wanted))
+
+    assert chunks
+    assert "stream_options" not in second_engine.requests[0]
+    wait_for(lambda: len(recorded()) == 1)
+    assert [event.policy["estimated"] for event in recorded()] == [True]

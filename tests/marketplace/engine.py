@@ -11,6 +11,7 @@ class ListingEngine:
     def __init__(self):
         self.models = ["nova-instruct"]
         self.status = 200
+        self.statuses = {}
         self.raw = None
         self.location = ""
         self.asked = []
@@ -19,7 +20,7 @@ class ListingEngine:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 engine.asked.append((self.path, self.headers.get("Authorization")))
-                self.send_response(engine.status)
+                self.send_response(engine.statuses.get(self.path, engine.status))
                 if engine.location:
                     self.send_header("Location", engine.location)
                 self.end_headers()

@@ -42,6 +42,15 @@ def test_an_engine_that_speaks_properly_passes(demo_engine, model):
     assert found == dict.fromkeys(("models", "plain", "stream", "usage", "cancel"), "passed")
 
 
+def test_a_server_that_does_not_tell_usage_in_streams_is_believed_without(demo_engine):
+    way = Way(demo_engine, "", "atlas-mini", tells_usage=False, stops_on_hang_up=False)
+
+    found = conformance.probe(way)
+
+    assert found["usage"] == found["stream"] == "passed"
+    assert found["cancel"] == "unknown"
+
+
 def test_embeddings_are_probed_as_embeddings(demo_engine):
     found = conformance.probe(Way(demo_engine, "", "atlas-embed", "embedding"))
 

@@ -471,3 +471,113 @@ def test_a_preset_that_is_none_is_named(staff_client, facts):
 
     assert response.status_code == 422
     assert "preset" in response.context["form"].errors
+
+
+def edit(client, server, **facts):
+    """Send the page of a server as a browser does: every field, those that are given changed."""
+    form = client.get(f"/staff/servers/{server.pk}/").context["form"]
+    sent = {it.html_name: "" if it.value() is None else it.value() for it in form}
+    sent = {name: value for name, value in sent.items() if value is not False or name in YES_OR_NO}
+    response = client.post(f"/staff/servers/{server.pk}/", {**sent, **facts}, follow=True)
+    server.refresh_from_db()
+    return response
+
+
+YES_OR_NO = ("tells_usage", "stops_on_hang_up")
+
+
+@pytest.mark.parametrize(
+    ("preset", "health", "tells", "stops"),
+    [
+        ("generic", "", True, True),
+        ("vllm", "/health", True, True),
+        ("nim", "/v1/health/ready", True, True),
+        ("transformers", "/health", False, False),
+    ],
+)
+def test_a_preset_says_how_a_server_is_asked(staff_client, facts, preset, health, tells, stops):
+    staff_client.post("/staff/servers/new/", {**facts, "preset": preset})
+
+    server = Upstream.objects.get(name="Second engine")
+    assert (server.preset, server.health_path) == (preset, health)
+    assert (server.tells_usage, server.stops_on_hang_up) == (tells, stops)
+
+
+def test_what_was_written_stays_beside_a_preset(staff_client, facts):
+    written = {"health_path": "/up", "tells_usage": "False", "stops_on_hang_up": "False"}
+    staff_client.post("/staff/servers/new/", {**facts, "preset": "nim", **written})
+
+    server = Upstream.objects.get(name="Second engine")
+    assert (server.health_path, server.tells_usage, server.stops_on_hang_up) == (
+        "/up",
+        False,
+        False,
+    )
+    page = staff_client.get(f"/staff/servers/{server.pk}/").content.decode()
+    assert page.count("edited; the preset says") == 3
+
+
+def test_another_preset_sets_what_nobody_edited_and_names_what_it_left(staff_client, facts):
+    staff_client.post("/staff/servers/new/", {**facts, "preset": "vllm", "idle_seconds": "7"})
+    server = Upstream.objects.get(name="Second engine")
+
+    page = edit(staff_client, server, preset="transformers", connect_seconds="9").content.decode()
+
+    assert (server.preset, server.health_path, server.tells_usage) == (
+        "transformers",
+        "/health",
+        False,
+    )
+    assert (server.connect_seconds, server.first_byte_seconds, server.idle_seconds) == (9, 600, 7)
+    kept = "Kept as edited, not as the new preset says: Seconds to connect, Seconds of silence."
+    assert kept in page
+
+
+def test_a_server_that_is_saved_as_it_is_stays_so(staff_client, facts):
+    staff_client.post("/staff/servers/new/", {**facts, "preset": "transformers"})
+    server = Upstream.objects.get(name="Second engine")
+
+    page = edit(staff_client, server).content.decode()
+
+    assert (server.tells_usage, server.first_byte_seconds) == (False, 600)
+    assert "Kept as edited" not in page
+    with service():
+        assert not AuditEntry.objects.filter(action="server.changed").exists()
+
+
+@pytest.mark.parametrize("path", ["health", "/two words", "/x#y", "/\u00e9", "http://elsewhere/"])
+def test_a_path_of_health_that_is_none_is_named(staff_client, server, path):
+    response = change(staff_client, server, health_path=path)
+
+    assert "health_path" in response.context["form"].errors
+
+
+@pytest.mark.parametrize(
+    ("status", "found"),
+    [(200, Reachability.ANSWERS), (503, Reachability.UNREADY), (401, Reachability.CREDENTIAL)],
+)
+def test_a_server_is_asked_first_whether_it_is_ready(staff_client, engine, server, status, found):
+    change(staff_client, server, preset="nim", credential=SECRET)
+    engine.statuses["/v1/health/ready"] = status
+
+    assert check(staff_client, server) == found
+    assert engine.asked[0] == ("/v1/health/ready", f"Bearer {SECRET}")
+    assert server.is_in_trouble == (status != 200)
+
+
+def test_where_health_is_the_list_of_models_it_is_asked_once(staff_client, engine, server):
+    with service():
+        Route.objects.filter(upstream=server).delete()
+    change(staff_client, server, health_path="/v1/models")
+
+    assert check(staff_client, server) == Reachability.ANSWERS
+    assert [path for path, _credential in engine.asked] == ["/v1/models"]
+
+
+def test_another_path_of_health_has_not_been_asked_yet(staff_client, engine, server):
+    check(staff_client, server)
+
+    change(staff_client, server, health_path="/up")
+
+    server.refresh_from_db()
+    assert server.reachability == Reachability.UNKNOWN
