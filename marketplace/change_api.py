@@ -15,13 +15,11 @@ from common.api import NewestFirstPagination
 from common.database import service
 from common.errors import NotFound
 from marketplace import differences, due, proposing, readiness, showcase
-from marketplace.models import AIModel, ModelChange
-from marketplace.services import curation
+from marketplace.models import AIModel, ModelChange, ServiceLevel
+from marketplace.services import curation, levels
 from tenants.staff_api import StaffView
 
 Kind = ModelChange.Kind
-#: What can be proposed here; prices have price books.
-PROPOSED = [(kind, Kind(kind).label) for kind in (Kind.PUBLISH, *proposing.PROPOSALS)]
 
 
 class ModelChangeOut(serializers.ModelSerializer[ModelChange]):
@@ -105,9 +103,14 @@ class ModelChangeDetailOut(ModelChangeOut):
 
 
 class ProposalIn(serializers.Serializer[Any]):
-    """What is to be different, by the names of the desk's fields; what is not named stays."""
+    """What is to be different, by the names of the desk's fields; what is not named stays.
 
-    kind = serializers.ChoiceField(choices=PROPOSED)
+    Prices are per million tokens (`input`, `output`, `batch_input` …), with `effective_from`; a rise
+    of the list that gives less notice than customers were promised waits for a colleague. A `level` says targets.
+    Of `terms`, `prices` and `level`, `offer` names which.
+    """
+
+    kind = serializers.ChoiceField(choices=Kind.choices)
     facts = serializers.DictField(required=False, default=dict)
     #: Of a publication alone.
     words = serializers.CharField(max_length=1000, required=False, allow_blank=True, default="")
@@ -115,7 +118,7 @@ class ProposalIn(serializers.Serializer[Any]):
 
 
 class ProposalOut(serializers.Serializer[Any]):
-    """What became of it: done at once, of what customers do not see yet, or a change that waits."""
+    """What became of it: done, as nobody sees it or notice is given, or a change that waits."""
 
     is_done = serializers.BooleanField()
     change = ModelChangeDetailOut(allow_null=True)
@@ -196,6 +199,33 @@ class Proposals(OutsideView):
         if kind == Kind.PUBLISH:
             return curation.submit(model, by=self.user, **publication)
         return proposing.propose(model, kind, facts, by=self.user)
+
+
+class LevelOut(serializers.ModelSerializer[ServiceLevel]):
+    """What customers of an offer were promised from a moment on; null is not promised.
+
+    Times are in milliseconds, availability in hundredths; a step is how far a target is missed, in
+    hundredths of it (of availability, in points), and what is credited then, in hundredths.
+    """
+
+    offer = serializers.CharField(source="offer.name")
+    proposed_by = serializers.EmailField(source="proposed_by.email", default=None)
+    approved_by = serializers.EmailField(source="approved_by.email", default=None)
+
+    class Meta:
+        model = ServiceLevel
+        fields = ("offer", "number", "effective_from", *levels.FIELDS, "proposed_by", "approved_by")
+
+
+class LevelList(StaffView):
+    """What customers of a model were promised."""
+
+    @extend_schema(operation_id="staff_model_levels", responses=LevelOut(many=True))
+    def get(self, request: Request, slug: str) -> Response:
+        """List the levels of its offers, the newest first; another is proposed as a change."""
+        found = ServiceLevel.objects.filter(offer__model_version__model=_model(slug))
+        rows = found.select_related("offer", "proposed_by", "approved_by").newest_first()
+        return Response(LevelOut(rows, many=True).data)
 
 
 class Approval(OutsideView):

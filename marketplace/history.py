@@ -1,6 +1,6 @@
 """An offer's prices over time, and what a change of them would have meant last month."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -81,6 +81,27 @@ def present(
     now = timezone.now()
     prices = queries.prices_in_force([offer.pk], now, currency, service_tier).get(offer.pk, {})
     return {part: price.per_million for part, price in prices.items()}
+
+
+def wanted(
+    changes: Iterable[Change], batch_per_million: Mapping[str, Decimal]
+) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
+    """Return which prices are to be set at once and in batches, so that these changes come about."""
+    changes = list(changes)
+    parts = {it.part for it in changes}
+    at_once = {it.part: it.new.amount for it in changes if it.service_tier == ServiceTier.STANDARD}
+    return at_once, {part: it for part, it in batch_per_million.items() if part in parts}
+
+
+def rehearse_both(
+    offer: Offer,
+    per_million: Mapping[str, Decimal],
+    batch_per_million: Mapping[str, Decimal],
+    at: datetime | None,
+) -> list[Change]:
+    """Return what would change: for answers that come at once, then for batches."""
+    at_once = rehearse(offer, per_million, at)
+    return at_once + rehearse(offer, batch_per_million, at, service_tier=ServiceTier.BATCH)
 
 
 def rehearse(

@@ -9,6 +9,7 @@ from marketplace import (
     change_api,
     group_api,
     service_api,
+    staff_service_api,
 )
 from marketplace.views import (
     access,
@@ -75,6 +76,7 @@ api_urlpatterns = [
     path("models/changes", catalogue_api.ChangeFeed.as_view()),
     path("models/<slug:slug>", catalogue_api.ModelDetail.as_view()),
     path("models/<slug:slug>/similar", catalogue_api.SimilarModels.as_view()),
+    path("staff/models/<slug:slug>/service-levels", change_api.LevelList.as_view()),
     path("staff/models/<slug:slug>/changes", change_api.Proposals.as_view()),
     path("staff/model-changes", change_api.ChangeList.as_view()),
     path("staff/model-changes/<uuid:change_id>", change_api.ChangeDetail.as_view()),
@@ -85,6 +87,22 @@ api_urlpatterns = [
     path("organizations/<slug:org>/models/<slug:slug>/terms", access_api.Terms.as_view()),
     path("organizations/<slug:org>/services", service_api.ServiceList.as_view()),
     path("organizations/<slug:org>/services/<slug:slug>", service_api.ServiceDetail.as_view()),
+    path("staff/services", staff_service_api.StaffServiceList.as_view()),
+    path("staff/services/<slug:slug>", staff_service_api.StaffServiceDetail.as_view()),
+    path("staff/services/<slug:slug>/changes", staff_service_api.ServiceProposals.as_view()),
+    path("staff/service-changes", staff_service_api.ServiceChangeList.as_view()),
+    path("staff/service-changes/<uuid:change_id>", staff_service_api.ServiceChangeDetail.as_view()),
+    path(
+        "staff/service-changes/<uuid:change_id>/approve",
+        staff_service_api.ServiceApproval.as_view(),
+    ),
+    path(
+        "staff/service-changes/<uuid:change_id>/refuse", staff_service_api.ServiceRefusal.as_view()
+    ),
+    path(
+        "staff/service-changes/<uuid:change_id>/withdraw",
+        staff_service_api.ServiceWithdrawal.as_view(),
+    ),
     path("staff/access-requests", access_api.RequestList.as_view()),
     path("staff/access-requests/<uuid:request_id>", access_api.RequestDetail.as_view()),
     path("staff/customer-groups", group_api.GroupList.as_view()),

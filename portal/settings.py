@@ -371,7 +371,8 @@ SPECTACULAR_SETTINGS = {
         "AccessDecisionEnum": "marketplace.access_api.DECISIONS",
         "ModelChangeKindEnum": "marketplace.models.ModelChange.Kind",
         "ModelChangeStatusEnum": "marketplace.models.ModelChange.Status",
-        "ProposedKindEnum": "marketplace.change_api.PROPOSED",
+        "ServiceChangeKindEnum": "marketplace.models.ApplicationChange.Kind",
+        "ServiceChangeStatusEnum": "marketplace.models.ApplicationChange.Status",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

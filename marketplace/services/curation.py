@@ -21,12 +21,13 @@ from marketplace.errors import (
     ChangeProposed,
     InReview,
     NothingChanges,
+    NoticeTooShort,
     ShortNoticeNotAccepted,
     TakesEffectInThePast,
 )
 from marketplace.models import AIModel, ModelChange, Offer, Status
 from marketplace.models.dossier import SHOWN
-from marketplace.services import access, applying, catalogue, dossiers, publishing
+from marketplace.services import access, applying, catalogue, dossiers, pricing, publishing
 from marketplace.services import viewers as showing
 from marketplace.viewers import Audience
 from tenants.models import User
@@ -172,6 +173,31 @@ def propose_prices(
         "effective_from": effective_from.isoformat() if effective_from else None,
     }
     return propose(offer.model_version.model, Kind.PRICES, facts, by=by, offer=offer)
+
+
+@atomic()
+def set_prices(
+    offer: Offer,
+    per_million: Mapping[str, Decimal],
+    batch_per_million: Mapping[str, Decimal],
+    *,
+    by: User,
+    effective_from: datetime | None = None,
+) -> ModelChange | None:
+    """Set prices of the list; propose them, where they rise with too little notice. None: done."""
+    try:
+        pricing.change(
+            offer,
+            per_million,
+            batch_per_million=batch_per_million,
+            by=by,
+            effective_from=effective_from,
+        )
+    except NoticeTooShort:
+        return propose_prices(
+            offer, per_million, batch_per_million, by=by, effective_from=effective_from
+        )
+    return None
 
 
 @atomic()

@@ -11,10 +11,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from common.errors import DomainError
 from marketplace import desk, history
-from marketplace.errors import NoticeTooShort
 from marketplace.forms.prices import PriceForm
 from marketplace.models import Offer, ServiceTier
-from marketplace.services import curation, pricing
+from marketplace.services import curation
 from marketplace.views.staff_models import show_refusal
 from tenants.access import StaffRequest, staff_required
 
@@ -58,32 +57,24 @@ def price_change(request: StaffRequest, offer_id: uuid.UUID) -> HttpResponse:
 def _rehearsed(offer: Offer, form: PriceForm) -> list[history.Change]:
     """Return what would change: for answers that come at once, then for batches."""
     at = form.cleaned_data["effective_from"]
-    at_once = history.rehearse(offer, form.per_million(), at)
-    in_batches = form.batch_per_million()
-    return at_once + history.rehearse(offer, in_batches, at, service_tier=ServiceTier.BATCH)
+    return history.rehearse_both(offer, form.per_million(), form.batch_per_million(), at)
 
 
 def _set(
     request: StaffRequest, offer: Offer, form: PriceForm, changes: list[history.Change]
 ) -> bool:
     """Set the prices that change, or propose a rise without notice; a refusal is put on the form."""
-    parts = {it.part for it in changes}
-    at_once = {it.part: it.new.amount for it in changes if it.service_tier == ServiceTier.STANDARD}
-    batch = {part: amount for part, amount in form.batch_per_million().items() if part in parts}
+    wanted = history.wanted(changes, form.batch_per_million())
     begins = form.cleaned_data["effective_from"]
     try:
-        try:
-            pricing.change(
-                offer, at_once, batch_per_million=batch, by=request.user, effective_from=begins
-            )
-        except NoticeTooShort:
-            curation.propose_prices(offer, at_once, batch, by=request.user, effective_from=begins)
-            messages.warning(request, _short())
-            return True
+        proposed = curation.set_prices(offer, *wanted, by=request.user, effective_from=begins)
     except DomainError as refusal:
         show_refusal(form, refusal)
         return False
-    messages.success(request, _("The prices are set."))
+    if proposed:
+        messages.warning(request, _short())
+    else:
+        messages.success(request, _("The prices are set."))
     return True
 
 

@@ -1,6 +1,7 @@
 """The catalogue's curation over the API: the same services, the same four eyes as at the desk."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.test import Client
@@ -8,6 +9,7 @@ from django.utils import timezone
 
 from common.database import service
 from marketplace.models import AIModel, CustomerGroup, ModelChange, Offer
+from marketplace.queries import prices_in_force
 from marketplace.services import books, curation
 from marketplace.viewers import Audience
 from metering.models import UsageDay
@@ -143,6 +145,21 @@ def test_one_change_of_a_kind_waits_at_a_time(staff_client):
         ("deprecate", {"retires_on": "2001-01-01"}, "retires_on"),
         ("deprecate", {"retires_on": "2030-01-01", "replaced_by": "x"}, "replaced_by"),
         ("retire", {"reason": "Recalled"}, "confirmation"),
+        ("prices", {"input": "0.1"}, "offer"),
+        ("prices", {"offer": "atlas-large", "input": "0.1"}, "offer"),
+        ("prices", {"offer": "atlas-mini", "input": "cheap"}, "input"),
+        ("prices", {"offer": "atlas-mini", "input": "-1"}, "input"),
+        ("prices", {"offer": "atlas-mini", "input": None}, "input"),
+        ("prices", {"offer": "atlas-mini", "smell": "1"}, "smell"),
+        (
+            "prices",
+            {"offer": "atlas-mini", "input": "0.1", "effective_from": "2001-01-01T00:00:00Z"},
+            "effective_from",
+        ),
+        ("level", {"ttft_p95_ms": 800}, "offer"),
+        ("level", {"offer": "atlas-mini", "ttft_p95_ms": -1}, "ttft_p95_ms"),
+        ("level", {"offer": "atlas-mini", "further_miss": "10"}, "further_credit"),
+        ("level", {"offer": "atlas-mini", "smell": 1}, "smell"),
     ],
 )
 def test_what_cannot_be_is_refused_by_its_field(staff_client, kind, facts, field):
@@ -161,15 +178,112 @@ def test_what_changes_nothing_is_no_change(staff_client):
     assert (same.json()["code"], everybody.json()["code"]) == ("nothing_changes",) * 2
 
 
-def test_prices_and_unknown_kinds_are_not_proposed_here(staff_client):
-    for kind in ("prices", "nothing"):
-        assert propose(staff_client, kind, {}).status_code == 400
+def test_an_unknown_kind_is_not_proposed(staff_client):
+    assert propose(staff_client, "nothing", {}).status_code == 400
+
+
+def per_million(at=None, **parts):
+    """Return what the parts of atlas-mini cost at a moment, in a tier."""
+    with service():
+        offer = Offer.objects.get(name="atlas-mini")
+        found = prices_in_force([offer.pk], at or timezone.now(), **parts)[offer.pk]
+        return {part: it.per_million for part, it in found.items()}
+
+
+@pytest.fixture
+def month_of_notice(settings):
+    """Customers are promised thirty days' notice of higher prices."""
+    settings.PRICE_NOTICE = timedelta(days=30)
+
+
+def test_a_price_that_rises_at_once_waits_for_a_colleague(
+    staff_client, colleague_client, month_of_notice
+):
+    before = per_million()
+
+    answer = propose(staff_client, "prices", {"offer": "atlas-mini", "input": "0.20"})
+
+    assert (answer.status_code, answer.json()["is_done"]) == (201, False), answer.json()
+    change = answer.json()["change"]
+    assert (change["kind"], change["offer"]) == ("prices", "atlas-mini")
+    assert change["gives_short_notice"] is True
+    assert per_million() == before
+    address = f"{CHANGES}/{change['id']}/approve"
+    consent = {"accepts_short_notice": True}
+    assert staff_client.post(address, consent, **JSON).status_code == 403
+    assert colleague_client.post(address, {}, **JSON).status_code == 422
+    assert per_million() == before
+    assert colleague_client.post(address, consent, **JSON).json()["status"] == "applied"
+    assert per_million() == before | {"input": Decimal("0.2")}
+    assert per_million(service_tier="batch")["input"] == Decimal("0.1")
+
+
+def test_a_price_that_rises_with_notice_is_set_and_told(staff_client, month_of_notice):
+    before, begins = per_million(), timezone.now() + timedelta(days=31)
+    facts = {"offer": "atlas-mini", "output": "0.90", "effective_from": begins.isoformat()}
+
+    answer = propose(staff_client, "prices", facts)
+
+    assert (answer.status_code, answer.json()) == (200, {"is_done": True, "change": None})
+    assert per_million() == before
+    assert per_million(begins) == before | {"output": Decimal("0.9")}
+    (coming,) = staff_client.get("/api/v1/models/atlas-mini").json()["coming_prices"]
+    assert coming["unit_amount"] == "0.0000009"
+    again = propose(staff_client, "prices", facts)
+    assert (again.status_code, again.json()["code"]) == (422, "nothing_changes")
+
+
+def test_a_price_that_falls_needs_nobody_else_and_the_others_stay(staff_client, month_of_notice):
+    before = per_million()
+    later = timezone.now() + timedelta(days=31)
+    propose(
+        staff_client,
+        "prices",
+        {"offer": "atlas-mini", "output": "0.90", "effective_from": later.isoformat()},
+    )
+
+    answer = propose(
+        staff_client, "prices", {"offer": "atlas-mini", "input": "0.1", "batch_input": "0.07"}
+    )
+
+    assert answer.json() == {"is_done": True, "change": None}
+    assert per_million() == before | {"input": Decimal("0.1")}
+    assert per_million(service_tier="batch")["input"] == Decimal("0.07")
+    assert per_million(later)["output"] == Decimal("0.9")
+
+
+def test_a_level_is_proposed_approved_and_listed(staff_client, colleague_client):
+    path = "/api/v1/staff/models/atlas-mini/service-levels"
+    facts = {"offer": "atlas-mini", "ttft_p95_ms": 800, "credit": "5", "least_calls": 50}
+    change = propose(staff_client, "level", {**facts, "words": "As agreed"}).json()["change"]
+    assert change["words"] == "As agreed"
+    assert staff_client.get(path).json() == []
+    address = f"{CHANGES}/{change['id']}/approve"
+    assert staff_client.post(address, {}, **JSON).status_code == 403
+
+    assert colleague_client.post(address, {}, **JSON).json()["status"] == "applied"
+
+    (level,) = staff_client.get(path).json()
+    assert (level["offer"], level["ttft_p95_ms"], level["least_calls"]) == ("atlas-mini", 800, 50)
+    assert (level["proposed_by"], level["approved_by"]) == (
+        "sam@operator.example",
+        "kim@operator.example",
+    )
+    # What is not named stays, and saying the same again is no change.
+    same = propose(staff_client, "level", {"offer": "atlas-mini", "ttft_p95_ms": 800})
+    assert same.json()["code"] == "nothing_changes"
+    more = propose(staff_client, "level", {"offer": "atlas-mini", "availability": "99.5"})
+    told = {it["field"]: it for it in more.json()["change"]["differences"]}
+    assert [it["before"] for it in told.values()] != [it["after"] for it in told.values()]
+    assert staff_client.get("/api/v1/staff/models/nobody/service-levels").status_code == 404
 
 
 def test_to_everybody_else_it_does_not_exist(alice_client, bob, client):
     for browser in (alice_client, signed_in(bob), client, Client()):
         assert browser.get(CHANGES).status_code in (403, 404)
         assert propose(browser, "card", {"summary": "Mine."}).status_code in (403, 404)
+        levels = browser.get("/api/v1/staff/models/atlas-mini/service-levels")
+        assert levels.status_code in (403, 404)
     with service():
         assert not ModelChange.objects.exists()
 
