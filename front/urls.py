@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from front import staff_incident_api, staff_site_api
 from front.api import Announcements, ServiceStatus
 from front.views import announcements, staff_incidents, staff_legal, staff_site, status
 
@@ -18,6 +19,27 @@ urlpatterns = [
 api_urlpatterns = [
     path("status", ServiceStatus.as_view(), name="api-status"),
     path("announcements", Announcements.as_view(), name="api-announcements"),
+    path("staff/incidents", staff_incident_api.StaffIncidents.as_view()),
+    path("staff/incidents/maintenance", staff_incident_api.StaffMaintenance.as_view()),
+    path("staff/incidents/<uuid:incident_id>", staff_incident_api.StaffIncident.as_view()),
+    path(
+        "staff/incidents/<uuid:incident_id>/updates",
+        staff_incident_api.StaffIncidentUpdates.as_view(),
+    ),
+    path("staff/announcements", staff_incident_api.StaffAnnouncements.as_view()),
+    path(
+        "staff/announcements/<uuid:announcement_id>/withdraw",
+        staff_incident_api.AnnouncementWithdrawal.as_view(),
+    ),
+    path("staff/site", staff_site_api.StaffSite.as_view()),
+    path("staff/site/<uuid:version_id>/publish", staff_site_api.SitePublication.as_view()),
+    path("staff/site/<uuid:version_id>/discard", staff_site_api.SiteDiscard.as_view()),
+    path("staff/site/<uuid:version_id>/restore", staff_site_api.SiteRestoration.as_view()),
+    path("staff/legal", staff_site_api.StaffLegal.as_view()),
+    path("staff/legal/<uuid:text_id>", staff_site_api.LegalDetail.as_view()),
+    path("staff/legal/<uuid:text_id>/approve", staff_site_api.LegalApproval.as_view()),
+    path("staff/legal/<uuid:text_id>/refuse", staff_site_api.LegalRefusal.as_view()),
+    path("staff/legal/<uuid:text_id>/withdraw", staff_site_api.LegalWithdrawal.as_view()),
 ]
 
 staff_urlpatterns = [
