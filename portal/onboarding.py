@@ -110,13 +110,15 @@ def _key(membership: Membership) -> Step:
 
 def _first_call(membership: Membership) -> Step:
     is_done = metering.has_usage(membership.organization)
+    page = "portal:onboarding"
+    url = reverse(page, args=[membership.organization.slug]) if membership.is_shown(page) else ""
     waiting = _("Waiting for your first request… It is noticed within seconds.")
     return Step(
         name="first-call",
         title=_("Make the first call"),
         text=_("It stands under Usage, with its tokens and its cost.") if is_done else waiting,
         is_done=is_done,
-        url=reverse("portal:onboarding", args=[membership.organization.slug]) + "#samples",
+        url=url and f"{url}#samples",
         action=_("Copy a sample"),
     )
 

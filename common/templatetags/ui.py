@@ -21,6 +21,12 @@ def icon(name: str) -> SafeString:
     )
 
 
+@register.filter
+def offers(membership: Any, url_name: str) -> bool:
+    """Whether a page is offered to this membership: whoever only looks is led to few."""
+    return bool(membership.is_shown(url_name))
+
+
 @register.inclusion_tag("components/nav_entry.html", takes_context=True)
 def nav_entry(
     context: template.Context,

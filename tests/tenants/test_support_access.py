@@ -3,12 +3,14 @@
 import re
 import uuid
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, ProgrammingError
 from django.urls import resolve
 from django.utils import timezone
 
+from billing.services import credits
 from common.database import service
 from common.errors import Forbidden
 from marketplace import demo
@@ -19,6 +21,9 @@ from tenants.scope import scope
 from tenants.services import organizations, support
 from tests.architecture.test_tenancy import ROUTES, address
 from tests.support.people import at_the_desk, signed_in
+from tests.support.usage import used
+
+__all__ = ["used"]
 
 PAGES = "/o/acme/support/"
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
@@ -139,6 +144,39 @@ def test_what_is_offered_can_be_read(reading, page):
     for route in routes:
         if not re.search(r"<(?!slug:org)", route):
             assert reading.get(address(route)).status_code == 200
+
+
+LED_TO = re.compile(r"<[^>]*?\b(?:href|action|formaction|hx-get|hx-post)=\"(/o/acme/[^\"?#]*)")
+
+
+def led_to(page):
+    """Return the names of the customer's pages that a page offers, and its forms that change things."""
+    places = {resolve(it).view_name for it in LED_TO.findall(page)}
+    changing = re.findall(r'<form[^>]*method="post"[^>]*action="(/o/acme/[^"]*)"', page)
+    return places, changing
+
+
+@pytest.fixture
+def busy(acme, bob, used):
+    """Acme has a colleague and credit, and has called."""
+    with service():
+        credits.grant(acme, unit="money", quantity=Decimal(10), source_key="test")
+    used(occurred_at=timezone.now(), offer_name="atlas-mini", region="eu-paris", parts={})
+
+
+@pytest.mark.parametrize(
+    "page", sorted(supporting.PAGES - {"portal:usage-request", "tenants:support"})
+)
+@pytest.mark.parametrize("state", ["new", "busy"])
+def test_nothing_is_offered_that_a_supporter_is_refused(reading, request, page, state):
+    if state == "busy":
+        request.getfixturevalue("busy")
+
+    for route in [route for route, _view in ROUTES if name_of(route) == page]:
+        if not re.search(r"<(?!slug:org)", route):
+            places, changing = led_to(reading.get(address(route)).content.decode())
+            assert places <= supporting.PAGES, page
+            assert changing == [], page
 
 
 def test_no_key_is_shown_or_led_to(reading):
