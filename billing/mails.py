@@ -1,5 +1,6 @@
 """What billing writes to people."""
 
+from decimal import Decimal
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -8,7 +9,7 @@ from billing.models import BudgetWindow, CreditNote, Dispute
 from common.database import service
 from common.money import round_to_minor
 from tenants import mails
-from tenants.models import Permission
+from tenants.models import AbuseSignal, Permission
 from tenants.scope import scope
 
 
@@ -49,3 +50,25 @@ def dispute_decision(organization_id: UUID, dispute_id: UUID) -> None:
     subject = _("Your dispute about invoice %(number)s") % {"number": dispute.invoice.number}
     # Who has left reads no more of it: those who manage billing go on with what they began.
     mails.write([opener] if opener in may_read else in_charge, subject, "dispute", context)
+
+
+def spend_alert(organization_id: UUID, signal_id: UUID) -> None:
+    """Write to those who manage billing how much more is spent than usual, and what they can do."""
+    with service():
+        found = AbuseSignal.objects.select_related("organization", "api_key")
+        signal = found.get(organization=organization_id, pk=signal_id)
+        addresses = mails.who_may(signal.organization, Permission.BILLING_MANAGE)
+    figures, slug = signal.figures, signal.organization.slug
+    context = {
+        "organization": signal.organization,
+        "api_key": signal.api_key,
+        "is_hour": figures["window"] == "hour",
+        **{
+            name: f"{round_to_minor(Decimal(figures[name]), figures['currency'])} {figures['currency']}"
+            for name in ("spent", "usual")
+        },
+        "link": mails.link("portal:usage", slug),
+        "budgets": mails.link("billing:budget-list", slug),
+    }
+    subject = _("%(organization)s spends more than usual")
+    mails.write(addresses, subject % {"organization": signal.organization}, "spend", context)

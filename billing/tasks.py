@@ -25,6 +25,7 @@ from billing.services import (
     sealing,
     top_ups,
     transfers,
+    unusual_spend,
     verifying,
     watching,
 )
@@ -282,3 +283,17 @@ def sweep_rehearsals() -> None:
 def look_for_service_risks() -> None:
     """Find the customers whose month misses what they were promised so far."""
     service_board.look_for_risks()
+
+
+@shared_task(name="billing.look_for_unusual_spend")
+def look_for_unusual_spend() -> None:
+    """Look for spend that is unusual for a customer or a key."""
+    unusual_spend.sweep()
+
+
+@shared_task(
+    name="billing.send_spend_alert", autoretry_for=(OSError,), retry_backoff=True, max_retries=8
+)
+def send_spend_alert(organization_id: str, signal_id: str) -> None:
+    """Tell those who manage billing that more is spent than usual."""
+    mails.spend_alert(uuid.UUID(organization_id), uuid.UUID(signal_id))

@@ -15,6 +15,7 @@ BUDGET_EXCEEDED = "budget.exceeded"
 PAYMENT_SUCCEEDED = "payment.succeeded"
 PAYMENT_FAILED = "payment.failed"
 TOP_UP_PAUSED = "top_up.paused"
+SPEND_UNUSUAL = "spend.unusual"
 
 register(INVOICE_FINALIZED, _("An invoice has its number and is due"))
 register(INVOICE_PAID, _("An invoice is paid"))
@@ -27,3 +28,4 @@ register(BUDGET_EXCEEDED, _("All of a budget is spent"))
 register(PAYMENT_SUCCEEDED, _("A payment has arrived"))
 register(PAYMENT_FAILED, _("A payment was declined or expired"))
 register(TOP_UP_PAUSED, _("Automatic top-up stopped and waits for a person"))
+register(SPEND_UNUSUAL, _("More is spent than is usual for you"))

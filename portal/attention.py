@@ -12,12 +12,15 @@ from django.utils.translation import ngettext
 
 from billing import chargebacks
 from billing.models import CreditGrant, Invoice
+from common.money import Money, round_to_minor
+from common.templatetags.formats import grouped
 from front import face
 from marketplace import announced
 from marketplace.models import Notice
 from metering.queries import Usage
+from portal import signals
 from portal.finances import Finances
-from tenants.models import Membership, Organization, Permission, Restriction
+from tenants.models import AbuseSignal, Membership, Organization, Permission, Restriction
 from tenants.restriction_words import WORDS
 from tenants.services import organizations
 
@@ -49,6 +52,7 @@ def warnings(membership: Membership, finances: Finances, last_day: Usage) -> lis
         *_payments(membership),
         *_failures(membership.organization, last_day),
         *_keys(membership),
+        *_abuse(membership),
         *_notices(membership.organization),
     ]
     return sorted(found, key=lambda one: one.tone != "bad")
@@ -160,6 +164,40 @@ def _keys(membership: Membership) -> Iterator[Attention]:
         yield Attention("warn", title % {"count": len(ending)}, text, url, _("See the keys"))
 
 
+def _abuse(membership: Membership) -> Iterator[Attention]:
+    """Yield what looks like abuse and nobody of the operator's has decided about."""
+    organization = membership.organization
+    found = AbuseSignal.objects.open().of_customers().filter(organization=organization)
+    for signal in found.only("id", "kind", "api_key_id", "figures"):
+        told = _leak(membership) if signal.kind == AbuseSignal.Kind.KEY else None
+        told = told or _unusual(membership, signal)
+        if told is not None:
+            yield told
+
+
+def _leak(membership: Membership) -> Attention | None:
+    if not membership.can(Permission.KEYS_READ):
+        return None
+    text = _("Somebody found it where it should not be. Programs that use it are refused.")
+    url = reverse("tenants:key-list", args=[membership.organization.slug])
+    return Attention("bad", _("A key leaked and is revoked"), text, url, _("See the keys"))
+
+
+def _unusual(membership: Membership, signal: AbuseSignal) -> Attention | None:
+    spend = signals.spend(signal.figures)
+    if spend is None or not membership.can(Permission.USAGE_READ):
+        return None
+    words = (
+        _("%(spent)s in an hour; usual at this time of day is %(usual)s.")
+        if spend.is_hour
+        else _("%(spent)s in 24 hours; usual is %(usual)s.")
+    )
+    facts = {"spent": _amount(spend.spent), "usual": _amount(spend.usual)}
+    url = reverse("portal:usage", args=[membership.organization.slug]) + "?period=7d"
+    text = f"{words % facts} {_('If you did not expect it, revoke the key that is used.')}"
+    return Attention("warn", _("More is spent than usual"), text, url, _("See what was used"))
+
+
 def _notices(organization: Organization) -> Iterator[Attention]:
     """Yield what will change of models that the organization used of late."""
     for notice in announced.to(organization):
@@ -185,3 +223,7 @@ def _is_soon(moment: datetime) -> bool:
 
 def _day(moment: datetime) -> str:
     return formats.date_format(moment, "DATE_FORMAT")
+
+
+def _amount(money: Money) -> str:
+    return f"{grouped(round_to_minor(money.amount, money.currency))} {money.currency}"

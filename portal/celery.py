@@ -47,6 +47,10 @@ app.conf.beat_schedule = {
         "task": "billing.look_for_service_risks",
         "schedule": HOURLY,
     },
+    "look for unusual spend": {
+        "task": "billing.look_for_unusual_spend",
+        "schedule": timedelta(minutes=5),
+    },
     "seal receipts": {"task": "billing.seal_receipts", "schedule": timedelta(minutes=1)},
     "verify seals": {"task": "billing.verify_seals", "schedule": DAILY},
     "watch compute jobs": {"task": "compute.sweep", "schedule": timedelta(seconds=5)},

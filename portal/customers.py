@@ -33,7 +33,14 @@ from metering.queries import Cut, Usage
 from portal import business, spans, tallies
 from portal.business import TOKENS
 from tenants import audit_words
-from tenants.models import AuditEntry, CustomerNote, Membership, Organization, Restriction
+from tenants.models import (
+    AbuseSignal,
+    AuditEntry,
+    CustomerNote,
+    Membership,
+    Organization,
+    Restriction,
+)
 
 ZERO = Decimal(0)
 #: How many of each are shown on a customer's page; the newest, or the next to be used.
@@ -93,6 +100,8 @@ class Portrait:
     notes: list[CustomerNote]
     #: Warnings and stops that hold, or will.
     restrictions: list[Restriction]
+    #: Signs of abuse that nobody has decided about, the gravest first.
+    signals: list[AbuseSignal]
     #: Of keys, overdue invoices and open disputes.
     counts: dict[str, int]
 
@@ -114,6 +123,7 @@ class Portrait:
             (self.counts["overdue"], _("Overdue invoices: %(count)s")),
             (waiting, _("Payments that banks are taking back: %(count)s")),
             (self.counts["disputes"], _("Disputes that nobody has decided: %(count)s")),
+            (len(self.signals), _("Signs of abuse: %(count)s")),
             (len(self.restrictions), _("Warnings and stops: %(count)s")),
         )
         return [words % {"count": count} for count, words in told if count]
@@ -197,6 +207,7 @@ def portrait(organization: Organization) -> Portrait:
             .filter(Q(ends_at=None) | Q(ends_at__gt=now), organization=organization)
             .select_related("set_by")
         ),
+        signals=list(organization.abuse_signals.open().order_by("-level", "-raised_at")),
         counts=counts,
     )
 

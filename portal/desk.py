@@ -43,7 +43,7 @@ from portal import business, machines, spans, tallies
 from portal.business import Compared, Ranking, Use
 from portal.machines import Machines
 from portal.spans import Span
-from tenants.models import Organization, SupportAccess
+from tenants.models import AbuseSignal, Organization, SupportAccess
 
 #: So many servers in trouble, and models that go, are named one by one.
 TOP = 5
@@ -206,6 +206,8 @@ def _decisions() -> Iterator[Tally]:
     """Yield what only a person decides: what is told of, objections, and what another one approves."""
     words = _("Incidents and planned work that are not over: %(count)s")
     yield Tally(words, Incident.objects.open(), "staff:incident-list")
+    signals = AbuseSignal.objects.open()
+    yield Tally(_("Signs of abuse: %(count)s"), signals, "staff:signal-list")
     for words, rows in _of_money():
         yield Tally(words, rows, "staff:correction-desk")
     changes, requests = ModelChange.objects.waiting(), AccessRequest.objects.waiting()

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.views.staff import audit, customers, meters, overview, support
+from portal.views.staff import audit, customers, meters, overview, signals, support
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -19,6 +19,9 @@ urlpatterns = [
     path("customers/<slug:slug>/notes/<uuid:note_id>/pin/", customers.note_pin, name="note-pin"),
     path("customers/<slug:slug>/timeline/", customers.customer_timeline, name="customer-timeline"),
     path("customers/<slug:slug>/support/", support.customer_support, name="customer-support"),
+    path("signals/", signals.signal_list, name="signal-list"),
+    path("signals/<uuid:signal_id>/", signals.signal_detail, name="signal-detail"),
+    path("signals/amounts/<slug:currency>/", signals.spend_alarm, name="spend-alarm"),
     path("support/", support.support_list, name="support-list"),
     path("support/<uuid:access_id>/enter/", support.support_enter, name="support-enter"),
     path("support/<uuid:access_id>/end/", support.support_end, name="support-end"),

@@ -165,3 +165,18 @@ class SupportNotOpen(Conflict):
 
     code = "support_not_open"
     detail = _("This was decided already, taken back, or asked too long ago.")
+
+
+class SignalDecided(Conflict):
+    """Somebody decided about the signal before."""
+
+    code = "signal_decided"
+    detail = _("Somebody has decided about this signal already. Open it again to see how.")
+
+
+class TooManyReports(DomainError):
+    """One address reports keys faster than people or scanners do."""
+
+    code = "too_many_reports"
+    status = 429
+    detail = _("Ten reports a minute are taken from one address. Try again in a minute.")

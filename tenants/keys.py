@@ -43,6 +43,11 @@ def is_well_formed(key: str) -> bool:
     return _checksum(key[:-CHECKSUM_DIGITS]) == key[-CHECKSUM_DIGITS:]
 
 
+def found_in(text: str) -> list[str]:
+    """Return the keys that stand in a text, each once, in their order; typos are left out."""
+    return [key for key in dict.fromkeys(PATTERN.findall(text)) if is_well_formed(key)]
+
+
 def digest(key: str) -> bytes:
     """Return the SHA-256 that is stored and looked up."""
     return hashlib.sha256(key.encode()).digest()

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from tenants import ports
-from tenants.models import GRANTS, Organization, Permission, Restriction, SupportAccess
+from tenants.models import GRANTS, ApiKey, Organization, Permission, Restriction, SupportAccess
 from tenants.restriction_words import WORDS
 from tenants.scope import scope
 
@@ -105,3 +105,22 @@ def tell_support(organization_id: UUID, access_id: UUID) -> None:
         "link": link("tenants:support", organization.slug),
     }
     write(addresses, subject % {"organization": organization}, "support", context)
+
+
+def tell_leaked_key(organization_id: UUID, key_id: UUID) -> None:
+    """Write to those who manage keys that one was reported as leaked and is revoked.
+
+    Where it was found stands in their audit log: an address that a stranger wrote is no link to
+    send out in our name.
+    """
+    with scope(organization_id):
+        api_key = ApiKey.objects.select_related("organization").get(pk=key_id)
+        addresses = who_may(api_key.organization, Permission.KEYS_MANAGE)
+    slug = api_key.organization.slug
+    context = {
+        "api_key": api_key,
+        "link": link("tenants:key-list", slug),
+        "log": link("tenants:audit-log", slug),
+    }
+    subject = _("A key of %(organization)s leaked and is revoked")
+    write(addresses, subject % {"organization": api_key.organization}, "leaked_key", context)

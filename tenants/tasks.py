@@ -87,3 +87,11 @@ def sweep_restrictions() -> None:
 def tell_support(organization_id: str, access_id: str) -> None:
     """Mail owners and admins that staff asks to read their pages, or does so in an emergency."""
     mails.tell_support(uuid.UUID(organization_id), uuid.UUID(access_id))
+
+
+@shared_task(
+    name="tenants.tell_leaked_key", autoretry_for=(OSError,), retry_backoff=True, max_retries=8
+)
+def tell_leaked_key(organization_id: str, key_id: str) -> None:
+    """Mail those who manage keys that one was reported as leaked, and is revoked."""
+    mails.tell_leaked_key(uuid.UUID(organization_id), uuid.UUID(key_id))

@@ -4,9 +4,11 @@ from django.urls import path
 
 from tenants import (
     api,
+    leak_api,
     policy_api,
     projects_api,
     staff_customer_api,
+    staff_signal_api,
     support_api,
     webhooks_api,
 )
@@ -14,6 +16,7 @@ from tenants.views import (
     api_keys,
     audit,
     invitations,
+    leaks,
     members,
     organizations,
     projects,
@@ -27,6 +30,7 @@ urlpatterns = [
     path("organizations/", organizations.organization_list, name="organization-list"),
     path("organizations/new/", organizations.organization_create, name="organization-create"),
     path("invitations/<str:token>/", invitations.invitation, name="invitation"),
+    path("leaked-key/", leaks.leaked_key, name="leaked-key"),
     path("o/<slug:org>/keys/", api_keys.key_list, name="key-list"),
     path("o/<slug:org>/keys/new/", api_keys.key_create, name="key-create"),
     path("o/<slug:org>/keys/<uuid:key_id>/", api_keys.key_detail, name="key-detail"),
@@ -105,6 +109,11 @@ STAFF = "staff/customers/<slug:slug>"
 ENDPOINT = "organizations/<slug:org>/webhooks/<uuid:endpoint_id>"
 
 api_urlpatterns = [
+    path("staff/signals", staff_signal_api.SignalList.as_view()),
+    path("staff/signals/<uuid:signal_id>", staff_signal_api.SignalDetail.as_view()),
+    path("staff/signals/<uuid:signal_id>/dismiss", staff_signal_api.SignalDismiss.as_view()),
+    path("staff/signals/<uuid:signal_id>/act", staff_signal_api.SignalAct.as_view()),
+    path("leaked-keys", leak_api.LeakedKeyReport.as_view()),
     path("organizations/<slug:org>/webhooks", webhooks_api.EndpointList.as_view()),
     path(ENDPOINT, webhooks_api.EndpointDetail.as_view()),
     path(f"{ENDPOINT}/rotate", webhooks_api.EndpointRotate.as_view()),

@@ -5,7 +5,11 @@ from django_stubs_ext import StrOrPromise
 
 #: Sent by hand, to one endpoint, to see whether it answers.
 TEST = "webhook.test"
-_types: dict[str, StrOrPromise] = {TEST: _("A test, sent by hand")}
+KEY_LEAKED = "api_key.leaked"
+_types: dict[str, StrOrPromise] = {
+    TEST: _("A test, sent by hand"),
+    KEY_LEAKED: _("A key was reported as leaked, and is revoked"),
+}
 
 
 def register(name: str, words: StrOrPromise) -> None:

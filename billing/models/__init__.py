@@ -1,5 +1,6 @@
 """The models of billing."""
 
+from billing.models.alarms import SpendAlarm
 from billing.models.bank import BankLine, BankStatement, IncomingPayment, ManualPayment
 from billing.models.budgets import Budget, BudgetLease, BudgetWindow
 from billing.models.chargebacks import Chargeback
@@ -115,6 +116,7 @@ __all__ = [
     "SealedLeaves",
     "SealingKey",
     "ServiceMonth",
+    "SpendAlarm",
     "SpendBucket",
     "SpendDay",
     "Split",

@@ -1,5 +1,6 @@
 """Everything that says who exists and what was done."""
 
+from tenants.models.abuse import AbuseSignal
 from tenants.models.answers import RememberedAnswer
 from tenants.models.api_key import ApiKey
 from tenants.models.audit import AuditEntry
@@ -19,6 +20,7 @@ from tenants.models.webhooks import (
 
 __all__ = [
     "GRANTS",
+    "AbuseSignal",
     "ApiKey",
     "AuditEntry",
     "Classification",

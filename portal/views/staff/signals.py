@@ -1,0 +1,127 @@
+"""The operator's desk: what looks like abuse, and what is decided about it."""
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from billing.models import Chargeback, SpendAlarm
+from billing.services import unusual_spend
+from common.errors import DomainError
+from marketplace.models import PriceBook
+from marketplace.queries import DEFAULT_CURRENCY
+from marketplace.views.staff_models import show_refusal
+from portal import signals
+from portal.signal_forms import ActForm, AlarmForm, DismissForm, SignalFilter
+from tenants.access import StaffRequest, staff_required
+from tenants.models import AbuseSignal
+from tenants.services import abuse
+
+SECTION = "staff-signals"
+PAGE_SIZE = 50
+
+
+@require_safe
+@staff_required
+def signal_list(request: StaffRequest) -> HttpResponse:
+    """List what nobody has decided about, the gravest first; filters stand in the address."""
+    form = SignalFilter(request.GET)
+    asked = form.cleaned_data if form.is_valid() else {}
+    is_open = asked.get("state") != "decided"
+    found = signals.found(kind=asked.get("kind", ""), is_open=is_open, text=asked.get("q", ""))
+    page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {
+        "form": form,
+        "page": page,
+        "rows": [(it, signals.spend(it.figures)) for it in page],
+        "is_open": is_open,
+        "is_filtered": any(asked.get(name) for name in ("kind", "q")),
+        "currencies": _currencies(),
+        "chargebacks": Chargeback.objects.waiting().count(),
+        "nav_section": SECTION,
+    }
+    return render(
+        request, "staff/signal_list.html", context, status=200 if form.is_valid() else 422
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_required
+def signal_detail(request: StaffRequest, signal_id: uuid.UUID) -> HttpResponse:
+    """Show what raised a signal and what is usual; dismiss it or act upon it."""
+    rows = AbuseSignal.objects.select_related("organization", "api_key", "decided_by")
+    signal = get_object_or_404(rows, pk=signal_id)
+    seen = signals.seen(signal)
+    posted = request.POST if request.method == "POST" else None
+    is_acting = posted is not None and "act" in posted
+    dismiss = DismissForm(None if is_acting else posted)
+    act = ActForm(posted if is_acting else None, keys=[it.key for it in seen.keys])
+    form = act if is_acting else dismiss
+    if form.is_valid() and _decided(request, signal, form, is_acting=is_acting):
+        return redirect("staff:signal-list")
+    context = {
+        "it": seen,
+        "organization": signal.organization,
+        "dismiss": dismiss,
+        "act": act,
+        "crumbs": _crumbs(),
+        "nav_section": SECTION,
+    }
+    status = 422 if posted is not None else 200
+    return render(request, "staff/signal_detail.html", context, status=status)
+
+
+def _decided(
+    request: StaffRequest, signal: AbuseSignal, form: forms.Form, *, is_acting: bool
+) -> bool:
+    facts: dict[str, Any] = form.cleaned_data
+    decide = abuse.act if is_acting else abuse.dismiss
+    try:
+        decide(signal, by=request.user, **facts)
+    except DomainError as refusal:
+        show_refusal(form, refusal)
+        return False
+    said = _("What you decided is done.") if is_acting else _("The signal is dismissed.")
+    messages.success(request, said)
+    return True
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_required
+def spend_alarm(request: StaffRequest, currency: str) -> HttpResponse:
+    """Set from which amounts on spend in a currency is worth a look."""
+    if currency not in _currencies():
+        raise Http404
+    alarm = unusual_spend.alarm(currency)
+    initial = {name: getattr(alarm, name) for name in AlarmForm.base_fields}
+    form = AlarmForm(request.POST if request.method == "POST" else None, initial=initial)
+    if form.is_valid():
+        unusual_spend.set_alarm(currency, by=request.user, **form.cleaned_data)
+        messages.success(request, _("The amounts are saved; the next round keeps to them."))
+        return redirect("staff:signal-list")
+    context = {
+        "form": form,
+        "currency": currency,
+        "crumbs": _crumbs(),
+        "nav_section": SECTION,
+    }
+    status = 422 if form.is_bound else 200
+    return render(request, "staff/spend_alarm.html", context, status=status)
+
+
+def _currencies() -> list[str]:
+    """Return the currencies that something is sold in."""
+    books = PriceBook.objects.order_by("currency").values_list("currency", flat=True)
+    kept = SpendAlarm.objects.values_list("currency", flat=True)
+    return list(dict.fromkeys([DEFAULT_CURRENCY, *books, *kept]))
+
+
+def _crumbs() -> list[tuple[str, str]]:
+    return [(_("Signs of abuse"), reverse("staff:signal-list"))]
