@@ -180,7 +180,8 @@ def _leak(membership: Membership) -> Attention | None:
         return None
     text = _("Somebody found it where it should not be. Programs that use it are refused.")
     url = reverse("tenants:key-list", args=[membership.organization.slug])
-    return Attention("bad", _("A key leaked and is revoked"), text, url, _("See the keys"))
+    title, action = _("A key leaked and is revoked"), _("See the keys")
+    return Attention("bad", title, text, url, action, is_operators=True)
 
 
 def _unusual(membership: Membership, signal: AbuseSignal) -> Attention | None:

@@ -100,7 +100,7 @@ class AlarmForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         """Refuse nought: everybody would be told of."""
-        for name, amount in self.cleaned_data.items():
+        for name, amount in list(self.cleaned_data.items()):
             if amount is not None and amount <= 0:
                 self.add_error(name, _("Accepted is an amount above nought."))
         return self.cleaned_data

@@ -168,10 +168,10 @@ class SupportNotOpen(Conflict):
 
 
 class SignalDecided(Conflict):
-    """Somebody decided about the signal before."""
+    """Somebody decided about the sign of abuse before."""
 
     code = "signal_decided"
-    detail = _("Somebody has decided about this signal already. Open it again to see how.")
+    detail = _("Somebody has decided about this already.")
 
 
 class TooManyReports(DomainError):

@@ -3,7 +3,6 @@
 import uuid
 from typing import Any
 
-from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
@@ -17,7 +16,6 @@ from billing.services import unusual_spend
 from common.errors import DomainError
 from marketplace.models import PriceBook
 from marketplace.queries import DEFAULT_CURRENCY
-from marketplace.views.staff_models import show_refusal
 from portal import signals
 from portal.signal_forms import ActForm, AlarmForm, DismissForm, SignalFilter
 from tenants.access import StaffRequest, staff_required
@@ -64,8 +62,8 @@ def signal_detail(request: StaffRequest, signal_id: uuid.UUID) -> HttpResponse:
     dismiss = DismissForm(None if is_acting else posted)
     act = ActForm(posted if is_acting else None, keys=[it.key for it in seen.keys])
     form = act if is_acting else dismiss
-    if form.is_valid() and _decided(request, signal, form, is_acting=is_acting):
-        return redirect("staff:signal-list")
+    if form.is_valid():
+        return _decided(request, signal, form.cleaned_data, is_acting=is_acting)
     context = {
         "it": seen,
         "organization": signal.organization,
@@ -79,18 +77,19 @@ def signal_detail(request: StaffRequest, signal_id: uuid.UUID) -> HttpResponse:
 
 
 def _decided(
-    request: StaffRequest, signal: AbuseSignal, form: forms.Form, *, is_acting: bool
-) -> bool:
-    facts: dict[str, Any] = form.cleaned_data
+    request: StaffRequest, signal: AbuseSignal, facts: dict[str, Any], *, is_acting: bool
+) -> HttpResponse:
+    """Decide, and lead on: to the list, or back to the sign where it is refused."""
     decide = abuse.act if is_acting else abuse.dismiss
     try:
         decide(signal, by=request.user, **facts)
     except DomainError as refusal:
-        show_refusal(form, refusal)
-        return False
-    said = _("What you decided is done.") if is_acting else _("The signal is dismissed.")
+        # Whoever was first has closed it: there is no form any more to say it on.
+        messages.warning(request, str(refusal.detail))
+        return redirect("staff:signal-detail", signal_id=signal.pk)
+    said = _("What you decided is done.") if is_acting else _("The sign is dismissed.")
     messages.success(request, said)
-    return True
+    return redirect("staff:signal-list")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
