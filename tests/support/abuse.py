@@ -14,7 +14,7 @@ from tenants.services import api_keys
 
 
 def raise_one(slug):
-    """Let a customer of long ago spend much with a new key; return the sign's id."""
+    """Let a customer of long ago spend much with a new key; print the id of the sign."""
     now = timezone.now()
     with service():
         organization = Organization.objects.get(slug=slug)
@@ -34,4 +34,5 @@ def raise_one(slug):
         )
     unusual_spend.sweep()
     with service():
-        return str(AbuseSignal.objects.get(organization=organization, kind="spend_spike").pk)
+        found = AbuseSignal.objects.get(organization=organization, kind="spend_spike")
+    print(found.pk)  # noqa: T201 - whoever runs it reads that
