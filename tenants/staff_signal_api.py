@@ -30,6 +30,8 @@ class AbuseSignalOut(serializers.ModelSerializer[AbuseSignal]):
 
     organization = serializers.CharField(source="organization.slug")
     api_key = serializers.UUIDField(source="api_key_id", allow_null=True)
+    #: From 1, to look at, to 3, very grave.
+    level = serializers.IntegerField()
     figures = serializers.DictField()
     decided_by = serializers.EmailField(source="decided_by.email", default=None, allow_null=True)
 
