@@ -250,6 +250,11 @@ def test_a_price_that_falls_needs_nobody_else_and_the_others_stay(staff_client, 
     assert per_million() == before | {"input": Decimal("0.1")}
     assert per_million(service_tier="batch")["input"] == Decimal("0.07")
     assert per_million(later)["output"] == Decimal("0.9")
+    # Nor does a later change of one price take back what is set for another before it.
+    after = later + timedelta(days=1)
+    facts = {"offer": "atlas-mini", "input": "0.09", "effective_from": after.isoformat()}
+    assert propose(staff_client, "prices", facts).json()["is_done"] is True
+    assert per_million(after) == before | {"input": Decimal("0.09"), "output": Decimal("0.9")}
 
 
 def test_a_level_is_proposed_approved_and_listed(staff_client, colleague_client):
