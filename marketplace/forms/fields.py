@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from django import forms
 from django.core.validators import RegexValidator, URLValidator
+from django.utils.functional import lazy
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from common.money import minor_digits
@@ -81,6 +83,10 @@ def check_fineness(form: forms.BaseForm, currency: str, *names: str) -> None:
             form.add_error(name, sentence % {"currency": currency, "digits": digits})
 
 
+def _in_the_currency() -> str:
+    return gettext("In %(currency)s, excluding tax.") % {"currency": DEFAULT_CURRENCY}
+
+
 def per_million(label: Any, *, required: bool) -> Amount:
     """Return a field for a price per million tokens."""
     return Amount(
@@ -90,7 +96,7 @@ def per_million(label: Any, *, required: bool) -> Amount:
         max_value=Decimal(1_000_000),
         max_digits=14,
         decimal_places=6,
-        help_text=_("In %(currency)s, excluding tax.") % {"currency": DEFAULT_CURRENCY},
+        help_text=lazy(_in_the_currency, str)(),
     )
 
 
