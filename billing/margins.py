@@ -82,12 +82,9 @@ class Total:
     currency: str
     revenue: Money
     cost: Money
+    #: Of those models alone whose cost somebody stated; None where there is none.
+    margin: Money | None
     recognized: Money
-
-    @property
-    def margin(self) -> Money:
-        """What is left of the revenue."""
-        return self.revenue - self.cost
 
     @property
     def of_no_model(self) -> Money:
@@ -201,11 +198,13 @@ def _totals(label: str, models: Sequence[Margin]) -> list[Total]:
     for currency in sorted({it.revenue.currency for it in models} | set(earned)):
         nothing = Money(ZERO, currency)
         own = [it for it in models if it.revenue.currency == currency]
+        left = [it.margin for it in own if it.margin is not None]
         found.append(
             Total(
                 currency,
                 sum((it.revenue for it in own), nothing),
                 sum((it.cost for it in own if it.cost is not None), nothing),
+                sum(left, nothing) if left else None,
                 earned.get(currency, nothing),
             )
         )

@@ -44,7 +44,8 @@ class TotalOut(serializers.Serializer[Any]):
     currency = serializers.CharField()
     revenue = PlainDecimal(source="revenue.amount")
     cost = PlainDecimal(source="cost.amount")
-    margin = PlainDecimal(source="margin.amount")
+    #: Of the models alone whose cost is stated; null where there is none.
+    margin = PlainDecimal(source="margin.amount", default=None, allow_null=True)
     recognized = PlainDecimal(source="recognized.amount")
     of_no_model = PlainDecimal(source="of_no_model.amount")
 

@@ -121,6 +121,18 @@ def test_what_nobody_stated_has_no_margin_rather_than_a_fine_one(used):
 
     assert (month.models[0].cost, month.models[0].margin) == (None, None)
     assert month.unstated == ["atlas-mini"]
+    assert [total.margin for total in month.totals] == [None]
+
+
+def test_the_margin_of_all_leaves_out_what_nobody_stated_the_cost_of(state, used):
+    state(date(2027, 4, 1), "1", "1")
+    used(date(2027, 4, 2), "1000", 100)
+    used(date(2027, 4, 2), "10", 100, name="atlas-large")
+
+    (total,) = of("2027-04").totals
+
+    assert (total.revenue.amount, total.cost.amount) == (1010, 720)
+    assert total.margin.amount == 280
 
 
 def test_another_currency_is_never_subtracted(state, used):
