@@ -36,6 +36,10 @@ SECTION = Section(
     ),
     NAMES,
 )
+LABELS = {
+    "template_tokens_per_message": _("Tokens of the template, each message"),
+    "template_tokens_base": _("Tokens of the template, once"),
+}
 HELP = {
     "template_tokens_per_message": _("What the model's chat template adds to each message."),
     "template_tokens_base": _("What it adds to the whole."),

@@ -133,6 +133,7 @@ class CardForm(forms.ModelForm[AIModel]):
             "card": forms.Textarea(attrs={"rows": 12}),
             "licence": forms.TextInput(attrs={"placeholder": "Apache-2.0"}),
         }
+        labels = counting.LABELS
         help_texts = {
             "card": _("A blank line begins a paragraph, “## ” a heading, “- ” an item of a list."),
             "family": _("Models that belong together, such as versions of different sizes."),
