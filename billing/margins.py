@@ -4,29 +4,28 @@ Months are UTC's. Read as the service. Revenue is what usage was booked at as it
 trued-up months and credit that was given away belong to no one model, and stand beside the sum.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from functools import reduce
 from itertools import pairwise
-from operator import add
 
-from django.db.models import F, Min, Sum
+from django.db.models import Min
 from django.utils import timezone
 
-from billing import accounts, periods
+from billing import accounts, periods, totals
 from billing.models import GpuCost, SpendDay
 from billing.periods import Period
+from billing.totals import Used
 from common.errors import NotFound
 from common.money import Money, exact
-from metering.models import TOKEN_PARTS, UsageDay
 
 ZERO = Decimal(0)
 MILLION = 1_000_000
 HOUR = Decimal(3600)
 MOST_MONTHS = 36
-TOKENS = reduce(add, (F(f"{part}_tokens") for part in TOKEN_PARTS))
+#: What was used by model and currency.
+Sold = Mapping[tuple[str, str], Used]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +135,15 @@ def month(label: str) -> Month:
     return Month(label, period.end <= now, models, _totals(label, models), unstated)
 
 
-def of(period: Period) -> list[Margin]:
-    """Return the models of any days, those that leave least first; of running ones, so far."""
-    return sorted(_margins(period, min(period.end, timezone.now())), key=_least_first)
+def of(period: Period, sold: Sold | None = None) -> list[Margin]:
+    """Return the models of any days, those that leave least first; of running ones, so far.
+
+    ``sold`` is what was used of each model in these days, where it was read already.
+    """
+    if sold is None:
+        days = period.start.date(), period.end.date(), None
+        sold = totals.by_model({"": days})[""]
+    return sorted(_margins(period, sold), key=_least_first)
 
 
 def _least_first(it: Margin) -> tuple[bool, Decimal, str]:
@@ -146,23 +151,18 @@ def _least_first(it: Margin) -> tuple[bool, Decimal, str]:
     return margin is None, margin.amount if margin is not None else -it.revenue.amount, it.model
 
 
-def _margins(period: Period, until: datetime) -> Iterator[Margin]:
-    inside = {"day__gte": period.start.date(), "day__lt": period.end.date()}
-    used = UsageDay.objects.filter(**inside).order_by().values_list("offer_name")
-    counts = {
-        name: (int(tokens), requests)
-        for name, tokens, requests in used.annotate(tokens=Sum(TOKENS), asked=Sum("requests"))
-    }
-    spent = SpendDay.objects.filter(**inside).order_by().values_list("offer_name", "currency")
-    revenue = {(name, currency): sum_ for name, currency, sum_ in spent.annotate(Sum("amount"))}
+def _margins(period: Period, sold: Sold) -> Iterator[Margin]:
+    until = min(period.end, timezone.now())
+    counts = {name: it for (name, currency), it in sold.items() if not currency}
+    revenue = {key: it.amount for key, it in sold.items() if key[1] and it.requests}
     costs = _costs(period.start, until)
     for model, currency in sorted({*revenue, *costs}):
         hours, cost = costs.get((model, currency), (ZERO, None))
-        tokens, requests = counts.get(model, (0, 0))
+        used = counts.get(model, Used())
         yield Margin(
             model,
-            tokens,
-            requests,
+            used.tokens,
+            used.requests,
             Money(revenue.get((model, currency), ZERO), currency),
             exact(hours),
             None if cost is None else Money(exact(cost), currency),

@@ -24,6 +24,7 @@ from billing.services import (
     rehearsing,
     sealing,
     top_ups,
+    totalling,
     transfers,
     unusual_spend,
     verifying,
@@ -134,6 +135,12 @@ def grant_recurring() -> None:
 def close_ledger_days() -> None:
     """Sum the ledger up by day."""
     ledger_days.close_days()
+
+
+@shared_task(name="billing.total_days")
+def total_days() -> None:
+    """Bring the running totals over all customers to the last day that is over."""
+    totalling.total_days()
 
 
 @shared_task(name="billing.sync_limits")

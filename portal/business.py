@@ -1,9 +1,9 @@
 """What was used and sold in a span of days, by whom and of what; read as the service role.
 
-Everything comes from sums by day; only the part of a day that a running span is compared with
-comes from quarters of an hour.
+Everything comes from running totals; see :mod:`billing.totals`.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,17 +13,17 @@ from itertools import groupby, islice
 from operator import add
 from typing import Any, NamedTuple
 
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import F
 from django.utils import formats
 from django.utils.translation import gettext as _
 
-from billing.models import SpendBucket, SpendDay
+from billing import totals
+from billing.totals import Days, Used
 from common.money import Money
 from common.templatetags.formats import grouped
 from marketplace.queries import DEFAULT_CURRENCY
-from metering.models import TOKEN_PARTS, UsageBucket, UsageDay
-from portal.spans import ONE_DAY, Span
-from tenants.models import Organization
+from metering.models import TOKEN_PARTS
+from portal.spans import ONE_DAY, Span, midnight
 
 ZERO = Decimal(0)
 TOKENS = reduce(add, (F(f"{part}_tokens") for part in TOKEN_PARTS))
@@ -98,81 +98,67 @@ class Use:
     went: int
 
 
-def use(span: Span) -> Use:
-    """Return what was used; two queries however much it is."""
-    now, before = Q(day__gte=span.start, day__lt=span.end), _before(span)
-    of_each = (
-        UsageDay.objects.filter(now | before | _broken(span))
-        .order_by()
-        .values("organization_id")
-        .annotate(
-            requests_now=Sum("requests", filter=now, default=0),
-            requests_before=Sum("requests", filter=before, default=0),
-            # The day that is not over when it is compared: enough to tell who was there.
-            requests_broken=Sum("requests", filter=_broken(span), default=0),
-            tokens_now=Sum(TOKENS, filter=now, default=0),
-            tokens_before=Sum(TOKENS, filter=before, default=0),
-            tokens_broken=Sum(TOKENS, filter=_broken(span), default=0),
+def activity(span: Span, rest: Used) -> tuple[Use, Ranking]:
+    """Return what was used by how many, and by which customers most; one query."""
+    until = span.before_until.date()
+    counted = {
+        "now": (span.start, span.end),
+        "before": (span.before_start, until),
+        # The day that is not over when it is compared: enough to tell who was there.
+        "broken": (until, until + ONE_DAY if span.broken_day else until),
+    }
+    found = totals.of_customers(counted, _worths(span), DEFAULT_CURRENCY, TOP)
+    all_ = found[0] if found else defaultdict[str, Decimal](Decimal)
+    requests, tokens = all_["all_before_requests"], all_["all_before_tokens"]
+    use = Use(
+        requests=_compared(all_["all_now_requests"], requests + rest.requests),
+        tokens=_compared(all_["all_now_tokens"], tokens + rest.tokens),
+        active=_compared(all_["here"], all_["there"]),
+        came=int(all_["here"] - all_["stayed"]),
+        went=int(all_["there"] - all_["stayed"]),
+    )
+    return use, _ranking(_Row._make(it[name] for name in _Row._fields) for it in found)
+
+
+def models(span: Span) -> tuple[Mapping[tuple[str, str], Used], Ranking]:
+    """Return what was used of each model, and of which most; one query."""
+    paid = {name: (*days, DEFAULT_CURRENCY) for name, days in _worths(span).items()}
+    found = totals.by_model({"now": (span.start, span.end, None), **paid})
+    shown, whole, before = (found[name] for name in paid)
+    nothing = Used()
+    rows = (
+        _Row(
+            key[0],
+            key[0],
+            (sold := shown.get(key, nothing)).requests,
+            sold.amount,
+            whole.get(key, nothing).amount,
+            before.get(key, nothing).amount,
         )
+        for key in {**shown, **before}
     )
-    here = Q(requests_now__gt=0)
-    there = Q(requests_before__gt=0) | Q(requests_broken__gt=0)
-    found = of_each.aggregate(
-        **{
-            f"all_{what}_{when}": Sum(f"{what}_{when}", default=0)
-            for what in ("requests", "tokens")
-            for when in ("now", "before", "broken")
-        },
-        here=Count("organization_id", filter=here),
-        there=Count("organization_id", filter=there),
-        stayed=Count("organization_id", filter=here & there),
-    )
-    requests, tokens = _rest(
-        UsageBucket.objects,
-        span,
-        {"requests": F("requests"), "tokens": TOKENS},
-        (found["all_requests_broken"], found["all_tokens_broken"]),
-    )
-    return Use(
-        requests=_compared(found["all_requests_now"], found["all_requests_before"] + requests),
-        tokens=_compared(found["all_tokens_now"], found["all_tokens_before"] + tokens),
-        active=_compared(found["here"], found["there"]),
-        came=found["here"] - found["stayed"],
-        went=found["there"] - found["stayed"],
-    )
+    return found["now"], _ranking(rows)
+
+
+def _worths(span: Span) -> dict[str, Days]:
+    """Return the days whose worth is shown, and those that are compared: whole ones alone."""
+    whole = len(span.whole_days) * ONE_DAY
+    return {
+        "shown": (span.start, span.end),
+        "whole": (span.start, span.start + whole),
+        "whole_before": (span.before_start, span.before_start + whole),
+    }
 
 
 def _compared(now: Decimal | int, before: Decimal | int) -> Compared:
     return Compared(Decimal(now), Decimal(before))
 
 
-def _before(span: Span) -> Q:
-    return Q(day__gte=span.before_start, day__lt=span.before_until.date())
-
-
-def _broken(span: Span) -> Q:
-    return Q(day=span.broken_day) if span.broken_day else Q(pk=None)
-
-
-def _rest(
-    buckets: Any, span: Span, columns: Mapping[str, Any], of_day: Sequence[Decimal]
-) -> Sequence[Decimal]:
-    """Return what the broken day had come to when it is compared, in each of these columns.
-
-    What it came to in the end is known: so the quarters of its shorter part are read, and no others.
-    """
+def rest(span: Span) -> Used:
+    """Return what the day in which the comparison ends had come to by then; one query."""
     if span.broken_day is None:
-        return [ZERO for _column in columns]
-    # Named one by one, because buckets are found by organization.
-    everybody = Organization.objects.values("pk")
-    read = span.after_rest if span.is_mostly_rest else span.rest
-    found = buckets.filter(read, organization__in=everybody).aggregate(
-        **{f"sum_of_{name}": Sum(column, default=ZERO) for name, column in columns.items()}
-    )
-    sums = [Decimal(it) for it in found.values()]
-    if not span.is_mostly_rest:
-        return sums
-    return [day - after for day, after in zip(of_day, sums, strict=True)]
+        return Used()
+    return totals.of_quarters(midnight(span.broken_day), span.before_until, DEFAULT_CURRENCY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,52 +177,10 @@ class Worth:
         return Compared(self.of(span.days), self.of(span.before_days) + self.rest)
 
 
-def worth(span: Span, *, since: date) -> Worth:
-    """Return the worth of all days from there, or from the days before the span; two queries."""
-    first = min(since, span.before_start)
-    rows = (
-        SpendDay.objects.filter(day__gte=first, day__lt=span.end, currency=DEFAULT_CURRENCY)
-        .order_by()
-        .values("day")
-        .annotate(worth=Sum("amount"))
-    )
-    by_day = dict(rows.values_list("day", "worth"))
-    buckets = SpendBucket.objects.filter(currency=DEFAULT_CURRENCY)
-    of_day = by_day.get(span.before_until.date(), ZERO)
-    (rest,) = _rest(buckets, span, {"amount": F("amount")}, [of_day])
-    return Worth(by_day, rest)
-
-
-def customers(span: Span) -> Ranking:
-    """Return which customers used the most, and which moved; one query."""
-    # Names are looked up for sums, not for the many days that these are made of.
-    named = Organization.objects.filter(pk=OuterRef("organization_id")).order_by()
-    label, slug = (Subquery(named.values(it)) for it in ("name", "slug"))
-    return _ranking(_moved(span, "organization_id").annotate(label=label, slug=slug))
-
-
-def models(span: Span) -> Ranking:
-    """Return which models were used the most, and which moved; one query."""
-    return _ranking(
-        _moved(span, "offer_name").annotate(label=F("offer_name"), slug=F("offer_name"))
-    )
-
-
-def _moved(span: Span, by: str) -> QuerySet[SpendDay, Any]:
-    inside = Q(day__gte=span.start, day__lt=span.end)
-    whole, before = _among(span.whole_days), _among(span.before_days[: len(span.whole_days)])
-    found: QuerySet[SpendDay, Any] = (
-        SpendDay.objects.filter(inside | before, currency=DEFAULT_CURRENCY)
-        .order_by()
-        .values(by)
-        .annotate(
-            request_sum=Sum("requests", filter=inside, default=0),
-            worth=Sum("amount", filter=inside, default=ZERO),
-            whole=Sum("amount", filter=whole, default=ZERO),
-            before=Sum("amount", filter=before, default=ZERO),
-        )
-    )
-    return found
+def worth(span: Span, rest: Used, *, since: date) -> Worth:
+    """Return the worth of all days from there, or from the days before the span; one query."""
+    days = min(since, span.before_start), span.end
+    return Worth(totals.worth_by_day(days, DEFAULT_CURRENCY), rest.amount)
 
 
 class _Row(NamedTuple):
@@ -259,10 +203,8 @@ class _Row(NamedTuple):
         return Seller(self.label, self.slug, self.requests, worth, moved)
 
 
-def _ranking(sums: QuerySet[SpendDay, Any]) -> Ranking:
-    columns = ("label", "slug", "request_sum", "worth", "whole", "before")
-    found = [_Row(*row) for row in sums.values_list(*columns)]
-    found.sort(key=lambda it: (-it.worth, it.label))
+def _ranking(rows: Iterable[_Row]) -> Ranking:
+    found = sorted(rows, key=lambda it: (-it.worth, it.label))
     moved = sorted(found, key=lambda it: it.difference)
     return Ranking(
         top=_shown(it for it in found if it.requests),
@@ -273,10 +215,6 @@ def _ranking(sums: QuerySet[SpendDay, Any]) -> Ranking:
 
 def _shown(rows: Iterable[_Row]) -> list[Seller]:
     return [it.shown() for it in islice(rows, TOP)]
-
-
-def _among(days: Sequence[date]) -> Q:
-    return Q(day__gte=days[0], day__lte=days[-1]) if days else Q(pk=None)
 
 
 def chart_since(span: Span) -> date:

@@ -38,6 +38,7 @@ app.conf.beat_schedule = {
     "invoice paid orders": {"task": "billing.invoice_orders", "schedule": timedelta(minutes=1)},
     "mail documents": {"task": "billing.mail_documents", "schedule": timedelta(minutes=1)},
     "sum the ledger up": {"task": "billing.close_ledger_days", "schedule": HOURLY},
+    "total usage": {"task": "billing.total_days", "schedule": HOURLY},
     "close periods": {"task": "billing.close_periods", "schedule": HOURLY},
     "go on with rehearsals": {
         "task": "billing.sweep_rehearsals",

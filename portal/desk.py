@@ -109,23 +109,27 @@ def overview(span: Span | None = None) -> Overview:
     span = span or spans.named("month")
     now = span.now
     last_month = spans.named("last-month", now)
-    worth = business.worth(span, since=min(last_month.start, business.chart_since(span)))
-    of_models = margins.of(Period("", spans.midnight(span.start), spans.midnight(span.end)))
+    rest = business.rest(span)
+    worth = business.worth(span, rest, since=min(last_month.start, business.chart_since(span)))
+    use, by_customer = business.activity(span, rest)
+    sold, by_model = business.models(span)
+    period = Period("", spans.midnight(span.start), spans.midnight(span.end))
+    of_models = margins.of(period, sold)
     counts = _counts(now, span)
     return Overview(
         span=span,
         customers=counts["customers"],
         new_customers=counts["new_customers"],
         models_on_sale=counts["models"],
-        use=business.use(span),
+        use=use,
         worth=worth.compared(span),
         last_month=Money(worth.of(last_month.days), DEFAULT_CURRENCY),
         standings=accounts.between(span.start, span.end),
         margins=_totals(of_models),
         unstated=sorted({it.model for it in of_models if it.cost is None and it.revenue}),
         machines=machines.machines(now),
-        by_customer=business.customers(span),
-        by_model=business.models(span),
+        by_customer=by_customer,
+        by_model=by_model,
         waiting=waiting(now, counts),
         unasked=counts["unasked"],
         chart=business.chart(span, worth),

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from django import forms
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -68,22 +67,6 @@ class Span:
         """The day in which the comparison ends, where it ends within one."""
         day = self.before_until.date()
         return day if day < self.start else None
-
-    @property
-    def rest(self) -> Q:
-        """The part of the broken day that is compared, as buckets tell it."""
-        return Q(starts_at__gte=midnight(self.before_until.date()), starts_at__lt=self.before_until)
-
-    @property
-    def after_rest(self) -> Q:
-        """The part of the broken day that is not."""
-        following = midnight(self.before_until.date() + ONE_DAY)
-        return Q(starts_at__gte=self.before_until, starts_at__lt=following)
-
-    @property
-    def is_mostly_rest(self) -> bool:
-        """Whether the greater part of the broken day is compared."""
-        return self.before_until - midnight(self.before_until.date()) > ONE_DAY / 2
 
 
 def midnight(day: date) -> datetime:

@@ -48,6 +48,7 @@ from billing.models.seals import (
 )
 from billing.models.service_months import ServiceMonth
 from billing.models.surpluses import Payout, Surplus
+from billing.models.totals import LateDay, QuarterTotal, RunningTotal, TotalledDay
 from billing.models.vouchers import Voucher, VoucherCampaign, VoucherRedemption
 from billing.models.wallets import Wallet
 
@@ -86,6 +87,7 @@ __all__ = [
     "InvoicePart",
     "InvoiceSequence",
     "Issuer",
+    "LateDay",
     "LateMonth",
     "Lease",
     "LedgerAccount",
@@ -105,12 +107,14 @@ __all__ = [
     "ProviderCustomer",
     "PurchaseOrder",
     "PurchaseOrderUse",
+    "QuarterTotal",
     "RatedUsage",
     "RecurringGrant",
     "RecurringInstance",
     "Refund",
     "Rehearsal",
     "RehearsedUsage",
+    "RunningTotal",
     "Seal",
     "SealCheck",
     "SealedLeaves",
@@ -124,6 +128,7 @@ __all__ = [
     "Surplus",
     "TaxTreatment",
     "TopUpRule",
+    "TotalledDay",
     "VatState",
     "Voucher",
     "VoucherCampaign",

@@ -159,19 +159,12 @@ def test_days_say_what_their_quarters_of_an_hour_say(acme, northwind, clock, now
         used = UsageBucket.objects.filter(**quarters).aggregate(
             sum=Sum("requests"), rows=Count("*")
         )
-        found = business.use(span)
-        worth = business.worth(span, since=span.start).compared(span)
+        rest = business.rest(span)
+        found, _ranking = business.activity(span, rest)
+        worth = business.worth(span, rest, since=span.start).compared(span)
 
     assert (worth.before, found.requests.before) == (spent["sum"], used["sum"])
     assert found.tokens.before == 19 * used["rows"]
-
-
-def test_the_shorter_part_of_the_day_that_is_compared_in_part_is_read():
-    morning, evening = (spans.named("7d", NOON + timedelta(hours=hours)) for hours in (-6, 6))
-    whole = spans.named("last-month", NOON)
-
-    assert (morning.is_mostly_rest, evening.is_mostly_rest) == (False, True)
-    assert (morning.broken_day, whole.broken_day) == (date(2026, 3, 8), None)
 
 
 def test_of_many_customers_the_first_by_name_stand_there(acme, alice, clock):
