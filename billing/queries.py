@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import reduce
+from operator import or_
 from uuid import UUID
 
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Sum
@@ -105,11 +107,11 @@ def coming(organization: Organization) -> QuerySet[CreditGrant, CreditGrant]:
     return found.select_related("token_class", "wallet")
 
 
-def has_credit(organization: Organization) -> bool:
-    """Whether there is credit to call with, or a bundle was paid for that has been used since."""
-    if CreditGrant.objects.usable().filter(organization=organization).exists():
-        return True
-    return Order.objects.filter(organization=organization, status=Order.Status.PAID).exists()
+def has_credit(organization: Organization) -> Q:
+    """Ask whether there is credit to call with, or a bundle was paid for that has been used since."""
+    usable = CreditGrant.objects.usable().filter(organization=organization)
+    paid = Order.objects.filter(organization=organization, status=Order.Status.PAID)
+    return Q(Exists(usable)) | Q(Exists(paid))
 
 
 def worth(events: Iterable[UsageEvent]) -> dict[UUID, Money]:
@@ -139,10 +141,20 @@ def spend(cut: Cut, *by: str) -> dict[Labels, Money]:
 
 def spent(organization: Organization, *, start: datetime, end: datetime) -> Money:
     """Return the worth of the period's usage."""
-    cut = Cut(organization, start, end)
-    buckets = cut.of(SpendBucket.objects.filter(currency=organization.currency))
-    total = buckets.aggregate(total=Sum("amount"))["total"]
-    return Money(total or ZERO, organization.currency)
+    (found,) = spent_in(organization, (start, end))
+    return found
+
+
+def spent_in(organization: Organization, *periods: tuple[datetime, datetime]) -> list[Money]:
+    """Return the worth of the usage of each of these periods; one query."""
+    inside = [Q(starts_at__gte=start, starts_at__lt=end) for start, end in periods]
+    buckets = SpendBucket.objects.filter(
+        reduce(or_, inside), organization=organization, currency=organization.currency
+    )
+    sums = buckets.aggregate(
+        **{f"sum_{place}": Sum("amount", filter=it) for place, it in enumerate(inside)}
+    )
+    return [Money(total or ZERO, organization.currency) for total in sums.values()]
 
 
 def balances(organizations: Iterable[Organization]) -> Mapping[UUID, Money]:

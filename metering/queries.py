@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import F, Model, Q, QuerySet, Sum
+from django.db.models import Exists, F, Model, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
 from metering.models import TOKEN_PARTS, DroppedMonth, UsageBucket, UsageEvent
@@ -166,6 +166,6 @@ def dropped_until() -> datetime | None:
     return datetime(year, month + 1, 1, tzinfo=UTC)
 
 
-def has_usage(organization: Organization) -> bool:
-    """Whether the organization has made a call yet."""
-    return UsageBucket.objects.filter(organization=organization).exists()
+def has_usage(organization: Organization) -> Exists:
+    """Ask whether the organization has made a call yet."""
+    return Exists(UsageBucket.objects.filter(organization=organization))

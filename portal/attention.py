@@ -1,10 +1,12 @@
 """What somebody of the organization should look at, and what comes of leaving it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
@@ -18,9 +20,9 @@ from front import face
 from marketplace import announced
 from marketplace.models import Notice
 from metering.queries import Usage
-from portal import signals
+from portal import signals, tallies
 from portal.finances import Finances
-from tenants.models import AbuseSignal, Membership, Organization, Permission, Restriction
+from tenants.models import AbuseSignal, ApiKey, Membership, Organization, Permission, Restriction
 from tenants.restriction_words import WORDS
 from tenants.services import organizations
 
@@ -45,17 +47,38 @@ class Attention:
 
 def warnings(membership: Membership, finances: Finances, last_day: Usage) -> list[Attention]:
     """Return the warnings that this member can do something about, the worst first."""
+    looked_for = _looked_for(membership)
+    # Mostly there is none of all: so all are counted at once.
+    counts = tallies.counts(looked_for)
     found = [
         *_suspended(membership.organization),
-        *_held(membership.organization),
+        *(_held(looked_for["held"]) if counts.get("held") else ()),
         *_credit(membership, finances),
-        *_payments(membership),
+        *_payments(membership, counts),
         *_failures(membership.organization, last_day),
-        *_keys(membership),
-        *_abuse(membership),
+        *(_keys(membership, looked_for["ending"]) if counts.get("ending") else ()),
+        *(_abuse(membership, looked_for["abuse"]) if counts.get("abuse") else ()),
         *_notices(membership.organization),
     ]
     return sorted(found, key=lambda one: one.tone != "bad")
+
+
+def _looked_for(membership: Membership) -> dict[str, QuerySet[Any]]:
+    """Return the rows that this member is warned of."""
+    organization, now = membership.organization, timezone.now()
+    holding = Restriction.objects.in_force(now).filter(organization=organization)
+    signs = AbuseSignal.objects.open().of_customers().filter(organization=organization)
+    found: dict[str, QuerySet[Any]] = {
+        "held": holding.exclude(level=Restriction.Level.ALL),
+        "abuse": signs,
+    }
+    if membership.can(Permission.BILLING_READ):
+        found["taken_back"] = chargebacks.of(organization).waiting()
+        owed = Invoice.objects.open().filter(organization=organization)
+        found["overdue"] = owed.filter(due_at__lt=now)
+    if membership.can(Permission.KEYS_READ):
+        found["ending"] = organization.api_keys.usable().filter(expires_at__lte=now + SOON)
+    return found
 
 
 def _suspended(organization: Organization) -> Iterator[Attention]:
@@ -64,10 +87,9 @@ def _suspended(organization: Organization) -> Iterator[Attention]:
         yield Attention("bad", _("The organization is suspended"), text, is_operators=True)
 
 
-def _held(organization: Organization) -> Iterator[Attention]:
+def _held(restrictions: QuerySet[Restriction]) -> Iterator[Attention]:
     """Yield the warnings and stops below a suspension, with the operator's reason."""
-    holding = Restriction.objects.in_force(timezone.now()).filter(organization=organization)
-    for it in holding.exclude(level=Restriction.Level.ALL):
+    for it in restrictions:
         words = WORDS[it.level]
         facts = {"reason": _closed(it.reason)}
         text = [str(words.text), _("The operator's reason: %(reason)s") % facts]
@@ -116,21 +138,16 @@ def _expiring(grants: Sequence[CreditGrant], url: str, action: str) -> Iterator[
         yield Attention("warn", title % {"count": len(ends)}, text, url, action)
 
 
-def _payments(membership: Membership) -> Iterator[Attention]:
+def _payments(membership: Membership, counts: Mapping[str, int]) -> Iterator[Attention]:
     """Yield what is overdue, and what a bank is taking back."""
-    if not membership.can(Permission.BILLING_READ):
-        return
     organization = membership.organization
     url, action = reverse("billing:invoice-list", args=[organization.slug]), _("See the invoices")
-    if chargebacks.of(organization).waiting().exists():
+    if counts.get("taken_back"):
         text = _(
             "It stays as it is until the bank has decided. If you did not mean it, tell your bank."
         )
         yield Attention("warn", _("Your bank is taking a payment back"), text, url, action)
-    count = (
-        Invoice.objects.open().filter(organization=organization, due_at__lt=timezone.now()).count()
-    )
-    if count:
+    if count := counts.get("overdue"):
         title = ngettext("An invoice is overdue", "%(count)d invoices are overdue", count)
         text = _("What stays unpaid can slow requests down, and stop them in the end.")
         yield Attention("bad", title % {"count": count}, text, url, action)
@@ -149,25 +166,17 @@ def _failures(organization: Organization, last_day: Usage) -> Iterator[Attention
         yield Attention("warn", title, text % {"count": count}, url, _("See them under Usage"))
 
 
-def _keys(membership: Membership) -> Iterator[Attention]:
-    if not membership.can(Permission.KEYS_READ):
-        return
-    usable = membership.organization.api_keys.usable()
-    ending = list(usable.filter(expires_at__lte=timezone.now() + SOON).order_by("expires_at"))
-    if ending:
-        url = reverse("tenants:key-list", args=[membership.organization.slug])
-        names = ", ".join(
-            f"{key.name} ({_day(key.expires_at)})" for key in ending if key.expires_at
-        )
-        title = ngettext("A key expires soon", "%(count)d keys expire soon", len(ending))
-        text = _("Programs that use it are refused from then on: %(names)s.") % {"names": names}
-        yield Attention("warn", title % {"count": len(ending)}, text, url, _("See the keys"))
+def _keys(membership: Membership, keys: QuerySet[ApiKey]) -> Iterator[Attention]:
+    ending = list(keys.order_by("expires_at"))
+    url = reverse("tenants:key-list", args=[membership.organization.slug])
+    names = ", ".join(f"{key.name} ({_day(key.expires_at)})" for key in ending if key.expires_at)
+    title = ngettext("A key expires soon", "%(count)d keys expire soon", len(ending))
+    text = _("Programs that use it are refused from then on: %(names)s.") % {"names": names}
+    yield Attention("warn", title % {"count": len(ending)}, text, url, _("See the keys"))
 
 
-def _abuse(membership: Membership) -> Iterator[Attention]:
+def _abuse(membership: Membership, found: QuerySet[AbuseSignal]) -> Iterator[Attention]:
     """Yield what looks like abuse and nobody of the operator's has decided about."""
-    organization = membership.organization
-    found = AbuseSignal.objects.open().of_customers().filter(organization=organization)
     for signal in found.only("id", "kind", "api_key_id", "figures"):
         told = _leak(membership) if signal.kind == AbuseSignal.Kind.KEY else None
         told = told or _unusual(membership, signal)

@@ -69,14 +69,17 @@ def of(organization: Organization) -> Finances:
     now = timezone.now()
     month = periods.containing(now, organization.time_zone)
     grants = list(billing.grants(organization))
+    last_day, this_month = billing.spent_in(
+        organization, (now - ONE_DAY, now), (month.start, month.end)
+    )
     money = [it for it in grants if it.unit == CreditGrant.Unit.MONEY and _is_own(it, organization)]
     return Finances(
         grants=grants,
         live=Money(sum((it.remaining for it in money), Decimal(0)), organization.currency),
         granted=Money(sum((it.granted for it in money), Decimal(0)), organization.currency),
         tokens=_tokens(grants),
-        last_day=billing.spent(organization, start=now - ONE_DAY, end=now),
-        this_month=billing.spent(organization, start=month.start, end=month.end),
+        last_day=last_day,
+        this_month=this_month,
     )
 
 

@@ -4,12 +4,13 @@ from dataclasses import dataclass, replace
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from django.db.models import Exists
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from billing import queries as billing
 from metering import queries as metering
-from tenants.models import GRANTS, Membership, Permission, Role, User
+from tenants.models import GRANTS, Membership, Organization, Permission, Role, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +33,14 @@ class Step:
 
 def steps(membership: Membership, person: User) -> list[Step]:
     """Return the steps in order, as they stand for this person; the scope must be open."""
+    is_done = _done(membership.organization, person)
     found = [
-        _email(person),
-        _second_factor(person),
+        _email(is_done=is_done["has_email"]),
+        _second_factor(is_done=is_done["has_second_factor"]),
         _organization(membership),
-        _credit(membership),
-        _key(membership),
-        _first_call(membership),
+        _credit(membership, is_done=is_done["has_credit"]),
+        _key(membership, is_done=is_done["has_key"]),
+        _first_call(membership, is_done=is_done["has_first_call"]),
     ]
     first = next((step for step in found if not step.is_done and not step.is_optional), None)
     return [replace(step, is_next=step is first) for step in found]
@@ -49,24 +51,41 @@ def following(found: list[Step]) -> Step | None:
     return next((step for step in found if step.is_next), None)
 
 
-def _email(person: User) -> Step:
+def _done(organization: Organization, person: User) -> dict[str, bool]:
+    """Return what is there; one query."""
+    factors = Authenticator.objects.filter(user=person)
+    told = (
+        User.objects.filter(pk=person.pk)
+        .annotate(
+            has_email=Exists(EmailAddress.objects.filter(user=person, verified=True)),
+            has_second_factor=Exists(factors.exclude(type=Authenticator.Type.RECOVERY_CODES)),
+            has_credit=billing.has_credit(organization),
+            has_key=Exists(organization.api_keys.made().usable()),
+            has_first_call=metering.has_usage(organization),
+        )
+        .values("has_email", "has_second_factor", "has_credit", "has_key", "has_first_call")
+        .get()
+    )
+    return {name: bool(it) for name, it in told.items()}
+
+
+def _email(*, is_done: bool) -> Step:
     return Step(
         name="email",
         title=_("Confirm your e-mail address"),
         text=_("Invoices, warnings and invitations reach you there."),
-        is_done=EmailAddress.objects.filter(user=person, verified=True).exists(),
+        is_done=is_done,
         url=reverse("account_email"),
         action=_("Confirm"),
     )
 
 
-def _second_factor(person: User) -> Step:
-    codes = Authenticator.Type.RECOVERY_CODES
+def _second_factor(*, is_done: bool) -> Step:
     return Step(
         name="second-factor",
         title=_("Add a passkey or an authenticator app"),
         text=_("Optional: a stolen password alone then opens nothing."),
-        is_done=Authenticator.objects.filter(user=person).exclude(type=codes).exists(),
+        is_done=is_done,
         url=reverse("mfa_index"),
         action=_("Add"),
         is_optional=True,
@@ -83,33 +102,32 @@ def _organization(membership: Membership) -> Step:
     )
 
 
-def _credit(membership: Membership) -> Step:
+def _credit(membership: Membership, *, is_done: bool) -> Step:
     may, text = _who(membership, Permission.BILLING_MANAGE)
     return Step(
         name="credit",
         title=_("Buy a bundle of tokens"),
         text=text
         or _("Requests are paid from it, to the last digit, and stop when it is used up."),
-        is_done=billing.has_credit(membership.organization),
+        is_done=is_done,
         url=reverse("billing:bundle-list", args=[membership.organization.slug]) if may else "",
         action=_("Choose a bundle"),
     )
 
 
-def _key(membership: Membership) -> Step:
+def _key(membership: Membership, *, is_done: bool) -> Step:
     may, text = _who(membership, Permission.KEYS_MANAGE)
     return Step(
         name="key",
         title=_("Create an API key"),
         text=text or _("Your programs call with it. It is shown once."),
-        is_done=membership.organization.api_keys.made().usable().exists(),
+        is_done=is_done,
         url=reverse("tenants:key-create", args=[membership.organization.slug]) if may else "",
         action=_("Create a key"),
     )
 
 
-def _first_call(membership: Membership) -> Step:
-    is_done = metering.has_usage(membership.organization)
+def _first_call(membership: Membership, *, is_done: bool) -> Step:
     page = "portal:onboarding"
     url = reverse(page, args=[membership.organization.slug]) if membership.is_shown(page) else ""
     waiting = _("Waiting for your first request… It is noticed within seconds.")

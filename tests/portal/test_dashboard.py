@@ -294,4 +294,4 @@ def test_the_page_asks_no_more_for_more_usage(acme, alice_client, give, used):
     with CaptureQueriesContext(connections["default"]) as many:
         alice_client.get(PAGE)
 
-    assert len(many) == len(few) <= 30
+    assert len(many) == len(few) <= 15
