@@ -24,7 +24,7 @@ from django.utils import timezone  # noqa: E402
 
 from benchmarks import filling, machine, seeding  # noqa: E402
 from benchmarks.load import spread  # noqa: E402
-from billing.services import ledger_days  # noqa: E402
+from billing.services import ledger_days, totalling  # noqa: E402
 from common.database import APP, OWNER, SERVICE, service  # noqa: E402
 from tenants.models import Organization, User  # noqa: E402
 
@@ -165,8 +165,12 @@ def main() -> None:
         seeding.models(task.models)
         if task.sums:
             filling.more_of_all(task.sums)
-    # As every night: the books are read from the days that are over, and the entries since.
+    # As every night: the books are read from the days that are over, and the entries since; so is
+    # what all customers used.
     ledger_days.close_days()
+    totalling.total_days()
+    with connections[OWNER].cursor() as cursor:
+        cursor.execute("ANALYZE billing_runningtotal, billing_totalledday, billing_quartertotal")
     seeded = round(time.monotonic() - begun, 1)
     with connections[OWNER].cursor() as cursor:
         cursor.execute(

@@ -1,7 +1,6 @@
 """The gateway on a port of its own: listening, draining and ending of one process."""
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -10,6 +9,7 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
+from common import collector
 from gateway.app import Gateway
 from gateway.http1 import Connection, Host
 from gateway.proxies import Proxies
@@ -24,8 +24,6 @@ CLOSING = 3.0
 LAST_WORDS = 0.5
 #: How a process ends whose books its successor must close.
 UNFINISHED = 1
-#: Objects that a request makes are freed as it ends; cycles are rare and may wait a little.
-COLLECT_AFTER = 20_000
 #: A thread that reads prices keeps the loop from going on for no longer, in seconds.
 SWITCH = 0.0005
 #: What uvicorn believes too when nothing is said.
@@ -46,7 +44,7 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await _begin(gateway, stop)
-    _spare_the_collector()
+    collector.spare()
     _spare_the_loop()
     host = Host(gateway.serve, Proxies(os.environ.get("FORWARDED_ALLOW_IPS", TRUSTED)))
     server = await loop.create_server(lambda: Connection(host), sock=listening, backlog=BACKLOG)
@@ -93,13 +91,6 @@ def _vanish(why: str) -> NoReturn:
     logger.warning("ended without closing the books: %s", why)
     logging.shutdown()
     os._exit(UNFINISHED)
-
-
-def _spare_the_collector() -> None:
-    """Leave out of every later collection what was imported: it lives as long as the process."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER, 20, 50)
 
 
 def _spare_the_loop() -> None:

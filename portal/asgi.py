@@ -11,6 +11,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 # Django must be set up before anything of ours that reads its settings is imported.
 pages = get_asgi_application()
 
+from django.core.checks.urls import check_url_config  # noqa: E402
+
+from common import collector  # noqa: E402
 from gateway.app import application as gateway  # noqa: E402
 from portal.bodies import Bodies  # noqa: E402
 
@@ -32,7 +35,23 @@ async def application(
     send: Callable[[Mapping[str, Any]], Awaitable[None]],
 ) -> None:
     """Hand inference and the process's life to the gateway, everything else to Django."""
-    if scope["type"] == "lifespan" or is_gateways(scope["path"], scope.get("method", "")):
+    if scope["type"] == "lifespan":
+        await gateway(scope, receive, _spared(send))
+    elif is_gateways(scope["path"], scope.get("method", "")):
         await gateway(scope, receive, send)
     else:
         await bounded_pages(scope, receive, send)
+
+
+def _spared(
+    send: Callable[[Mapping[str, Any]], Awaitable[None]],
+) -> Callable[[Mapping[str, Any]], Awaitable[None]]:
+    """Load all pages before the first is asked for, and have the collector pass over them."""
+
+    async def spared(message: Mapping[str, Any]) -> None:
+        if message["type"] == "lifespan.startup.complete":
+            check_url_config(None)
+            collector.spare()
+        await send(message)
+
+    return spared
