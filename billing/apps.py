@@ -14,4 +14,5 @@ class BillingConfig(AppConfig):
     def ready(self) -> None:
         """Load the answers; they need the models to be there."""
         import_module("billing.answers")
+        import_module("billing.receivers")
         import_module("billing.webhook_types")

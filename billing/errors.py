@@ -146,3 +146,17 @@ class CurrencyFixed(Conflict):
 
     code = "currency_fixed"
     detail = _("Something is agreed, bought or booked in this currency, so it stays.")
+
+
+class OperatorsBudget(Forbidden):
+    """The budget is what the operator lets a new customer spend."""
+
+    code = "operators_budget"
+    detail = _("The operator has set this limit. It is lifted after your first purchase.")
+
+
+class TrialNotWaiting(Conflict):
+    """The terms were decided before."""
+
+    code = "trial_terms_not_waiting"
+    detail = _("This was decided already, or taken back.")

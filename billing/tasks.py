@@ -26,6 +26,7 @@ from billing.services import (
     top_ups,
     totalling,
     transfers,
+    trials,
     unusual_spend,
     verifying,
     watching,
@@ -129,6 +130,24 @@ def expire_grants() -> None:
 def grant_recurring() -> None:
     """Grant the months that begin, and keep of the last ones what was agreed."""
     recurring.sweep()
+
+
+@shared_task(name="billing.begin_trial")
+def begin_trial(organization_id: str) -> None:
+    """Give a new customer what it gets to try."""
+    trials.begin(uuid.UUID(organization_id))
+
+
+@shared_task(name="billing.lift_first_limits")
+def lift_first_limits(organization_id: str) -> None:
+    """Lift the first limits of a customer who has bought something."""
+    trials.lift_after_purchase(uuid.UUID(organization_id))
+
+
+@shared_task(name="billing.sweep_trials")
+def sweep_trials() -> None:
+    """Give new customers what they did not get yet, and lift limits of those who bought."""
+    trials.sweep()
 
 
 @shared_task(name="billing.close_ledger_days")

@@ -56,6 +56,7 @@ from billing.views import (
     staff_refunds,
     staff_rehearsals,
     staff_service_levels,
+    staff_trials,
     staff_vouchers,
     statements,
     surpluses,
@@ -317,6 +318,17 @@ api_urlpatterns = [
 ]
 
 staff_urlpatterns = [
+    path("trials/", staff_trials.trial_list, name="trial-list"),
+    path("trials/new/", staff_trials.trial_propose, name="trial-propose"),
+    path("trials/<uuid:terms_id>/", staff_trials.trial_detail, name="trial-detail"),
+    path("trials/<uuid:terms_id>/approve/", staff_trials.trial_approve, name="trial-approve"),
+    path("trials/<uuid:terms_id>/refuse/", staff_trials.trial_refuse, name="trial-refuse"),
+    path("trials/<uuid:terms_id>/take-back/", staff_trials.trial_take_back, name="trial-take-back"),
+    path(
+        "customers/<slug:slug>/first-limits/lift/",
+        staff_trials.first_limits_lift,
+        name="first-limits-lift",
+    ),
     path("customers/<slug:slug>/contracts/", contracts.contract_list, name="contract-list"),
     path("customers/<slug:slug>/contracts/new/", contracts.contract_draft, name="contract-draft"),
     path(

@@ -32,14 +32,22 @@ LONGEST = 6.0
 #: Remembered keys, known and unknown; above this all are forgotten, so a scan cannot fill memory.
 CAPACITY = 50_000
 
+#: How an organization is refused that the operator has not let in.
+UNADMITTED = {
+    "waiting": "The organization waits for the operator's approval.",
+    "refused": "The operator has refused the organization; its overview says why.",
+}
+
 LOOK_UP = """
 SELECT k.id, k.organization_id, k.project_id, k.name, k.scopes, k.allowed_models, k.ip_ranges,
        k.rpm_limit, k.tpm_limit, k.concurrency_limit, k.expires_at, k.revoked_at,
-       o.slug AS organization_slug, o.status AS organization_status, o.currency,
+       o.slug AS organization_slug, o.status AS organization_status, o.admission, o.currency,
        o.allowed_jurisdictions, ARRAY[o.classification, p.classification] AS classifications,
        ARRAY[p.rpm_limit, p.tpm_limit, p.concurrency_limit] AS project_limits,
-       ARRAY[least(o.rpm_limit, o.restricted_rpm), least(o.tpm_limit, o.restricted_tpm),
-           least(o.concurrency_limit, o.restricted_concurrency)] AS organization_limits,
+       ARRAY[least(o.rpm_limit, o.restricted_rpm, o.first_rpm),
+           least(o.tpm_limit, o.restricted_tpm, o.first_tpm),
+           least(o.concurrency_limit, o.restricted_concurrency, o.first_concurrency)
+       ] AS organization_limits,
        (SELECT coalesce(jsonb_agg(jsonb_build_object(
             'id', b.id, 'name', b.name, 'amount', b.amount::text, 'currency', b.currency,
             'window', b.window, 'time_zone', o.time_zone, 'starts_at', b.starts_at,
@@ -106,6 +114,8 @@ class Caller(msgspec.Struct, frozen=True, dict=True):
     granted_models: frozenset[UUID] = frozenset()
     #: In which group the organization is: it sees what is shown to the group.
     customer_group: UUID | None = None
+    #: Whether the operator has let the organization in.
+    admission: str = "admitted"
 
     @cached_property
     def level(self) -> str:
@@ -134,6 +144,8 @@ def check(caller: Caller | None, address: str) -> Caller:
         raise InvalidKey("The API key is not valid: it is unknown or was revoked.")
     if caller.expires_at is not None and caller.expires_at <= datetime.now(UTC):
         raise InvalidKey("The API key has expired. Create a new one.", code="expired_api_key")
+    if caller.admission in UNADMITTED:
+        raise Refused(UNADMITTED[caller.admission], code=f"organization_{caller.admission}")
     if caller.organization_status != "active":
         raise Refused("The organization is suspended.", code="organization_suspended")
     if caller.ip_ranges and not keys.is_within(address, caller.ip_ranges):

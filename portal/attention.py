@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 
 from billing import chargebacks
 from billing.models import CreditGrant, Invoice
+from billing.services import trials
 from common.money import Money, round_to_minor
 from common.templatetags.formats import grouped
 from front import face
@@ -28,6 +29,8 @@ from tenants.services import organizations
 
 #: What ends within this is worth a warning.
 SOON = timedelta(days=30)
+#: Of what is a gift, this.
+VERY_SOON = timedelta(days=7)
 #: More than this share of failures deserves a look.
 MANY_FAILURES = Decimal("0.05")
 
@@ -53,6 +56,7 @@ def warnings(membership: Membership, finances: Finances, last_day: Usage) -> lis
     found = [
         *_suspended(membership.organization),
         *(_held(looked_for["held"]) if counts.get("held") else ()),
+        *_begun(membership, finances),
         *_credit(membership, finances),
         *_payments(membership, counts),
         *_failures(membership.organization, last_day),
@@ -99,6 +103,49 @@ def _held(restrictions: QuerySet[Restriction]) -> Iterator[Attention]:
         yield Attention(tone, str(words.title), " ".join(text), is_operators=True)
 
 
+def _begun(membership: Membership, finances: Finances) -> Iterator[Attention]:
+    """Yield what a new customer got to try, and to what it is held until it buys something."""
+    url, action = _bundles(membership)
+    if membership.can(Permission.BILLING_READ):
+        for grant in finances.grants:
+            if grant.source_key == trials.SOURCE and grant.expires_at:
+                left = grouped(round_to_minor(grant.remaining, grant.wallet.currency))
+                facts = {"left": left, "currency": grant.wallet.currency}
+                title = _("Trial credit: %(left)s %(currency)s left") % facts
+                text = _("Use it until %(day)s. It is a gift: what is left then is not paid out.")
+                text %= {"day": _day(grant.expires_at)}
+                tone = "warn" if grant.expires_at <= timezone.now() + VERY_SOON else "note"
+                yield Attention(tone, title, text, url, action, is_operators=True)
+    if membership.organization.has_first_limits:
+        limits = ", ".join(_first_limits(membership.organization))
+        text = _("New customers begin with %(limits)s. This is lifted after your first purchase.")
+        yield Attention(
+            "note", _("First limits"), text % {"limits": limits}, url, action, is_operators=True
+        )
+
+
+def _first_limits(organization: Organization) -> Iterator[str]:
+    if count := organization.first_rpm:
+        words = ngettext("%(count)d request per minute", "%(count)d requests per minute", count)
+        yield words % {"count": count}
+    if count := organization.first_tpm:
+        words = ngettext("%(count)d token per minute", "%(count)d tokens per minute", count)
+        yield words % {"count": count}
+    if count := organization.first_concurrency:
+        words = ngettext(
+            "%(count)d call at the same time", "%(count)d calls at the same time", count
+        )
+        yield words % {"count": count}
+
+
+def _bundles(membership: Membership) -> tuple[str, str]:
+    """Return where bundles are bought, for those who may."""
+    if not membership.can(Permission.BILLING_MANAGE):
+        return "", ""
+    url = reverse("billing:bundle-list", args=[membership.organization.slug])
+    return url, _("Buy a bundle")
+
+
 def _why(organization: Organization) -> Iterator[str]:
     yield _("Requests are refused.")
     if reason := organizations.reason_of_suspension(organization):
@@ -116,10 +163,7 @@ def _closed(sentence: str) -> str:
 
 
 def _credit(membership: Membership, finances: Finances) -> Iterator[Attention]:
-    url, action = "", ""
-    if membership.can(Permission.BILLING_MANAGE):
-        url = reverse("billing:bundle-list", args=[membership.organization.slug])
-        action = _("Buy a bundle")
+    url, action = _bundles(membership)
     if finances.is_used_up:
         text = _("Requests are refused until somebody buys a bundle.")
         yield Attention("bad", _("There is no credit left"), text, url, action)
@@ -131,7 +175,9 @@ def _credit(membership: Membership, finances: Finances) -> Iterator[Attention]:
 
 
 def _expiring(grants: Sequence[CreditGrant], url: str, action: str) -> Iterator[Attention]:
-    ends = [grant.expires_at for grant in grants if grant.expires_at and _is_soon(grant.expires_at)]
+    # Of credit to try it stands above.
+    others = (grant for grant in grants if grant.source_key != trials.SOURCE)
+    ends = [it.expires_at for it in others if it.expires_at and _is_soon(it.expires_at)]
     if ends:
         text = _("What is not used by %(day)s is lost.") % {"day": _day(min(ends))}
         title = ngettext("A credit expires soon", "%(count)d credits expire soon", len(ends))

@@ -30,6 +30,7 @@ app.conf.beat_schedule = {
         "task": "billing.grant_recurring",
         "schedule": timedelta(minutes=1),
     },
+    "begin trials": {"task": "billing.sweep_trials", "schedule": timedelta(minutes=5)},
     "expire grants": {"task": "billing.expire_grants", "schedule": timedelta(minutes=5)},
     "reconcile payments": {
         "task": "billing.reconcile_payments",

@@ -25,6 +25,7 @@ from billing.models import (
     LateMonth,
     Payout,
     Refund,
+    TrialTerms,
 )
 from billing.periods import Period
 from common.money import Money
@@ -43,7 +44,7 @@ from portal import business, machines, spans, tallies
 from portal.business import Compared, Ranking, Use
 from portal.machines import Machines
 from portal.spans import Span
-from tenants.models import AbuseSignal, Organization, SupportAccess
+from tenants.models import AbuseSignal, Organization, SignUp, SupportAccess
 
 #: So many servers in trouble, and models that go, are named one by one.
 TOP = 5
@@ -220,6 +221,12 @@ def _decisions() -> Iterator[Tally]:
     emergencies = SupportAccess.objects.waiting().filter(way=SupportAccess.Way.EMERGENCY)
     words = _("Readings of customers' pages to approve: %(count)s")
     yield Tally(words, emergencies, "staff:support-list")
+    sign_ups = SignUp.objects.waiting()
+    yield Tally(
+        _("Organizations that wait to be let in: %(count)s"), sign_ups, "staff:sign-up-list"
+    )
+    trials = TrialTerms.objects.waiting()
+    yield Tally(_("Trial credit to approve: %(count)s"), trials, "staff:trial-list")
     lines = BankLine.objects.waiting()
     yield Tally(_("Bank movements that wait: %(count)s"), lines, "staff:bank")
 

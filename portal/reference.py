@@ -216,6 +216,8 @@ REFUSALS = (
             "terms_not_accepted",
             "access_not_granted",
             "organization_suspended",
+            "organization_waiting",
+            "organization_refused",
         ),
         _("The key is good and may not do this: the message says why."),
     ),

@@ -45,6 +45,7 @@ desk = (
         *portal.staff_urls.urlpatterns,
         path("site/<uuid:version_id>/preview/", site.site_preview, name="site-preview"),
         *front.urls.staff_urlpatterns,
+        *tenants.urls.staff_urlpatterns,
         *marketplace.urls.staff_urlpatterns,
         *billing.urls.staff_urlpatterns,
     ],

@@ -1,11 +1,20 @@
 """allauth's forms in our words, and as password managers understand them."""
 
+import re
 from typing import Any
 
 from allauth.account import forms
+from allauth.core import context
 from allauth.mfa.webauthn.forms import AddWebAuthnForm
+from django.core.exceptions import ValidationError
 from django.forms import Field
 from django.utils.translation import gettext_lazy as _
+from django_stubs_ext import StrOrPromise
+
+from common.errors import DomainError
+from tenants.errors import InvitationUnusable
+from tenants.models import SignUpPolicy
+from tenants.services import invitations, sign_ups
 
 
 def _ask_for_address(field: Field) -> None:
@@ -25,8 +34,15 @@ class LoginForm(forms.LoginForm):  # type: ignore[misc]
         self.fields["remember"].label = _("Keep me signed in on this device")
 
 
+#: Where the page of an invitation is, with its token.
+INVITATION = re.compile(r"/invitations/([^/]+)/\Z")
+
+
 class SignupForm(forms.SignupForm):  # type: ignore[misc]
-    """The address, and a password where no passkey is made."""
+    """The address, and a password where no passkey is made.
+
+    Whom the operator takes is said of addresses alone, whether or not they have an account.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -35,6 +51,50 @@ class SignupForm(forms.SignupForm):  # type: ignore[misc]
             self.fields["password1"].help_text = _(
                 "At least 12 characters. A sentence is easier to remember than a riddle."
             )
+
+    @property
+    def notice(self) -> StrOrPromise:
+        """What to know before typing; empty where everybody may sign up, and for the invited."""
+        if _is_invited():
+            return ""
+        return NOTICES.get(sign_ups.policy().way, "")
+
+    def clean_email(self) -> str:
+        """Refuse addresses with which nothing could be founded, unless they were invited."""
+        address: str = super().clean_email()
+        if not _is_invited():
+            try:
+                sign_ups.check_address(sign_ups.policy(), address)
+            except DomainError as refusal:
+                raise ValidationError(str(refusal.detail)) from refusal
+        return address
+
+
+#: What whoever signs up reads first.
+NOTICES: dict[str, StrOrPromise] = {
+    SignUpPolicy.Way.APPROVAL: _(
+        "Everybody may sign up. A person of the operator looks at each new organization before it"
+        " can begin."
+    ),
+    SignUpPolicy.Way.INVITED: _(
+        "Accounts are for who was invited. Open the link in your invitation, or use the address"
+        " that the operator knows."
+    ),
+}
+
+
+def _is_invited() -> bool:
+    """Whether the page was reached by the link of an open invitation."""
+    request = context.request
+    onward = request.POST.get("next") or request.GET.get("next") or ""
+    found = INVITATION.match(onward)
+    if found is None:
+        return False
+    try:
+        invitations.find(found[1])
+    except InvitationUnusable:
+        return False
+    return True
 
 
 class AddPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]

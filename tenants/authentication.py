@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from common.database import service
 from tenants import keys
 from tenants.models import ApiKey, Organization, User
+from tenants.services import sign_ups
 
 #: When a key was last used is written down this often.
 NOTED_EVERY = timedelta(minutes=1)
@@ -48,6 +49,7 @@ def _usable(key: str) -> ApiKey | None:
 
 
 def _check(key: ApiKey, address: str) -> None:
+    sign_ups.refuse_unadmitted(key.organization)
     if key.organization.status != Organization.Status.ACTIVE:
         raise PermissionDenied("The organization is suspended.", code="organization_suspended")
     if key.ip_ranges and not keys.is_within(address, key.ip_ranges):

@@ -180,3 +180,46 @@ class TooManyReports(DomainError):
     code = "too_many_reports"
     status = 429
     detail = _("Ten reports a minute are taken from one address. Try again in a minute.")
+
+
+class WaitsForApproval(Forbidden):
+    """The operator has not let the organization in yet."""
+
+    code = "organization_waiting"
+    detail = _(
+        "Your organization waits for the operator's approval. Until then you can read the catalogue"
+        " and the documentation. We write to you as soon as it is decided."
+    )
+
+
+class SignUpRefused(Forbidden):
+    """The operator has not let the organization in, and will not."""
+
+    code = "organization_refused"
+    detail = _("The operator has refused this organization. Its overview says why.")
+
+
+class SignUpClosed(Forbidden):
+    """Organizations are founded by those who are invited alone."""
+
+    code = "sign_up_closed"
+    detail = _(
+        "New organizations are founded by invitation only. Ask the operator to put your address on"
+        " its list, or a colleague to invite you to an organization that exists."
+    )
+
+
+class AddressBlocked(Forbidden):
+    """The applicant's domain is one that the operator does not accept."""
+
+    code = "address_blocked"
+    detail = _(
+        "Addresses of this domain are not accepted. Use the one that your organization gave you."
+    )
+
+
+class NotWaiting(Conflict):
+    """The sign-up was decided before."""
+
+    code = "sign_up_not_waiting"
+    detail = _("This was decided already.")

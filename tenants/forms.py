@@ -26,6 +26,12 @@ class OrganizationForm(forms.ModelForm[Organization]):
     """The first facts of a new organization; ``organization_id`` makes two clicks one."""
 
     organization_id = forms.UUIDField(required=False, initial=uuid7, widget=forms.HiddenInput)
+    use = forms.CharField(
+        label=_("What will you use it for?"),
+        max_length=500,
+        help_text=_("A few words. A person of the operator reads them, and lets you in."),
+        widget=forms.Textarea(attrs={"rows": 3, "dir": "auto"}),
+    )
 
     class Meta:
         model = Organization
@@ -41,8 +47,10 @@ class OrganizationForm(forms.ModelForm[Organization]):
             "kind": forms.RadioSelect,
         }
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, is_looked_at: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if not is_looked_at:
+            del self.fields["use"]
         self.fields["slug"].required = False
         self.fields["slug"].error_messages["invalid"] = _(
             "Write letters, digits, - and _ only, without spaces or accents."

@@ -11,7 +11,15 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from tenants import ports
-from tenants.models import GRANTS, ApiKey, Organization, Permission, Restriction, SupportAccess
+from tenants.models import (
+    GRANTS,
+    ApiKey,
+    Organization,
+    Permission,
+    Restriction,
+    SignUp,
+    SupportAccess,
+)
 from tenants.restriction_words import WORDS
 from tenants.scope import scope
 
@@ -85,6 +93,23 @@ def tell_restriction(
         "link": link("portal:dashboard", organization.slug),
     }
     write(addresses, subject % {"organization": organization}, "restriction", context)
+
+
+def tell_sign_up(organization_id: UUID) -> None:
+    """Write to whoever founded the organization what the operator decided, and why."""
+    with scope(organization_id):
+        sign_up = SignUp.objects.select_related("organization", "applicant").get(
+            organization=organization_id
+        )
+    organization = sign_up.organization
+    subject = (
+        _("%(organization)s is approved")
+        if organization.is_admitted
+        else _("%(organization)s was not approved")
+    )
+    context = {"sign_up": sign_up, "link": link("portal:dashboard", organization.slug)}
+    addresses = [sign_up.applicant.email]
+    write(addresses, subject % {"organization": organization}, "sign_up", context)
 
 
 def tell_support(organization_id: UUID, access_id: UUID) -> None:

@@ -75,6 +75,14 @@ def tell_restriction(organization_id: str, restriction_id: str, is_over: bool, r
     mails.tell_restriction(uuid.UUID(organization_id), uuid.UUID(restriction_id), is_over, reason)
 
 
+@shared_task(
+    name="tenants.tell_sign_up", autoretry_for=(OSError,), retry_backoff=True, max_retries=8
+)
+def tell_sign_up(organization_id: str) -> None:
+    """Mail whoever founded an organization that it may begin, or that it was refused."""
+    mails.tell_sign_up(uuid.UUID(organization_id))
+
+
 @shared_task(name="tenants.sweep_restrictions")
 def sweep_restrictions() -> None:
     """Begin what the operator holds customers to, and end what is over."""

@@ -20,6 +20,7 @@ from tenants.views import (
     members,
     organizations,
     projects,
+    staff_sign_ups,
     support,
     webhooks,
 )
@@ -103,6 +104,16 @@ urlpatterns = [
         )
         for act in support.MOVES
     ),
+]
+
+SIGN_UP = "sign-ups/<uuid:sign_up_id>"
+
+staff_urlpatterns = [
+    path("sign-ups/", staff_sign_ups.sign_up_list, name="sign-up-list"),
+    path("sign-ups/policy/", staff_sign_ups.sign_up_policy, name="sign-up-policy"),
+    path(f"{SIGN_UP}/", staff_sign_ups.sign_up_detail, name="sign-up-detail"),
+    path(f"{SIGN_UP}/approve/", staff_sign_ups.sign_up_approve, name="sign-up-approve"),
+    path(f"{SIGN_UP}/refuse/", staff_sign_ups.sign_up_refuse, name="sign-up-refuse"),
 ]
 
 STAFF = "staff/customers/<slug:slug>"

@@ -49,6 +49,7 @@ from billing.models.seals import (
 from billing.models.service_months import ServiceMonth
 from billing.models.surpluses import Payout, Surplus
 from billing.models.totals import LateDay, QuarterTotal, RunningTotal, TotalledDay
+from billing.models.trials import TrialCredit, TrialTerms
 from billing.models.vouchers import Voucher, VoucherCampaign, VoucherRedemption
 from billing.models.wallets import Wallet
 
@@ -129,6 +130,8 @@ __all__ = [
     "TaxTreatment",
     "TopUpRule",
     "TotalledDay",
+    "TrialCredit",
+    "TrialTerms",
     "VatState",
     "Voucher",
     "VoucherCampaign",

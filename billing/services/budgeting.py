@@ -9,6 +9,7 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from billing import budget_locks
+from billing.errors import OperatorsBudget
 from billing.models import Budget, BudgetWindow
 from billing.services import telling
 from common import jobs
@@ -28,7 +29,7 @@ def create(
     *,
     name: str,
     amount: Decimal,
-    by: User,
+    by: User | None,
     through: ApiKey | None = None,
     project: Project | None = None,
     api_key: ApiKey | None = None,
@@ -73,6 +74,7 @@ def create(
 @atomic()
 def change(budget: Budget, *, by: User, through: ApiKey | None = None, **facts: Any) -> Budget:
     """Change the named terms of an open budget; what stays the same is not written or audited."""
+    _refuse_operators(budget)
     budget = Budget.objects.locked(budget.pk)
     if budget.closed_at:
         raise Conflict
@@ -94,9 +96,24 @@ def change(budget: Budget, *, by: User, through: ApiKey | None = None, **facts: 
     return budget
 
 
-@atomic()
 def close(budget: Budget, *, by: User, through: ApiKey | None = None) -> Budget:
     """Let the budget count and stop nothing any more; closing twice changes nothing."""
+    _refuse_operators(budget)
+    return _close(budget, by, through)
+
+
+def lift(budget: Budget, *, by: User | None) -> Budget:
+    """Close a budget that the operator set; as the service, for of these the app role changes none."""
+    return _close(budget, by, None)
+
+
+def _refuse_operators(budget: Budget) -> None:
+    if budget.is_operators:
+        raise OperatorsBudget
+
+
+@atomic()
+def _close(budget: Budget, by: User | None, through: ApiKey | None) -> Budget:
     budget = Budget.objects.locked(budget.pk)
     if budget.closed_at:
         return budget

@@ -318,6 +318,8 @@ def give(order: Order) -> Order:
         by=order.placed_by,
     )
     telling.order(order, PAYMENT_SUCCEEDED)
+    # Not here: whoever locks an organization has no order yet.
+    jobs.enqueue("billing.lift_first_limits", organization_id=str(order.organization_id))
     return order
 
 

@@ -8,7 +8,7 @@ from common.database import atomic
 from marketplace.errors import AccessDecided, NothingToAccept, NothingToAsk, TermsChanged
 from marketplace.models import AccessRequest, AIModel, ModelTerms, TermsAcceptance
 from tenants.models import ApiKey, Organization, User
-from tenants.services import audit
+from tenants.services import audit, sign_ups
 
 State = AccessRequest.State
 #: What can be decided of a request, and from where.
@@ -107,6 +107,7 @@ def request(
     through: ApiKey | None = None,
 ) -> AccessRequest:
     """Ask the operator to let the organization call the model; one request at a time."""
+    sign_ups.refuse_unadmitted(organization)
     if not AIModel.objects.filter(pk=model.pk, needs_approval=True).exists():
         raise NothingToAsk
     try:

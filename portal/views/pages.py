@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from django.conf import settings
 from django.http import HttpResponse
+from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from django_htmx.http import trigger_client_event
@@ -13,7 +14,7 @@ from portal import dashboard as overview
 from portal import onboarding as first_steps
 from tenants import ports
 from tenants.access import TenantRequest, requires
-from tenants.models import Organization, Permission
+from tenants.models import Organization, Permission, SignUp
 from tenants.ports import Sample
 
 #: htmx stops polling at the first answer, and leaves the page as it is at the second.
@@ -24,6 +25,8 @@ STOP_POLLING, NOTHING_NEW = 286, 204
 @requires(Permission.DASHBOARD_READ)
 def dashboard(request: TenantRequest) -> HttpResponse:
     """Answer whether all is well, and what to do next; an open page asks now and then."""
+    if not request.organization.is_admitted:
+        return _waiting(request, "dashboard")
     if request.htmx and request.GET.get("seen") == overview.state(request.organization):
         return HttpResponse(status=NOTHING_NEW)
     context = {
@@ -39,6 +42,8 @@ def dashboard(request: TenantRequest) -> HttpResponse:
 @requires(Permission.DASHBOARD_READ)
 def onboarding(request: TenantRequest) -> HttpResponse:
     """Show the way to the first call; an open list follows what happens until all is done."""
+    if not request.organization.is_admitted:
+        return _waiting(request, "onboarding")
     steps = first_steps.steps(request.membership, request.user)
     done = ",".join(step.name for step in steps if step.is_done)
     seen = request.GET.get("seen", "")
@@ -60,6 +65,13 @@ def onboarding(request: TenantRequest) -> HttpResponse:
     if request.htmx and "first-call" in done and "first-call" not in seen:
         return _tell(response, _("Your first request arrived."))
     return response
+
+
+def _waiting(request: TenantRequest, section: str) -> HttpResponse:
+    """Show that the operator decides first, or has refused, and why."""
+    sign_up = SignUp.objects.filter(organization=request.organization).first()
+    context = {"sign_up": sign_up, "nav_section": section}
+    return render(request, "portal/waiting.html", context)
 
 
 def _samples(organization: Organization) -> Sequence[Sample]:

@@ -9,6 +9,7 @@ from tenants.models.membership import GRANTS, Invitation, Membership, Permission
 from tenants.models.notes import CustomerNote
 from tenants.models.organization import Organization, Project, Region
 from tenants.models.restrictions import Restriction
+from tenants.models.sign_up import SignUp, SignUpPolicy
 from tenants.models.support import SupportAccess
 from tenants.models.user import User
 from tenants.models.webhooks import (
@@ -34,6 +35,8 @@ __all__ = [
     "RememberedAnswer",
     "Restriction",
     "Role",
+    "SignUp",
+    "SignUpPolicy",
     "SupportAccess",
     "User",
     "WebhookAttempt",

@@ -65,10 +65,20 @@ class Organization(Limited, Classified, TimeStamped):
         ACTIVE = "active", _("Active")
         SUSPENDED = "suspended", _("Suspended")
 
+    class Admission(models.TextChoices):
+        """Whether the operator lets it in at all; see ``tenants.services.sign_ups``."""
+
+        WAITING = "waiting", _("Waiting for approval")
+        ADMITTED = "admitted", _("Let in")
+        REFUSED = "refused", _("Refused")
+
     name = models.CharField(_("name"), max_length=100)
     slug = models.SlugField(_("address"), max_length=50, unique=True)
     kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.STARTUP)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACTIVE)
+    admission = models.CharField(
+        max_length=8, choices=Admission.choices, default=Admission.ADMITTED
+    )
     country = CountryField(_("country"))
     currency = models.CharField(max_length=3, default="EUR")
     time_zone = models.CharField(_("billing time zone"), max_length=50, default="UTC")
@@ -82,6 +92,10 @@ class Organization(Limited, Classified, TimeStamped):
     restricted_rpm = models.PositiveIntegerField(null=True, blank=True)
     restricted_tpm = models.PositiveIntegerField(null=True, blank=True)
     restricted_concurrency = models.PositiveIntegerField(null=True, blank=True)
+    #: What the policy of sign-ups lets a new customer do, until they have bought something.
+    first_rpm = models.PositiveIntegerField(null=True, blank=True)
+    first_tpm = models.PositiveIntegerField(null=True, blank=True)
+    first_concurrency = models.PositiveIntegerField(null=True, blank=True)
     #: Whether the operator's staff may ask to read its pages at all.
     allows_support = models.BooleanField(_("support may ask to look"), default=True)
     is_demo = models.BooleanField(default=False)
@@ -90,9 +104,26 @@ class Organization(Limited, Classified, TimeStamped):
 
     class Meta:
         ordering = ("name",)
+        indexes = (
+            models.Index(
+                fields=("created_at",),
+                condition=models.Q(admission="waiting"),
+                name="organizations_that_wait",
+            ),
+        )
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_admitted(self) -> bool:
+        """Whether the operator has let it in."""
+        return self.admission == self.Admission.ADMITTED
+
+    @property
+    def has_first_limits(self) -> bool:
+        """Whether its calls are held to what new customers may do."""
+        return any((self.first_rpm, self.first_tpm, self.first_concurrency))
 
 
 class ProjectQuerySet(LockingQuerySet["Project"]):

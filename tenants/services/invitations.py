@@ -21,7 +21,7 @@ from tenants.errors import (
     SentJustNow,
 )
 from tenants.models import Invitation, Membership, Organization, Permission, Role, User
-from tenants.services import audit
+from tenants.services import audit, sign_ups
 
 RESEND_AFTER = timedelta(minutes=1)
 
@@ -41,6 +41,7 @@ def _digest(token: str) -> bytes:
 @atomic()
 def invite(organization: Organization, *, email: str, role: str, by: Membership) -> Invited:
     """Offer a role to an address and send the link once this has committed."""
+    sign_ups.refuse_unadmitted(organization)
     Organization.objects.locked(organization.pk)
     email = email.strip().lower()
     if role == Role.OWNER and not by.can(Permission.OWNERS_MANAGE):

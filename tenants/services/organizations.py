@@ -15,7 +15,7 @@ from common.ids import uuid7
 from tenants import ports
 from tenants.errors import SlugTaken, TimeZoneFixed
 from tenants.models import ApiKey, AuditEntry, Membership, Organization, Project, Role, User
-from tenants.services import audit
+from tenants.services import audit, sign_ups
 
 #: Words that would be mistaken for pages of ours.
 RESERVED = {"admin", "api", "new", "settings", "staff", "static", "v1", "accounts", "billing"}
@@ -35,10 +35,13 @@ def found(
     owner: User,
     slug: str = "",
     organization_id: UUID | None = None,
+    use: str = "",
     **facts: Any,
 ) -> Organization:
     """Create an organization with its default project and its first owner, or nothing at all.
 
+    Whether it may begin, or waits for the operator, is what the policy of sign-ups says; ``use`` is
+    what it is for, in the founder's words.
     ``organization_id`` makes two clicks one organization: the second returns the first one's.
     """
     wanted, key = slug or suggest_slug(name), organization_id or uuid7()
@@ -48,7 +51,7 @@ def found(
         return present
     try:
         with service():
-            return _found(key, name, wanted, owner, facts)
+            return _found(key, name, wanted, owner, facts, use)
     except IntegrityError as error:
         if present := _founded(key, owner):
             return present
@@ -59,7 +62,7 @@ def found(
         if slug:
             raise SlugTaken(field_errors={"slug": [SlugTaken.detail]}) from error
     other = f"{wanted[:40]}-{secrets.token_hex(3)}"
-    return found(name=name, owner=owner, slug=other, organization_id=key, **facts)
+    return found(name=name, owner=owner, slug=other, organization_id=key, use=use, **facts)
 
 
 def _founded(key: UUID, owner: User) -> Organization | None:
@@ -67,8 +70,20 @@ def _founded(key: UUID, owner: User) -> Organization | None:
         return Organization.objects.filter(pk=key, memberships__user=owner).first()
 
 
-def _found(key: UUID, name: str, slug: str, owner: User, facts: dict[str, Any]) -> Organization:
-    organization = Organization.objects.create(id=key, name=name, slug=slug, **facts)
+def _found(
+    key: UUID, name: str, slug: str, owner: User, facts: dict[str, Any], use: str
+) -> Organization:
+    policy = sign_ups.policy()
+    organization = Organization.objects.create(
+        id=key,
+        name=name,
+        slug=slug,
+        admission=sign_ups.admission(policy, owner),
+        first_rpm=policy.first_rpm,
+        first_tpm=policy.first_tpm,
+        first_concurrency=policy.first_concurrency,
+        **facts,
+    )
     Project.objects.create(organization=organization, name="Default", slug="default")
     Membership.objects.create(organization=organization, user=owner, role=Role.OWNER)
     audit.record(
@@ -78,6 +93,7 @@ def _found(key: UUID, name: str, slug: str, owner: User, facts: dict[str, Any]) 
         target=organization,
         after={"name": name, "slug": slug, **facts},
     )
+    sign_ups.begin(organization, owner, use=use)
     return organization
 
 

@@ -9,7 +9,7 @@ from tenants import keys
 from tenants.key_scopes import USUAL
 from tenants.models import ApiKey, Membership, Permission, Project, User
 from tenants.models.api_key import ApiKeyQuerySet
-from tenants.services import audit
+from tenants.services import audit, sign_ups
 from tenants.services.api_keys import MintedKey
 
 LIFETIME = timedelta(minutes=15)
@@ -22,6 +22,7 @@ def issue(membership: Membership, project: Project) -> MintedKey:
     A person has one pass for each project, so that usage stays together under it and limits and
     budgets that stand on it hold. Its text is never stored, hence it is new each time.
     """
+    sign_ups.refuse_unadmitted(membership.organization)
     # Two windows ask at once: one after the other, and the one whose text closed asks again. This
     # lock is also what a change of role waits for.
     membership = Membership.objects.select_related("organization", "user").locked(membership.pk)

@@ -16,7 +16,7 @@ from common.database import atomic, service
 from tenants import ports
 from tenants.errors import EndsBeforeItStarts, InForce, NothingNew
 from tenants.models import Organization, Restriction, User
-from tenants.services import audit, organizations
+from tenants.services import audit, organizations, sign_ups
 
 Level = Restriction.Level
 #: What the log calls trouble with one of them.
@@ -93,7 +93,8 @@ def stops_new(organization: Organization) -> bool:
 
 
 def refuse_new(organization: Organization) -> None:
-    """Refuse to begin anything new for a customer of whom that is stopped."""
+    """Refuse to begin anything new for a customer of whom that is stopped, or who is not let in."""
+    sign_ups.refuse_unadmitted(organization)
     if stops_new(organization):
         raise NothingNew
 

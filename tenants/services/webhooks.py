@@ -21,7 +21,7 @@ from tenants.models import (
     WebhookEndpoint,
     WebhookEvent,
 )
-from tenants.services import audit
+from tenants.services import audit, sign_ups
 from tenants.webhook_signing import new_secret
 
 #: How long the secret before a rotation goes on signing.
@@ -96,6 +96,7 @@ def create(
     events: list[str] | None = None,
 ) -> WebhookEndpoint:
     """Add an endpoint; its new secret is on the answer and is not shown again."""
+    sign_ups.refuse_unadmitted(organization)
     if organization.webhook_endpoints.present().count() >= MOST_ENDPOINTS:
         raise Conflict
     endpoint = WebhookEndpoint.objects.create(

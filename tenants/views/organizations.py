@@ -10,13 +10,14 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from common.errors import DomainError, Forbidden
 from common.htmx import render_page
 from tenants.access import LAST_ORGANIZATION, TenantRequest, requires
 from tenants.errors import SlugTaken, TimeZoneFixed
 from tenants.forms import OrganizationForm, OrganizationSettingsForm
 from tenants.models import Permission, Role, User
 from tenants.queries import belongings_of, memberships_of
-from tenants.services import organizations
+from tenants.services import organizations, sign_ups
 
 
 def _person(request: HttpRequest) -> User:
@@ -45,13 +46,25 @@ def organization_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def organization_create(request: HttpRequest) -> HttpResponse:
-    """Found an organization; its founder owns it."""
-    form = OrganizationForm(request.POST if request.method == "POST" else None)
+    """Found an organization; its founder owns it, and may have to wait for the operator."""
+    person, policy = _person(request), sign_ups.policy()
+    is_looked_at = policy.way == policy.Way.APPROVAL and not sign_ups.is_welcome(
+        policy, person.email
+    )
+    posted = request.POST if request.method == "POST" else None
+    form = OrganizationForm(posted, is_looked_at=is_looked_at)
+    try:
+        sign_ups.check_address(policy, person.email)
+    except DomainError as refusal:
+        context = {"refusal": refusal.detail}
+        return render(request, "tenants/organization_closed.html", context, status=403)
     if form.is_valid():
         try:
-            organization = organizations.found(owner=_person(request), **form.cleaned_data)
+            organization = organizations.found(owner=person, **form.cleaned_data)
         except SlugTaken as refusal:
             form.add_error("slug", str(refusal.detail))
+        except Forbidden as refusal:
+            form.add_error(None, str(refusal.detail))
         else:
             return redirect("portal:onboarding", org=organization.slug)
     status = 422 if form.is_bound else 200

@@ -15,16 +15,16 @@ import time_machine
 from django.db import connections
 from django.utils import timezone
 
-from billing.models import CreditGrant, Invoice, LedgerEntry, Order, StripeEvent
+from billing.models import Budget, CreditGrant, Invoice, LedgerEntry, Order, StripeEvent
 from billing.payments.errors import PaymentMismatch, PaymentUnavailable
 from billing.payments.loopback.currencies import DIGITS
 from billing.payments.stripe.events import from_minor, to_minor
-from billing.services import orders
+from billing.services import budgeting, orders
 from common.database import service
 from common.money import Money
 from marketplace import demo
 from marketplace.models import Bundle
-from tenants.models import AuditEntry, WebhookEvent
+from tenants.models import AuditEntry, Organization, WebhookEvent
 from tests.billing.loopback.driver import API_KEY, SECRET
 
 HOOK = "/webhooks/stripe/"
@@ -509,3 +509,28 @@ def test_an_order_that_expired_is_told(stripe, order, deliver):
     deliver(event_of(stripe, "checkout.session.expired"))
 
     assert told() == ["payment.failed"]
+
+
+def test_the_first_purchase_lifts_first_limits(stripe, order, acme, first_limits):
+    with service():
+        held = Organization.objects.get(pk=acme.pk)
+        assert (held.has_first_limits, Budget.objects.open().count()) == (True, 1)
+
+    pay(stripe, order)
+    orders.fulfil(order.session_id)
+
+    with service():
+        assert not Organization.objects.get(pk=acme.pk).has_first_limits
+        assert not Budget.objects.open().exists()
+        entry = AuditEntry.objects.get(action="first_limits.lifted")
+    assert (entry.actor_kind, entry.after["reason"]) == ("system", "The first purchase")
+
+
+@pytest.fixture
+def first_limits(acme):
+    """Acme has first limits, of its calls and of its spending."""
+    with service():
+        Organization.objects.update(first_rpm=60)
+        budgeting.create(
+            acme, name="First", amount=Decimal(2), window="day", is_operators=True, by=None
+        )

@@ -38,7 +38,12 @@ def test_the_keys_of_a_project_share_its_limit(gateway, make_key, pay, model, pr
 
 @pytest.mark.parametrize(
     "limits",
-    [{"rpm_limit": 1}, {"restricted_rpm": 1}, {"rpm_limit": 600, "restricted_rpm": 1}],
+    [
+        {"rpm_limit": 1},
+        {"restricted_rpm": 1},
+        {"rpm_limit": 600, "restricted_rpm": 1},
+        {"rpm_limit": 600, "restricted_rpm": 600, "first_rpm": 1},
+    ],
 )
 def test_the_projects_of_an_organization_share_its_limit(
     gateway, make_key, pay, model, project, limits
@@ -67,3 +72,30 @@ def test_no_limit_of_a_customers_own_loosens_the_operators(make_key, own):
         found = dict(zip(names, cursor.fetchone(), strict=True))
 
     assert found["organization_limits"] == [None, 7, 3]
+
+
+def test_first_limits_hold_beside_the_others(make_key):
+    key = make_key()
+
+    with service(), connections[SERVICE].cursor() as cursor:
+        Organization.objects.update(
+            tpm_limit=9, restricted_concurrency=3, first_rpm=5, first_tpm=8, first_concurrency=2
+        )
+        cursor.execute(LOOK_UP, [keys.digest(key)])
+        names = [column.name for column in cursor.description]
+        found = dict(zip(names, cursor.fetchone(), strict=True))
+
+    assert found["organization_limits"] == [5, 8, 2]
+
+
+@pytest.mark.parametrize("admission", ["waiting", "refused"])
+def test_who_is_not_let_in_calls_nothing(gateway, make_key, pay, model, admission):
+    pay("10")
+    key = make_key()
+    with service():
+        Organization.objects.update(admission=admission)
+
+    with pytest.raises(openai.PermissionDeniedError) as caught:
+        gateway.client(key).chat.completions.create(model=model, **hello())
+
+    assert caught.value.code == f"organization_{admission}"

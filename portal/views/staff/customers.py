@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_stubs_ext import StrOrPromise
 
 from billing.credit_forms import CreditForm
+from billing.models import Budget
 from billing.services import credits
 from common.errors import DomainError
 from marketplace.views.staff_models import show_refusal
@@ -212,7 +213,14 @@ def customer_limits(request: StaffRequest, slug: str) -> HttpResponse:
         organizations.change(organization, by=request.user, **form.cleaned_data)
         messages.success(request, _("The limits are saved; gateways know within five seconds."))
         return redirect("staff:customer-detail", slug=slug)
-    context = {"form": form, "organization": organization, "nav_section": SECTION}
+    context = {
+        "form": form,
+        "organization": organization,
+        "first_spending": Budget.objects.open().filter(
+            organization=organization, is_operators=True
+        ),
+        "nav_section": SECTION,
+    }
     status = 422 if form.is_bound else 200
     return render(request, "staff/customer_limits.html", context, status=status)
 
