@@ -1,11 +1,15 @@
 """What the operator has written of itself, for the walk over all pages."""
 
+from decimal import Decimal
+
 from django.utils import timezone
 
+from billing.services import trials
 from common.database import service
 from front.models import Audience, Impact, LegalKind, LegalText
 from front.services import announcements, incidents, legal, site
 from tenants.models import User
+from tenants.services import organizations, sign_ups
 
 
 def furnish():
@@ -36,9 +40,27 @@ def furnish():
             impact=Impact.DEGRADED,
             by=author,
         )
+        _wait_for(author, approver)
         site.publish(site.draft({"accent": "#0b5fff"}, by=author), by=author)
         site.draft({"name": "Steppe Telecom", "accent": "#00875a"}, by=author)
     print("furnished")  # noqa: T201
+
+
+def _wait_for(author, approver):
+    """Let somebody wait for the operator, and terms of trials for a second person."""
+    founder = User.objects.create_user("founder@waiting.example")
+    limits = dict.fromkeys(("first_rpm", "first_tpm", "first_concurrency"))
+    for way in ("approval", "open"):
+        facts = {"way": way, "welcome": ["gov.kz"], "blocked": ["trash.example"], **limits}
+        sign_ups.write_policy(after=sign_ups.policy().number, by=author, **facts)
+        if way == "approval":
+            organizations.found(name="Waiting", owner=founder, country="KZ", use="Summaries")
+    # Of a currency that nobody here pays in: what others walk through stays as it was.
+    terms = trials.propose(currency="SEK", amount=Decimal(100), validity_days=30, by=author)
+    trials.approve(terms, by=approver)
+    trials.propose(
+        currency="SEK", amount=Decimal(50), validity_days=14, daily_spend=Decimal(10), by=author
+    )
 
 
 def _propose(kind, version, *, by):
