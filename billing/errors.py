@@ -152,7 +152,9 @@ class OperatorsBudget(Forbidden):
     """The budget is what the operator lets a new customer spend."""
 
     code = "operators_budget"
-    detail = _("The operator has set this limit. It is lifted after your first purchase.")
+    detail = _(
+        "The operator has set this limit. It is lifted after your first purchase, or with a contract."
+    )
 
 
 class TrialNotWaiting(Conflict):

@@ -140,13 +140,13 @@ def begin_trial(organization_id: str) -> None:
 
 @shared_task(name="billing.lift_first_limits")
 def lift_first_limits(organization_id: str) -> None:
-    """Lift the first limits of a customer who has bought something."""
-    trials.lift_after_purchase(uuid.UUID(organization_id))
+    """Lift the first limits of a customer who has bought something, or signed a contract."""
+    trials.lift_for_known(uuid.UUID(organization_id))
 
 
 @shared_task(name="billing.sweep_trials")
 def sweep_trials() -> None:
-    """Give new customers what they did not get yet, and lift limits of those who bought."""
+    """Give new customers what they did not get yet, and lift limits of those who committed themselves."""
     trials.sweep()
 
 

@@ -33,7 +33,7 @@ class TrialForm(forms.Form):
         _("Spending a day, at most"),
         max_value=MOST,
         required=False,
-        help_text=_("Until the first purchase. Empty means no limit."),
+        help_text=_("Until the first purchase or contract. Empty means no limit."),
     )
     words = forms.CharField(
         label=_("Note for whoever approves it"),

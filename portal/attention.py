@@ -118,7 +118,9 @@ def _begun(membership: Membership, finances: Finances) -> Iterator[Attention]:
                 yield Attention(tone, title, text, url, action, is_operators=True)
     if membership.organization.has_first_limits:
         limits = ", ".join(_first_limits(membership.organization))
-        text = _("New customers begin with %(limits)s. This is lifted after your first purchase.")
+        text = _(
+            "New customers begin with %(limits)s. This is lifted after your first purchase, or with a contract."
+        )
         yield Attention(
             "note", _("First limits"), text % {"limits": limits}, url, action, is_operators=True
         )

@@ -86,7 +86,9 @@ class PolicyForm(forms.Form):
     )
     first_rpm = LimitField(
         label=_("First requests per minute"),
-        help_text=_("Of all keys together, until the first purchase. Empty means no limit."),
+        help_text=_(
+            "Of all keys together, until the first purchase or contract. Empty means no limit."
+        ),
     )
     first_tpm = LimitField(label=_("First tokens per minute"))
     first_concurrency = LimitField(label=_("First calls at the same time"))

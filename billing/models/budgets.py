@@ -57,7 +57,7 @@ class Budget(TimeStamped):
     is_hard = models.BooleanField(default=True)
     thresholds = ArrayField(models.PositiveSmallIntegerField(), default=usual_thresholds)
     closed_at = models.DateTimeField(null=True, blank=True)
-    #: What new customers may spend until their first purchase: theirs to read, not to change.
+    #: What new customers may spend until their first purchase or contract: theirs to read, not to change.
     is_operators = models.BooleanField(default=False)
 
     objects = BudgetQuerySet.as_manager()

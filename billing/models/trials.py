@@ -40,7 +40,7 @@ class TrialTerms(TimeStamped):
     #: None is given where it is zero.
     amount = models.DecimalField(_("trial credit"), max_digits=30, decimal_places=12)
     validity_days = models.PositiveIntegerField(_("days it can be used"), default=30)
-    #: What may be spent in a day until the first purchase; empty is no limit.
+    #: What may be spent in a day until the first purchase or contract; empty is no limit.
     daily_spend = models.DecimalField(
         _("spending a day"), max_digits=30, decimal_places=12, null=True, blank=True
     )
@@ -94,7 +94,7 @@ class TrialTerms(TimeStamped):
 
     @property
     def daily(self) -> Money | None:
-        """What may be spent in a day until the first purchase."""
+        """What may be spent in a day until the first purchase or contract."""
         return Money(self.daily_spend, self.currency) if self.daily_spend is not None else None
 
 

@@ -21,6 +21,7 @@ from billing.errors import (
 from billing.models import Contract, PurchaseOrder
 from billing.models.contracts import TERMS, Overage, Terms
 from billing.services import four_eyes, limits
+from common import jobs
 from common.database import atomic
 from common.errors import Conflict
 from tenants.models import Organization, User
@@ -114,6 +115,7 @@ def sign(contract: Contract, *, by: User, seen: str = "") -> Contract:
         after={"number": contract.number, "effective_from": begins, **facts_of(contract)},
     )
     limits.sync(organization)
+    jobs.enqueue("billing.lift_first_limits", organization_id=str(organization.pk))
     return contract
 
 

@@ -12,12 +12,12 @@ from functools import partial
 from uuid import UUID
 
 from django.db import IntegrityError
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.errors import TrialNotWaiting
-from billing.models import Budget, CreditGrant, Order, TrialCredit, TrialTerms
+from billing.models import Budget, Contract, CreditGrant, Order, TrialCredit, TrialTerms
 from billing.services import budgeting, credits
 from common import sweeping
 from common.database import atomic, service
@@ -33,7 +33,7 @@ PUT_OFF = "trial_put_off"
 KNOWN_FOR = timedelta(days=30)
 #: What makes the grant.
 SOURCE = "trial"
-BOUGHT = "The first purchase"
+BOUGHT, SIGNED = "The first purchase", "A signed contract"
 #: How the budget is called that holds new customers; pages say it in their language.
 FIRST_LIMIT = "First spending limit"
 
@@ -117,7 +117,7 @@ def begin(organization_id: UUID) -> TrialCredit | None:
 
 
 def _begin(organization: Organization, sign_up: SignUp, terms: TrialTerms) -> TrialCredit | None:
-    if terms.daily_spend and not has_bought(organization):
+    if terms.daily_spend and not commitment(organization):
         budgeting.create(
             organization,
             name=FIRST_LIMIT,
@@ -164,9 +164,22 @@ def mailbox(address: str) -> str:
     return f"{name.partition('+')[0]}@{domain}"
 
 
-def has_bought(organization: Organization) -> bool:
-    """Whether the organization has paid for anything it ordered."""
-    return Order.objects.filter(organization=organization, paid_at__isnull=False).exists()
+def commitment(organization: Organization) -> str:
+    """Return why the operator knows enough of a customer: it paid for an order, or signed a contract.
+
+    Empty where it did neither. A contract counts from its signature, whenever it begins or ends.
+    """
+    if _paid(organization).exists():
+        return BOUGHT
+    return SIGNED if _signed(organization).exists() else ""
+
+
+def _paid(organization: Organization | OuterRef) -> QuerySet[Order]:
+    return Order.objects.filter(organization=organization, paid_at__isnull=False)
+
+
+def _signed(organization: Organization | OuterRef) -> QuerySet[Contract]:
+    return Contract.objects.filter(organization=organization, signed_at__isnull=False)
 
 
 def lift(organization: Organization, *, by: User | None, reason: str) -> Organization:
@@ -179,16 +192,16 @@ def lift(organization: Organization, *, by: User | None, reason: str) -> Organiz
         return organization
 
 
-def lift_after_purchase(organization_id: UUID) -> None:
-    """Lift the first limits of who has bought something."""
+def lift_for_known(organization_id: UUID) -> None:
+    """Lift the first limits of who has bought something or signed a contract."""
     with service():
         organization = Organization.objects.get(pk=organization_id)
-        if has_bought(organization):
-            lift(organization, by=None, reason=BOUGHT)
+        if reason := commitment(organization):
+            lift(organization, by=None, reason=reason)
 
 
 def sweep() -> int:
-    """Begin what was not begun, and lift what was bought; trouble with one keeps no other back."""
+    """Begin what was not begun, lift what is over; trouble with one keeps no other back."""
     with service():
         known = SignUp.objects.filter(admitted_at__gt=timezone.now() - KNOWN_FOR)
         terms = TrialTerms.objects.approved().filter(
@@ -196,15 +209,16 @@ def sweep() -> int:
         )
         done = TrialCredit.objects.filter(organization=OuterRef("organization"))
         new = known.filter(Exists(terms), ~Exists(done)).values_list("organization", flat=True)
-        paid = Order.objects.filter(organization=OuterRef("pk"), paid_at__isnull=False)
+        own = OuterRef("pk")
+        is_known = Exists(_paid(own)) | Exists(_signed(own))
         held = Organization.objects.exclude(first_rpm=None, first_tpm=None, first_concurrency=None)
         limited = Budget.objects.open().filter(is_operators=True).values("organization")
         lifted = [
-            *held.filter(Exists(paid)).values_list("pk", flat=True),
-            *Organization.objects.filter(Exists(paid), pk__in=limited).values_list("pk", flat=True),
+            *held.filter(is_known).values_list("pk", flat=True),
+            *Organization.objects.filter(is_known, pk__in=limited).values_list("pk", flat=True),
         ]
         works: list[Callable[[], object]] = [partial(begin, pk) for pk in new]
-        works += [partial(lift_after_purchase, pk) for pk in dict.fromkeys(lifted)]
+        works += [partial(lift_for_known, pk) for pk in dict.fromkeys(lifted)]
     return sweeping.each(works, trouble=PUT_OFF)
 
 

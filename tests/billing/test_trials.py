@@ -12,7 +12,7 @@ from django.utils import timezone
 from billing import queries
 from billing.errors import OperatorsBudget, TrialNotWaiting
 from billing.models import Budget, CreditGrant, LedgerEntry, TrialCredit, TrialTerms
-from billing.services import budgeting, credits, trials
+from billing.services import budgeting, contracts, credits, trials
 from common.database import service
 from common.errors import Conflict, DomainError, Forbidden
 from tenants.models import AuditEntry, Organization, SignUp
@@ -257,13 +257,89 @@ def test_spending_is_held_until_the_first_purchase(agree, verified, sam):
         (limit,) = Budget.objects.filter(organization=one)
     assert (limit.amount, limit.window, limit.is_hard) == (Decimal(2), "day", True)
 
-    trials.lift_after_purchase(one.pk)
+    trials.lift_for_known(one.pk)
     assert limit_is_open(one)
     trials.lift(one, by=sam, reason="A pilot")
     trials.begin(one.pk)
     trials.sweep()
 
     assert not limit_is_open(one)
+
+
+@pytest.fixture
+def sign(sam, kim):
+    """Sign a contract with an organization that begins in a month."""
+
+    def make(organization):
+        starts = timezone.localdate() + timedelta(days=30)
+        facts = {"number": "C-1", "starts_on": starts, "time_zone": "UTC"}
+        with service():
+            contract = contracts.draft(organization, by=sam, facts=facts)
+            return contracts.sign(contract, by=kim)
+
+    return make
+
+
+def test_a_signed_contract_lifts_what_holds_new_customers(agree, verified, first_rpm, sign, kim):
+    agree(daily_spend=Decimal(2))
+    one = found(verified("ann@firm.example"))
+    with service():
+        assert Organization.objects.get(pk=one.pk).first_rpm == 6
+
+    sign(one)
+
+    assert not limit_is_open(one)
+    with service():
+        assert not Organization.objects.get(pk=one.pk).has_first_limits
+        entry = AuditEntry.objects.get(action="first_limits.lifted")
+    assert (entry.actor_kind, entry.after["reason"]) == ("system", "A signed contract")
+
+
+def test_a_draft_of_a_contract_lifts_nothing(agree, verified, sam):
+    agree(daily_spend=Decimal(2))
+    one = found(verified("ann@firm.example"))
+    facts = {"number": "C-1", "starts_on": timezone.localdate(), "time_zone": "UTC"}
+    with service():
+        contracts.draft(one, by=sam, facts=facts)
+
+    trials.lift_for_known(one.pk)
+    trials.sweep()
+
+    assert limit_is_open(one)
+
+
+def test_who_has_a_contract_before_they_begin_is_held_to_no_spending(agree, verified, sign):
+    one = found(verified("ann@firm.example"))
+    sign(one)
+    agree(daily_spend=Decimal(2))
+    with service():
+        SignUp.objects.filter(organization=one).update(admitted_at=timezone.now())
+
+    assert trials.begin(one.pk).grant.granted == Decimal(10)
+
+    assert not limit_is_open(one)
+
+
+def test_a_round_lifts_what_a_lost_bell_did_not(agree, verified, sign, sam):
+    one = found(verified("ann@firm.example"))
+    sign(one)
+    with service():
+        Organization.objects.filter(pk=one.pk).update(first_tpm=1000)
+        budgeting.create(one, name="x", amount=Decimal(2), window="day", is_operators=True, by=None)
+
+    trials.sweep()
+
+    assert not limit_is_open(one)
+    with service():
+        assert not Organization.objects.get(pk=one.pk).has_first_limits
+
+
+@pytest.fixture
+def first_rpm(sam):
+    """Let whoever founds from now on call six times a minute."""
+    facts = {"way": "open", "welcome": [], "blocked": [], "first_rpm": 6}
+    with service():
+        sign_ups.write_policy(after=0, by=sam, first_tpm=None, first_concurrency=None, **facts)
 
 
 def limit_is_open(organization):

@@ -441,8 +441,10 @@ def test_a_new_customer_sees_what_they_got_and_to_what_they_are_held(tried):
     assert "Trial credit: 10.00 EUR left" in page
     assert "what is left then is not paid out" in page
     assert "60 requests per minute" in page
-    assert "lifted after your first purchase" in page
-    assert "lifted after your first purchase" in text(tried.get("/o/acme/settings/"))
+    assert "lifted after your first purchase, or with a contract" in page
+    assert "lifted after your first purchase, or with a contract" in text(
+        tried.get("/o/acme/settings/")
+    )
 
 
 def test_the_operators_budget_is_shown_and_not_changed(tried):
