@@ -10,6 +10,7 @@ from django.utils import timezone
 from billing import agreements, groups, queries, standings
 from billing.models import DunningStep
 from billing.models.dunning import Act
+from billing.rating import comparing
 from billing.rating.definition import InvalidPrice, parse_for
 from common.database import service
 from common.money import Money
@@ -86,6 +87,10 @@ class Rater:
         except InvalidPrice as error:
             return error.field, error.reason
         return None
+
+    def can_cost_more(self, part: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+        """Tell whether some quantity of the part may cost more by the second price."""
+        return comparing.can_cost_more(parse_for(part, before), parse_for(part, after))
 
 
 marketplace_ports.contracts = Contracts()

@@ -19,7 +19,7 @@ def to(organization: Organization) -> list[Notice]:
         model__status=Status.DEPRECATED,
         model__retires_at=F("happens_at"),
     )
-    rises = Q(Exists(price), kind=Notice.Kind.PRICES)
+    rises = Q(Exists(price), kind=Notice.Kind.PRICES, taken_back_at=None)
     told = Notice.objects.filter(goes | rises, organization=organization, happens_at__gt=now)
     # A model may have several offers; one warning is enough.
     seen: dict[tuple[object, str], Notice] = {}

@@ -85,6 +85,9 @@ class Rater(Protocol):
     def fault(self, part: str, definition: Any) -> tuple[str, str] | None:
         """Return the field of a part's price that cannot be rated, and why; None when it can."""
 
+    def can_cost_more(self, part: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+        """Tell whether some quantity of the part may cost more by the second price."""
+
 
 contents: Contents
 contracts: Contracts

@@ -30,7 +30,12 @@ class Notice(TimeStamped):
     offer = models.ForeignKey(Offer, on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=10, choices=Kind)
     happens_at = models.DateTimeField()
+    #: Of prices: what rises for this customer, by service tier and part, from what to what.
+    prices = models.JSONField(default=list)
+    currency = models.CharField(max_length=3, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
+    #: Since when it does not come about any more.
+    taken_back_at = models.DateTimeField(null=True, blank=True)
 
     objects = NoticeQuerySet.as_manager()
 

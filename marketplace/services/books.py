@@ -34,7 +34,7 @@ from marketplace.models import (
     ServiceTier,
     TokenPart,
 )
-from marketplace.services import pricing
+from marketplace.services import notices, pricing
 from tenants.models import Organization, User
 from tenants.services import audit
 
@@ -175,17 +175,19 @@ def withdraw(version: PriceBookVersion, *, by: User | None) -> PriceBookVersion:
     version = PriceBookVersion.objects.locked(version.pk)
     if version.status == Status.WITHDRAWN:
         return version
-    if not version.is_scheduled:
+    begins = version.effective_from
+    if begins is None or not version.is_scheduled:
         raise VersionBegan
     _refuse_followed(version)
     version.status = Status.WITHDRAWN
     version.save(update_fields=["status", "updated_at"])
     scheduled = list(version.prices.upcoming(timezone.now()))
     # The order in which everybody locks offers: two books may price the same ones.
-    for offer_id in sorted({price.offer_id for price in scheduled}):
-        Offer.objects.locked(offer_id)
-    for price in scheduled:
-        _undo(price)
+    offers = [Offer.objects.locked(pk) for pk in sorted({price.offer_id for price in scheduled})]
+    told = [(user, offer) for offer in offers for user in notices.users(offer)]
+    with notices.watching(told, begins, agreed=True):
+        for price in scheduled:
+            _undo(price)
     audit.record(
         organization=book.organization,
         actor=by,

@@ -4,40 +4,27 @@ The row is the promise: it is written in the transaction that makes the change, 
 and the mail follows it. Notice periods are settings; whoever undercuts them does not do so alone.
 """
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.utils import timezone
 
 from common import jobs
 from common.database import service
-from marketplace import books, ports, viewers
+from marketplace import ports, rising, viewers
+from marketplace.errors import NoticeTooShort
 from marketplace.models import AIModel, Notice, Offer, PriceBook
-from marketplace.models.catalogue import LIVE
-from marketplace.models.prices import Price, dearest_per_token, with_twins
+from marketplace.rising import Rise, Said
 from tenants.models import Organization
+
+#: What a customer used of late.
+Use = tuple[Organization, Offer]
 
 #: How many mails a sweep sends at most.
 MOST = 500
-
-
-def rises(
-    book: PriceBook,
-    offer: Offer,
-    at: datetime,
-    tier: str,
-    definitions: Mapping[str, Mapping[str, Any]],
-) -> bool:
-    """Tell whether one of these prices of a book is above what it says, or the list says, by then."""
-    prices = Price.objects.in_force(at).filter(offer=offer, service_tier=tier)
-    own = list(prices.filter(book=book)) or list(prices.listed(book.currency))
-    held = with_twins({price.token_part: price.per_token for price in own})
-    return any(
-        part in held and dearest_per_token(dict(definition)) > held[part]
-        for part, definition in definitions.items()
-    )
 
 
 def is_for_many(book: PriceBook) -> bool:
@@ -45,11 +32,29 @@ def is_for_many(book: PriceBook) -> bool:
     return book.is_default or book.customer_group_id is not None
 
 
-def prices_rise(book: PriceBook, offer: Offer, at: datetime) -> None:
-    """Keep for everybody who used the offer of late, and pays by the book, that its prices rise."""
-    if offer.status in LIVE:
-        users = [it for it in _users(offer) if _pays_by(it, book, offer)]
-        _keep(users, offer, Notice.Kind.PRICES, at)
+@contextmanager
+def watching(uses: Iterable[Use], at: datetime, *, agreed: bool, field: str = "") -> Iterator[None]:
+    """Keep what each use comes to cost more from the instant on, by what is done within.
+
+    What was kept for the same instant before, and is no more, is taken back. Raises
+    :class:`NoticeTooShort`, so that nothing is done, where some use comes to cost more sooner than
+    customers were promised to be told, and no second person ``agreed``.
+    """
+    uses = list(uses)
+    before = _paid(uses, at)
+    yield
+    after = _paid(uses, at)
+    if not agreed and any(rising.between(before[it], after[it]) for it in uses):
+        refuse_short(at, field=field)
+    until = _paid(uses, at - timedelta(microseconds=1))
+    for it in uses:
+        _tell_of_rises(it, rising.between(until[it], after[it]), at)
+
+
+def refuse_short(at: datetime, *, field: str) -> None:
+    """Refuse a rise that comes sooner than customers were promised to be told of it."""
+    if at < timezone.now() + settings.PRICE_NOTICE - timedelta(minutes=1):
+        raise NoticeTooShort(field_errors={field: [NoticeTooShort.detail]})
 
 
 def retirement(model: AIModel, at: datetime) -> None:
@@ -57,33 +62,51 @@ def retirement(model: AIModel, at: datetime) -> None:
     if model.owner_id is not None:
         return
     for offer in Offer.objects.filter(model_version__model=model).order_by("pk"):
-        _keep(_users(offer), offer, Notice.Kind.RETIREMENT, at)
+        _keep(_notice((user, offer), Notice.Kind.RETIREMENT, at) for user in users(offer))
 
 
-def _users(offer: Offer) -> list[Organization]:
+def users(offer: Offer) -> list[Organization]:
     """Return who used the offer of late and still sees its model."""
     users = ports.demand.customers(offer.name, since=timezone.now() - viewers.LATE)
     return viewers.within(viewers.of(offer.model_version.model), users)
 
 
-def _pays_by(organization: Organization, book: PriceBook, offer: Offer) -> bool:
-    """Whether the book is the first that prices the offer for the organization."""
-    if organization.currency != book.currency:
-        return False
-    chain = books.chain(organization, timezone.now())
-    priced = Price.objects.in_force(timezone.now()).filter(offer=offer, book__in=chain)
-    pricing = set(priced.values_list("book_id", flat=True))
-    return next((it for it in chain if it in pricing), None) == book.pk
+def are_told(offer: Offer, at: datetime) -> bool:
+    """Whether anybody was told that the offer's prices rise at this instant."""
+    return Notice.objects.filter(offer=offer, kind=Notice.Kind.PRICES, happens_at=at).exists()
 
 
-def _keep(users: Iterable[Organization], offer: Offer, kind: Notice.Kind, at: datetime) -> None:
+def _paid(uses: list[Use], at: datetime) -> dict[Use, Said]:
+    """Return what each use is priced by at the instant."""
+    offers = sorted({offer.pk for _organization, offer in uses})
+    paid = rising.paid({user for user, _offer in uses}, offers, at)
+    return {(user, offer): paid[user.pk][offer.pk] for user, offer in uses}
+
+
+def _tell_of_rises(use: Use, rises: Iterable[Rise], at: datetime) -> None:
+    """Keep what is to be told; who was told something else for this instant is told anew."""
+    notice = _notice(use, Notice.Kind.PRICES, at)
+    notice.currency, notice.prices = notice.organization.currency, [it.facts for it in rises]
+    told = Notice.objects.filter(
+        organization=notice.organization, offer=notice.offer, kind=notice.kind, happens_at=at
+    )
+    if not notice.prices:
+        told.filter(sent_at=None).delete()
+        told.update(taken_back_at=timezone.now())
+    elif not told.filter(prices=notice.prices, taken_back_at=None).exists():
+        told.update(prices=notice.prices, taken_back_at=None, sent_at=None)
+        _keep([notice])
+
+
+def _notice(use: Use, kind: Notice.Kind, at: datetime) -> Notice:
+    user, offer = use
     model_id = offer.model_version.model_id
-    made = [
-        Notice(organization=user, model_id=model_id, offer=offer, kind=kind, happens_at=at)
-        for user in users
-    ]
-    if made:
-        Notice.objects.bulk_create(made, ignore_conflicts=True)
+    return Notice(organization=user, model_id=model_id, offer=offer, kind=kind, happens_at=at)
+
+
+def _keep(made: Iterable[Notice]) -> None:
+    if kept := list(made):
+        Notice.objects.bulk_create(kept, ignore_conflicts=True)
         jobs.enqueue("marketplace.send_notices")
 
 

@@ -2,18 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 
 from common.database import atomic
 from common.errors import Conflict
+from marketplace import rising
 from marketplace.errors import (
     InReview,
-    NoticeTooShort,
     PriceInThePast,
     PriceNotLater,
     PriceNotPositive,
@@ -21,6 +20,7 @@ from marketplace.errors import (
 from marketplace.models import Offer, Price, PriceBook, PriceBookVersion, ServiceTier
 from marketplace.models.catalogue import LIVE, Status
 from marketplace.models.prices import halved
+from marketplace.rising import Said
 from marketplace.services import notices
 from tenants.models import User
 from tenants.services import audit
@@ -96,32 +96,31 @@ def apply(
     """Set definitions by part; batches pay half of them, or what is given. The offer is locked."""
     _refuse_in_review(change)
     batch = {part: halved(definition) for part, definition in definitions.items()} | dict(batch)
-    if is_rise := _rises(change, definitions, batch):
-        _refuse_short_notice(change)
-    for part, definition in batch.items():
-        _set(change, part, definition, ServiceTier.BATCH)
-    made = [
-        price
-        for part, definition in definitions.items()
-        if (price := _set(change, part, definition, ServiceTier.STANDARD))
-    ]
-    if is_rise:
-        notices.prices_rise(change.book, change.offer, change.begins)
-    return made
+    is_rise = _rises(change, {ServiceTier.STANDARD: definitions, ServiceTier.BATCH: batch})
+    # What Tessera does by itself, and what a second person approved, keeps no notice.
+    if is_rise and change.by is not None and not change.is_agreed:
+        notices.refuse_short(change.begins, field="effective_from")
+    is_told = is_rise or notices.are_told(change.offer, change.begins)
+    users = notices.users(change.offer) if is_told else []
+    with notices.watching([(it, change.offer) for it in users], change.begins, agreed=True):
+        for part, definition in batch.items():
+            _set(change, part, definition, ServiceTier.BATCH)
+        return [
+            price
+            for part, definition in definitions.items()
+            if (price := _set(change, part, definition, ServiceTier.STANDARD))
+        ]
 
 
-def _rises(
-    change: Change,
-    definitions: Mapping[str, dict[str, Any]],
-    batch: Mapping[str, dict[str, Any]],
-) -> bool:
-    """Whether who used the offer of late would pay more, by a book that nobody signed."""
+def _rises(change: Change, definitions: Said) -> bool:
+    """Whether somebody could pay more, by a book that nobody signed."""
     if change.offer.status not in LIVE or not notices.is_for_many(change.book):
         return False
-    tiers = ((ServiceTier.STANDARD, definitions), (ServiceTier.BATCH, batch))
-    return any(
-        notices.rises(change.book, change.offer, change.begins, tier, own) for tier, own in tiers
-    )
+    held, is_own = rising.said(change.book, change.offer, change.begins)
+    # A book that prices an offer prices all of it: what the list said beside is no more.
+    kept = held if is_own else {}
+    after = {tier: {**kept.get(tier, {}), **own} for tier, own in definitions.items()}
+    return bool(rising.between(held, after))
 
 
 def _refuse_in_review(change: Change) -> None:
@@ -129,14 +128,6 @@ def _refuse_in_review(change: Change) -> None:
     is_in_review = change.offer.status == Status.IN_REVIEW and notices.is_for_many(change.book)
     if is_in_review and change.by is not None:
         raise InReview(field_errors={"effective_from": [InReview.detail]})
-
-
-def _refuse_short_notice(change: Change) -> None:
-    earliest = timezone.now() + settings.PRICE_NOTICE
-    # What Tessera does by itself, and what a second person approved, keeps no notice.
-    if change.by is None or change.is_agreed or change.begins >= earliest - timedelta(minutes=1):
-        return
-    raise NoticeTooShort(field_errors={"effective_from": [NoticeTooShort.detail]})
 
 
 def _per_unit(per_million: Decimal) -> dict[str, Any]:

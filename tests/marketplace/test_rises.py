@@ -1,0 +1,191 @@
+"""A price that rises, however it does, keeps its notice, and whoever pays it is told."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.core import mail
+from django.utils import timezone
+
+from common.database import service
+from marketplace import announced
+from marketplace.errors import NoticeTooShort
+from marketplace.models import Notice, Price, PriceBook
+from marketplace.services import books, pricing
+from metering.models import UsageDay
+
+DAY = timedelta(days=1)
+INPUT, OUTPUT = "0.00000015", "0.0000006"
+PLAIN = {"model": "per_unit", "unit_amount": INPUT}
+TIERS = {
+    "model": "graduated",
+    "tiers": [{"up_to": "1000", "unit_amount": INPUT}, {"up_to": None, "unit_amount": "0.0000001"}],
+}
+
+
+@pytest.fixture(autouse=True)
+def _thirty_days(settings, catalogue):
+    settings.PRICE_NOTICE = 30 * DAY
+
+
+@pytest.fixture
+def standard(catalogue):
+    return PriceBook.objects.get(code="standard")
+
+
+@pytest.fixture
+def used(acme, mini):
+    """Acme has used the model yesterday."""
+    yesterday = timezone.now().date() - DAY
+    with service():
+        UsageDay.objects.create(organization=acme, offer_name=mini.name, day=yesterday, requests=1)
+
+
+def publish(book, offer, prices, *, by, begins=None):
+    with service():
+        version = books.draft(book, by=by)
+        books.put(version, offer, prices)
+        return books.publish(version, by=by, effective_from=begins)
+
+
+def told(organization):
+    with service():
+        return announced.to(organization)
+
+
+@pytest.mark.parametrize(
+    "dearer",
+    [
+        PLAIN | {"minimum_amount": "100"},
+        TIERS | {"minimum_amount": "0.01"},
+        TIERS | {"tiers": [TIERS["tiers"][0] | {"flat_amount": "5"}, TIERS["tiers"][1]]},
+        TIERS | {"tiers": [TIERS["tiers"][0] | {"up_to": "2000"}, TIERS["tiers"][1]]},
+        PLAIN,
+        {"model": "package", "package_size": "1000000", "package_amount": "0.1"},
+        TIERS | {"time_of_day": {"time_zone": "UTC", "windows": [
+            {"from": "08:00", "until": "18:00", "multiplier": "2"}]}},
+    ],
+)  # fmt: skip
+def test_a_rise_by_shape_keeps_its_notice(sam, standard, mini, dearer):
+    publish(standard, mini, {("input", "standard"): TIERS}, by=sam)
+
+    with pytest.raises(NoticeTooShort):
+        publish(standard, mini, {("input", "standard"): dearer}, by=sam)
+
+    with service():
+        held = Price.objects.standard().in_force(timezone.now()).filter(offer=mini, book=standard)
+        assert held.get(token_part="input").definition == TIERS
+    publish(
+        standard, mini, {("input", "standard"): dearer}, by=sam, begins=timezone.now() + 31 * DAY
+    )
+
+
+def test_a_lower_price_holds_at_once_in_any_shape(sam, standard, mini):
+    publish(standard, mini, {("input", "standard"): TIERS | {"discount_percent": "5"}}, by=sam)
+
+    with service():
+        assert not Notice.objects.exists()
+
+
+def test_what_was_free_before_is_a_rise(sam, standard, mini):
+    per_request = {"model": "per_unit", "unit_amount": "0.001"}
+
+    with pytest.raises(NoticeTooShort):
+        publish(standard, mini, {("requests", "standard"): per_request}, by=sam)
+
+
+def test_a_part_of_its_own_is_a_rise_where_it_is_above_its_twin(sam, standard, mini):
+    publish(standard, mini, {("image_input", "standard"): PLAIN}, by=sam)
+
+    dearer = PLAIN | {"unit_amount": "0.00000016"}
+    with pytest.raises(NoticeTooShort):
+        publish(standard, mini, {("audio_input", "standard"): dearer}, by=sam)
+
+
+def test_a_dearer_batch_alone_keeps_its_notice(sam, standard, mini):
+    batch = {"model": "per_unit", "unit_amount": INPUT}
+
+    with pytest.raises(NoticeTooShort):
+        publish(standard, mini, {("input", "batch"): batch}, by=sam)
+
+
+def test_a_first_price_of_what_nobody_could_use_is_no_rise(sam, mini):
+    with service():
+        book = PriceBook.objects.create(code="usd", name="USD", currency="USD")
+    prices = {(part, "standard"): PLAIN for part in ("input", "output")}
+
+    publish(book, mini, prices, by=sam)
+
+    with service():
+        assert Price.objects.filter(book=book, token_part="input").exists()
+
+
+@pytest.mark.usefixtures("used")
+def test_a_group_whose_own_book_is_above_the_list_is_told(sam, acme, mini):
+    with service():
+        group = books.open_group(code="public", name="Public bodies", by=sam)
+        books.join(acme, group, by=sam)
+        facts = {"code": "public", "name": "Public", "currency": "EUR"}
+        book = books.create(**facts, group=group, by=sam)
+    dearer = {
+        (part, "standard"): {"model": "per_unit", "unit_amount": OUTPUT}
+        for part in ("input", "output")
+    }
+    with pytest.raises(NoticeTooShort):
+        publish(book, mini, dearer, by=sam)
+
+    begins = timezone.now() + 31 * DAY
+    publish(book, mini, dearer, by=sam, begins=begins)
+
+    [notice] = told(acme)
+    rises = {(it["tier"], it["part"]): it for it in notice.prices}
+    assert rises["standard", "input"]["before"]["unit_amount"] == INPUT
+    assert rises["standard", "input"]["after"]["unit_amount"] == OUTPUT
+    assert ("standard", "output") not in rises
+    assert (notice.happens_at, notice.currency) == (begins, "EUR")
+
+
+@pytest.mark.usefixtures("used")
+def test_who_pays_by_another_book_is_not_told(sam, acme, mini):
+    with service():
+        facts = {"code": "acme", "name": "Acme", "currency": "EUR"}
+        own = books.create(**facts, organization=acme, by=sam)
+    publish(own, mini, {(part, "standard"): PLAIN for part in ("input", "output")}, by=sam)
+
+    with service():
+        pricing.change(
+            mini, {"input": Decimal(9)}, by=sam, effective_from=timezone.now() + 31 * DAY
+        )
+
+    assert told(acme) == []
+
+
+@pytest.mark.usefixtures("used")
+def test_what_is_replaced_at_the_same_instant_is_told_as_it_is_now(sam, acme, mini):
+    begins = timezone.now() + 31 * DAY
+    with service():
+        pricing.change(mini, {"output": Decimal(9)}, by=sam, effective_from=begins)
+    assert len(mail.outbox) == 1
+    with service():
+        pricing.change(mini, {"output": Decimal(8)}, by=sam, effective_from=begins)
+
+    [notice] = told(acme)
+    output = next(it for it in notice.prices if (it["tier"], it["part"]) == ("standard", "output"))
+    assert (output["before"]["unit_amount"], output["after"]["unit_amount"]) == (OUTPUT, "0.000008")
+    assert len(mail.outbox) == 2
+
+    with service():
+        pricing.change(mini, {"output": Decimal("0.1")}, by=sam, effective_from=begins)
+    assert told(acme) == []
+
+
+@pytest.mark.usefixtures("used")
+def test_a_version_that_is_withdrawn_is_not_announced(sam, acme, standard, mini):
+    begins = timezone.now() + 31 * DAY
+    dearer = PLAIN | {"minimum_amount": "1"}
+    version = publish(standard, mini, {("input", "standard"): dearer}, by=sam, begins=begins)
+    assert len(told(acme)) == 1
+
+    with service():
+        books.withdraw(version, by=sam)
+    assert told(acme) == []
