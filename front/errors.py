@@ -25,3 +25,11 @@ class OwnProposal(Forbidden):
 
     code = "own_proposal"
     detail = _("You wrote this version, so somebody else of the staff has to approve it.")
+
+
+class TooManyAddresses(DomainError):
+    """One machine asks for mail faster than people do."""
+
+    code = "too_many_addresses"
+    status = 429
+    detail = _("Five addresses a minute are taken from one machine. Try again in a minute.")

@@ -31,7 +31,7 @@ class StaffUpdateOut(serializers.ModelSerializer[IncidentUpdate]):
 
     class Meta:
         model = IncidentUpdate
-        fields = ("id", "state", "impact", "texts", "occurred_at", "written_by")
+        fields = ("id", "state", "impact", "texts", "occurred_at", "mailed_to", "written_by")
 
 
 class StaffIncidentOut(serializers.ModelSerializer[Incident]):

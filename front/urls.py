@@ -4,7 +4,15 @@ from django.urls import path
 
 from front import staff_incident_api, staff_site_api
 from front.api import Announcements, ServiceStatus
-from front.views import announcements, staff_incidents, staff_legal, staff_site, status
+from front.subscription_api import OwnStatusMail, StaffStatusMail, StatusMail, StatusMailErase
+from front.views import (
+    announcements,
+    staff_incidents,
+    staff_legal,
+    staff_site,
+    status,
+    subscriptions,
+)
 
 urlpatterns = [
     path("status/incidents/<uuid:incident_id>/", status.incident, name="incident"),
@@ -13,12 +21,21 @@ urlpatterns = [
         announcements.dismiss,
         name="announcement-dismiss",
     ),
+    path("status/mail/", subscriptions.subscribe, name="status-mail"),
+    path("status/mail/confirm/<str:token>/", subscriptions.confirm, name="status-mail-confirm"),
+    path("status/mail/<str:token>/", subscriptions.own, name="status-mail-own"),
+    path("status/mail/<str:token>/end/", subscriptions.end, name="status-mail-end"),
+    path("accounts/status-mail/", subscriptions.account, name="account-status-mail"),
     path("status/feed.atom", status.StatusFeed(), name="status-feed"),
 ]
 
 api_urlpatterns = [
     path("status", ServiceStatus.as_view(), name="api-status"),
     path("announcements", Announcements.as_view(), name="api-announcements"),
+    path("status/mail", StatusMail.as_view(), name="api-status-mail"),
+    path("me/status-mail", OwnStatusMail.as_view(), name="api-own-status-mail"),
+    path("staff/status-mail", StaffStatusMail.as_view()),
+    path("staff/status-mail/erase", StatusMailErase.as_view()),
     path("staff/incidents", staff_incident_api.StaffIncidents.as_view()),
     path("staff/incidents/maintenance", staff_incident_api.StaffMaintenance.as_view()),
     path("staff/incidents/<uuid:incident_id>", staff_incident_api.StaffIncident.as_view()),
@@ -52,6 +69,7 @@ staff_urlpatterns = [
     ),
     path("incidents/", staff_incidents.incident_list, name="incident-list"),
     path("incidents/new/", staff_incidents.incident_create, name="incident-create"),
+    path("incidents/mail/", staff_incidents.status_mail, name="status-mail"),
     path("incidents/maintenance/", staff_incidents.maintenance_create, name="maintenance-create"),
     path("incidents/<uuid:incident_id>/", staff_incidents.incident_detail, name="incident-detail"),
     path("site/", staff_site.site_edit, name="site"),

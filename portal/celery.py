@@ -60,6 +60,11 @@ app.conf.beat_schedule = {
     "expire files": {"task": "files.expire", "schedule": timedelta(minutes=5)},
     "remove orphaned files": {"task": "files.remove_orphans", "schedule": HOURLY},
     "tell of incidents": {"task": "front.tell", "schedule": timedelta(seconds=30)},
+    "write of incidents": {
+        "task": "front.send_status_mail",
+        "schedule": timedelta(seconds=30),
+    },
+    "forget addresses": {"task": "front.forget_addresses", "schedule": HOURLY},
     "tell of models and prices": {"task": "marketplace.tell", "schedule": timedelta(seconds=30)},
     "retire services": {
         "task": "marketplace.retire_services",

@@ -125,6 +125,7 @@ ACTIONS: dict[str, StrOrPromise] = {
     "signal.raised": _("Sign of abuse raised"),
     "spend_alarm.set": _("Amounts set from which on spend is worth a look"),
     "staff.appointed": _("Staff appointed"),
+    "status_mail.erased": _("Address of status mail forgotten"),
     "support.asked": _("Support asked to read the pages"),
     "support.denied": _("Support not let in"),
     "support.ended": _("Support's reading ended"),

@@ -47,7 +47,9 @@ class _ToldForm(forms.Form):
         return languages.written(self.cleaned_data, "text")
 
 
-class _ConcernForm(_ToldForm):
+class ConcernForm(_ToldForm):
+    """What something concerns, and what is said of it."""
+
     parts = forms.MultipleChoiceField(
         label=_("What it concerns"), choices=Part, widget=forms.CheckboxSelectMultiple
     )
@@ -87,7 +89,7 @@ class _ConcernForm(_ToldForm):
         return {**plain, "titles": titles, "texts": self.texts()}
 
 
-class IncidentForm(_ConcernForm):
+class IncidentForm(ConcernForm):
     """Something that does not work."""
 
     impact = forms.ChoiceField(label=_("Impact"), choices=UNPLANNED)
@@ -100,7 +102,7 @@ class IncidentForm(_ConcernForm):
     field_order = ("parts", "impact", "state", "started_at", "models", "regions")
 
 
-class MaintenanceForm(_ConcernForm):
+class MaintenanceForm(ConcernForm):
     """Work in a window that is to come."""
 
     starts_at = MomentField(label=_("Begins"))

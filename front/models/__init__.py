@@ -14,10 +14,14 @@ from front.models.incidents import (
 from front.models.legal import LegalKind, LegalText
 from front.models.pictures import Picture
 from front.models.site import WORDS, SiteVersion
+from front.models.subscriptions import LEASE, PATIENCE, STALE, StatusLetter, StatusSubscription
 
 __all__ = [
     "ALLOWED",
     "CLOSED",
+    "LEASE",
+    "PATIENCE",
+    "STALE",
     "WORDS",
     "Announcement",
     "Audience",
@@ -31,5 +35,7 @@ __all__ = [
     "Picture",
     "SiteVersion",
     "State",
+    "StatusLetter",
+    "StatusSubscription",
     "in_language",
 ]

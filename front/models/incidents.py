@@ -161,6 +161,8 @@ class IncidentUpdate(AppendOnly):
     #: By language.
     texts = models.JSONField()
     is_first = models.BooleanField(default=False)
+    #: How many addresses were written to of it.
+    mailed_to = models.PositiveIntegerField(default=0)
     written_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )

@@ -10,6 +10,7 @@ from common.database import atomic, on_commit
 from common.errors import Conflict, DomainError
 from front import status
 from front.models import ALLOWED, CLOSED, Impact, Incident, IncidentUpdate, State
+from front.services import letters
 from marketplace.models import AIModel
 from tenants.models import Region, User
 from tenants.services import audit
@@ -111,14 +112,17 @@ def _begun(
 def _said(
     incident: Incident, texts: Mapping[str, str], by: User, before: dict[str, str] | None
 ) -> IncidentUpdate:
+    readers = letters.readers(incident)
     update = IncidentUpdate.objects.create(
         incident=incident,
         state=incident.state,
         impact=incident.impact,
         texts=dict(texts),
         is_first=before is None,
+        mailed_to=len(readers),
         written_by=by,
     )
+    letters.write(update, readers)
     audit.record(
         organization=None,
         actor=by,

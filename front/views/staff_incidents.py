@@ -13,9 +13,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from common.errors import DomainError
-from front.forms.incidents import IncidentForm, MaintenanceForm, UpdateForm
+from front.forms.incidents import ConcernForm, IncidentForm, MaintenanceForm, UpdateForm
+from front.forms.subscriptions import EraseForm
 from front.models import Incident
-from front.services import incidents
+from front.services import incidents, subscribing
 from tenants.access import StaffRequest, staff_required
 
 SECTION = "staff-incidents"
@@ -32,6 +33,7 @@ def incident_list(request: StaffRequest) -> HttpResponse:
         "page": Paginator(found.exclude(ended_at=None), PAGE_SIZE).get_page(
             request.GET.get("page")
         ),
+        "mailed": subscribing.counts(regions=(), models=()).confirmed,
         "nav_section": SECTION,
     }
     return render(request, "staff/incident_list.html", context)
@@ -58,6 +60,8 @@ def _begin(
     *,
     is_planned: bool,
 ) -> HttpResponse:
+    if request.htmx:
+        return _reach(request)
     form = form_class(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -67,9 +71,20 @@ def _begin(
         else:
             messages.success(request, _("The status page shows it within five seconds."))
             return redirect("staff:incident-detail", incident_id=incident.pk)
-    context = {"form": form, "is_planned": is_planned, "nav_section": SECTION}
+    reach = subscribing.counts(regions=(), models=()).reach
+    context = {"form": form, "is_planned": is_planned, "reach": reach, "nav_section": SECTION}
     status = 422 if form.errors else 200
     return render(request, "staff/incident_form.html", context, status=status)
+
+
+def _reach(request: StaffRequest) -> HttpResponse:
+    """Say how many get mail of what concerns the regions and models that are chosen so far."""
+    form = ConcernForm(request.GET)
+    form.is_valid()
+    regions, models = (form.cleaned_data.get(it, ()) for it in ("regions", "models"))
+    reach = subscribing.counts(regions=regions, models=models).reach
+    context = {"reach": reach, "is_exact": True}
+    return render(request, "staff/incident_form.html#reach", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -87,9 +102,33 @@ def incident_detail(request: StaffRequest, incident_id: uuid.UUID) -> HttpRespon
         else:
             messages.success(request, _("The status page shows it within five seconds."))
             return redirect("staff:incident-detail", incident_id=incident.pk)
-    context: dict[str, Any] = {"incident": incident, "form": form, "nav_section": SECTION}
+    reach = subscribing.counts(
+        regions=incident.regions.all(), models=incident.named_models.all()
+    ).reach
+    context: dict[str, Any] = {
+        "incident": incident,
+        "form": form,
+        "reach": reach,
+        "nav_section": SECTION,
+    }
     status = 422 if form.errors else 200
     return render(request, "staff/incident_detail.html", context, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_required
+def status_mail(request: StaffRequest) -> HttpResponse:
+    """Show how many get mail, and forget an address whose owner wants it."""
+    form = EraseForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        if subscribing.erase(form.cleaned_data["email"], by=request.user):
+            messages.success(request, _("The address is forgotten."))
+            return redirect("staff:status-mail")
+        form.add_error("email", _("Nothing is known of this address."))
+    counted = subscribing.counts(regions=(), models=())
+    context = {"form": form, "counted": counted, "nav_section": SECTION}
+    status = 422 if form.errors else 200
+    return render(request, "staff/status_mail.html", context, status=status)
 
 
 def show_refusal(form: Form, refusal: DomainError) -> None:

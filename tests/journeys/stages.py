@@ -63,6 +63,29 @@ def accept_invitation(page, site):
     page.goto(steps.link_for(page, "guest@stages.example"))
 
 
+def confirm_status_mail(page, site, address="confirm@readers.example"):
+    """Ask for mail about the service, and follow the link."""
+    page.goto("/status/mail/")
+    page.get_by_label("E-mail address").fill(address)
+    page.get_by_role("button", name="Send the link").click()
+    page.get_by_text("Open your mail").wait_for()
+    page.goto(steps.read_mail(page, address, re.compile(r"https?://\S+/status/mail/confirm/\S+")))
+
+
+def choose_status_mail(page, site, address="choose@readers.example"):
+    """Confirm that mail about the service is wanted, and come to what one gets."""
+    confirm_status_mail(page, site, address)
+    page.get_by_role("button", name="Write to me").click()
+    page.get_by_role("button", name="Save").wait_for()
+
+
+def end_status_mail(page, site):
+    """Come to where it ends."""
+    choose_status_mail(page, site, "end@readers.example")
+    page.get_by_role("link", name="Get no more mail").click()
+    page.get_by_role("link", name="Choose what I get").wait_for()
+
+
 #: By route.
 STAGES = {
     "accounts/confirm-email/": confirm_address,
@@ -72,4 +95,7 @@ STAGES = {
     "staff/second-factor/": set_up_second_factor,
     "accounts/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$": choose_new_password,
     "invitations/<str:token>/": accept_invitation,
+    "status/mail/confirm/<str:token>/": confirm_status_mail,
+    "status/mail/<str:token>/": choose_status_mail,
+    "status/mail/<str:token>/end/": end_status_mail,
 }
