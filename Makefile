@@ -98,6 +98,10 @@ bench-billing: $(RUN_READY) $(ASSETS_READY) ## Measure rating, invoices, reads a
 bench-pages: $(RUN_READY) $(ASSETS_READY) ## Measure the busiest pages over 50 million requests
 	$(BIN)/python -W ignore -m benchmarks.pages
 
+.PHONY: bench-paint
+bench-paint: $(TEST_READY) $(ASSETS_READY) ## Measure first paint and weight of pages on a slow line
+	$(BIN)/python -W ignore -m benchmarks.paint
+
 .PHONY: bench-training
 bench-training: $(TEST_READY) $(TRAINER_READY) ## Compare training with a bare TRL script (SIZE=1b on a GPU)
 	TRAINER_PYTHON="$(CURDIR)/$(TRAINER)/bin/python" $(BIN)/python -m benchmarks.training --size $(SIZE)

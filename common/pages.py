@@ -4,11 +4,28 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 from django.shortcuts import render
 from django.utils.cache import patch_cache_control
 from django.views.defaults import page_not_found
 
 from common.errors import DomainError, NotFound
+
+
+class CompressedPagesMiddleware(GZipMiddleware):
+    """Compress what is whole, with a random length against guesses from how much that saved.
+
+    A stream is left as it is: who compresses it keeps its first bytes back.
+    """
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        """Compress the answer where its reader takes that and it is not written piece by piece."""
+        if response.streaming:
+            return response
+        return super().process_response(request, response)
 
 
 class PrivatePagesMiddleware:

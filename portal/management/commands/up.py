@@ -10,7 +10,7 @@ from django.core.management import CommandParser, call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
-from portal import environment, processes, reachability, state
+from portal import environment, processes, reachability, state, static_files
 from portal.embedded import postgres, valkey
 from portal.environment import Environment
 from portal.supervisor import ChildFailed, StateLock, Supervisor
@@ -61,9 +61,10 @@ class Command(BaseCommand):
             supervisor.run()
 
     def prepare(self, env: Environment, supervisor: Supervisor) -> None:
-        """Migrate, and make the demo the first time; its catalogue follows PORT and ENGINE_URL."""
+        """Collect static files, migrate, make the demo once; its catalogue follows PORT and ENGINE_URL."""
         if supervisor.stopping:
             return
+        static_files.collect()
         call_command("prepare_database", verbosity=0)
         if env.demo:
             if not (env.state / "demo.json").exists():
