@@ -29,7 +29,7 @@ class StageIn(Strict):
 
 
 class TermsIn(Strict):
-    """Terms; what is left out stays as the plan, the other contract or Tessera has it."""
+    """Terms; what is left out stays as the plan, the other contract or the portal has it."""
 
     price_book = serializers.SlugField(
         required=False, allow_null=True, max_length=60, help_text="Its code; null: list prices."

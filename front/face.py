@@ -1,5 +1,7 @@
 """The operator's face as pages and messages show it: what staff published over the settings."""
 
+import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -48,6 +50,16 @@ class Face:
     def sheet(self) -> str:
         """Where the accent's style sheet is."""
         return f"{reverse('theme-css')}?accent={self.accent.removeprefix('#')}"
+
+    @property
+    def key_variable(self) -> str:
+        """The environment variable that snippets read the key from: ``NORTHWIND_API_KEY``.
+
+        It is made of the letters of the name that every shell takes; of a name without any, of
+        those of the short one.
+        """
+        words = _plain(self.name) or _plain(self.short_name)
+        return f"{words}_API_KEY" if words else "API_KEY"
 
     @property
     def contact_address(self) -> str:
@@ -115,6 +127,14 @@ def links(text: str) -> tuple[Link, ...]:
     """Read one link a line: its words, then its address."""
     parts = (line.rpartition(" ") for line in text.splitlines() if line.strip())
     return tuple(Link(label.strip(), address) for label, _space, address in parts)
+
+
+def _plain(name: str) -> str:
+    """Return the words of a name in capitals without accents, joined; none where it has none."""
+    letters = (it for it in unicodedata.normalize("NFKD", name) if not unicodedata.combining(it))
+    words = re.sub(r"[^A-Z0-9]+", "_", "".join(letters).upper()).strip("_")
+    # No variable begins with a digit.
+    return re.sub(r"^(?=\d)", "_", words)
 
 
 def _in_language(texts: Mapping[str, str]) -> str:

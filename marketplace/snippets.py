@@ -1,11 +1,14 @@
-"""The first call in three languages, from one description of it."""
+"""The first call in several languages, from one description of it."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from marketplace.models import Kind
+from tenants import ports
+
+QUESTION = "What is a token?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,29 +27,46 @@ class _Call:
     method: str
     arguments: dict[str, Any]
     result: str
+    #: LangChain's class, empty where it has none: how it is made, asked, and where the answer is.
+    chain: str = ""
+    chain_facts: Mapping[str, str] = field(default_factory=dict)
+    chain_method: str = "invoke"
+    chain_result: str = ""
 
 
 def _call(kind: str, model: str) -> _Call:
     if kind == Kind.EMBEDDING:
-        arguments: dict[str, Any] = {"model": model, "input": "What is a tessera?"}
-        return _Call("embeddings", "embeddings.create", arguments, "data[0].embedding")
+        arguments: dict[str, Any] = {"model": model, "input": QUESTION}
+        return _Call(
+            "embeddings",
+            "embeddings.create",
+            arguments,
+            "data[0].embedding",
+            chain="OpenAIEmbeddings",
+            # It would else cut texts by the tokenizer of a model of OpenAI's.
+            chain_facts={"check_embedding_ctx_length": "False"},
+            chain_method="embed_query",
+        )
     if kind == Kind.RERANK:
-        documents = ["A tile of a mosaic.", "A kind of pasta."]
-        arguments = {"model": model, "query": "What is a tessera?", "documents": documents}
+        documents = ["A piece of text that a model reads.", "A kind of pasta."]
+        arguments = {"model": model, "query": QUESTION, "documents": documents}
         return _Call("rerank", "", arguments, "results")
-    messages = [{"role": "user", "content": "What is a tessera?"}]
+    messages = [{"role": "user", "content": QUESTION}]
     return _Call(
         "chat/completions",
         "chat.completions.create",
         {"model": model, "messages": messages},
         "choices[0].message.content",
+        chain="ChatOpenAI",
+        chain_result=".text",
     )
 
 
 def for_model(kind: str, model: str, base_url: str, *, key: str = "") -> list[Snippet]:
-    """Return the same call for curl, Python and JavaScript.
+    """Return the same call for curl, Python, JavaScript and, where it has one, LangChain.
 
-    The key stands in it when one is given; otherwise it comes from the environment.
+    The key stands in it when one is given; otherwise it comes from the environment, from the
+    variable that is named after the operator.
     """
     return _written(_call(kind, model), base_url, key)
 
@@ -58,11 +78,19 @@ def for_chat(arguments: Mapping[str, Any], base_url: str) -> list[Snippet]:
 
 
 def _written(call: _Call, base_url: str, key: str) -> list[Snippet]:
-    return [
-        Snippet("curl", "curl", _curl(call, base_url, key)),
-        Snippet("python", "Python", _python(call, base_url, key)),
-        Snippet("javascript", "JavaScript", _javascript(call, base_url, key)),
+    variable = ports.operator.face().key_variable
+    shell = key or f"${variable}"
+    python = json.dumps(key) if key else f'os.environ["{variable}"]'
+    script = json.dumps(key) if key else f"process.env.{variable}"
+    found = [
+        Snippet("curl", "curl", _curl(call, base_url, shell)),
+        Snippet("python", "Python", _imports(key) + _python(call, base_url, python)),
+        Snippet("javascript", "JavaScript", _javascript(call, base_url, script)),
     ]
+    if call.chain:
+        code = _imports(key) + _langchain(call, base_url, python)
+        found.append(Snippet("langchain", "LangChain", code))
+    return found
 
 
 def _curl(call: _Call, base_url: str, key: str) -> str:
@@ -73,18 +101,36 @@ def _curl(call: _Call, base_url: str, key: str) -> str:
     arguments = arguments.replace("'", "'\\''")
     return (
         f"curl {base_url}/{call.path} \\\n"
-        f'  -H "Authorization: Bearer {key or "$TESSERA_API_KEY"}" \\\n'
+        f'  -H "Authorization: Bearer {key}" \\\n'
         '  -H "Content-Type: application/json" \\\n'
         f"  -d '{{\n{arguments}\n  }}'"
     )
 
 
-def _python(call: _Call, base_url: str, key: str) -> str:
-    secret = json.dumps(key) if key else 'os.environ["TESSERA_API_KEY"]'
+def _imports(key: str) -> str:
+    return "" if key else "import os\n\n"
+
+
+def _python(call: _Call, base_url: str, secret: str) -> str:
     return (
-        ("" if key else "import os\n\n") + "from openai import OpenAI\n\n"
+        "from openai import OpenAI\n\n"
         f'client = OpenAI(base_url="{base_url}", api_key={secret})\n'
         f"{_in_python(call)}"
+    )
+
+
+def _langchain(call: _Call, base_url: str, secret: str) -> str:
+    """Write the call as a chain's link; whatever it is asked beside the text, it is asked too."""
+    facts = {name: _literal(it) for name, it in call.arguments.items()}
+    model, asked = facts.pop("model"), facts.pop("messages", "") or facts.pop("input", "")
+    made = {"model": model, "base_url": json.dumps(base_url), "api_key": secret, **call.chain_facts}
+    constructed = "".join(f"    {name}={it},\n" for name, it in made.items())
+    told = "".join(f"    {name}={it},\n" for name, it in facts.items())
+    return (
+        f"from langchain_openai import {call.chain}\n\n"
+        f"model = {call.chain}(\n{constructed})\n"
+        f"answer = model.{call.chain_method}(\n    {asked},\n{told})\n"
+        f"print(answer{call.chain_result})"
     )
 
 
@@ -99,8 +145,7 @@ def _in_python(call: _Call) -> str:
     return f"answer = client.{call.method}(\n{arguments}\n)\nprint(answer.{call.result})"
 
 
-def _javascript(call: _Call, base_url: str, key: str) -> str:
-    secret = json.dumps(key) if key else "process.env.TESSERA_API_KEY"
+def _javascript(call: _Call, base_url: str, secret: str) -> str:
     return (
         'import OpenAI from "openai";\n\n'
         "const client = new OpenAI({\n"

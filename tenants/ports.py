@@ -103,6 +103,10 @@ class OperatorFace(Protocol):
         """What people call it."""
 
     @property
+    def key_variable(self) -> str:
+        """The environment variable that code to copy reads a key from."""
+
+    @property
     def sender(self) -> str:
         """Who its e-mails come from, as a header has it."""
 

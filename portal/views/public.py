@@ -16,7 +16,6 @@ from front.models import LegalKind, LegalText
 from marketplace import readers, snippets, worked
 from marketplace.listing import Entry
 from marketplace.models import Kind
-from marketplace.readers import Reader
 from portal.views import health
 
 #: Where search engines have no business: what needs a sign-in, what is secret, what is no page.
@@ -32,13 +31,15 @@ MOST_OFFERS = 8
 
 @require_safe
 def landing(request: HttpRequest) -> HttpResponse:
-    """Say what this is, to somebody who has never heard of it."""
-    entries = readers.listings_seen_by(Reader())
+    """Say what this is, to somebody who has never heard of it; customers read their own prices."""
+    reader = readers.of(request)
+    entries = readers.price_list(reader)
     entries.sort(key=lambda entry: entry.model.kind != Kind.CHAT)
     prices = [entry.input_price for entry in entries if entry.input_price]
     receipt = worked.request(entries, **RECEIPT)
     context = {
-        "offers": readers.whole(Reader(), entries[:MOST_OFFERS]),
+        "offers": readers.whole(reader, entries[:MOST_OFFERS]),
+        "payer": reader.payer,
         "is_cut": len(entries) > MOST_OFFERS,
         "model_count": len({entry.model.pk for entry in entries}),
         "cheapest": min(prices, default=None),

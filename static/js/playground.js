@@ -402,7 +402,7 @@ function start() {
     if (!chosen) return;
     const form = document.getElementById("playground-code-form");
     const asked = request(first, chosen);
-    if (!first.turns.length) asked.messages.push({ role: "user", content: prompt.value.trim() || "What is a tessera?" });
+    if (!first.turns.length) asked.messages.push({ role: "user", content: prompt.value.trim() || "What is a token?" });
     // Pictures are long: their beginning says what stands there.
     form.elements.request.value = JSON.stringify(asked, (_key, value) =>
       typeof value === "string" && value.startsWith("data:image/") ? `${value.slice(0, 40)}…` : value,

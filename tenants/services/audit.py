@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from django.db.models import Model
 
+from tenants import ports
 from tenants.models import ApiKey, AuditEntry, Organization, User
 
 #: Fields that never reach a row, whatever a caller passes.
@@ -56,7 +57,7 @@ def _actor(actor: User | ApiKey | None) -> dict[str, Any]:
         return {"actor_kind": kind, "actor_user": actor, "actor_label": actor.email}
     if isinstance(actor, ApiKey):
         return {"actor_kind": "key", "actor_label": str(actor)}
-    return {"actor_kind": "system", "actor_label": "Tessera"}
+    return {"actor_kind": "system", "actor_label": ports.operator.face().name}
 
 
 def record(

@@ -123,6 +123,7 @@ def test_a_model_shows_its_price_and_how_to_call_it(client):
         "curl",
         "python",
         "javascript",
+        "langchain",
     ]
 
 

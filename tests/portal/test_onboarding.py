@@ -161,6 +161,7 @@ def test_the_samples_call_this_very_portal(acme, alice_client, settings):
         "curl",
         "python",
         "javascript",
+        "langchain",
     ]
     assert all("https://ai.example.com/v1" in it.code for it in response.context["samples"])
     assert "$TESSERA_API_KEY" in response.context["samples"][0].code

@@ -9,6 +9,7 @@ from common.database import service
 from common.money import Money
 from marketplace import demo
 from marketplace.models import AIModel, Offer
+from marketplace.services import books as booking
 from marketplace.services import pricing
 
 
@@ -31,6 +32,31 @@ def test_the_landing_page_reckons_with_todays_prices(catalogue, client):
         ["Paris"],
     )
     assert '"model": "atlas-mini"' in context["snippets"][0].code
+
+
+def test_customers_read_their_own_prices_on_the_landing_page_and_whose_they_are(
+    catalogue, client, acme, alice_client
+):
+    unit = {"model": "per_unit", "unit_amount": "0.00000001"}
+    with service():
+        book = booking.create(code="acme", name="Acme", currency="EUR", by=None, organization=acme)
+        mini = Offer.objects.get(name="atlas-mini")
+        version = booking.draft(book, by=None)
+        prices = {(part, "standard"): unit for part in ("input", "output")}
+        booking.put(version, mini, prices)
+        booking.publish(version, by=None)
+
+    mine, everybodys = alice_client.get("/"), client.get("/")
+
+    assert shown(mine)["atlas-mini"] == Money(Decimal("0.01"), "EUR")
+    assert mine.context["cheapest"] == Money(Decimal("0.01"), "EUR")
+    assert "These are the prices of Acme." in mine.content.decode()
+    assert shown(everybodys)["atlas-mini"] == Money(Decimal("0.15"), "EUR")
+    assert everybodys.context["payer"] is None
+
+
+def shown(response):
+    return {it.api_name: it.input_price for it in response.context["offers"]}
 
 
 def test_the_landing_page_stands_before_anything_is_on_sale(client, db):

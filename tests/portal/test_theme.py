@@ -70,7 +70,7 @@ def test_the_operators_name_and_logo_stand_on_every_page(named, client, db, addr
     page = client.get(address).content.decode()
 
     assert "Steppe &amp; Telecom" in page
-    assert "Tessera" not in re.sub(r"TESSERA_API_KEY|What is a tessera", "", page)
+    assert "tessera" not in page.lower()
     assert 'src="/operator-logo"' in page
 
 

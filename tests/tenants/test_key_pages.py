@@ -83,7 +83,7 @@ def test_a_new_key_comes_with_the_first_call(catalogue, acme, alice_client):
     text = response.context["minted"].text
     samples = {sample.name: sample.code for sample in response.context["samples"]}
     assert f"TESSERA_API_KEY={text}" in response.content.decode()
-    assert list(samples) == ["curl", "python", "javascript"]
+    assert list(samples) == ["curl", "python", "javascript", "langchain"]
     assert all(text in code and '"atlas-large"' in code for code in samples.values())
     assert all("/v1" in code for code in samples.values())
 
