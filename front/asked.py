@@ -11,9 +11,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from common import languages
 from common.api import NewestFirstPagination
 from common.errors import DomainError
-from front.forms import languages
 
 F = TypeVar("F", bound=Form)
 #: What fields of one language are called, and the mapping by language that fills them.

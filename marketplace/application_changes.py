@@ -8,7 +8,8 @@ from django.template.defaultfilters import date as formatted
 from django.utils.translation import gettext as _
 from django_stubs_ext import StrOrPromise
 
-from marketplace.differences import Difference, lines
+from marketplace.differences import Difference, in_languages, lines
+from marketplace.forms import translating
 from marketplace.forms.applications import ApplicationForm
 from marketplace.forms.words import LANGUAGES
 from marketplace.models import AIModel, Application, ApplicationChange, Status
@@ -33,7 +34,7 @@ def _of(application: Application, change: ApplicationChange) -> Iterator[Differe
         case Kind.CARD:
             for name in applications.CARD:
                 if name in change.facts:
-                    yield _field(name, present[name], change.facts[name])
+                    yield from _fields(name, present[name], change.facts[name])
         case Kind.DEPRECATE:
             yield Difference(_("State"), state, str(Status.DEPRECATED.label))
             last = datetime.fromisoformat(change.facts["retires_at"])
@@ -46,8 +47,14 @@ def _of(application: Application, change: ApplicationChange) -> Iterator[Differe
             if application.retires_at:
                 yield Difference(_("Last day"), _day(application.retires_at), "")
             for name in applications.CARD:
-                blank: Any = [] if isinstance(present[name], list) else ""
-                yield _field(name, blank, present[name])
+                yield from _fields(name, type(present[name])(), present[name])
+
+
+def _fields(name: str, before: Any, after: Any) -> Iterator[Difference]:
+    if name == translating.NAME:
+        yield from in_languages(ApplicationForm.translated, before, after)
+    else:
+        yield _field(name, before, after)
 
 
 def _field(name: str, before: Any, after: Any) -> Difference:

@@ -40,10 +40,10 @@ class Listed(Generic[EntryT]):
 
     def says(self, words: str) -> bool:
         """Whether its description, its publisher or its models have all these words."""
-        it = self.application
-        models = " ".join(offer.name for offer in self.offers)
-        said = " ".join((it.name, it.publisher.name, it.summary, it.description, models))
-        return finding.has_all(said, words)
+        it: Application = self.application
+        said: list[str] = [it.name, it.publisher.name, it.summary, it.description]
+        said += [*it.translated_words, *(offer.name for offer in self.offers)]
+        return finding.has_all(" ".join(said), words)
 
 
 def all_applications() -> QuerySet[Application]:

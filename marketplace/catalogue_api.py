@@ -63,7 +63,10 @@ class OfferOut(serializers.Serializer[Any]):
     name = serializers.CharField()
     publisher = serializers.CharField()
     family = serializers.CharField(source="model.family")
-    summary = serializers.CharField(source="model.summary")
+    summary = serializers.CharField(
+        source="model.said_summary", help_text="In the language asked for, where there is one."
+    )
+    summary_language = serializers.CharField(source="model.said_summary.language")
     kind = serializers.CharField(source="model.kind")
     status = serializers.CharField(source="model.status")
     is_new = serializers.BooleanField(source="model.is_new")
@@ -155,7 +158,8 @@ class CatalogueModelOut(serializers.Serializer[Any]):
 
     slug = serializers.SlugField(source="model.slug")
     name = serializers.CharField(source="model.name")
-    card = serializers.CharField(source="model.card")
+    card = serializers.CharField(source="model.said_card")
+    card_language = serializers.CharField(source="model.said_card.language")
     offers = OfferOut(many=True)
     coming_prices = ComingPriceOut(source="coming", many=True)
 

@@ -1,7 +1,7 @@
 """A change beside what is live: every field that customers see, before and after, in words."""
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -13,10 +13,12 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django_stubs_ext import StrOrPromise
 
+from common import languages
 from common.money import Money
 from common.templatetags.formats import cost
 from marketplace import dossiers, history, showcase, viewers
 from marketplace.forms import levels as level_forms
+from marketplace.forms import translating
 from marketplace.forms.levels import ServiceLevelForm
 from marketplace.forms.models import CardForm, TermsForm
 from marketplace.forms.words import FEATURES, LANGUAGES, MODALITIES
@@ -37,6 +39,10 @@ from marketplace.services.applying import moment
 WORDS = {name: label for pairs in (FEATURES, LANGUAGES, MODALITIES) for name, label in pairs}
 #: What is too long to stand in a cell: it is compared line by line.
 LONG = "card"
+#: Of so many lines at most, a text stands in a cell.
+SHORT_ROWS = 2
+#: Texts by name and then by language.
+ByName = Mapping[str, Mapping[str, str]]
 Kind = ModelChange.Kind
 
 
@@ -77,7 +83,10 @@ def changed(model: AIModel, change: ModelChange) -> AIModel:
 
 def _card(change: ModelChange) -> Iterator[Difference]:
     for name, value in change.facts.items():
-        yield _field(change.model, name, value)
+        if name == translating.NAME:
+            yield from in_languages(CardForm.translated, change.model.translations, value)
+        else:
+            yield _field(change.model, name, value)
 
 
 def _retirement(change: ModelChange) -> Iterator[Difference]:
@@ -95,11 +104,27 @@ def _publication(change: ModelChange) -> Iterator[Difference]:
         found = _field(model, name, _present(model, name))
         fresh = tuple(Line(it.text, is_new=True) for it in found.lines)
         yield Difference(found.label, "", found.after, fresh)
+    yield from in_languages(CardForm.translated, {}, model.translations)
     yield Difference(_("Who sees it"), "", viewers.of(model).words)
     for entry in showcase.offers_of(model):
         prices = ((_("input"), entry.input_price), (_("output"), entry.output_price))
         words = format_html_join(", ", "{} {}", ((it, cost(price)) for it, price in prices))
         yield Difference(entry.api_name, "", format_html("{}: {}", entry.region, words))
+
+
+def in_languages(texts: translating.Texts, before: ByName, after: ByName) -> Iterator[Difference]:
+    """Yield what is written otherwise in other languages; where nothing is, what is written."""
+    said = before == after
+    for name, (label, rows, _most) in texts.items():
+        for code in languages.others():
+            old, new = (it.get(name, {}).get(code, "") for it in (before, after))
+            if old == new and not (said and new):
+                continue
+            told = f"{label} ({languages.own_name(code)})"
+            if rows > SHORT_ROWS:
+                yield Difference(told, "", "", tuple(lines(old, new)))
+            else:
+                yield Difference(told, old, new)
 
 
 def _field(model: AIModel, name: str, value: Any) -> Difference:

@@ -79,8 +79,9 @@ def _says(model: AIModel | ModelFacts, api_name: str, text: str) -> bool:
     if model.owner_id is None and not model.is_restricted:
         return False
     said = (model.name, api_name, model.family, model.publisher.name, model.summary, model.card)
+    translated = (text for texts in model.translations.values() for text in texts.values())
     names = {f"'{kind}:{key}'" for kind, keys in _keys(model).items() for key in keys}
-    return has_all(" ".join(said), text, names)
+    return has_all(" ".join((*said, *translated)), text, names)
 
 
 def has_all(said: str, text: str, names: Set[str] = frozenset()) -> bool:

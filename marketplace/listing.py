@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from django.db.models import Case, F, QuerySet, TextField, Value, When
+from django.db.models import Case, F, JSONField, QuerySet, TextField, Value, When
 from django.utils import timezone
 
 from common.money import Money
@@ -43,9 +43,10 @@ class ModelFacts(NamedTuple):
     published_at: datetime | None
     owner_id: UUID | None
     is_restricted: bool
-    #: Of models that everybody sees both are empty: their words are found in the database.
+    #: Of models that everybody sees all are empty: their words are found in the database.
     summary: str
     card: str
+    translations: dict[str, dict[str, str]]
     publisher: Maker
 
 
@@ -139,13 +140,14 @@ EntryT = TypeVar("EntryT", PricedOffer, Listing)
 
 MODEL = "model_version__model__"
 #: In the order of the fields above, those of the model first.
-OF_MODELS = tuple(MODEL + name for name in ModelFacts._fields[:-3])
+OF_MODELS = tuple(MODEL + name for name in ModelFacts._fields[:-4])
 OF_OFFERS = ("pk", "name", "token_class_id", "region_id", "region__name", "region__jurisdiction")
 OF_PACES = ("calls", "customers", *Pace._fields)
 FACTS = (
     *OF_MODELS,
     "hidden_summary",
     "hidden_card",
+    "hidden_translations",
     *(f"{MODEL}publisher__{name}" for name in Maker._fields),
     *OF_OFFERS,
     *(f"measurement__{name}" for name in OF_PACES),
@@ -160,6 +162,11 @@ def of(found: QuerySet[Offer], currency: str, special: Sequence[UUID] = ()) -> l
         )
         for name in ("summary", "card")
     }
+    words["hidden_translations"] = Case(
+        When(EVERYBODYS, then=Value({}, JSONField())),
+        default=F(f"{MODEL}translations"),
+        output_field=JSONField(),
+    )
     rows = list(found.annotate(**words).values_list(*FACTS))
     at, offer = timezone.now(), len(FACTS) - len(OF_PACES) - len(OF_OFFERS)
     prices = books.amounts([row[offer] for row in rows], at, currency, special)

@@ -35,7 +35,7 @@ def context(
         "features": _words(model.features),
         "modalities": _words(model.modalities),
         "languages": _words(model.languages),
-        "card": cards.blocks(model.card),
+        "card": cards.blocks(model.said_card.text),
         "dossier": dossiers.shown(model),
         "snippets": snippets.for_model(model.kind, offers[0].api_name, base_url) if offers else [],
         "api_base_url": base_url,

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from marketplace import dossiers, history
 from marketplace.errors import BadProposal, NothingChanges
-from marketplace.forms import counting
+from marketplace.forms import counting, translating
 from marketplace.forms.access import AccessForm
 from marketplace.forms.dossiers import DossierForm
 from marketplace.forms.levels import ServiceLevelForm, initial
@@ -54,13 +54,16 @@ def valid(form: F, facts: Facts) -> F:
 
 def _card(model: AIModel, facts: Facts, by: User) -> ModelChange | None:
     initial = {"publisher_name": model.publisher.name}
-    present = CardForm(instance=model, initial=initial)
-    form = valid(CardForm(_merged(present, facts), instance=model, initial=initial), facts)
+    present, wanted = CardForm(instance=model, initial=initial), translating.spread(facts)
+    form = valid(CardForm(_merged(present, wanted), instance=model, initial=initial), wanted)
     name = form.cleaned_data["publisher_name"]
     # A form trims texts that nobody asked to change, and has written to its instance.
     kept = AIModel.objects.get(pk=model.pk)
+    named = {*wanted, *counting.NAMES}
+    if translating.names(CardForm.translated) & named:
+        named.add(translating.NAME)
     card = {
-        field: value if field in {*facts, *counting.NAMES} else getattr(kept, field)
+        field: value if field in named else getattr(kept, field)
         for field, value in form.card().items()
     }
     return curation.edit(kept, card=card, publisher_name=name, by=by)

@@ -14,6 +14,7 @@ from common.api import NewestFirstPagination
 from common.errors import NotFound
 from marketplace import application_changes, applications
 from marketplace.change_api import DifferenceOut, RefusalIn
+from marketplace.forms import translating
 from marketplace.forms.applications import ApplicationForm, LastDayForm, NoteForm, RetireAtOnceForm
 from marketplace.models import AIModel, Application, ApplicationChange
 from marketplace.proposing import valid
@@ -94,7 +95,10 @@ class ServiceChangeDetailOut(ServiceChangeOut):
 
 
 class ServiceIn(serializers.Serializer[Any]):
-    """A service by the names of the desk's fields; `uses` are models' slugs, `regions` codes."""
+    """A service by the names of the desk's fields; `uses` are models' slugs, `regions` codes.
+
+    `translations` holds texts by field and then by language: `{"summary": {"fr": "…"}}`.
+    """
 
     facts = serializers.DictField()
 
@@ -154,7 +158,7 @@ class StaffServiceList(StaffView):
     @once()
     def post(self, request: Request) -> Response:
         """Add a service as a draft, which customers do not see."""
-        facts = _read(ServiceIn, request)["facts"]
+        facts = translating.spread(_read(ServiceIn, request)["facts"])
         form = valid(ApplicationForm(_keyed(facts)), facts)
         card = dict(form.cleaned_data)
         application = services.add(card, slug=card.pop("slug"), by=self.user)
@@ -199,7 +203,9 @@ class ServiceProposals(StaffView):
             case Kind.RETIRE:
                 reason = valid(RetireAtOnceForm(facts), facts).cleaned_data["reason"]
                 return services.propose_retirement(application, reason, by=self.user)
-        present = services.written(application)
+        facts = translating.spread(facts)
+        blank = ApplicationForm(application=application)
+        present = {name: blank[name].initial for name in blank.fields}
         form = ApplicationForm({**present, **_keyed(facts)}, application=application)
         card = valid(form, facts).cleaned_data
         return services.edit(application, card, by=self.user, words=words)

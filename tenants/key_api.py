@@ -150,7 +150,9 @@ def envelope(error: Exception, context: dict[str, Any]) -> Response:
     response = exception_handler(_understood(error), context)
     if response is None:
         log.error("v1_request_failed", exc_info=error)
-        response = Response({"code": "internal_error", "detail": "Something failed here."}, status=500)
+        response = Response(
+            {"code": "internal_error", "detail": "Something failed here."}, status=500
+        )
     param, message = _first(response.data.get("field_errors"))
     code = str(response.data["code"])
     response.data = {

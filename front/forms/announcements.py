@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
-from front.forms import languages
+from common import language_fields, languages
 from front.forms.incidents import MomentField
 from front.forms.site import ADDRESS
 from front.models import Announcement, Audience
@@ -49,7 +49,7 @@ class AnnouncementForm(forms.Form):
         groups: Any = self.fields["groups"]
         groups.queryset = CustomerGroup.objects.all()
         for code in languages.codes():
-            self.fields[f"text_{code}"] = languages.area(
+            self.fields[f"text_{code}"] = language_fields.area(
                 code, _("Text"), rows=2, most=300, required=code == settings.LANGUAGE_CODE
             )
 
@@ -67,4 +67,4 @@ class AnnouncementForm(forms.Form):
         plain = {
             name: value for name, value in self.cleaned_data.items() if not name.startswith("text_")
         }
-        return {**plain, "texts": languages.written(self.cleaned_data, "text")}
+        return {**plain, "texts": language_fields.written(self.cleaned_data, "text")}

@@ -7,7 +7,7 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from front.forms import languages
+from common import language_fields, languages
 from front.models import ALLOWED, Impact, Incident, Part, State
 from marketplace.models import AIModel
 from tenants.models import Region
@@ -34,7 +34,7 @@ class _ToldForm(forms.Form):
     def add_texts(self) -> None:
         """Ask for what is said, in each language."""
         for code in languages.codes():
-            self.fields[f"text_{code}"] = languages.area(
+            self.fields[f"text_{code}"] = language_fields.area(
                 code,
                 _("What is said"),
                 rows=3,
@@ -44,7 +44,7 @@ class _ToldForm(forms.Form):
 
     def texts(self) -> dict[str, str]:
         """Return what is said, by language."""
-        return languages.written(self.cleaned_data, "text")
+        return language_fields.written(self.cleaned_data, "text")
 
 
 class ConcernForm(_ToldForm):
@@ -73,7 +73,7 @@ class ConcernForm(_ToldForm):
         regions: Any = self.fields["regions"]
         regions.queryset = Region.objects.all()
         for code in languages.codes():
-            self.fields[f"title_{code}"] = languages.area(
+            self.fields[f"title_{code}"] = language_fields.area(
                 code, _("Title"), rows=1, most=120, required=code == settings.LANGUAGE_CODE
             )
         self.add_texts()
@@ -85,7 +85,7 @@ class ConcernForm(_ToldForm):
             for name, value in self.cleaned_data.items()
             if not name.startswith(("title_", "text_"))
         }
-        titles = languages.written(self.cleaned_data, "title")
+        titles = language_fields.written(self.cleaned_data, "title")
         return {**plain, "titles": titles, "texts": self.texts()}
 
 

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
-from front.forms import languages
+from common import language_fields, languages
 from front.models import LegalText
 
 LONGEST = 100_000
@@ -36,7 +36,7 @@ class LegalForm(forms.Form):
         initial = {f"text_{code}": text for code, text in texts.items()}
         super().__init__(data, initial=initial)
         for code in languages.codes():
-            self.fields[f"text_{code}"] = languages.area(
+            self.fields[f"text_{code}"] = language_fields.area(
                 code,
                 _("Text"),
                 rows=16,
@@ -50,7 +50,7 @@ class LegalForm(forms.Form):
         return {
             "version": self.cleaned_data["version"],
             "effective_on": self.cleaned_data["effective_on"],
-            "texts": languages.written(self.cleaned_data, "text"),
+            "texts": language_fields.written(self.cleaned_data, "text"),
         }
 
 

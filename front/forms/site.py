@@ -5,14 +5,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
 
+from common import language_fields, languages
 from front import face
-from front.forms import languages
 from front.models import SiteVersion
-from marketplace.forms.sections import FilledSection, Section
+from marketplace.forms.sections import FilledSection, Section, folds
 
 ACCENT = re.compile(r"#[0-9a-fA-F]{6}\Z")
 CONTACT = re.compile(r"(https?://[^\s/]+\S*|[^\s@:/]+@[^\s@:/]+)\Z")
@@ -32,10 +33,6 @@ TEXTS: dict[str, tuple[StrOrPromise, StrOrPromise, int, int]] = {
     "legal_lines": (_("Legal lines"), _("Such as a registration or a licence number."), 3, 1000),
     "mail_intro": (_("Beginning of e-mails"), "", 2, 500),
     "mail_footer": (_("End of e-mails"), _("Such as a signature and an address."), 3, 1000),
-}
-WHERE_TEXTS_STAND = {
-    "texts": ("tagline", "links", "legal_lines"),
-    "mails": ("mail_intro", "mail_footer"),
 }
 
 
@@ -109,22 +106,30 @@ class SiteForm(forms.Form):
             ("accent", "logo", "no_logo", "logo_dark", "no_logo_dark", "favicon", "no_favicon"),
         ),
         Section(
-            "texts",
-            _("Footer"),
-            _("In each language; readers of another see the first."),
-            (),
-        ),
-        Section(
             "mails",
             _("E-mails"),
-            _("They stand around what each message says."),
+            _("Who they come from."),
             ("sender_name", "sender_address"),
+        ),
+        Section(
+            "texts",
+            _("Texts"),
+            _(
+                "What stands in the footer and around e-mails, in each language. Readers of another see the first."
+            ),
+            (),
         ),
     )
 
     def __init__(
-        self, data: Any = None, files: Any = None, *, version: SiteVersion | None = None
+        self,
+        data: Any = None,
+        files: Any = None,
+        *,
+        version: SiteVersion | None = None,
+        shown: str = settings.LANGUAGE_CODE,
     ) -> None:
+        self.shown = shown
         self.version = version or SiteVersion()
         words = self.version.words.items()
         texts = {f"{name}_{code}": it for name, by in words for code, it in by.items()}
@@ -132,23 +137,22 @@ class SiteForm(forms.Form):
         super().__init__(data, files, initial=initial)
         for name, (label, help_text, rows, most) in TEXTS.items():
             for code in languages.codes():
-                self.fields[f"{name}_{code}"] = languages.area(
+                self.fields[f"{name}_{code}"] = language_fields.area(
                     code, label, rows=rows, most=most, required=False, help_text=help_text
                 )
         for name in PICTURES:
             if getattr(self.version, name) is None:
                 del self.fields[f"no_{name}"]
-        self.order_fields([field.name for it in self.filled_sections() for field in it.fields])
+        plain = [name for section in self.sections for name in section.names]
+        self.order_fields([*plain, *(f"{it}_{code}" for code in languages.codes() for it in TEXTS)])
 
     def filled_sections(self) -> Iterator[FilledSection]:
         """Yield the sections with their fields, in order."""
         for section in self.sections:
-            texts = WHERE_TEXTS_STAND.get(section.name, ())
-            names = [
-                *section.names,
-                *(f"{it}_{code}" for it in texts for code in languages.codes()),
-            ]
-            yield FilledSection(section, [self[name] for name in names if name in self.fields])
+            fields = [self[name] for name in section.names if name in self.fields]
+            texts = section.name == "texts"
+            by_language = folds(self, languages.codes(), list(TEXTS), self.shown) if texts else []
+            yield FilledSection(section, fields, by_language)
 
     def clean(self) -> dict[str, Any]:
         """Refuse lines that are no links."""
@@ -164,7 +168,7 @@ class SiteForm(forms.Form):
     def facts(self) -> dict[str, Any]:
         """Return what the version will say, but for new pictures."""
         plain = {name: self.cleaned_data[name] for name in PLAIN}
-        words = {name: languages.written(self.cleaned_data, name) for name in TEXTS}
+        words = {name: language_fields.written(self.cleaned_data, name) for name in TEXTS}
         gone = {it: None for it in PICTURES if self.cleaned_data.get(f"no_{it}")}
         kept = {it: getattr(self.version, it) for it in PICTURES if it not in gone}
         return {**plain, **kept, **gone, "words": {it: by for it, by in words.items() if by}}

@@ -2,14 +2,18 @@
 
 import uuid
 from typing import Any
+from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from common import languages
 from common.errors import DomainError
 from front import colours, face
 from front.forms.site import PICTURES, SiteForm
@@ -25,10 +29,10 @@ PAGE_SIZE = 20
 @staff_required
 def site_edit(request: StaffRequest) -> HttpResponse:
     """Show the draft, or what is live, as a form; what is sent becomes the draft."""
-    version = _worked_on()
+    version, shown = _worked_on(), _shown(request)
     if request.method != "POST":
-        return _page(request, SiteForm(version=version))
-    form = SiteForm(request.POST, request.FILES, version=version)
+        return _page(request, SiteForm(version=version, shown=shown))
+    form = SiteForm(request.POST, request.FILES, version=version, shown=shown)
     if not form.is_valid():
         return _page(request, form, status=422)
     facts = form.facts() | _uploaded(form, request)
@@ -36,7 +40,13 @@ def site_edit(request: StaffRequest) -> HttpResponse:
         return _page(request, form, status=422)
     site.draft(facts, by=request.user)
     messages.success(request, _("The draft is kept. Look at it, then publish it."))
-    return redirect("staff:site")
+    return redirect(f"{reverse('staff:site')}?{urlencode({'language': shown})}")
+
+
+def _shown(request: StaffRequest) -> str:
+    """Return the language whose texts are open: it stands in the address."""
+    asked = request.GET.get("language", "")
+    return asked if asked in languages.codes() else settings.LANGUAGE_CODE
 
 
 def _worked_on() -> SiteVersion | None:
@@ -64,6 +74,7 @@ def _page(request: StaffRequest, form: SiteForm, status: int = 200) -> HttpRespo
         "draft": draft,
         "page": Paginator(versions.published(), PAGE_SIZE).get_page(request.GET.get("page")),
         "shades": colours.shades(accent),
+        "languages": [(it, languages.own_name(it)) for it in languages.codes()],
         "nav_section": SECTION,
     }
     return render(request, "staff/site.html", context, status=status)

@@ -10,8 +10,8 @@ from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.applications import Listed
-from marketplace.forms import fields
-from marketplace.forms.models import FURTHEST, PublisherInput
+from marketplace.forms import fields, translating
+from marketplace.forms.models import FURTHEST, OTHER_LANGUAGES, PublisherInput
 from marketplace.forms.sections import FilledSection, Section
 from marketplace.forms.words import LANGUAGES
 from marketplace.models import AIModel, Application, ApplicationKind
@@ -118,17 +118,31 @@ class ApplicationForm(forms.Form):
             _("What may be entrusted to it, and on which conditions."),
             ("clearance", "data_policy", "limits", "terms"),
         ),
+        OTHER_LANGUAGES,
     )
+    #: What is written in each language: how many lines it is given, and how long it may be.
+    translated: ClassVar[dict[str, tuple[Any, int, int]]] = {
+        "summary": (_("Summary"), 2, 250),
+        "description": (_("Description"), 10, LONGEST),
+        "data_policy": (_("What it keeps of customers' data"), 3, LONGEST),
+        "limits": (_("Limits"), 3, LONGEST),
+    }
 
     def __init__(
-        self, data: Mapping[str, Any] | None = None, *, application: Application | None = None
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        application: Application | None = None,
+        shown: str = "",
     ) -> None:
-        initial = (
+        initial: dict[str, Any] = (
             applications.written(application)
             if application
             else {"clearance": Classification.INTERNAL}
         )
         super().__init__(data, initial=initial)
+        self.shown = shown
+        translating.add(self, self.translated, initial.get(translating.NAME, {}))
         if application is not None:
             del self.fields["slug"]
         for name, queryset in (
@@ -146,13 +160,20 @@ class ApplicationForm(forms.Form):
             cleaned["slug"] = slugify(cleaned["name"])[:60]
             if not cleaned["slug"]:
                 self.add_error("slug", _("Write the address in Latin letters, digits and hyphens."))
+        cleaned[translating.NAME] = translating.written(cleaned, self.translated)
         return cleaned
 
     @property
     def filled_sections(self) -> list[FilledSection]:
         """Return the sections with their fields."""
         return [
-            FilledSection(it, [self[name] for name in it.names if name in self.fields])
+            FilledSection(
+                it,
+                [self[name] for name in it.names if name in self.fields],
+                translating.folds(self, self.translated, self.shown)
+                if it is OTHER_LANGUAGES
+                else [],
+            )
             for it in self.sections
         ]
 

@@ -11,7 +11,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.errors import NameTaken
-from marketplace.forms import counting, fields
+from marketplace.forms import counting, fields, translating
 from marketplace.forms.sections import FilledSection, Section
 from marketplace.forms.words import FEATURES, LANGUAGES, MODALITIES
 from marketplace.models import (
@@ -29,6 +29,7 @@ from marketplace.models.catalogue import SERVED
 
 #: More than any engine takes: keeps a slip of the finger out of the bound that is reserved.
 LONGEST_CONTEXT = 100_000_000
+LONGEST_CARD = 20_000
 MOST_REQUESTS = 10_000_000
 MOST_TOKENS = 2_000_000_000
 #: A retirement further ahead is a mistyped year.
@@ -56,6 +57,14 @@ def _choices(label: Any, choices: Any) -> forms.MultipleChoiceField:
 
 def _count(label: Any, most: int, *, least: int = 1, **options: Any) -> forms.IntegerField:
     return forms.IntegerField(label=label, min_value=least, max_value=most, **options)
+
+
+OTHER_LANGUAGES = Section(
+    "languages",
+    _("In other languages"),
+    _("Who reads the portal in one of these reads what stands here, where something does."),
+    (),
+)
 
 
 class CardForm(forms.ModelForm[AIModel]):
@@ -107,6 +116,7 @@ class CardForm(forms.ModelForm[AIModel]):
             ("licence", "licence_url", "origin"),
         ),
         counting.SECTION,
+        OTHER_LANGUAGES,
     )
 
     class Meta:
@@ -142,8 +152,16 @@ class CardForm(forms.ModelForm[AIModel]):
             **counting.HELP,
         }
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    #: What is written in each language: how many lines it is given, and how long it may be.
+    translated: ClassVar[dict[str, tuple[Any, int, int]]] = {
+        "summary": (_("Summary"), 2, 250),
+        "card": (_("Model card"), 12, LONGEST_CARD),
+    }
+
+    def __init__(self, *args: Any, shown: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.shown = shown
+        translating.add(self, self.translated, self.instance.translations)
         # A draft may wait for its licence; the checklist asks for it before customers see it.
         self.fields["licence"].required = False
         for name in ("clearance", *counting.NAMES):
@@ -158,7 +176,12 @@ class CardForm(forms.ModelForm[AIModel]):
     def filled_sections(self) -> Iterator[FilledSection]:
         """Yield the sections with their fields, in order."""
         for section in self.sections:
-            yield FilledSection(section, [self[name] for name in section.names])
+            folds = (
+                translating.folds(self, self.translated, self.shown)
+                if section is OTHER_LANGUAGES
+                else []
+            )
+            yield FilledSection(section, [self[name] for name in section.names], folds)
 
     def clean_publisher_name(self) -> str:
         """Refuse a name that has nothing to read in it."""
@@ -181,7 +204,8 @@ class CardForm(forms.ModelForm[AIModel]):
 
     def card(self) -> dict[str, Any]:
         """Return the fields of the card alone."""
-        return {name: self.cleaned_data[name] for name in self._meta.fields or ()}
+        card = {name: self.cleaned_data[name] for name in self._meta.fields or ()}
+        return {**card, "translations": translating.written(self.cleaned_data, self.translated)}
 
 
 class NewModelForm(CardForm):

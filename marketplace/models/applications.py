@@ -13,8 +13,10 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from common.languages import Said
 from common.models import LockingQuerySet, TimeStamped
 from marketplace.models.catalogue import LIVE, AIModel, Publisher, Status
+from marketplace.models.translated import Translated
 from tenants.models import ApiKey, Classification, Organization, Region
 
 
@@ -38,7 +40,7 @@ class ApplicationQuerySet(LockingQuerySet["Application"]):
         return self.filter(status__in=LIVE, retires_at__lte=Now())
 
 
-class Application(TimeStamped):
+class Application(Translated, TimeStamped):
     """One service: what it is, which models it calls, and where it runs."""
 
     slug = models.SlugField(_("address"), max_length=60, unique=True)
@@ -87,6 +89,21 @@ class Application(TimeStamped):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def said_description(self) -> Said:
+        """What it does, as readers of today's language read it."""
+        return self.said("description")
+
+    @property
+    def said_data_policy(self) -> Said:
+        """What it keeps of their data, as readers of today's language read it."""
+        return self.said("data_policy")
+
+    @property
+    def said_limits(self) -> Said:
+        """What it cannot do, as readers of today's language read it."""
+        return self.said("limits")
 
     @property
     def is_on_sale(self) -> bool:

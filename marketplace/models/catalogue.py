@@ -8,8 +8,10 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from common.languages import Said
 from common.models import LockingQuerySet, TimeStamped
 from marketplace.media import FIXED, PATCHES, TILES, UNRULED, USUAL_MOST, MediaRule
+from marketplace.models.translated import Translated
 from tenants.models import Classification, Organization
 
 
@@ -87,7 +89,7 @@ class AIModelQuerySet(LockingQuerySet["AIModel"]):
         return self.filter(status__in=LIVE, retires_at__lte=Now())
 
 
-class AIModel(TimeStamped):
+class AIModel(Translated, TimeStamped):
     """A model: its card and its place in its life."""
 
     slug = models.SlugField(_("address"), max_length=60, unique=True)
@@ -171,6 +173,11 @@ class AIModel(TimeStamped):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def said_card(self) -> Said:
+        """Its card as readers of today's language read it."""
+        return self.said("card")
 
     @property
     def is_new(self) -> bool:

@@ -33,7 +33,7 @@ Kind, State = ApplicationChange.Kind, ApplicationChange.Status
 #: What one writes of a service, beside its publisher, its models and its regions.
 WRITTEN = (
     "name", "kind", "summary", "description", "languages", "clearance", "data_policy", "limits",
-    "terms", "documentation_url", "base_url",
+    "terms", "documentation_url", "base_url", "translations",
 )  # fmt: skip
 CARD = (*WRITTEN, "publisher_name", "uses", "regions")
 #: From where each kind of change leads on.
@@ -248,6 +248,7 @@ def _check_ready(application: Application) -> None:
 
 
 def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:
+    facts = {"translations": {}, **facts}
     linked = {name: _keys(facts[name]) for name in ("uses", "regions")}
     return {**{name: _text(facts[name]) for name in CARD}, **linked}
 

@@ -126,7 +126,7 @@ def _details(change: Change) -> str:
     successor = change.model.replaced_by
     if change.what in (What.DEPRECATED, What.RETIRED) and successor is not None:
         return _("Use %(name)s instead.") % {"name": successor.name}
-    return change.model.summary
+    return change.model.said_summary.text
 
 
 def _line(price: NewPrice, currency: str) -> str:

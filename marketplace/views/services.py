@@ -56,7 +56,7 @@ def page_of(entry: Listed[PricedOffer]) -> dict[str, Any]:
         "entry": entry,
         "application": application,
         "offers": entry.offers,
-        "description": cards.blocks(application.description),
+        "description": cards.blocks(application.said_description.text),
         "terms": cards.blocks(application.terms),
     }
 

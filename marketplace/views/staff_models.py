@@ -61,7 +61,7 @@ def model_list(request: StaffRequest) -> HttpResponse:
 @staff_required
 def model_create(request: StaffRequest) -> HttpResponse:
     """Add a model as a draft."""
-    form = NewModelForm(request.POST or None)
+    form = NewModelForm(request.POST or None, shown=request.GET.get("language", ""))
     if request.method == "POST" and form.is_valid():
         try:
             model = _add(form, request)
@@ -155,7 +155,8 @@ def model_edit(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
     """Change what a model's card says."""
     model = get_object_or_404(showcase.all_models(), pk=model_id)
     name, initial = model.name, {"publisher_name": model.publisher.name}
-    form = CardForm(request.POST or None, instance=model, initial=initial)
+    shown = request.GET.get("language", "")
+    form = CardForm(request.POST or None, instance=model, initial=initial, shown=shown)
     if request.method == "POST" and form.is_valid():
         publisher = form.cleaned_data["publisher_name"]
         try:

@@ -94,7 +94,8 @@ def service_edit(request: StaffRequest, service_id: uuid.UUID) -> HttpResponse:
     if application.status in (Status.IN_REVIEW, Status.RETIRED):
         return redirect("staff:service-detail", service_id=service_id)
     posted = request.POST if request.method == "POST" else None
-    form = ApplicationForm(posted, application=application)
+    shown = request.GET.get("language", "")
+    form = ApplicationForm(posted, application=application, shown=shown)
     note = NoteForm(posted)
     if form.is_valid() and note.is_valid():
         words = note.cleaned_data["words"]

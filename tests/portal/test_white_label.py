@@ -101,7 +101,7 @@ def test_an_invitation_names_no_other_than_the_operator(renamed, alice_client, m
     [
         ("Northwind", "", "NORTHWIND_API_KEY"),
         ("Steppe & Telecom", "", "STEPPE_TELECOM_API_KEY"),
-        ("Société d’IA", "", "SOCIETE_D_IA_API_KEY"),
+        ("Société d'IA", "", "SOCIETE_D_IA_API_KEY"),
         ("Қазақтелеком", "Kaztel", "KAZTEL_API_KEY"),
         ("اتصالات", "", "API_KEY"),
         ("5G one", "", "_5G_ONE_API_KEY"),
