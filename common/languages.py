@@ -1,12 +1,13 @@
 """Texts that are written once in each language of the portal, and read in one."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from babel.lists import format_list
 from django.conf import settings
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language, get_language_info
+from django.utils.translation import get_language, get_language_info, to_locale
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,12 @@ def said(first: str, others: Mapping[str, str]) -> Said:
     if text := others.get(language, ""):
         return Said(text, language)
     return Said(first, settings.LANGUAGE_CODE)
+
+
+def listed(items: Iterable[object]) -> str:
+    """Write items as a sentence of today's language lists them: ``Text, Image, and Audio``."""
+    locale = to_locale(get_language() or settings.LANGUAGE_CODE)
+    return format_list([str(item) for item in items], locale=locale)
 
 
 def direction(code: str) -> str:

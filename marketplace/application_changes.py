@@ -6,8 +6,8 @@ from typing import Any
 
 from django.template.defaultfilters import date as formatted
 from django.utils.translation import gettext as _
-from django_stubs_ext import StrOrPromise
 
+from common import languages
 from marketplace.differences import Difference, in_languages, lines
 from marketplace.forms import translating
 from marketplace.forms.applications import ApplicationForm
@@ -80,8 +80,7 @@ def _words(name: str, value: Any) -> str:
 
 
 def _joined(names: Any) -> str:
-    found: list[StrOrPromise] = list(names)
-    return ", ".join(map(str, found))
+    return languages.listed(names)
 
 
 def _day(at: datetime | None) -> str:

@@ -10,6 +10,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
 from django_stubs_ext import StrOrPromise
 
+from common import languages
 from marketplace import finding, queries
 from marketplace.forms.words import LANGUAGES
 from marketplace.listing import EntryT
@@ -124,12 +125,12 @@ def _hindrances(
     outside = [it.name for it in application.regions.all() if it.jurisdiction not in allowed]
     if allowed and outside:
         yield _("Your organization's policy does not allow the regions it runs in: %(names)s.") % {
-            "names": ", ".join(sorted(outside))
+            "names": languages.listed(sorted(outside))
         }
     if not is_cleared(application.clearance, organization.classification):
         yield _("It is not cleared for data as confidential as your organization's.")
     if missing:
-        names = ", ".join(sorted(it.name for it in missing))
+        names = languages.listed(sorted(it.name for it in missing))
         yield _("Your organization may not call models that it uses: %(names)s.") % {"names": names}
 
 

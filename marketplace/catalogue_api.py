@@ -81,7 +81,9 @@ class OfferOut(serializers.Serializer[Any]):
     languages = serializers.ListField(source="model.languages", child=serializers.CharField())
     licence = serializers.CharField(source="model.licence")
     licence_url = serializers.CharField(source="model.licence_url")
-    origin = serializers.CharField(source="model.origin")
+    origin = serializers.CharField(
+        source="model.origin", help_text="The country where it was made, by ISO 3166 code."
+    )
     clearance = serializers.CharField(source="model.clearance")
     needs_approval = serializers.BooleanField(source="model.needs_approval")
     has_terms = serializers.SerializerMethodField()

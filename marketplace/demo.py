@@ -175,7 +175,7 @@ def _simulated(slug: str, publisher: Publisher) -> ModelVersion:
         "languages": languages,
         "licence": "Apache-2.0",
         "licence_url": "https://www.apache.org/licenses/LICENSE-2.0",
-        "origin": "France",
+        "origin": "FR",
         "status": Status.PUBLISHED,
         "published_at": timezone.now(),
     }

@@ -13,7 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django_stubs_ext import StrOrPromise
 
-from common import languages
+from common import countries, languages
 from common.money import Money
 from common.templatetags.formats import cost
 from marketplace import dossiers, history, showcase, viewers
@@ -145,7 +145,9 @@ def _present(model: AIModel, name: str) -> Any:
 
 def _words(name: str, value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(str(WORDS.get(it, it)) for it in value)
+        return languages.listed(WORDS.get(it, it) for it in value)
+    if name == "origin":
+        return str(countries.NAMES.get(value, value))
     if name in CardForm.Meta.fields:
         choices = dict(getattr(AIModel._meta.get_field(name), "flatchoices", ()))
         return str(choices.get(value, value))
@@ -189,7 +191,7 @@ def _audience(change: ModelChange) -> Iterator[Difference]:
     wanted = viewers.proposed(change.facts)
     yield Difference(_("Who sees it"), viewers.of(change.model).words, wanted.words)
     if change.is_open and (losing := viewers.losing(change.model, wanted)):
-        names = ", ".join(it.name for it in losing)
+        names = languages.listed(it.name for it in losing)
         yield Difference(_("Used it of late, and will not see it"), "", names)
 
 

@@ -8,6 +8,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
 
+from common import languages
 from marketplace.forms.words import FEATURES, LANGUAGES, MODALITIES
 from marketplace.listing import EntryT
 from marketplace.models.offers import Offer
@@ -97,7 +98,7 @@ def rows(entries: Sequence[PricedOffer]) -> list[Row]:
 
 
 def _said(names: Iterable[str]) -> str:
-    return ", ".join(str(WORDS.get(name, name)) for name in names)
+    return languages.listed(WORDS.get(name, name) for name in names)
 
 
 def _limits(offer: Offer) -> dict[str, int]:
@@ -130,7 +131,7 @@ QUESTIONS: tuple[Question, ...] = (
     (_("Publisher"), "text", lambda it: it.publisher),
     (_("Family"), "text", lambda it: it.model.family),
     (_("Licence"), "text", lambda it: it.model.licence),
-    (_("Country of origin"), "text", lambda it: it.model.origin),
+    (_("Country of origin"), "text", lambda it: it.model.origin_name),
     (_("Quantization"), "text", lambda it: it.offer.model_version.quantization),
     (_("Limits for a customer"), "limits", lambda it: _limits(it.offer)),
     (_("Can be called until"), "day", lambda it: it.model.retires_at),

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from common import languages
 from marketplace import ports
 from marketplace.models import AIModel, CustomerGroup, GroupMember, Offer
 from tenants.models import Organization
@@ -45,7 +46,7 @@ class Audience:
         groups = CustomerGroup.objects.filter(pk__in=self.groups).order_by("name")
         customers = Organization.objects.filter(pk__in=self.organizations).order_by("name")
         named = [_("the group %(name)s") % {"name": it.name} for it in groups]
-        return ", ".join([*named, *(it.name for it in customers)])
+        return languages.listed([*named, *(it.name for it in customers)])
 
 
 def of(model: AIModel) -> Audience:

@@ -5,6 +5,7 @@ decimal mark is the active language's. What is shortened keeps its exact value i
 the ``value`` of ``<data>`` and for screen readers.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Protocol
@@ -15,6 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext, pgettext
 
+from common import languages
 from common.money import minor_digits
 
 register = template.Library()
@@ -247,6 +249,12 @@ def _long(seconds: int) -> str:
     first = next(index for index, (count, _) in enumerate(parts) if count)
     shown = [part for part in parts[first : first + 2] if part[0]]
     return " ".join(f"{grouped(count)}{SPACE}{unit}" for count, unit in shown)
+
+
+@register.filter
+def listed(items: Iterable[object]) -> str:
+    """Show items as the reader's language lists them: ``Text, Image, and Audio``."""
+    return languages.listed(items)
 
 
 @register.filter

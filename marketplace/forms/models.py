@@ -9,6 +9,7 @@ from django import forms
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
+from django_countries import countries
 
 from marketplace.errors import NameTaken
 from marketplace.forms import counting, fields, translating
@@ -85,6 +86,12 @@ class CardForm(forms.ModelForm[AIModel]):
     )
     licence_url = fields.WebAddress(
         label=_("Address of the licence"), required=False, max_length=200
+    )
+    origin = forms.ChoiceField(
+        label=_("Country of origin"),
+        required=False,
+        choices=lambda: [("", "—"), *countries],
+        help_text=_("Where it was made."),
     )
     features = _choices(_("Features"), FEATURES)
     modalities = _choices(_("Modalities"), MODALITIES)
@@ -166,12 +173,20 @@ class CardForm(forms.ModelForm[AIModel]):
         self.fields["licence"].required = False
         for name in ("clearance", *counting.NAMES):
             self.fields[name].required = False
+        self._keep_origin()
         kind = self.fields["kind"]
         assert isinstance(kind, forms.ChoiceField)  # noqa: S101 - a choice in the model
         kind.choices = [(it.value, it.label) for it in SERVED]
 
         # Mistakes are summed up in the order in which the page asks.
         self.order_fields([name for section in self.sections for name in section.names])
+
+    def _keep_origin(self) -> None:
+        """Offer what was written before countries were chosen, so that it is not lost unseen."""
+        origin, written = self.fields["origin"], self.instance.origin
+        assert isinstance(origin, forms.ChoiceField)  # noqa: S101 - declared as one
+        if written and written not in dict(countries):
+            origin.choices = [("", "—"), *countries, (written, written)]
 
     def filled_sections(self) -> Iterator[FilledSection]:
         """Yield the sections with their fields, in order."""

@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from common import countries
 from common.languages import Said
 from common.models import LockingQuerySet, TimeStamped
 from marketplace.media import FIXED, PATCHES, TILES, UNRULED, USUAL_MOST, MediaRule
@@ -112,6 +113,7 @@ class AIModel(Translated, TimeStamped):
     languages = ArrayField(models.CharField(max_length=10), default=list, blank=True)
     licence = models.CharField(_("licence"), max_length=100)
     licence_url = models.URLField(_("address of the licence"), blank=True)
+    #: Where it was made, by ISO 3166 code; what was written before countries were chosen stays.
     origin = models.CharField(_("country of origin"), max_length=100, blank=True)
     #: The most confidential data that it may be given.
     clearance = models.CharField(
@@ -178,6 +180,11 @@ class AIModel(Translated, TimeStamped):
     def said_card(self) -> Said:
         """Its card as readers of today's language read it."""
         return self.said("card")
+
+    @property
+    def origin_name(self) -> str:
+        """The country where it was made, in the language that is spoken now."""
+        return str(countries.NAMES.get(self.origin, self.origin))
 
     @property
     def is_new(self) -> bool:

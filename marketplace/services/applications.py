@@ -14,6 +14,7 @@ from django.db import IntegrityError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from common import languages
 from common.database import atomic, service
 from common.errors import Conflict, Forbidden
 from marketplace.application_errors import (
@@ -187,7 +188,9 @@ def missing_for(application: Application) -> list[str]:
         found.append(_("Choose the models that it calls: their tokens are its price."))
     on_sale = set(AIModel.objects.live().public().values_list("pk", flat=True))
     if gone := sorted(it.name for it in models if it.pk not in on_sale):
-        found.append(_("These models are not on sale: %(names)s.") % {"names": ", ".join(gone)})
+        found.append(
+            _("These models are not on sale: %(names)s.") % {"names": languages.listed(gone)}
+        )
     if not application.regions.exists():
         found.append(_("Choose the regions it runs in."))
     for name, sentence in (
