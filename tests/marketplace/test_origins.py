@@ -12,7 +12,7 @@ from marketplace.forms.models import CardForm
 from marketplace.models import AIModel
 
 pytestmark = pytest.mark.usefixtures("catalogue")
-MIGRATION = "marketplace.migrations.0031_origins_are_countries"
+MIGRATION = "marketplace.migrations.0032_origins_are_countries"
 
 
 def put(slug, origin):

@@ -54,7 +54,7 @@ CREATE TRIGGER words_of_model AFTER INSERT OR UPDATE
 
 
 class Migration(migrations.Migration):
-    dependencies = [("marketplace", "0029_kinds_of_servers")]
+    dependencies = [("marketplace", "0030_what_a_notice_says")]
 
     operations = [
         migrations.AddField("aimodel", "translations", models.JSONField(blank=True, default=dict)),

@@ -20,7 +20,7 @@ def code_countries(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("marketplace", "0030_words_in_other_languages")]
+    dependencies = [("marketplace", "0031_words_in_other_languages")]
 
     # The owner of the table does not see its rows while row-level security is forced on it.
     operations = [
