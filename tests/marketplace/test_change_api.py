@@ -336,12 +336,12 @@ def test_the_desk_proposes_who_sees_a_model(staff_client, colleague_client, acme
     wanted = {"audience": "some", "organizations": "acme", "groups": ["public"]}
     proposed = staff_client.post(page, wanted)["Location"]
     assert client.get("/models/atlas-mini/").status_code == 200
-    assert "the group Public bodies, Acme" in staff_client.get(proposed).content.decode()
+    assert "the group Public bodies and Acme" in staff_client.get(proposed).content.decode()
     colleague_client.post(f"{proposed}approve/")
 
     assert client.get("/models/atlas-mini/").status_code == 404
     shown = staff_client.get(page).content.decode()
-    assert "the group Public bodies, Acme" in shown
+    assert "the group Public bodies and Acme" in shown
     assert 'value="public"' in shown
     assert ">\nacme</textarea>" in shown
 
