@@ -157,6 +157,14 @@ class OperatorsBudget(Forbidden):
     )
 
 
+class AlarmOutOfBounds(DomainError):
+    """Amounts from which on spend is worth a look that cannot be lived by."""
+
+    code = "spend_alarm_not_valid"
+    status = 422
+    detail = _("These amounts cannot be set.")
+
+
 class TrialNotWaiting(Conflict):
     """The terms were decided before."""
 

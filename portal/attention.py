@@ -128,16 +128,16 @@ def _begun(membership: Membership, finances: Finances) -> Iterator[Attention]:
 
 def _first_limits(organization: Organization) -> Iterator[str]:
     if count := organization.first_rpm:
-        words = ngettext("%(count)d request per minute", "%(count)d requests per minute", count)
-        yield words % {"count": count}
+        words = ngettext("%(count)s request per minute", "%(count)s requests per minute", count)
+        yield words % {"count": grouped(count)}
     if count := organization.first_tpm:
-        words = ngettext("%(count)d token per minute", "%(count)d tokens per minute", count)
-        yield words % {"count": count}
+        words = ngettext("%(count)s token per minute", "%(count)s tokens per minute", count)
+        yield words % {"count": grouped(count)}
     if count := organization.first_concurrency:
         words = ngettext(
-            "%(count)d call at the same time", "%(count)d calls at the same time", count
+            "%(count)s call at the same time", "%(count)s calls at the same time", count
         )
-        yield words % {"count": count}
+        yield words % {"count": grouped(count)}
 
 
 def _bundles(membership: Membership) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from marketplace.forms.fields import Amount
+from marketplace.forms.fields import Amount, check_fineness
 from tenants.models import AbuseSignal, ApiKey, Restriction
 
 #: So long the same may be kept quiet.
@@ -98,9 +98,11 @@ class AlarmForm(forms.Form):
         help_text=_("New for fourteen days. Whoever is older is compared with themselves."),
     )
 
+    def __init__(self, *args: Any, currency: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.currency = currency
+
     def clean(self) -> dict[str, Any]:
-        """Refuse nought: everybody would be told of."""
-        for name, amount in list(self.cleaned_data.items()):
-            if amount is not None and amount <= 0:
-                self.add_error(name, _("Accepted is an amount above nought."))
+        """Refuse amounts that are finer than their currency."""
+        check_fineness(self, self.currency, *self.fields)
         return self.cleaned_data

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from common.models import LockingQuerySet, TimeStamped
@@ -17,8 +17,11 @@ def _amount(label: Any, usual: int) -> "models.DecimalField[Decimal, Decimal]":
 class SpendAlarm(TimeStamped):
     """Below these amounts nobody is disturbed, however unusual the spend is.
 
-    A currency without a row has the amounts that a new row begins with.
+    Rows are what staff set; ``services.spend_alarms`` says what stands in where there is none.
     """
+
+    #: Whoever writes more than this has slipped.
+    MOST = Decimal(10) ** 10
 
     currency = models.CharField(_("currency"), max_length=3, unique=True)
     hour = _amount(_("spent in an hour"), 50)
@@ -35,7 +38,22 @@ class SpendAlarm(TimeStamped):
                 condition=Q(hour__gt=0, day__gt=0, new_account__gt=0),
                 name="spend_alarm_amounts_are_positive",
             ),
+            models.CheckConstraint(
+                condition=Q(day__lte=Decimal(10) ** 10, new_account__lte=Decimal(10) ** 10),
+                name="spend_alarm_amounts_are_no_slips",
+            ),
+            models.CheckConstraint(
+                condition=Q(hour__lte=F("day")), name="spend_alarm_of_an_hour_is_within_the_day"
+            ),
+            models.CheckConstraint(
+                condition=Q(currency__regex=r"^[A-Z]{3}$"), name="spend_alarm_names_a_currency"
+            ),
         )
 
     def __str__(self) -> str:
         return self.currency
+
+    @property
+    def is_set(self) -> bool:
+        """Whether staff wrote it; otherwise it only stands in."""
+        return not self._state.adding

@@ -17,12 +17,12 @@ from django.utils import timezone
 
 from billing import webhook_types
 from billing.models import SpendAlarm, SpendDay
-from billing.services import telling
+from billing.services import spend_alarms, telling
 from billing.unusual import DAYS_BEFORE, Judgement, judge
 from common import jobs, sweeping
-from common.database import atomic, rows, service
-from tenants.models import AbuseSignal, ApiKey, Organization, User, WebhookEvent
-from tenants.services import abuse, audit, webhooks
+from common.database import rows, service
+from tenants.models import AbuseSignal, ApiKey, Organization, WebhookEvent
+from tenants.services import abuse, webhooks
 
 Kind = AbuseSignal.Kind
 ZERO = Decimal(0)
@@ -73,50 +73,23 @@ class _Sums:
         return judge(self.spent(length), before, days=days, floor=floor)
 
 
-def alarm(currency: str) -> SpendAlarm:
-    """Return the amounts of a currency: those that staff set, or those to begin with."""
-    return SpendAlarm.objects.filter(currency=currency).first() or SpendAlarm(currency=currency)
-
-
-@atomic()
-def set_alarm(currency: str, *, by: User, **amounts: Decimal) -> SpendAlarm:
-    """Set from which amounts on spend in a currency is worth a look."""
-    made, _new = SpendAlarm.objects.get_or_create(currency=currency)
-    kept = SpendAlarm.objects.locked(made.pk)
-    before = {name: getattr(kept, name) for name in amounts}
-    if before == amounts:
-        return kept
-    for name, amount in amounts.items():
-        setattr(kept, name, amount)
-    kept.save()
-    audit.record(
-        organization=None,
-        actor=by,
-        action="spend_alarm.set",
-        target=kept,
-        before=before,
-        after=amounts,
-    )
-    return kept
-
-
 def sweep(now: datetime | None = None) -> int:
     """Look at everybody who spent enough since yesterday; return at how many."""
     end = _end(now or timezone.now())
     with service():
-        alarms = {it.currency: it for it in SpendAlarm.objects.all()}
         recent = (
             SpendDay.objects.filter(day__gte=(end - DAY - QUARTER).date())
             .order_by()
             .values_list("organization_id", "currency")
             .annotate(sum=Sum("amount"))
         )
-        found = [
-            (organization_id, currency)
-            for organization_id, currency, spent in recent
-            if spent > _least(alarms.get(currency) or SpendAlarm(currency=currency))
-        ]
-    looks = [partial(_look, organization_id, currency, end) for organization_id, currency in found]
+        spenders = list(recent)
+        floors = spend_alarms.of_all(currency for _organization, currency, _spent in spenders)
+    looks = [
+        partial(_look, organization_id, floors[currency], end)
+        for organization_id, currency, spent in spenders
+        if spent > _least(floors[currency])
+    ]
     return sweeping.each(looks, trouble=TROUBLE)
 
 
@@ -131,16 +104,15 @@ def _least(alarm: SpendAlarm) -> Decimal:
     return min(amounts)
 
 
-def _look(organization_id: UUID, currency: str, end: datetime) -> None:
+def _look(organization_id: UUID, floors: SpendAlarm, end: datetime) -> None:
     with service():
         organization = Organization.objects.get(pk=organization_id)
-        look(organization, currency, end)
+        look(organization, floors, end)
 
 
-def look(organization: Organization, currency: str, end: datetime) -> list[AbuseSignal]:
+def look(organization: Organization, floors: SpendAlarm, end: datetime) -> list[AbuseSignal]:
     """Raise what is unusual about this customer's spend; return what there is to tell of."""
-    whole, by_key = _sums(organization, currency, end)
-    floors = alarm(currency)
+    whole, by_key = _sums(organization, floors.currency, end)
     found = list(_whole(organization, whole, by_key, floors, end))
     if not found:
         found = list(_keys(organization, by_key, floors, end))

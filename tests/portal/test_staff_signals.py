@@ -147,6 +147,8 @@ def test_staff_sets_the_amounts(staff_client, spike):
     staff_client.post(address, {"hour": "500", "day": "900.50", "new_account": "5"})
 
     assert wrong.status_code == 422
+    over = staff_client.post(address, {"hour": "901", "day": "900", "new_account": "5"})
+    assert "An hour&#x27;s amount is that of a day at most." in over.content.decode()
     with service():
         kept = SpendAlarm.objects.get()
     assert (kept.hour, kept.day, kept.new_account) == (500, Decimal("900.50"), 5)

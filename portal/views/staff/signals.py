@@ -11,11 +11,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from billing.models import Chargeback, SpendAlarm
-from billing.services import unusual_spend
+from billing.models import Chargeback
+from billing.services import spend_alarms
 from common.errors import DomainError
-from marketplace.models import PriceBook
 from marketplace.queries import DEFAULT_CURRENCY
+from marketplace.views.staff_models import show_refusal
 from portal import signals
 from portal.signal_forms import ActForm, AlarmForm, DismissForm, SignalFilter
 from tenants.access import StaffRequest, staff_required
@@ -41,7 +41,8 @@ def signal_list(request: StaffRequest) -> HttpResponse:
         "rows": [(it, signals.spend(it.figures)) for it in page],
         "is_open": is_open,
         "is_filtered": any(asked.get(name) for name in ("kind", "q")),
-        "currencies": _currencies(),
+        "alarms": spend_alarms.of_all(spend_alarms.currencies()).values(),
+        "usual": DEFAULT_CURRENCY,
         "chargebacks": Chargeback.objects.waiting().count(),
         "nav_section": SECTION,
     }
@@ -96,30 +97,30 @@ def _decided(
 @staff_required
 def spend_alarm(request: StaffRequest, currency: str) -> HttpResponse:
     """Set from which amounts on spend in a currency is worth a look."""
-    if currency not in _currencies():
+    if currency not in spend_alarms.currencies():
         raise Http404
-    alarm = unusual_spend.alarm(currency)
+    alarm = spend_alarms.of(currency)
     initial = {name: getattr(alarm, name) for name in AlarmForm.base_fields}
-    form = AlarmForm(request.POST if request.method == "POST" else None, initial=initial)
+    posted = request.POST if request.method == "POST" else None
+    form = AlarmForm(posted, initial=initial, currency=currency)
     if form.is_valid():
-        unusual_spend.set_alarm(currency, by=request.user, **form.cleaned_data)
-        messages.success(request, _("The amounts are saved; the next round keeps to them."))
-        return redirect("staff:signal-list")
+        try:
+            spend_alarms.set_for(currency, by=request.user, **form.cleaned_data)
+        except DomainError as refusal:
+            show_refusal(form, refusal)
+        else:
+            messages.success(request, _("The amounts are saved; the next round keeps to them."))
+            return redirect("staff:signal-list")
     context = {
         "form": form,
         "currency": currency,
+        "usual": DEFAULT_CURRENCY,
+        "is_set": alarm.is_set,
         "crumbs": _crumbs(),
         "nav_section": SECTION,
     }
     status = 422 if form.is_bound else 200
     return render(request, "staff/spend_alarm.html", context, status=status)
-
-
-def _currencies() -> list[str]:
-    """Return the currencies that something is sold in."""
-    books = PriceBook.objects.order_by("currency").values_list("currency", flat=True)
-    kept = SpendAlarm.objects.values_list("currency", flat=True)
-    return list(dict.fromkeys([DEFAULT_CURRENCY, *books, *kept]))
 
 
 def _crumbs() -> list[tuple[str, str]]:
