@@ -17,6 +17,7 @@ from billing import (
     seal_api,
     service_level_api,
     spend_api,
+    staff_alarm_api,
     staff_contract_api,
     staff_credit_api,
     staff_currency_api,
@@ -24,6 +25,7 @@ from billing import (
     staff_payer_api,
     staff_plan_api,
     staff_service_level_api,
+    staff_trial_api,
     statement_api,
     usage_api,
 )
@@ -204,6 +206,8 @@ urlpatterns = [
     path("webhooks/stripe/", webhooks.stripe, name="stripe-webhook"),
 ]
 
+TRIAL_TERMS = "staff/trial-terms/<uuid:terms_id>"
+
 api_urlpatterns = [
     path("pricing/preview", api.PricingPreview.as_view()),
     path("seals", seal_api.SealList.as_view()),
@@ -274,6 +278,17 @@ api_urlpatterns = [
     path(
         "organizations/<slug:org>/disputes/<uuid:dispute_id>",
         invoice_api.DisputeDetail.as_view(),
+    ),
+    path("staff/signals/amounts", staff_alarm_api.SpendAlarmList.as_view()),
+    path("staff/signals/amounts/<slug:currency>", staff_alarm_api.SpendAlarmDetail.as_view()),
+    path("staff/trial-terms", staff_trial_api.TrialTermsList.as_view()),
+    path(TRIAL_TERMS, staff_trial_api.TrialTermsDetail.as_view()),
+    path(f"{TRIAL_TERMS}/approve", staff_trial_api.TrialTermsApproval.as_view()),
+    path(f"{TRIAL_TERMS}/refuse", staff_trial_api.TrialTermsRefuse.as_view()),
+    path(f"{TRIAL_TERMS}/withdraw", staff_trial_api.TrialTermsWithdrawal.as_view()),
+    path("staff/customers/<slug:slug>/first-limits", staff_trial_api.FirstLimits.as_view()),
+    path(
+        "staff/customers/<slug:slug>/first-limits/lift", staff_trial_api.FirstLimitsLift.as_view()
     ),
     path("staff/customers/<slug:slug>/credits", staff_credit_api.CreditList.as_view()),
     path(

@@ -374,6 +374,7 @@ SPECTACULAR_SETTINGS = {
         "ModelChangeStatusEnum": "marketplace.models.ModelChange.Status",
         "ServiceChangeKindEnum": "marketplace.models.ApplicationChange.Kind",
         "ServiceChangeStatusEnum": "marketplace.models.ApplicationChange.Status",
+        "SignUpWayEnum": "tenants.models.SignUpPolicy.Way",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from marketplace.forms.fields import Amount, check_fineness
+from marketplace.forms.fields import Amount
 from tenants.models import AbuseSignal, ApiKey, Restriction
 
 #: So long the same may be kept quiet.
@@ -97,12 +97,3 @@ class AlarmForm(forms.Form):
         decimal_places=2,
         help_text=_("New for fourteen days. Whoever is older is compared with themselves."),
     )
-
-    def __init__(self, *args: Any, currency: str, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.currency = currency
-
-    def clean(self) -> dict[str, Any]:
-        """Refuse amounts that are finer than their currency."""
-        check_fineness(self, self.currency, *self.fields)
-        return self.cleaned_data

@@ -8,6 +8,7 @@ from tenants import (
     policy_api,
     projects_api,
     staff_customer_api,
+    staff_sign_up_api,
     staff_signal_api,
     support_api,
     webhooks_api,
@@ -120,6 +121,12 @@ STAFF = "staff/customers/<slug:slug>"
 ENDPOINT = "organizations/<slug:org>/webhooks/<uuid:endpoint_id>"
 
 api_urlpatterns = [
+    path("staff/sign-up-policy", staff_sign_up_api.SignUpPolicyView.as_view()),
+    path("staff/sign-up-policies", staff_sign_up_api.SignUpPolicyList.as_view()),
+    path("staff/sign-ups", staff_sign_up_api.SignUpList.as_view()),
+    path(f"staff/{SIGN_UP}", staff_sign_up_api.SignUpDetail.as_view()),
+    path(f"staff/{SIGN_UP}/approve", staff_sign_up_api.SignUpApproval.as_view()),
+    path(f"staff/{SIGN_UP}/refuse", staff_sign_up_api.SignUpRefuse.as_view()),
     path("staff/signals", staff_signal_api.SignalList.as_view()),
     path("staff/signals/<uuid:signal_id>", staff_signal_api.SignalDetail.as_view()),
     path("staff/signals/<uuid:signal_id>/dismiss", staff_signal_api.SignalDismiss.as_view()),

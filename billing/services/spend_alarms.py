@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from billing.errors import AlarmOutOfBounds
 from billing.models import SpendAlarm
 from common.database import atomic
+from common.money import minor_digits
 from marketplace.models import OtherPart, Price, PriceBook
 from marketplace.queries import DEFAULT_CURRENCY
 from tenants.models import User
@@ -80,7 +81,7 @@ def _plain(amount: Decimal) -> Decimal:
 def set_for(currency: str, *, by: User, hour: Decimal, day: Decimal, new_account: Decimal) -> None:
     """Set from which amounts on spend in a currency is worth a look; the same again says nothing."""
     amounts = {"hour": hour, "day": day, "new_account": new_account}
-    _check(amounts)
+    _check(amounts, currency)
     made, is_new = SpendAlarm.objects.get_or_create(currency=currency, defaults=amounts)
     kept = SpendAlarm.objects.locked(made.pk)
     before = None if is_new else {name: getattr(kept, name) for name in AMOUNTS}
@@ -99,12 +100,17 @@ def set_for(currency: str, *, by: User, hour: Decimal, day: Decimal, new_account
     )
 
 
-def _check(amounts: dict[str, Decimal]) -> None:
+def _check(amounts: dict[str, Decimal], currency: str) -> None:
+    digits = minor_digits(currency)
+    finer = _("%(currency)s has %(digits)d decimals at most.")
     errors = {
         name: [_("Accepted is an amount above nought, up to %(most)s.") % {"most": f"{MOST:,f}"}]
         for name, amount in amounts.items()
         if not 0 < amount <= MOST
     }
+    for name, amount in amounts.items():
+        if name not in errors and amount != round(amount, digits):
+            errors[name] = [finer % {"currency": currency, "digits": digits}]
     if not errors and amounts["hour"] > amounts["day"]:
         errors["hour"] = [_("An hour's amount is that of a day at most.")]
     if errors:

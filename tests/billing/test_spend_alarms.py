@@ -158,6 +158,7 @@ def test_spend_in_another_currency_is_held_to_its_own_amounts(priced, acme, proj
         ({"day": D(-1)}, "day"),
         ({"new_account": SpendAlarm.MOST + 1}, "new_account"),
         ({"hour": D(901)}, "hour"),
+        ({"day": D("900.001")}, "day"),
     ],
 )
 def test_what_nobody_means_is_refused_by_its_field(db, sam, facts, field):

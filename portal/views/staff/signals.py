@@ -102,7 +102,7 @@ def spend_alarm(request: StaffRequest, currency: str) -> HttpResponse:
     alarm = spend_alarms.of(currency)
     initial = {name: getattr(alarm, name) for name in AlarmForm.base_fields}
     posted = request.POST if request.method == "POST" else None
-    form = AlarmForm(posted, initial=initial, currency=currency)
+    form = AlarmForm(posted, initial=initial)
     if form.is_valid():
         try:
             spend_alarms.set_for(currency, by=request.user, **form.cleaned_data)
