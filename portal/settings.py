@@ -375,6 +375,7 @@ SPECTACULAR_SETTINGS = {
         "ServiceChangeKindEnum": "marketplace.models.ApplicationChange.Kind",
         "ServiceChangeStatusEnum": "marketplace.models.ApplicationChange.Status",
         "SignUpWayEnum": "tenants.models.SignUpPolicy.Way",
+        "SupportWayEnum": "tenants.models.SupportAccess.Way",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
