@@ -1,7 +1,6 @@
 """From which amounts on spend is worth a look, over the management API, for the operator's staff."""
 
 from decimal import Decimal
-from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
