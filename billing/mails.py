@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from billing.models import BudgetWindow, CreditNote, Dispute
+from billing.models import BudgetWindow, CreditNote, Dispute, Referral
 from common.database import service
 from common.money import round_to_minor
 from tenants import mails
@@ -72,3 +72,22 @@ def spend_alert(organization_id: UUID, signal_id: UUID) -> None:
     }
     subject = _("%(organization)s spends more than usual")
     mails.write(addresses, subject % {"organization": signal.organization}, "spend", context)
+
+
+def referral(referral_id: UUID) -> None:
+    """Write to those who manage billing what they were credited for a customer they referred."""
+    with service():
+        found = Referral.objects.select_related("organization", "terms", "referrer_grant")
+        told = found.get(pk=referral_id)
+        addresses = mails.who_may(told.organization, Permission.BILLING_MANAGE)
+    given = told.referrer_grant
+    if given is None or told.terms is None:
+        return
+    currency = told.terms.currency
+    context = {
+        "organization": told.organization,
+        "amount": f"{round_to_minor(given.granted, currency)} {currency}",
+        "expires_at": given.expires_at,
+        "link": mails.link("billing:referrals", told.organization.slug),
+    }
+    mails.write(addresses, _("You were credited for a new customer"), "referral", context)

@@ -20,6 +20,7 @@ from billing.services import (
     orders,
     payouts,
     recurring,
+    referrals,
     refunds,
     rehearsing,
     sealing,
@@ -148,6 +149,24 @@ def lift_first_limits(organization_id: str) -> None:
 def sweep_trials() -> None:
     """Give new customers what they did not get yet, and lift limits of those who committed themselves."""
     trials.sweep()
+
+
+@shared_task(name="billing.settle_referral")
+def settle_referral(organization_id: str) -> None:
+    """Credit a new customer, and whose link led it here, for its first purchase."""
+    referrals.settle(uuid.UUID(organization_id))
+
+
+@shared_task(name="billing.sweep_referrals")
+def sweep_referrals() -> None:
+    """Credit referrals that are due, and take back those whose purchase was paid back."""
+    referrals.sweep()
+
+
+@shared_task(name="billing.tell_referral")
+def tell_referral(referral_id: str) -> None:
+    """Write to who referred a customer that they were credited for it."""
+    mails.referral(uuid.UUID(referral_id))
 
 
 @shared_task(name="billing.close_ledger_days")

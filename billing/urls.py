@@ -12,6 +12,7 @@ from billing import (
     evidence_api,
     invoice_api,
     part_api,
+    referral_api,
     rehearsal_api,
     requests_api,
     seal_api,
@@ -45,6 +46,7 @@ from billing.views import (
     late_months,
     ledger,
     promises,
+    referrals,
     seals,
     settings,
     staff,
@@ -55,6 +57,7 @@ from billing.views import (
     staff_margins,
     staff_payers,
     staff_plans,
+    staff_referrals,
     staff_refunds,
     staff_rehearsals,
     staff_service_levels,
@@ -89,6 +92,8 @@ urlpatterns = [
         name="order-recover",
     ),
     path("o/<slug:org>/billing/redeem/", vouchers.redeem, name="voucher-redeem"),
+    path("r/<str:code>/", referrals.follow, name="referral"),
+    path("o/<slug:org>/billing/referrals/", referrals.referrals, name="referrals"),
     path("o/<slug:org>/billing/hand-over/", hand_overs.hand_over, name="hand-over"),
     path("o/<slug:org>/billing/checkout/", bundles.checkout_start, name="checkout-start"),
     path(
@@ -215,6 +220,12 @@ api_urlpatterns = [
     path("organizations/<slug:org>/spend", spend_api.SpendDetail.as_view()),
     path("organizations/<slug:org>/requests", requests_api.UsageRequestList.as_view()),
     path("organizations/<slug:org>/credits", api.CreditDetail.as_view()),
+    path("organizations/<slug:org>/referrals", referral_api.OrganizationReferrals.as_view()),
+    path("staff/referrals", referral_api.StaffReferrals.as_view()),
+    path(
+        "staff/referrals/<uuid:referral_id>/decide",
+        referral_api.StaffReferralDecision.as_view(),
+    ),
     path("organizations/<slug:org>/credits/redeem", credits_api.VoucherRedeem.as_view()),
     path("organizations/<slug:org>/credits/hand-overs", credits_api.HandOver.as_view()),
     path("organizations/<slug:org>/budgets", budget_api.BudgetList.as_view()),
@@ -333,6 +344,29 @@ api_urlpatterns = [
 ]
 
 staff_urlpatterns = [
+    path("referrals/", staff_referrals.referral_list, name="referral-list"),
+    path("referrals/new/", staff_referrals.referral_terms_propose, name="referral-propose"),
+    path(
+        "referrals/terms/<uuid:terms_id>/",
+        staff_referrals.referral_terms_detail,
+        name="referral-terms",
+    ),
+    path(
+        "referrals/terms/<uuid:terms_id>/approve/",
+        staff_referrals.referral_terms_approve,
+        name="referral-terms-approve",
+    ),
+    path(
+        "referrals/terms/<uuid:terms_id>/refuse/",
+        staff_referrals.referral_terms_refuse,
+        name="referral-terms-refuse",
+    ),
+    path(
+        "referrals/terms/<uuid:terms_id>/take-back/",
+        staff_referrals.referral_terms_take_back,
+        name="referral-terms-take-back",
+    ),
+    path("referrals/<uuid:referral_id>/", staff_referrals.referral_detail, name="referral-detail"),
     path("trials/", staff_trials.trial_list, name="trial-list"),
     path("trials/new/", staff_trials.trial_propose, name="trial-propose"),
     path("trials/<uuid:terms_id>/", staff_trials.trial_detail, name="trial-detail"),

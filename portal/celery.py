@@ -31,6 +31,7 @@ app.conf.beat_schedule = {
         "schedule": timedelta(minutes=1),
     },
     "begin trials": {"task": "billing.sweep_trials", "schedule": timedelta(minutes=5)},
+    "credit referrals": {"task": "billing.sweep_referrals", "schedule": timedelta(minutes=5)},
     "expire grants": {"task": "billing.expire_grants", "schedule": timedelta(minutes=5)},
     "reconcile payments": {
         "task": "billing.reconcile_payments",

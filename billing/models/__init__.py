@@ -36,6 +36,7 @@ from billing.models.payments import (
 from billing.models.profiles import BillingProfile, Issuer, Split, TaxTreatment, VatState
 from billing.models.rated import PricedBucket, RatedUsage, SpendBucket, SpendDay
 from billing.models.recurring import RecurringGrant, RecurringInstance
+from billing.models.referrals import Referral, ReferralCode, ReferralTerms
 from billing.models.refunds import Refund
 from billing.models.rehearsals import Rehearsal, RehearsedUsage
 from billing.models.seals import (
@@ -112,6 +113,9 @@ __all__ = [
     "RatedUsage",
     "RecurringGrant",
     "RecurringInstance",
+    "Referral",
+    "ReferralCode",
+    "ReferralTerms",
     "Refund",
     "Rehearsal",
     "RehearsedUsage",

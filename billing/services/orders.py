@@ -320,6 +320,7 @@ def give(order: Order) -> Order:
     telling.order(order, PAYMENT_SUCCEEDED)
     # Not here: whoever locks an organization has no order yet.
     jobs.enqueue("billing.lift_first_limits", organization_id=str(order.organization_id))
+    jobs.enqueue("billing.settle_referral", organization_id=str(order.organization_id))
     return order
 
 

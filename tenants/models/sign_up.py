@@ -82,6 +82,8 @@ class SignUp(TimeStamped):
     email = models.EmailField(max_length=254)
     #: What it will be used for, in the applicant's words.
     use = models.CharField(max_length=500, blank=True)
+    #: What the link that led here ended in; another app knows whose it is.
+    referral = models.CharField(max_length=16, blank=True)
     #: When it was let in, by the policy or by a person.
     admitted_at = models.DateTimeField(null=True)
     decided_by = models.ForeignKey(

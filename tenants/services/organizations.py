@@ -36,12 +36,13 @@ def found(
     slug: str = "",
     organization_id: UUID | None = None,
     use: str = "",
+    referral: str = "",
     **facts: Any,
 ) -> Organization:
     """Create an organization with its default project and its first owner, or nothing at all.
 
     Whether it may begin, or waits for the operator, is what the policy of sign-ups says; ``use`` is
-    what it is for, in the founder's words.
+    what it is for, in the founder's words, ``referral`` what the link that led here ended in.
     ``organization_id`` makes two clicks one organization: the second returns the first one's.
     """
     wanted, key = slug or suggest_slug(name), organization_id or uuid7()
@@ -51,7 +52,7 @@ def found(
         return present
     try:
         with service():
-            return _found(key, name, wanted, owner, facts, use)
+            return _found(key, name, wanted, owner, facts, {"use": use, "referral": referral})
     except IntegrityError as error:
         if present := _founded(key, owner):
             return present
@@ -62,7 +63,9 @@ def found(
         if slug:
             raise SlugTaken(field_errors={"slug": [SlugTaken.detail]}) from error
     other = f"{wanted[:40]}-{secrets.token_hex(3)}"
-    return found(name=name, owner=owner, slug=other, organization_id=key, use=use, **facts)
+    return found(
+        name=name, owner=owner, slug=other, organization_id=key, use=use, referral=referral, **facts
+    )
 
 
 def _founded(key: UUID, owner: User) -> Organization | None:
@@ -71,7 +74,12 @@ def _founded(key: UUID, owner: User) -> Organization | None:
 
 
 def _found(
-    key: UUID, name: str, slug: str, owner: User, facts: dict[str, Any], use: str
+    key: UUID,
+    name: str,
+    slug: str,
+    owner: User,
+    facts: dict[str, Any],
+    sign_up: dict[str, str],
 ) -> Organization:
     policy = sign_ups.policy()
     organization = Organization.objects.create(
@@ -93,7 +101,7 @@ def _found(
         target=organization,
         after={"name": name, "slug": slug, **facts},
     )
-    sign_ups.begin(organization, owner, use=use)
+    sign_ups.begin(organization, owner, **sign_up)
     return organization
 
 

@@ -111,14 +111,22 @@ def is_verified(person: User) -> bool:
     return bool(addresses.filter(email__iexact=person.email).exists())
 
 
-def begin(organization: Organization, owner: User, *, use: str) -> SignUp:
-    """Note who founded the organization and what for; part of the transaction that founds it."""
+#: A link ends in no more than this; what is longer is none of ours.
+REFERRAL = 16
+
+
+def begin(organization: Organization, owner: User, *, use: str, referral: str = "") -> SignUp:
+    """Note who founded the organization, what for, and which link led there.
+
+    Part of the transaction that founds it.
+    """
     is_in = organization.is_admitted
     sign_up = SignUp.objects.create(
         organization=organization,
         applicant=owner,
         email=owner.email,
         use=use,
+        referral=referral[:REFERRAL],
         admitted_at=timezone.now() if is_in else None,
     )
     if is_in:

@@ -19,6 +19,9 @@ from tenants.models import Permission, Role, User
 from tenants.queries import belongings_of, memberships_of
 from tenants.services import organizations, sign_ups
 
+#: What the link that led here ended in, until an organization is founded.
+REFERRAL_COOKIE = "referral"
+
 
 def _person(request: HttpRequest) -> User:
     assert isinstance(request.user, User)  # noqa: S101 - login_required has seen to it
@@ -60,13 +63,19 @@ def organization_create(request: HttpRequest) -> HttpResponse:
         return render(request, "tenants/organization_closed.html", context, status=403)
     if form.is_valid():
         try:
-            organization = organizations.found(owner=person, **form.cleaned_data)
+            organization = organizations.found(
+                owner=person,
+                referral=request.COOKIES.get(REFERRAL_COOKIE, ""),
+                **form.cleaned_data,
+            )
         except SlugTaken as refusal:
             form.add_error("slug", str(refusal.detail))
         except Forbidden as refusal:
             form.add_error(None, str(refusal.detail))
         else:
-            return redirect("portal:onboarding", org=organization.slug)
+            answer = redirect("portal:onboarding", org=organization.slug)
+            answer.delete_cookie(REFERRAL_COOKIE)
+            return answer
     status = 422 if form.is_bound else 200
     return render(request, "tenants/organization_create.html", {"form": form}, status=status)
 

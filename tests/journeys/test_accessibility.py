@@ -27,6 +27,8 @@ NO_PAGES = {"i18n/setlang/", "accounts/2fa/webauthn/login/", "operator-logo", "f
 #: What programs read: the catalogue's feed, what describes the portal, its pictures.
 NO_PAGES |= {"sitemap.xml", "social/site.png", "social/models/<slug:slug>.png"}
 NO_PAGES |= {"models/changes.atom", "status/feed.atom", "site.webmanifest", "pictures/<str:digest>"}
+#: It only leads on to signing up.
+NO_PAGES |= {"r/<str:code>/"}
 #: What people keep, and no browser shows: files of dossiers.
 NO_PAGES |= {"models/<slug:slug>/files/<slug:sha256>/"}
 #: What a client calls whose base URL lacks ``/v1``: it is told so.

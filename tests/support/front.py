@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from django.utils import timezone
 
-from billing.services import trials
+from billing.services import referral_terms, referrals, trials
 from common.database import service
 from front.models import Audience, Impact, LegalKind, LegalText
 from front.services import announcements, incidents, legal, site
@@ -58,9 +58,22 @@ def _wait_for(author, approver):
     # Of a currency that nobody here pays in: what others walk through stays as it was.
     terms = trials.propose(currency="SEK", amount=Decimal(100), validity_days=30, by=author)
     trials.approve(terms, by=approver)
+    _refer(founder, author, approver)
     trials.propose(
         currency="SEK", amount=Decimal(50), validity_days=14, daily_spend=Decimal(10), by=author
     )
+
+
+def _refer(founder, author, approver):
+    """Let one organization have come by another's link, and terms wait for a second person."""
+    facts = {"currency": "SEK", "referrer_amount": Decimal(100), "newcomer_amount": Decimal(50)}
+    referral_terms.approve(referral_terms.propose(by=author, **facts), by=approver)
+    referral_terms.propose(by=author, **{**facts, "referrer_amount": Decimal(80)})
+    one = organizations.found(name="Referrer", owner=founder, country="KZ")
+    code = referrals.code(one, by=founder).code
+    friend = User.objects.create_user("friend@waiting.example")
+    referred = organizations.found(name="Referred", owner=friend, country="KZ", referral=code)
+    referrals.begin(referred.pk)
 
 
 def _propose(kind, version, *, by):
