@@ -51,7 +51,7 @@ CREATE TRIGGER billing_referral_goes_on BEFORE UPDATE OR DELETE ON billing_refer
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0044_trials"),
+        ("billing", "0045_spend_alarms_are_bounded"),
         ("tenants", "0014_which_link_led_here"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
