@@ -22,7 +22,7 @@ from marketplace import service_levels
 from marketplace.models import ServiceLevel
 from metering import answered
 from metering.answered import Answered, Key
-from tenants.models import Organization
+from tenants.models import Organization, Region
 
 #: So many months can be asked for, the running one first.
 MOST_MONTHS = 13
@@ -33,7 +33,9 @@ class Promise:
     """A customer's month of an offer in a region."""
 
     offer_name: str
+    #: Its code, and what people call it.
     region: str
+    region_name: str
     #: What was promised when the month began; None: nothing.
     level: ServiceLevel | None
     its: Answered
@@ -138,8 +140,9 @@ def month(organization: Organization, label: str) -> Month:
             organization=organization, starts_at=period.start
         ).select_related("level__offer")
     }
+    regions = dict(Region.objects.values_list("code", "name"))
     promises = [
-        _promise(key, its, by_day, levels, judged.get(key[1:3]))
+        _promise(key, its, by_day, levels, judged.get(key[1:3]), regions)
         for key, its in sorted(whole.items(), key=lambda it: it[0][1:3])
     ]
     return Month(period, period.end <= timezone.now(), promises)
@@ -151,6 +154,7 @@ def _promise(
     by_day: Mapping[Key, Answered],
     levels: Mapping[str, ServiceLevel],
     judged: ServiceMonth | None,
+    regions: Mapping[str, str],
 ) -> Promise:
     whose, name, region, _day = key
     found = [
@@ -160,4 +164,4 @@ def _promise(
     ]
     days = sorted(found, key=lambda it: it[0])
     level = judged.level if judged else levels.get(name)
-    return Promise(name, region, level, its, days, judged)
+    return Promise(name, region, regions.get(region, region), level, its, days, judged)

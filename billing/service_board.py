@@ -24,7 +24,7 @@ from metering import answered
 from metering.answered import Answered
 from metering.models import REQUEST_PARTS, UsageDay
 from metering.services import standing
-from tenants.models import Organization
+from tenants.models import Organization, Region
 
 DAY = timedelta(days=1)
 WEEK = 7
@@ -138,7 +138,9 @@ class AtRisk:
     slug: str
     name: str
     offer_name: str
+    #: Its code, and what people call it.
     region: str
+    region_name: str
     calls: int
     missed: Sequence[Verdict]
     percent: Decimal
@@ -220,7 +222,7 @@ def look_for_risks() -> int:
 
 
 def _risks() -> Iterator[AtRisk]:
-    now = timezone.now()
+    now, regions = timezone.now(), dict(Region.objects.values_list("code", "name"))
     zones = (
         Organization.objects.order_by("time_zone").values_list("time_zone", flat=True).distinct()
     )
@@ -238,4 +240,13 @@ def _risks() -> Iterator[AtRisk]:
             if missed and its.calls >= level.least_calls:
                 percent = min(sum((it.credit for it in missed), Decimal(0)), level.cap)
                 org = owners[owner]
-                yield AtRisk(org.slug, org.name, name, region, its.calls, missed, exact(percent))
+                yield AtRisk(
+                    org.slug,
+                    org.name,
+                    name,
+                    region,
+                    regions.get(region, region),
+                    its.calls,
+                    missed,
+                    exact(percent),
+                )

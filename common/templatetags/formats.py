@@ -6,7 +6,7 @@ the ``value`` of ``<data>`` and for screen readers.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Protocol
 
@@ -255,6 +255,12 @@ def _long(seconds: int) -> str:
 def listed(items: Iterable[object]) -> str:
     """Show items as the reader's language lists them: ``Text, Image, and Audio``."""
     return languages.listed(items)
+
+
+@register.filter
+def month_name(label: str) -> str:
+    """Show a month that is written as ``2026-03`` as people call it: ``March 2026``."""
+    return formats.date_format(date.fromisoformat(f"{label}-01"), "YEAR_MONTH_FORMAT")
 
 
 @register.filter

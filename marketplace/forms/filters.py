@@ -80,6 +80,13 @@ class FilterForm(forms.Form):
             field = self.fields[name]
             assert isinstance(field, forms.ChoiceField)  # noqa: S101 - declared as one
             field.choices = [ANY, *sorted(found.items(), key=lambda pair: pair[1])]
+        sort = self.fields["sort"]
+        assert isinstance(sort, forms.ChoiceField)  # noqa: S101 - declared as one
+        if not str(self.data.get("q", "")).strip():
+            # Nothing is looked for, so nothing fits best: models stand by name.
+            sort.choices = [("", SORTS[1][1]), *SORTS[2:]]
+            if self.data.get("sort") == SORTS[1][0]:
+                sort.choices = SORTS[1:]
 
     def facts(self) -> dict[str, Any]:
         """Return the filters that make sense; the others are named beside their fields."""

@@ -62,6 +62,8 @@ def test_a_customer_sees_what_was_promised_and_measured(alice_client, call, prom
 
     page = alice_client.get("/o/acme/sla/").content.decode()
 
+    assert "<bdi>Paris</bdi>" in page
+    assert "eu-paris" not in page
     assert "Missed" in page
     assert "First token, 95 of 100 calls within (ms)</th>" in page
     answer = alice_client.get("/api/v1/organizations/acme/service-levels").json()

@@ -66,3 +66,21 @@ def test_a_change_has_a_sign(share, shown):
 
 def test_a_change_from_nothing_is_no_share():
     assert formats.change(None) == "—"
+
+
+@pytest.mark.parametrize(
+    ("language", "name"), [("en", "March 2026"), ("fr", "mars 2026"), ("ar", "مارس 2026")]
+)
+def test_a_month_is_named_as_the_language_names_it(language, name):
+    with translation.override(language):
+        assert formats.month_name("2026-03") == name
+
+
+@pytest.mark.parametrize(
+    ("language", "written"),
+    [("en", "a, b, and c"), ("fr", "a, b et c"), ("ar", "a وb وc"), ("kk", "a, b, c")],
+)
+def test_items_are_listed_as_the_language_lists_them(language, written):
+    with translation.override(language):
+        assert formats.listed(iter(["a", "b", "c"])) == written
+        assert formats.listed([]) == ""

@@ -237,6 +237,24 @@ def test_the_pages_of_prices_say_what_batches_cost(client, address):
     assert re.findall(r">([\d.]+)\s", item) == ["0.075", "0.30"]
 
 
+@pytest.mark.parametrize(
+    ("query", "first"),
+    [
+        ("", ("", "Name")),
+        ("?q=atlas", ("", "Best match")),
+        ("?q=%20", ("", "Name")),
+        ("?sort=name", ("name", "Name")),
+    ],
+)
+def test_what_fits_best_comes_first_only_where_something_is_looked_for(client, query, first):
+    page = client.get(f"/models/{query}")
+
+    choices = [(value, str(label)) for value, label in page.context["form"].fields["sort"].choices]
+    assert choices[0] == first
+    assert [label for _value, label in choices].count("Name") == 1
+    assert page.context["form"].is_valid()
+
+
 @pytest.fixture
 def two_a_page(monkeypatch):
     """Let a page hold two models, so that five make three pages."""
