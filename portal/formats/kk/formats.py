@@ -1,6 +1,7 @@
 # Django knows no formats of Kazakh; these are Unicode's (CLDR).
 DATE_FORMAT = "Y ж. j E"
 DATETIME_FORMAT = "Y ж. j E, H:i e"
+YEAR_MONTH_FORMAT = "Y ж. F"
 DECIMAL_SEPARATOR = ","
 THOUSAND_SEPARATOR = "\N{NO-BREAK SPACE}"
 NUMBER_GROUPING = 3
