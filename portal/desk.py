@@ -24,6 +24,7 @@ from billing.models import (
     InvoiceHold,
     LateMonth,
     Payout,
+    ReferralTerms,
     Refund,
     TrialTerms,
 )
@@ -227,6 +228,8 @@ def _decisions() -> Iterator[Tally]:
     )
     trials = TrialTerms.objects.waiting()
     yield Tally(_("Trial credit to approve: %(count)s"), trials, "staff:trial-list")
+    referrals = ReferralTerms.objects.waiting()
+    yield Tally(_("Terms of referrals to approve: %(count)s"), referrals, "staff:referral-list")
     lines = BankLine.objects.waiting()
     yield Tally(_("Bank movements that wait: %(count)s"), lines, "staff:bank")
 
