@@ -76,10 +76,11 @@ def present(
     offer: Offer,
     currency: str = queries.DEFAULT_CURRENCY,
     service_tier: str = ServiceTier.STANDARD,
+    at: datetime | None = None,
 ) -> dict[str, Decimal]:
-    """Return what a million tokens of each part with a price of its own cost now."""
-    now = timezone.now()
-    prices = queries.prices_in_force([offer.pk], now, currency, service_tier).get(offer.pk, {})
+    """Return what a million tokens of each part with a price of its own cost then; without it, now."""
+    at = at or timezone.now()
+    prices = queries.prices_in_force([offer.pk], at, currency, service_tier).get(offer.pk, {})
     return {part: price.per_million for part, price in prices.items()}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from marketplace.forms import fields
@@ -29,8 +30,22 @@ def half(amount: Decimal) -> Decimal:
 BATCHED = [part.value for part in TokenPart if part != TokenPart.TRAINED]
 
 
+class DayForm(forms.Form):
+    """As of when prices are shown."""
+
+    effective_from = fields.Moment(
+        label=_("From (UTC)"),
+        required=False,
+        help_text=_("The form then begins with what is in force at that time."),
+    )
+
+
 class PriceForm(forms.Form):
-    """The prices of an offer from a moment on; a part that is left empty has no price of its own."""
+    """The prices of an offer from a moment on; a part that is left empty has no price of its own.
+
+    Pages send along what they showed: only what differs from it is meant. Who sends no such thing
+    means all that is sent.
+    """
 
     effective_from = fields.Moment(
         label=_("From (UTC)"),
@@ -60,6 +75,8 @@ class PriceForm(forms.Form):
         own = {it: paid[it] for it in BATCHED if it in paid and self._is_own(it, paid[it])}
         for name, amount in [*self.present.items(), *((BATCH.format(it), own[it]) for it in own)]:
             self.fields[name].initial = format(amount.normalize(), "f")
+        for name in self.fields:
+            self.fields[name].show_hidden_initial = name != "effective_from"
         self.order_fields([*TokenPart.values, "effective_from"])
 
     def _is_own(self, part: str, amount: Decimal) -> bool:
@@ -98,16 +115,28 @@ class PriceForm(forms.Form):
                 )
         return cleaned
 
+    @property
+    def kept(self) -> list[SafeString]:
+        """What is sent again when the change is confirmed: what was typed, and what was shown."""
+        shown = (
+            it.as_hidden(only_initial=True) for it in self if it.html_initial_name in self.data
+        )
+        return [*(it.as_hidden() for it in self), *shown]
+
     def per_million(self) -> dict[str, Decimal]:
-        """Return the prices that were given."""
+        """Return the prices that were given and are not those that were shown."""
         given = {part: self.cleaned_data[part] for part in TokenPart.values}
-        return {part: amount for part, amount in given.items() if amount is not None}
+        changed = self.changed_data
+        return {it: amount for it, amount in given.items() if amount is not None and it in changed}
 
     def batch_per_million(self) -> dict[str, Decimal]:
-        """Return what batches pay for the same parts: what was given for them, else half."""
+        """Return what batches come to pay: what was given for them, else half of the part's price."""
         own = {part: self.cleaned_data[BATCH.format(part)] for part in BATCHED}
-        return {
-            part: half(amount) if own[part] is None else own[part]
-            for part, amount in self.per_million().items()
-            if part in BATCHED
-        }
+        changed = self.changed_data
+        found = {}
+        for part, amount in own.items():
+            price: Decimal | None = self.cleaned_data[part]
+            is_meant = part in changed or BATCH.format(part) in changed
+            if price is not None and is_meant:
+                found[part] = half(price) if amount is None else amount
+        return found

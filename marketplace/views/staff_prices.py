@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from common.errors import DomainError
 from marketplace import desk, history
-from marketplace.forms.prices import PriceForm
+from marketplace.forms.prices import DayForm, PriceForm
 from marketplace.models import Offer, ServiceTier
 from marketplace.services import curation
 from marketplace.views.staff_models import show_refusal
@@ -33,8 +33,14 @@ def price_list(request: StaffRequest) -> HttpResponse:
 def price_change(request: StaffRequest, offer_id: uuid.UUID) -> HttpResponse:
     """Rehearse prices on last month's usage, then set them; the history stands below the form."""
     offer = get_object_or_404(desk.offers(), pk=offer_id)
-    batch = history.present(offer, service_tier=ServiceTier.BATCH)
-    form = PriceForm(request.POST or None, present=history.present(offer), batch=batch)
+    day = DayForm(request.POST or request.GET, auto_id="day_%s")
+    begins = day.cleaned_data["effective_from"] if day.is_valid() else None
+    form = PriceForm(
+        request.POST or None,
+        present=history.present(offer, at=begins),
+        batch=history.present(offer, service_tier=ServiceTier.BATCH, at=begins),
+        initial={"effective_from": begins},
+    )
     changes: list[history.Change] = []
     if request.method == "POST" and form.is_valid():
         changes = _rehearsed(offer, form)
@@ -46,6 +52,8 @@ def price_change(request: StaffRequest, offer_id: uuid.UUID) -> HttpResponse:
         "offer": offer,
         "model": offer.model_version.model,
         "form": form,
+        "day": day,
+        "begins": begins,
         "changes": [] if form.errors else changes,
         "parts": history.of(offer),
         "nav_section": SECTION,

@@ -276,3 +276,55 @@ def test_a_mark_that_could_mean_two_things_is_refused(staff_client, address, min
     assert response.status_code == 422
     assert "0.10" in str(response.context["form"].errors["input"]).replace(",", ".")
     assert price_now(mini) == Decimal("0.15")
+
+
+def filled(form):
+    """Return what a browser sends of a form that nobody touched."""
+    shown = {it.html_name: it.value() or "" for it in form}
+    before = {it.html_initial_name: it.value() or "" for it in form if it.field.show_hidden_initial}
+    return shown | before
+
+
+def at(offer, part, when):
+    return queries.price_in_force(offer, part, when).per_million
+
+
+def test_only_what_was_changed_is_set_and_the_rest_stays_as_planned(staff_client, address, mini):
+    with service():
+        planned = timezone.now() + timedelta(days=40)
+        pricing.change(mini, {"output": Decimal(9)}, by=None, effective_from=planned)
+    sent = filled(staff_client.get(address).context["form"])
+    sent |= {"input": "0.1", "effective_from": in_days(50)}
+
+    reviewed = staff_client.post(address, sent)
+    assert {it.part for it in reviewed.context["changes"]} == {"input"}
+    again = reviewed.content.decode()
+    assert 'name="initial-output"' in again
+    staff_client.post(address, sent | {"confirmed": "yes"})
+
+    later = timezone.now() + timedelta(days=51)
+    assert (at(mini, "output", later), at(mini, "input", later)) == (9, Decimal("0.1"))
+
+
+def test_the_form_begins_with_the_prices_of_the_chosen_day(staff_client, address, mini):
+    with service():
+        planned = timezone.now() + timedelta(days=40)
+        pricing.change(mini, {"output": Decimal(9)}, by=None, effective_from=planned)
+
+    page = staff_client.get(address, {"effective_from": in_days(50)})
+
+    assert page.context["form"]["output"].value() == "9"
+    assert page.context["form"]["effective_from"].value() is not None
+    nonsense = staff_client.get(address, {"effective_from": "soon"})
+    assert nonsense.context["form"]["output"].value() == "0.6"
+
+
+def test_a_batch_price_alone_leaves_the_other_as_it_is(staff_client, address, mini):
+    sent = filled(staff_client.get(address).context["form"])
+
+    staff_client.post(address, sent | {"batch_output": "0.1", "confirmed": "yes"})
+
+    assert (batch_price(mini, "output"), price_now(mini, "output")) == (
+        Decimal("0.1"),
+        Decimal("0.6"),
+    )
