@@ -101,6 +101,14 @@ class ModelChange(TimeStamped):
         return self.status == self.Status.PROPOSED
 
     @property
+    def is_approver_gone(self) -> bool:
+        """Whether it waits for its day, and who approved it is not staff any more: it stands."""
+        approver = self.decided_by
+        if approver is None or self.status != self.Status.APPROVED:
+            return False
+        return not (approver.is_staff and approver.is_active)
+
+    @property
     def is_open(self) -> bool:
         """Whether it can still come about, or be taken back."""
         return self.status in OPEN
