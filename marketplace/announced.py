@@ -19,7 +19,8 @@ def to(organization: Organization) -> list[Notice]:
         model__status=Status.DEPRECATED,
         model__retires_at=F("happens_at"),
     )
-    rises = Q(Exists(price), kind=Notice.Kind.PRICES, taken_back_at=None)
+    comes = Q(Exists(price)) | Q(move__isnull=False)
+    rises = comes & Q(kind=Notice.Kind.PRICES, taken_back_at=None)
     told = Notice.objects.filter(goes | rises, organization=organization, happens_at__gt=now)
     # A model may have several offers; one warning is enough.
     seen: dict[tuple[object, str], Notice] = {}

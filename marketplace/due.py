@@ -9,8 +9,8 @@ from common.database import service
 from common.errors import Conflict
 from marketplace import conformance, desk, probe
 from marketplace.conformance import Way
-from marketplace.models import AIModel, ModelChange, Route, Upstream
-from marketplace.services import curation, upstreams
+from marketplace.models import AIModel, ModelChange, PriceMove, Route, Upstream
+from marketplace.services import curation, moves, upstreams
 
 
 def ask_servers(model_id: UUID) -> None:
@@ -67,6 +67,23 @@ def _apply(change: ModelChange) -> bool:
     try:
         with service():
             curation.apply_due(change)
+    except Conflict:
+        # Another worker was faster, or somebody took it back a moment ago.
+        return False
+    return True
+
+
+def make_moves() -> int:
+    """Let customers pay by other prices as it was planned; return how many moves this call made."""
+    with service():
+        due = list(PriceMove.objects.due())
+    return sum(_move(move) for move in due)
+
+
+def _move(move: PriceMove) -> bool:
+    try:
+        with service():
+            moves.do_due(move)
     except Conflict:
         # Another worker was faster, or somebody took it back a moment ago.
         return False

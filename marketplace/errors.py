@@ -302,6 +302,13 @@ class NoticeTooShort(DomainError):
     )
 
 
+class MovePlanned(Conflict):
+    """The same is planned for a day to come."""
+
+    code = "price_move_planned"
+    detail = _("This is planned for a day to come already. Take it back first.")
+
+
 class ShortNoticeNotAccepted(DomainError):
     """A second person would give customers less notice than promised without saying so."""
 

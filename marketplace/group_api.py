@@ -9,8 +9,8 @@ from rest_framework.response import Response
 
 from common.errors import NotFound
 from marketplace import bookshelf
-from marketplace.models import CustomerGroup
-from marketplace.services import books
+from marketplace.models import CustomerGroup, PriceMove
+from marketplace.services import books, moves
 from tenants.models import Organization
 from tenants.once import once
 from tenants.staff_api import StaffView
@@ -32,6 +32,12 @@ class CustomerGroupOut(CustomerGroupIn):
         """Return who is in it."""
         members = Organization.objects.filter(customer_group__group=group)
         return list(members.order_by("slug").values_list("slug", flat=True))
+
+
+class PlannedMoveOut(serializers.Serializer[Any]):
+    """What waits until the notice is over that customers get of higher prices."""
+
+    takes_effect_at = serializers.DateTimeField()
 
 
 class GroupList(StaffView):
@@ -64,20 +70,28 @@ class GroupDetail(StaffView):
 class GroupMembership(StaffView):
     """A customer in a group."""
 
-    @extend_schema(request=None, responses=CustomerGroupOut)
+    @extend_schema(request=None, responses={200: CustomerGroupOut, 202: PlannedMoveOut})
     def put(self, request: Request, code: str, slug: str) -> Response:
-        """Let a customer in; they leave any other group."""
+        """Let a customer in, who leaves any other group; planned, where they come to pay more."""
         group = _group(code)
-        books.join(_customer(Organization.objects.filter(slug=slug).first()), group, by=self.user)
-        return Response(CustomerGroupOut(group).data)
+        customer = _customer(Organization.objects.filter(slug=slug).first())
+        return _moved(moves.join(customer, group, by=self.user), group)
 
-    @extend_schema(responses=CustomerGroupOut)
+    @extend_schema(responses={200: CustomerGroupOut, 202: PlannedMoveOut})
     def delete(self, request: Request, code: str, slug: str) -> Response:
-        """Take a customer out; who is not in it is not found."""
+        """Take a customer out; planned, where they come to pay more.
+
+        Who is not in the group is not found.
+        """
         group = _group(code)
         member = Organization.objects.filter(customer_group__group=group, slug=slug).first()
-        books.join(_customer(member), None, by=self.user)
-        return Response(CustomerGroupOut(group).data)
+        return _moved(moves.join(_customer(member), None, by=self.user), group)
+
+
+def _moved(made: PriceMove | int, group: CustomerGroup) -> Response:
+    if isinstance(made, PriceMove):
+        return Response(PlannedMoveOut(made).data, status=202)
+    return Response(CustomerGroupOut(group).data)
 
 
 def _group(code: str) -> CustomerGroup:

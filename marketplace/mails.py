@@ -1,9 +1,10 @@
 """Writes to those who used a model of late what will change of it."""
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from common.database import service
-from marketplace import viewers
+from marketplace import raised, viewers
 from marketplace.models import AIModel, Notice
 from marketplace.services import notices
 from tenants import mails
@@ -12,40 +13,51 @@ from tenants.scope import scope
 
 
 def send_notices() -> int:
-    """Write what nobody was written about yet, each once; return how many went out."""
+    """Write what nobody was written about yet, each once; return how many mails' worth went out.
+
+    What rises on one day is one mail to each address.
+    """
     claimed = (notices.claim(pk) for pk in notices.unsent())
-    return sum(_send(notice) for notice in claimed if notice is not None)
+    return sum(_send(told) for told in claimed if told)
 
 
-def _send(notice: Notice) -> bool:
+def _send(told: list[Notice]) -> bool:
     try:
-        _write(notice)
+        _write(told)
     except OSError:
         # The mail server is away: the next sweep tries again.
-        notices.give_back(notice)
+        notices.give_back(told)
         return False
     return True
 
 
-def _write(notice: Notice) -> None:
-    organization = notice.organization
+def _write(told: list[Notice]) -> None:
+    first = told[0]
+    organization = first.organization
     with scope(organization.pk):
         addresses = {
             *mails.who_may(organization, Permission.BILLING_MANAGE),
             *mails.who_may(organization, Permission.KEYS_MANAGE),
         }
-    is_retirement = notice.kind == Notice.Kind.RETIREMENT
-    subject = (
-        _("%(model)s will be retired") if is_retirement else _("The prices of %(model)s will rise")
-    )
+    if first.kind == Notice.Kind.PRICES:
+        day = date_format(first.happens_at, "DATE_FORMAT")
+        subject = _("Prices of models that you use rise on %(day)s") % {"day": day}
+        rises = [(it, raised.lines(it), _page(it)) for it in told]
+        context = {"organization": organization, "rises": rises}
+        mails.write(sorted(addresses), subject, "price_notice", context)
+        return
+    subject = _("%(model)s will be retired") % {"model": first.model.name}
     context = {
         "organization": organization,
-        "notice": notice,
-        "is_retirement": is_retirement,
-        "replacement": _replacement(notice),
-        "link": mails.link("marketplace:model-detail", notice.model.slug),
+        "notice": first,
+        "replacement": _replacement(first),
+        "link": _page(first),
     }
-    mails.write(sorted(addresses), subject % {"model": notice.model.name}, "model_notice", context)
+    mails.write(sorted(addresses), subject, "model_notice", context)
+
+
+def _page(notice: Notice) -> str:
+    return mails.link("marketplace:model-detail", notice.model.slug)
 
 
 def _replacement(notice: Notice) -> AIModel | None:

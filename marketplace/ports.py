@@ -3,7 +3,7 @@
 Each of them puts its answer here once, when Django has loaded the apps (``AppConfig.ready()``).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -30,6 +30,11 @@ class Demand(Protocol):
 
     def customers(self, offer_name: str, *, since: datetime) -> Sequence[Organization]:
         """Return the customers that used the offer since."""
+
+    def used_by(
+        self, customers: Collection[Organization], *, since: datetime
+    ) -> Mapping[UUID, Collection[str]]:
+        """Return by customer the names of the offers that it used since."""
 
 
 class Margins(Protocol):

@@ -10,11 +10,12 @@ from typing import Any
 from uuid import UUID
 
 from marketplace import books, ports
-from marketplace.models import Offer, Price, PriceBook, ServiceTier
+from marketplace.models import PRICED_PARTS, Offer, Price, PriceBook, ServiceTier
 from marketplace.models.prices import dearest_per_token, with_twins
 from tenants.models import Organization
 
 Definition = Mapping[str, Any]
+PARTS = [part for part, _label in PRICED_PARTS]
 #: By service tier and part, as written down: a part that is not named follows its twin.
 Said = Mapping[str, Mapping[str, Definition]]
 
@@ -45,11 +46,14 @@ def between(before: Said, after: Said) -> list[Rise]:
 
 
 def _between(tier: str, before: Said, after: Said) -> list[Rise]:
-    held, wanted = (with_twins(it.get(tier, {})) for it in (before, after))
+    own = before.get(tier, {}), after.get(tier, {})
+    held, wanted = map(with_twins, own)
+    # A part that follows its twin before and after rises as that does: one of them says it.
+    named = (part for part in PARTS if part in wanted and (part in own[0] or part in own[1]))
     return [
-        Rise(tier, part, held.get(part), definition)
-        for part, definition in wanted.items()
-        if held and can_cost_more(part, held.get(part), definition)
+        Rise(tier, part, held.get(part), wanted[part])
+        for part in named
+        if held and can_cost_more(part, held.get(part), wanted[part])
     ]
 
 

@@ -32,6 +32,12 @@ def apply_changes() -> int:
     return due.apply_changes()
 
 
+@shared_task(name="marketplace.make_moves")
+def make_moves() -> int:
+    """Let customers pay by other prices on the day that they were told."""
+    return due.make_moves()
+
+
 @shared_task(name="marketplace.send_notices")
 def send_notices() -> int:
     """Write to customers what will change of the models that they use."""

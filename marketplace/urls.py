@@ -245,6 +245,10 @@ staff_urlpatterns = [
     path("books/<uuid:book_id>/draft/", staff_books.book_draft, name="book-draft"),
     path("books/<uuid:book_id>/audience/", staff_books.book_audience, name="book-audience"),
     path("books/<uuid:book_id>/retire/", staff_books.book_retire, name="book-retire"),
+    path("price-moves/", staff_books.move_list, name="move-list"),
+    path(
+        "price-moves/<uuid:move_id>/take-back/", staff_books.move_take_back, name="move-take-back"
+    ),
     path("groups/", staff_books.group_list, name="group-list"),
     path("groups/<uuid:group_id>/", staff_books.group_detail, name="group-detail"),
     path("groups/<uuid:group_id>/leave/", staff_books.group_leave, name="group-leave"),

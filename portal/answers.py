@@ -1,11 +1,12 @@
 """What the portal answers to the questions of the apps below: usage, tax, files, announced work."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from django.core.files import File
 from django.db.models import Sum
@@ -51,6 +52,16 @@ class Demand:
         """Return the customers that used the offer since that day."""
         days = UsageDay.objects.filter(offer_name=offer_name, day__gte=since.date())
         return list(Organization.objects.filter(pk__in=days.order_by().values("organization")))
+
+    def used_by(
+        self, customers: Collection[Organization], *, since: datetime
+    ) -> dict[UUID, set[str]]:
+        """Return by customer the names of the offers that it used since that day."""
+        days = UsageDay.objects.filter(organization__in=customers, day__gte=since.date())
+        found: dict[UUID, set[str]] = {}
+        for customer, name in days.order_by().values_list("organization", "offer_name").distinct():
+            found.setdefault(customer, set()).add(name)
+        return found
 
 
 class Margins:

@@ -18,7 +18,7 @@ from billing.services import trials
 from common.money import Money, round_to_minor
 from common.templatetags.formats import grouped
 from front import face
-from marketplace import announced
+from marketplace import announced, raised
 from marketplace.models import Notice
 from metering.queries import Usage
 from portal import signals, tallies
@@ -263,7 +263,8 @@ def _notices(organization: Organization) -> Iterator[Attention]:
         url = reverse("marketplace:model-detail", args=[notice.model.slug])
         if notice.kind == Notice.Kind.PRICES:
             title = _("The prices of %(model)s rise on %(day)s")
-            text = _("Requests before keep the price they had.")
+            figures = "; ".join(map(str, raised.lines(notice)))
+            text = f"{figures} {_('Requests before keep the price they had.')}".strip()
         else:
             title = _("%(model)s is retired on %(day)s")
             successor = notice.model.replaced_by

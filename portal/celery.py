@@ -76,6 +76,7 @@ app.conf.beat_schedule = {
         "task": "marketplace.apply_changes",
         "schedule": timedelta(seconds=30),
     },
+    "make price moves": {"task": "marketplace.make_moves", "schedule": timedelta(minutes=1)},
     "send notices": {"task": "marketplace.send_notices", "schedule": timedelta(minutes=5)},
     "watch fine-tuning jobs": {"task": "studio.sweep", "schedule": timedelta(seconds=30)},
     "remove artifacts": {"task": "studio.remove_artifacts", "schedule": HOURLY},

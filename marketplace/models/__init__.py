@@ -14,6 +14,7 @@ from marketplace.models.curation import ModelChange
 from marketplace.models.dossier import Dossier
 from marketplace.models.finding import ModelWords
 from marketplace.models.levels import TARGETS, Measurement, ServiceLevel, is_enough
+from marketplace.models.moves import PriceMove
 from marketplace.models.notices import Notice
 from marketplace.models.offers import (
     Offer,
@@ -72,6 +73,7 @@ __all__ = [
     "Price",
     "PriceBook",
     "PriceBookVersion",
+    "PriceMove",
     "Publisher",
     "Reachability",
     "Route",

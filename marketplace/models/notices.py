@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from common.models import LockingQuerySet, TimeStamped
 from marketplace.models.catalogue import AIModel
+from marketplace.models.moves import PriceMove
 from marketplace.models.offers import Offer
 from tenants.models import Organization
 
@@ -32,6 +33,10 @@ class Notice(TimeStamped):
     happens_at = models.DateTimeField()
     #: Of prices: what rises for this customer, by service tier and part, from what to what.
     prices = models.JSONField(default=list)
+    #: By which customers come to pay other prices, where no price changes.
+    move = models.ForeignKey(
+        PriceMove, on_delete=models.PROTECT, related_name="notices", null=True, blank=True
+    )
     currency = models.CharField(max_length=3, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
     #: Since when it does not come about any more.

@@ -1,4 +1,4 @@
-"""Whom a price book is for, and the end of one."""
+"""Whom a price book is for, and the end of one: what :mod:`moves` does when its day has come."""
 
 from datetime import datetime
 
@@ -51,6 +51,17 @@ def assign(
         after={"book": book.code, **audience(book)},
     )
     return book
+
+
+def payers(
+    book: PriceBook, organization: Organization | None, group: CustomerGroup | None
+) -> list[Organization]:
+    """Return who may pay by the book if it is this customer's, or this group's, or of contracts."""
+    found = [organization] if organization else []
+    if group is not None:
+        members = Organization.objects.filter(customer_group__group=group, currency=book.currency)
+        found += members.order_by("pk")
+    return found + [it.organization for it in ports.contracts.naming(book.pk) if it.holds]
 
 
 def audience(book: PriceBook) -> dict[str, str | None]:

@@ -4,10 +4,11 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -24,13 +25,15 @@ from marketplace.forms.books import (
     GroupForm,
     MemberForm,
 )
-from marketplace.models import CustomerGroup, GroupMember, Offer, PriceBook
-from marketplace.services import audiences, books, drafting
+from marketplace.models import CustomerGroup, GroupMember, Offer, PriceBook, PriceMove
+from marketplace.services import books, drafting, moves
 from marketplace.views.staff_models import show_refusal
 from tenants.access import StaffRequest, staff_required
 from tenants.models import Organization
 
 SECTION = "staff-books"
+#: How many moves that are over the page lists.
+PAST = 50
 
 
 @require_safe
@@ -106,11 +109,11 @@ def book_audience(request: StaffRequest, book_id: uuid.UUID) -> HttpResponse:
     form = AudienceForm(request.POST if request.method == "POST" else None, initial=_whom(book))
     if form.is_bound and form.is_valid():
         try:
-            audiences.assign(book, **form.whom(), by=request.user)
+            made = moves.assign(book, **form.whom(), by=request.user)
         except DomainError as refusal:
             show_refusal(form, refusal)
         else:
-            messages.success(request, _("New requests are priced accordingly."))
+            _say(request, made, _("New requests are priced accordingly."))
             return redirect("staff:book-detail", book_id=book_id)
     context = {
         "book": book,
@@ -136,21 +139,59 @@ def book_retire(request: StaffRequest, book_id: uuid.UUID) -> HttpResponse:
     """End what a book says of one offer, or of all."""
     book = get_object_or_404(PriceBook, pk=book_id)
     try:
-        if named := request.POST.get("offer"):
-            offer = get_object_or_404(Offer, name=named)
-            ended = int(bool(books.retire(book, offer, by=request.user)))
-        else:
-            ended = audiences.retire(book, by=request.user)
+        named = request.POST.get("offer")
+        offer = get_object_or_404(Offer, name=named) if named else None
+        made = moves.end(book, offer=offer, by=request.user)
     except DomainError as refusal:
         messages.error(request, str(refusal.detail))
         return redirect("staff:book-detail", book_id=book_id)
+    ended = 0 if isinstance(made, PriceMove) else made
     sentence = ngettext(
         "What the book says of %(count)s model has ended.",
         "What the book says of %(count)s models has ended.",
         ended,
     )
-    messages.success(request, sentence % {"count": ended})
+    _say(request, made, sentence % {"count": ended})
     return redirect("staff:book-detail", book_id=book_id)
+
+
+def _say(request: StaffRequest, made: PriceMove | int, done: str) -> None:
+    """Tell what is done, or for when it is planned because somebody will pay more."""
+    if not isinstance(made, PriceMove):
+        messages.success(request, done)
+        return
+    words = _(
+        "Customers would pay more for what they used of late. It is planned for %(day)s, and they "
+        "are told. Until then nothing is different."
+    )
+    messages.warning(request, words % {"day": date_format(made.takes_effect_at, "DATETIME_FORMAT")})
+
+
+@require_safe
+@staff_required
+def move_list(request: StaffRequest) -> HttpResponse:
+    """List what will let customers pay other prices, and what did of late."""
+    found = PriceMove.objects.select_related("book", "offer", "customer", "group", "planned_by")
+    told = found.annotate(customers=Count("notices__organization", distinct=True))
+    context = {
+        "planned": told.planned(),
+        "past": told.exclude(status=PriceMove.Status.PLANNED).order_by("-updated_at")[:PAST],
+        "nav_section": SECTION,
+    }
+    return render(request, "staff/move_list.html", context)
+
+
+@require_POST
+@staff_required
+def move_take_back(request: StaffRequest, move_id: uuid.UUID) -> HttpResponse:
+    """Close what was planned."""
+    try:
+        moves.take_back(get_object_or_404(PriceMove, pk=move_id), by=request.user)
+    except DomainError as refusal:
+        messages.error(request, str(refusal.detail))
+    else:
+        messages.success(request, _("It is taken back; nothing has changed."))
+    return redirect("staff:move-list")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -177,9 +218,13 @@ def group_detail(request: StaffRequest, group_id: uuid.UUID) -> HttpResponse:
     group = get_object_or_404(CustomerGroup, pk=group_id)
     form = MemberForm(request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
-        books.join(form.cleaned_data["organization"], group, by=request.user)
-        messages.success(request, _("The customer is in the group, and in no other."))
-        return redirect("staff:group-detail", group_id=group_id)
+        try:
+            made = moves.join(form.cleaned_data["organization"], group, by=request.user)
+        except DomainError as refusal:
+            show_refusal(form, refusal)
+        else:
+            _say(request, made, _("The customer is in the group, and in no other."))
+            return redirect("staff:group-detail", group_id=group_id)
     context = {
         "group": group,
         "members": _members(group),
@@ -197,6 +242,10 @@ def group_leave(request: StaffRequest, group_id: uuid.UUID) -> HttpResponse:
     member = get_object_or_404(
         Organization, customer_group__group=group_id, slug=request.POST.get("customer", "")
     )
-    books.join(member, None, by=request.user)
-    messages.success(request, _("The customer has left the group."))
+    try:
+        made = moves.join(member, None, by=request.user)
+    except DomainError as refusal:
+        messages.error(request, str(refusal.detail))
+    else:
+        _say(request, made, _("The customer has left the group."))
     return redirect("staff:group-detail", group_id=group_id)

@@ -149,6 +149,7 @@ def test_the_desk(site, desk, signed_in, language, views):
         site.ask("from tests.support.usage import hold_one; hold_one('northwind-ai')")
         site.ask("from tests.support.usage import late_one; late_one('northwind-ai')")
         site.ask("from tests.support.curation import propose_one; propose_one('atlas-mini')")
+        site.ask("from tests.support.curation import plan_one; plan_one('northwind-ai')")
         site.ask("from tests.support.front import furnish; furnish()")
         site.ask("from tests.support.abuse import raise_one; raise_one('northwind-ai')")
         site.ask(

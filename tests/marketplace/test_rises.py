@@ -8,10 +8,10 @@ from django.core import mail
 from django.utils import timezone
 
 from common.database import service
-from marketplace import announced
+from marketplace import announced, mails, raised
 from marketplace.errors import NoticeTooShort
-from marketplace.models import Notice, Price, PriceBook
-from marketplace.services import books, pricing
+from marketplace.models import Notice, Offer, Price, PriceBook
+from marketplace.services import books, notices, pricing
 from metering.models import UsageDay
 
 DAY = timedelta(days=1)
@@ -51,6 +51,13 @@ def publish(book, offer, prices, *, by, begins=None):
 def told(organization):
     with service():
         return announced.to(organization)
+
+
+def send():
+    """Send what is to be told, as if nothing of it had changed for a while."""
+    with service():
+        Notice.objects.update(updated_at=timezone.now() - notices.SETTLES)
+    return mails.send_notices()
 
 
 @pytest.mark.parametrize(
@@ -165,14 +172,14 @@ def test_what_is_replaced_at_the_same_instant_is_told_as_it_is_now(sam, acme, mi
     begins = timezone.now() + 31 * DAY
     with service():
         pricing.change(mini, {"output": Decimal(9)}, by=sam, effective_from=begins)
-    assert len(mail.outbox) == 1
+    assert send() == 1
     with service():
         pricing.change(mini, {"output": Decimal(8)}, by=sam, effective_from=begins)
 
     [notice] = told(acme)
     output = next(it for it in notice.prices if (it["tier"], it["part"]) == ("standard", "output"))
     assert (output["before"]["unit_amount"], output["after"]["unit_amount"]) == (OUTPUT, "0.000008")
-    assert len(mail.outbox) == 2
+    assert send() == 1
 
     with service():
         pricing.change(mini, {"output": Decimal("0.1")}, by=sam, effective_from=begins)
@@ -189,3 +196,64 @@ def test_a_version_that_is_withdrawn_is_not_announced(sam, acme, standard, mini)
     with service():
         books.withdraw(version, by=sam)
     assert told(acme) == []
+
+
+@pytest.fixture
+def other(catalogue, acme):
+    """Another model that Acme has used."""
+    offer = Offer.objects.exclude(name="atlas-mini").filter(prices__book__code="standard").first()
+    yesterday = timezone.now().date() - DAY
+    with service():
+        UsageDay.objects.create(organization=acme, offer_name=offer.name, day=yesterday, requests=1)
+    return offer
+
+
+@pytest.mark.usefixtures("used")
+def test_what_rises_on_a_day_is_one_mail_with_amounts(sam, mini, other):
+    begins = (timezone.now() + 40 * DAY).replace(hour=10)
+    later, another_day = begins + timedelta(hours=2), begins + 2 * DAY
+    with service():
+        pricing.change(mini, {"output": Decimal(9)}, by=sam, effective_from=begins)
+        pricing.change(other, {"input": Decimal(99)}, by=sam, effective_from=later)
+        pricing.change(mini, {"output": Decimal(10)}, by=sam, effective_from=another_day)
+    assert mails.send_notices() == 0
+
+    assert send() == 2
+    assert send() == 0
+
+    first, second = sorted(mail.outbox, key=lambda it: other.name not in it.body)
+    assert "Prices of models that you use rise on" in first.subject
+    assert "Output: 0.60 EUR → 9.00 EUR" in first.body.replace("\u202f", " ").replace("\xa0", " ")
+    assert (mini.name in first.body, other.name in first.body) == (True, True)
+    assert other.name not in second.body
+    [html] = [it.content for it in first.alternatives]
+    assert "9.00" in html
+
+
+@pytest.mark.usefixtures("used")
+def test_two_who_send_at_once_write_one_mail(sam, mini):
+    with service():
+        begins = timezone.now() + 40 * DAY
+        pricing.change(mini, {"output": Decimal(9)}, by=sam, effective_from=begins)
+        [notice] = Notice.objects.all()
+
+    assert [len(notices.claim(notice.pk)) for _again in range(2)] == [1, 0]
+    notices.give_back([notice])
+    assert len(notices.claim(notice.pk)) == 1
+    with service():
+        Notice.objects.all().delete()
+    assert notices.claim(notice.pk) == []
+
+
+@pytest.mark.usefixtures("used")
+def test_the_dashboard_says_the_same_figures(sam, acme, mini, alice_client):
+    with service():
+        begins = timezone.now() + 40 * DAY
+        pricing.change(mini, {"output": Decimal(9)}, by=sam, effective_from=begins)
+
+    [notice] = told(acme)
+    figures = [str(it) for it in raised.lines(notice)]
+    warnings = alice_client.get("/o/acme/").context["dashboard"].attention
+
+    assert len(figures) == 2
+    assert any("; ".join(figures) in it.text for it in warnings)

@@ -1,11 +1,14 @@
 """What waits for a second person at the desk."""
 
+from datetime import timedelta
+
 from django.core.files.base import ContentFile
+from django.utils import timezone
 
 from common.database import service
-from marketplace.models import AIModel, Application, ModelChange
+from marketplace.models import AIModel, Application, ModelChange, PriceMove
 from marketplace.services import applications, curation, dossiers
-from tenants.models import User
+from tenants.models import Organization, User
 
 
 def propose_one(slug):
@@ -15,6 +18,17 @@ def propose_one(slug):
         staff = User.objects.filter(is_staff=True).order_by("email").first()
         facts = {"summary": "A better one.", "card": f"{model.card}\n\nOne more paragraph."}
         print(curation.propose(model, ModelChange.Kind.CARD, facts, by=staff).pk)  # noqa: T201
+
+
+def plan_one(slug):
+    """Plan that a customer leaves its group in a month."""
+    with service():
+        PriceMove.objects.create(
+            kind=PriceMove.Kind.GROUP,
+            customer=Organization.objects.get(slug=slug),
+            takes_effect_at=timezone.now() + timedelta(days=30),
+            planned_by=User.objects.filter(is_staff=True).order_by("email").first(),
+        )
 
 
 def propose_service(slug):

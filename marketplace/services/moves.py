@@ -1,0 +1,159 @@
+"""What lets customers pay by other prices: the end of a book, its audience, a customer's group.
+
+It is done at once where nobody comes to pay more for what they used of late. Otherwise it is planned for
+the day on which the notice that customers were promised is over, and they are told; never sooner.
+"""
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import IntegrityError
+from django.utils import timezone
+
+from common.database import atomic
+from common.errors import Conflict, DomainError, in_words
+from marketplace.errors import MovePlanned
+from marketplace.models import CustomerGroup, Offer, PriceBook, PriceMove
+from marketplace.services import audiences, books, notices
+from tenants.models import Organization, User
+from tenants.services import audit
+
+Kind, Status = PriceMove.Kind, PriceMove.Status
+
+
+def end(book: PriceBook, *, offer: Offer | None = None, by: User) -> PriceMove | int:
+    """End what a book says of an offer, or all; answers how many offers, or what is planned."""
+    return _make(PriceMove(kind=Kind.END, book=book, offer=offer, planned_by=by))
+
+
+def assign(
+    book: PriceBook,
+    *,
+    organization: Organization | None = None,
+    group: CustomerGroup | None = None,
+    by: User,
+) -> PriceMove | int:
+    """Make the book another audience's; answers what is planned, if it is not done."""
+    whom = {"customer": organization, "group": group}
+    return _make(PriceMove(kind=Kind.AUDIENCE, book=book, planned_by=by, **whom))
+
+
+def join(organization: Organization, group: CustomerGroup | None, *, by: User) -> PriceMove | int:
+    """Put the customer into the group, or into none; answers what is planned, if it is not done."""
+    facts = {"customer": organization, "group": group}
+    return _make(PriceMove(kind=Kind.GROUP, planned_by=by, **facts))
+
+
+@atomic()
+def take_back(move: PriceMove, *, by: User) -> PriceMove:
+    """Close what has not come about: prices stay as they are."""
+    notices.one_at_a_time()
+    move = PriceMove.objects.locked(move.pk)
+    if move.status != Status.PLANNED:
+        raise Conflict
+    notices.take_back(move)
+    return _moved(move, Status.WITHDRAWN, by)
+
+
+@atomic()
+def do_due(move: PriceMove) -> PriceMove:
+    """Do what was planned for a day that has come, if it still can be; once, whoever else tries."""
+    notices.one_at_a_time()
+    move = PriceMove.objects.locked(move.pk)
+    if move.status != Status.PLANNED:
+        raise Conflict
+    try:
+        # Whoever pays more only since it was planned is told now.
+        late = notices.rises(_uses(move), lambda: _act(move))
+        with atomic():
+            _act(move)
+    except DomainError as refusal:
+        move.answer = in_words(refusal)[:1000]
+        notices.take_back(move)
+        return _moved(move, Status.FAILED, None)
+    notices.tell_of_move(move, late)
+    return _moved(move, Status.DONE, None)
+
+
+@atomic()
+def _make(move: PriceMove) -> PriceMove | int:
+    # Two moves that pass each other could raise together what neither raises alone.
+    notices.one_at_a_time()
+    uses, promised = _uses(move), timezone.now() + settings.PRICE_NOTICE
+    instants = notices.instants(uses, until=promised)
+    if not any(notices.rises(uses, lambda: _act(move), at) for at in [None, *instants]):
+        return _act(move)
+    move.takes_effect_at = promised
+    rises = notices.rises(uses, lambda: _act(move), promised)
+    try:
+        with atomic():
+            _moved(move, Status.PLANNED, move.planned_by)
+    except IntegrityError as error:
+        raise MovePlanned from error
+    notices.tell_of_move(move, rises)
+    return move
+
+
+def _uses(move: PriceMove) -> list[notices.Use]:
+    """Return what they used of late whose prices the move may change."""
+    if move.book is None:
+        customers = {move.customer} if move.customer else set()
+    else:
+        customers = set(
+            audiences.payers(move.book, move.book.organization, move.book.customer_group)
+        )
+    if move.kind == Kind.AUDIENCE and move.book is not None:
+        customers |= set(audiences.payers(move.book, move.customer, move.group))
+    return notices.used_by(customers)
+
+
+def _act(move: PriceMove) -> int:
+    """Do it; answers of how many offers or customers it is."""
+    return ACTS[move.kind](move)
+
+
+def _end(move: PriceMove) -> int:
+    assert move.book is not None  # noqa: S101 - the database says so too
+    if move.offer is None:
+        return audiences.retire(move.book, by=move.planned_by)
+    return int(bool(books.retire(move.book, move.offer, by=move.planned_by)))
+
+
+def _assign(move: PriceMove) -> int:
+    assert move.book is not None  # noqa: S101 - the database says so too
+    audiences.assign(move.book, organization=move.customer, group=move.group, by=move.planned_by)
+    return 1
+
+
+def _join(move: PriceMove) -> int:
+    assert move.customer is not None  # noqa: S101 - the database says so too
+    books.join(move.customer, move.group, by=move.planned_by)
+    return 1
+
+
+ACTS: dict[str, Callable[[PriceMove], int]] = {
+    Kind.END: _end,
+    Kind.AUDIENCE: _assign,
+    Kind.GROUP: _join,
+}
+
+
+def _moved(move: PriceMove, status: PriceMove.Status, by: User | None) -> PriceMove:
+    move.status = status
+    move.save()
+    audit.record(
+        organization=move.customer,
+        actor=by,
+        action=f"price_move.{status.value}",
+        target=move,
+        after={
+            "kind": move.kind,
+            "book": move.book.code if move.book else None,
+            "offer": move.offer.name if move.offer else None,
+            "customer": move.customer.slug if move.customer else None,
+            "group": move.group.code if move.group else None,
+            "takes_effect_at": move.takes_effect_at,
+            "answer": move.answer,
+        },
+    )
+    return move
