@@ -18,8 +18,9 @@ from billing.judging import Verdict
 from billing.models import GpuCost
 from common.database import service
 from common.money import exact
-from marketplace import service_levels
+from marketplace import service_levels, vitals
 from marketplace.models import Measurement, Offer, ServiceLevel
+from marketplace.vitals import Vitals
 from metering import answered
 from metering.answered import Answered
 from metering.models import REQUEST_PARTS, UsageDay
@@ -93,6 +94,10 @@ class Row:
     month: Measurement | None
     level: ServiceLevel | None
     load: Load
+    #: Of the running month so far (UTC).
+    running_month: Answered
+    #: What its servers told when they were looked at last.
+    vitals: Vitals
 
     @property
     def lately(self) -> Measurement | Answered:
@@ -102,7 +107,12 @@ class Row:
     @property
     def error_rate(self) -> Decimal | None:
         """Which share of the calls of the last day failed because of us."""
-        return Decimal(self.day.failed) / self.day.calls if self.day.calls else None
+        return _failed_share(self.day)
+
+    @property
+    def error_rate_of_month(self) -> Decimal | None:
+        """The same of the running month so far."""
+        return _failed_share(self.running_month)
 
     @property
     def verdicts(self) -> list[Verdict]:
@@ -161,6 +171,10 @@ class Board:
         return sum(row.is_missed for row in self.rows)
 
 
+def _failed_share(its: Answered) -> Decimal | None:
+    return Decimal(its.failed) / its.calls if its.calls else None
+
+
 def board() -> Board:
     """Return how every model on sale answers now."""
     now = timezone.now()
@@ -171,6 +185,9 @@ def board() -> Board:
         .order_by("model_version__model__name", "region_id")
     )
     day = standing.answered_since(now - DAY, [it.name for it in offers])
+    begun = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    month = standing.answered_since(begun, [it.name for it in offers])
+    vital = vitals.by_offer([it.pk for it in offers])
     levels = service_levels.at(now)
     loads = _loads([it.name for it in offers], now.date())
     rows = [
@@ -180,6 +197,8 @@ def board() -> Board:
             getattr(it, "measurement", None),
             levels.get(it.name),
             loads[it.name],
+            month.get((it.name, it.region_id), Answered()),
+            vital.get(it.pk, Vitals()),
         )
         for it in offers
     ]

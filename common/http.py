@@ -6,8 +6,10 @@ nowhere else; an answer that is large or slow is not waited for.
 
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -58,9 +60,10 @@ class Bounds:
 USUAL = Bounds()
 
 
-def get(url: str, *, bearer: str = "") -> Answer:
+def get(url: str, *, bearer: str = "", bounds: Bounds = USUAL) -> Answer:
     """Return what the server answers to a GET, or raise ``Unreachable`` with the reason."""
-    return ask("GET", url, {"Authorization": f"Bearer {bearer}"} if bearer else {})
+    headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+    return ask("GET", url, headers, bounds=bounds)
 
 
 def ask(
@@ -78,7 +81,7 @@ def ask(
         connection = _connection(parts.scheme, parts.hostname or "", parts.port, bounds)
         target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
         connection.request(method, target, body, {"Accept": "application/json", **headers})
-        response = connection.getresponse()
+        response = _begun(connection, bounds)
         return Answer(response.status, read(response, bounds))
     except (OSError, HTTPException, ValueError) as error:
         raise Unreachable(trouble(error)) from error
@@ -102,6 +105,33 @@ def hang_up_on(
     finally:
         if connection is not None:
             connection.close()
+
+
+def _begun(connection: HTTPConnection, bounds: Bounds) -> HTTPResponse:
+    """Return an answer whose head has come; one that drips is cut off when patience ends."""
+    line, is_late = connection.sock, threading.Event()
+
+    def cut() -> None:
+        is_late.set()
+        # It may have been closed in this very moment.
+        with suppress(OSError):
+            line.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(bounds.patience, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        response = connection.getresponse()
+    except (OSError, HTTPException, ValueError) as error:
+        if is_late.is_set():
+            raise Unreachable(Trouble.SILENT) from error
+        raise
+    finally:
+        timer.cancel()
+    # What was cut off in its head reads like a head that has ended.
+    if is_late.is_set():
+        raise Unreachable(Trouble.SILENT)
+    return response
 
 
 def _connection(scheme: str, host: str, port: int | None, bounds: Bounds) -> HTTPConnection:

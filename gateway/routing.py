@@ -167,7 +167,7 @@ class Router:
     def _ways_behind(
         self, canary: RouteSnapshot, routes: Sequence[RouteSnapshot], watch: Watch
     ) -> list[Way]:
-        """Return the canary and the ways behind it; a canary that is shut out has failed."""
+        """Return the canary and the ways behind it; one that is ill or shut out has failed."""
         now = time.monotonic()
         engine = self.engines.find(canary.base_url, canary.upstream_model, canary.server, now)
         if engine.state(now) == OPEN:
@@ -177,6 +177,9 @@ class Router:
             others = self._ways(routes, now)
         except Unavailable:
             others = []
+        if canary.is_passed_over and others:
+            watch.failed()
+            return others
         return [Way(canary, engine), *others][:MOST_TRIES]
 
     async def _try(self, way: Way, question: Question, others: int) -> Routed:
@@ -217,7 +220,7 @@ class Router:
 
 
 def in_order(ways: Sequence[Way], now: float) -> list[Way]:
-    """Return the ways by priority, those of draining servers last.
+    """Return the ways by priority, those of draining servers late and those of ill ones last.
 
     Among equals the heavier comes first more often, and less often while its engine fails.
     """
@@ -226,11 +229,12 @@ def in_order(ways: Sequence[Way], now: float) -> list[Way]:
     return sorted(ways, key=lambda way: _place(way, now))
 
 
-def _place(way: Way, now: float) -> tuple[bool, int, float]:
+def _place(way: Way, now: float) -> tuple[bool, bool, int, float]:
     # Weighted shuffle (Efraimidis and Spirakis): u^(1/w), largest first.
     weight = max(1, way.route.weight) * (1 - way.engine.trouble(now))
     chance = random.random() ** (1 / weight)  # noqa: S311 - spreads load, keeps no secret
-    return way.route.is_draining, way.route.priority, -chance
+    route = way.route
+    return route.is_passed_over, route.is_draining, route.priority, -chance
 
 
 def _judge(engine: Engine, status: int) -> None:

@@ -6,16 +6,16 @@ caller who hangs up. Usage is believed when it adds up, keeps to the cap, and gr
 """
 
 import json
-import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from common import http
+from marketplace import gauges
 from marketplace.models import Kind
 from marketplace.models.offers import ProbeState
+from marketplace.probe import beside
 
 PATIENCE = http.Bounds(patience=30)
 CAP = 8
@@ -23,10 +23,7 @@ CAP = 8
 SAYING = ("content", "reasoning_content", "reasoning")
 SHORT = "Say hello."
 LONG = "Say hello. " * 40
-#: As vLLM and NIM tell it, and the demo engine.
-RUNNING = re.compile(
-    rb"^(?:[\w:]*num_requests_running|tessera_demo_running)(?:\{[^}]*\})? ([0-9.e+]+)", re.MULTILINE
-)
+USUAL_METRICS = "/metrics"
 #: So long a server has to notice that a caller is gone.
 NOTICING = 5.0
 
@@ -41,6 +38,8 @@ class Way:
     kind: str = Kind.CHAT
     tells_usage: bool = True
     stops_on_hang_up: bool = True
+    #: Where it tells its load; empty: where most do.
+    metrics_path: str = ""
 
     def ask(self, path: str, **facts: Any) -> Any:
         """Return what the server answers to a question in JSON, or nothing that can be used."""
@@ -168,13 +167,11 @@ def _cancels(way: Way) -> ProbeState:
     return ProbeState.PASSED
 
 
-def _running(way: Way) -> float | None:
+def _running(way: Way) -> int | None:
     """Return how many requests the server works on; None where it does not say."""
-    parts = urlsplit(way.base_url)
-    metrics = urlunsplit((parts.scheme, parts.netloc, "/metrics", "", ""))
+    metrics = beside(way.base_url, way.metrics_path or USUAL_METRICS)
     try:
         answer = http.get(metrics, bearer=way.credential)
     except http.Unreachable:
         return None
-    found = RUNNING.findall(answer.body) if answer.status == 200 else []
-    return sum(map(float, found)) if found else None
+    return gauges.read(answer.body).running if answer.status == 200 else None

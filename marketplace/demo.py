@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from common.database import service
-from marketplace import demo_services
+from marketplace import demo_services, presets
 from marketplace.models import (
     AIModel,
     Bundle,
@@ -22,6 +22,7 @@ from marketplace.models import (
     PriceBook,
     Publisher,
     Route,
+    ServerPreset,
     ServiceTier,
     Status,
     TokenClass,
@@ -104,7 +105,8 @@ def seed(listed: Iterable[Mapping[str, Any]] | None = None) -> None:
 
 
 def _sell_simulated(book: PriceBook, token_class: TokenClass) -> None:
-    upstream = _upstream(SIMULATED, "Demo engine", "")
+    # It tells its health and its load as vLLM does.
+    upstream = _upstream(SIMULATED, "Demo engine", "", ServerPreset.VLLM)
     if not upstream.is_enabled:
         _switch(upstream, Status.RETIRED, Status.PUBLISHED, set(MODELS))
     publisher, _ = Publisher.objects.get_or_create(slug="atlas", defaults={"name": "Atlas"})
@@ -144,11 +146,14 @@ def _token_class() -> TokenClass:
     return token_class
 
 
-def _upstream(slug: str, name: str, credential: str) -> Upstream:
+def _upstream(
+    slug: str, name: str, credential: str, preset: ServerPreset = ServerPreset.GENERIC
+) -> Upstream:
     region, _ = Region.objects.get_or_create(code="eu-paris", defaults=REGION)
     facts = {"base_url": settings.ENGINE_URL, "credential": credential}
+    kind = {"preset": preset, **presets.settled(preset, {}, None)}
     upstream, _ = Upstream.objects.get_or_create(
-        slug=slug, defaults={**facts, "name": name, "region": region}
+        slug=slug, defaults={**facts, **kind, "name": name, "region": region}
     )
     if (upstream.base_url, upstream.credential) != (settings.ENGINE_URL, credential):
         # The demo engine's address follows PORT, the operator's own engine its variables.

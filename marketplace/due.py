@@ -1,6 +1,8 @@
 """Does what two people agreed on for moments that have come; servers are asked once more before."""
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -9,8 +11,21 @@ from common.database import service
 from common.errors import Conflict
 from marketplace import conformance, desk, probe
 from marketplace.conformance import Way
-from marketplace.models import AIModel, ModelChange, PriceMove, Route, Upstream
-from marketplace.services import curation, moves, upstreams
+from marketplace.models import (
+    AIModel,
+    ModelChange,
+    PriceMove,
+    Reachability,
+    Route,
+    ServerChange,
+    Upstream,
+)
+from marketplace.probe import Finding
+from marketplace.services import curation, moves, server_changes, upstreams
+from tenants.models import User
+
+#: So many servers are looked at together.
+AT_ONCE = 16
 
 
 def ask_servers(model_id: UUID) -> None:
@@ -25,6 +40,26 @@ def ask_servers(model_id: UUID) -> None:
     probe_routes(routes)
 
 
+def look_at_servers() -> int:
+    """Look at every server whose turn it is, some at a time; return how many. No transaction waits."""
+    with service():
+        upstreams.forget_looks()
+        servers = upstreams.claim_due()
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as lookers:
+        # What was found is kept as it comes: a slow one holds nobody else's verdict up.
+        looks = {lookers.submit(probe.look, server): server for server in servers}
+        for look in as_completed(looks):
+            with service():
+                _note(looks[look], look.result())
+    return len(servers)
+
+
+def _note(server: Upstream, finding: Finding) -> None:
+    # It may have been removed meanwhile, with what it answered for.
+    with suppress(Upstream.DoesNotExist):
+        upstreams.note(server, finding)
+
+
 def probe_server(server: Upstream) -> None:
     """Probe every model that the server answers for, and keep what is found."""
     with service():
@@ -35,22 +70,46 @@ def probe_server(server: Upstream) -> None:
 def probe_routes(routes: Iterable[Route]) -> None:
     """Ask as the gateway would, way by way, and keep what is found; no transaction waits."""
     for route in routes:
-        upstream, kind = route.upstream, route.offer.model_version.model.kind
-        way = Way(
-            upstream.base_url,
-            upstream.credential,
-            route.upstream_model,
-            kind,
-            tells_usage=upstream.tells_usage,
-            stops_on_hang_up=upstream.stops_on_hang_up,
-        )
-        found = conformance.probe(way)
+        found = conformance.probe(_way(route))
         with service():
             upstreams.note_conformance(route, found)
 
 
-def _routes() -> QuerySet[Route]:
-    ways = Route.objects.filter(upstream__is_enabled=True)
+def probe_change(change_id: UUID, *, by: User) -> None:
+    """Probe the way that somebody else proposed, for every model that would be asked there; keep it."""
+    with service():
+        change = ServerChange.objects.select_related("upstream").get(pk=change_id)
+        server_changes.check_second(change, by)
+        ways = _routes(off_too=True).filter(upstream=change.upstream)
+        routes = list(ways.filter(pk=change.route_id) if change.route_id else ways)
+    server = change.upstream
+    server.credential, server.base_url = change.new_credential, change.base_url or server.base_url
+    reachability = probe.look(server).reachability
+    found = {}
+    if reachability == Reachability.ANSWERS:
+        for route in routes:
+            route.upstream = server
+            route.upstream_model = change.upstream_model or route.upstream_model
+            found[route.offer.name] = conformance.probe(_way(route))
+    with service():
+        server_changes.note_probe(change, reachability, found)
+
+
+def _way(route: Route) -> Way:
+    upstream = route.upstream
+    return Way(
+        upstream.base_url,
+        upstream.credential,
+        route.upstream_model,
+        route.offer.model_version.model.kind,
+        tells_usage=upstream.tells_usage,
+        stops_on_hang_up=upstream.stops_on_hang_up,
+        metrics_path=upstream.metrics_path,
+    )
+
+
+def _routes(*, off_too: bool = False) -> QuerySet[Route]:
+    ways = Route.objects.all() if off_too else Route.objects.filter(upstream__is_enabled=True)
     return ways.select_related("upstream", "offer__model_version__model")
 
 

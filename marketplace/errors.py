@@ -87,6 +87,22 @@ class NotOnTrial(Conflict):
     detail = _("This way is not on trial. Reload the page.")
 
 
+class ServerChangeProposed(Conflict):
+    """Another change of the server, or of the way, waits for a second person."""
+
+    code = "server_change_proposed"
+    detail = _(
+        "Another change of this waits for a second person. Decide on it or take it back first."
+    )
+
+
+class NewWayFails(Conflict):
+    """Requests cannot go where somebody proposed."""
+
+    code = "new_way_fails"
+    detail = _("The new way does not answer as needed. Nothing was changed.")
+
+
 class LastRoute(Conflict):
     """An offer on sale would have nobody to answer for it."""
 

@@ -18,6 +18,7 @@ class Preset:
     """The settings that a kind of server begins with; see the table in docs/operator.md."""
 
     health_path: str = USUAL.health_path
+    metrics_path: str = USUAL.metrics_path
     tells_usage: bool = USUAL.tells_usage
     stops_on_hang_up: bool = USUAL.stops_on_hang_up
     connect_seconds: int = USUAL.connect_seconds
@@ -27,10 +28,12 @@ class Preset:
 
 PRESETS: Mapping[str, Preset] = {
     ServerPreset.GENERIC: Preset(),
-    ServerPreset.VLLM: Preset(health_path="/health"),
-    ServerPreset.SGLANG: Preset(health_path="/health"),
+    ServerPreset.VLLM: Preset(health_path="/health", metrics_path="/metrics"),
+    ServerPreset.SGLANG: Preset(health_path="/health", metrics_path="/metrics"),
     # The first request after a start may wait for kernels that are still being built.
-    ServerPreset.NIM: Preset(health_path="/v1/health/ready", first_byte_seconds=300),
+    ServerPreset.NIM: Preset(
+        health_path="/v1/health/ready", metrics_path="/v1/metrics", first_byte_seconds=300
+    ),
     # One request after the other, each through the whole of Python; it refuses `stream_options`.
     ServerPreset.TRANSFORMERS: Preset(
         health_path="/health",
@@ -43,11 +46,17 @@ PRESETS: Mapping[str, Preset] = {
 #: What a preset sets, in the order it is shown, and how it is called.
 SETTINGS: Mapping[str, StrOrPromise] = {
     "health_path": _("Path of its health"),
+    "metrics_path": _("Path of its metrics"),
     "tells_usage": _("Tells usage in streams"),
     "stops_on_hang_up": _("Stops when a caller hangs up"),
     "connect_seconds": _("Seconds to connect"),
     "first_byte_seconds": _("Seconds to the first byte"),
     "idle_seconds": _("Seconds of silence"),
+}
+#: What it means that one of them is empty.
+EMPTY: Mapping[str, StrOrPromise] = {
+    "health_path": _("by its list of models"),
+    "metrics_path": _("not told"),
 }
 
 
@@ -82,6 +91,10 @@ def settled(preset: str, given: Mapping[str, Any], server: Upstream | None) -> d
     return found
 
 
+def _said(name: str, value: Any) -> Any:
+    return EMPTY[name] if value == "" else value
+
+
 def _or(given: Any, otherwise: Any) -> Any:
     return otherwise if given is None or given == "" else given
 
@@ -90,13 +103,14 @@ def shown(server: Upstream) -> list[Setting]:
     """Return the server's settings, each beside what its preset says."""
     preset = PRESETS[server.preset]
     return [
-        Setting(label, getattr(server, it), getattr(preset, it)) for it, label in SETTINGS.items()
+        Setting(label, _said(it, getattr(server, it)), _said(it, getattr(preset, it)))
+        for it, label in SETTINGS.items()
     ]
 
 
 def table() -> list[tuple[StrOrPromise, list[Any]]]:
     """Return what each preset sets, one row a preset."""
     return [
-        (ServerPreset(code).label, [getattr(preset, it) for it in SETTINGS])
+        (ServerPreset(code).label, [_said(it, getattr(preset, it)) for it in SETTINGS])
         for code, preset in PRESETS.items()
     ]

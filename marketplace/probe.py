@@ -1,32 +1,88 @@
-"""Asks a server whether it is ready, and what it serves. Talks to the network: never inside a transaction."""
+"""Asks a server whether it is ready, what it serves, and what it works on.
+
+Talks to the network: never inside a transaction.
+"""
 
 import json
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 
 from common import http
+from marketplace import gauges
+from marketplace.gauges import NOTHING_TOLD, Load
 from marketplace.models import Reachability, Upstream
 
 REFUSALS = (401, 403)
+#: Each question has so long, and its answer so much room.
+BOUNDS = http.Bounds()
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How a server answered, and the models that it lists."""
+    """How a server answered, the models that it lists, and what it says that it does."""
 
     reachability: Reachability
     models: tuple[str, ...] = ()
+    load: Load = NOTHING_TOLD
+    #: Until its first answer, in milliseconds; None where there was none.
+    latency_ms: int | None = None
+    #: Whether it says itself that it is ready, whatever its list of models is like.
+    is_ready: bool = False
+
+    @property
+    def is_well(self) -> bool:
+        """Whether requests may be sent there: a list that cannot be read stops no answer."""
+        is_unlisted = self.is_ready and self.reachability == Reachability.BROKEN
+        return is_unlisted or self.reachability == Reachability.ANSWERS
 
 
 def look(server: Upstream) -> Finding:
-    """Ask a server whether it is ready where it says so, and then for its models."""
-    bearer, listing = server.credential, f"{server.base_url.rstrip('/')}/models"
+    """Ask a server whether it is ready where it says so, for its models, and for its load."""
+    listing = f"{server.base_url.rstrip('/')}/models"
     health = beside(server.base_url, server.health_path) if server.health_path else listing
+    began = time.monotonic()
     try:
-        if health != listing and (trouble := _trouble(http.get(health, bearer=bearer).status)):
-            return Finding(trouble)
-        answer = http.get(listing, bearer=bearer)
+        answer = http.get(health, bearer=server.credential, bounds=BOUNDS)
     except http.Unreachable as error:
         return Finding(Reachability(error.trouble.value))
+    latency_ms = round(1000 * (time.monotonic() - began))
+    if health == listing:
+        found = _listed(answer)
+    elif trouble := _trouble(answer.status):
+        found = Finding(trouble)
+    else:
+        found = replace(_ask_for_models(server, listing), is_ready=True)
+    return replace(found, load=load(server), latency_ms=latency_ms)
+
+
+def load(server: Upstream) -> Load:
+    """Return what the server says that it works on; nothing where it does not say."""
+    found = NOTHING_TOLD
+    if server.metrics_path:
+        found = _gauges(beside(server.base_url, server.metrics_path), server.credential)
+    if server.gpu_metrics_url and found.gpu is None:
+        # Another program beside it, which has no business with the credential.
+        found = replace(found, gpu=_gauges(server.gpu_metrics_url, "").gpu)
+    return found
+
+
+def _gauges(address: str, bearer: str) -> Load:
+    try:
+        answer = http.get(address, bearer=bearer, bounds=BOUNDS)
+    except http.Unreachable:
+        return NOTHING_TOLD
+    return gauges.read(answer.body) if answer.status == 200 else NOTHING_TOLD
+
+
+def _ask_for_models(server: Upstream, listing: str) -> Finding:
+    try:
+        return _listed(http.get(listing, bearer=server.credential, bounds=BOUNDS))
+    except http.Unreachable as error:
+        return Finding(Reachability(error.trouble.value))
+
+
+def _listed(answer: http.Answer) -> Finding:
+    """Return what an answer to the question for models tells."""
     if answer.status in REFUSALS:
         return Finding(Reachability.CREDENTIAL)
     names = _names(answer.body) if answer.status == 200 else None

@@ -55,6 +55,8 @@ class RouteSnapshot:
     idle_seconds: int = 120
     #: Whether it takes ``stream_options``, to tell the usage at the end of a stream.
     tells_usage: bool = True
+    #: Whether it was ill when it was last looked at: all other servers are asked first.
+    is_passed_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -458,4 +460,5 @@ def _route(route: Route) -> RouteSnapshot:
         first_byte_seconds=route.upstream.first_byte_seconds,
         idle_seconds=route.upstream.idle_seconds,
         tells_usage=route.upstream.tells_usage,
+        is_passed_over=route.upstream.is_passed_over,
     )

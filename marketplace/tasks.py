@@ -38,6 +38,12 @@ def make_moves() -> int:
     return due.make_moves()
 
 
+@shared_task(name="marketplace.look_at_servers")
+def look_at_servers() -> int:
+    """Ask servers how they are, and what they work on."""
+    return due.look_at_servers()
+
+
 @shared_task(name="marketplace.send_notices")
 def send_notices() -> int:
     """Write to customers what will change of the models that they use."""

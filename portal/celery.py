@@ -77,6 +77,10 @@ app.conf.beat_schedule = {
         "schedule": timedelta(seconds=30),
     },
     "make price moves": {"task": "marketplace.make_moves", "schedule": timedelta(minutes=1)},
+    "look at servers": {
+        "task": "marketplace.look_at_servers",
+        "schedule": timedelta(seconds=30),
+    },
     "send notices": {"task": "marketplace.send_notices", "schedule": timedelta(minutes=5)},
     "watch fine-tuning jobs": {"task": "studio.sweep", "schedule": timedelta(seconds=30)},
     "remove artifacts": {"task": "studio.remove_artifacts", "schedule": HOURLY},

@@ -37,6 +37,7 @@ from marketplace.models import (
     ModelChange,
     Price,
     Reachability,
+    ServerChange,
     Status,
     Upstream,
 )
@@ -218,6 +219,8 @@ def _decisions() -> Iterator[Tally]:
         yield Tally(words, rows, "staff:correction-desk")
     changes, requests = ModelChange.objects.waiting(), AccessRequest.objects.waiting()
     yield Tally(_("Changes of models to approve: %(count)s"), changes, "staff:change-list")
+    servers = ServerChange.objects.waiting()
+    yield Tally(_("Changes of servers to approve: %(count)s"), servers, "staff:server-list")
     yield Tally(_("Requests for access: %(count)s"), requests, "staff:access-list")
     emergencies = SupportAccess.objects.waiting().filter(way=SupportAccess.Way.EMERGENCY)
     words = _("Readings of customers' pages to approve: %(count)s")

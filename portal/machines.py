@@ -9,6 +9,8 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 
 from compute.models import Cluster, ComputeJob
+from marketplace import vitals
+from marketplace.vitals import RegionVitals
 from metering.models import UsageBucket
 from portal.business import TOKENS
 from tenants.models import Organization
@@ -25,6 +27,8 @@ class Machines:
     held: int
     #: Over the last whole hour that ended with a quarter; None where nothing was served.
     tokens_per_second: Decimal | None
+    #: What the servers of models told when they were looked at last, by region.
+    servers: list[RegionVitals]
 
     @property
     def share(self) -> Decimal | None:
@@ -33,13 +37,14 @@ class Machines:
 
 
 def machines(now: datetime) -> Machines:
-    """Return how much is at work now; two queries."""
+    """Return how much is at work now; four queries."""
     running = ComputeJob.objects.filter(state=ComputeJob.State.RUNNING, cluster=OuterRef("pk"))
     held = running.order_by().values("cluster").annotate(held=Sum(GPUS_OF_JOB)).values("held")
     found = Cluster.objects.enabled().aggregate(
         gpus=Sum("gpus", default=0), held=Sum(Subquery(held), default=0)
     )
-    return Machines(found["gpus"], found["held"], _tokens_per_second(now))
+    served = _tokens_per_second(now)
+    return Machines(found["gpus"], found["held"], served, vitals.by_region())
 
 
 def _tokens_per_second(now: datetime) -> Decimal | None:

@@ -198,11 +198,11 @@ def _three_digits(number: Decimal) -> Decimal:
 
 
 @register.filter
-def percent(share: Decimal | None) -> str:
+def percent(share: Decimal | float | None) -> str:
     """Show a share of one as a percentage: ``0.125`` reads ``12.5 %``."""
     if share is None:
         return NOTHING
-    return f"{grouped(trimmed(rounded(share * 100, 1), 0))}{SPACE}%"
+    return f"{grouped(trimmed(rounded(Decimal(share) * 100, 1), 0))}{SPACE}%"
 
 
 @register.filter

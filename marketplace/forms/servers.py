@@ -83,6 +83,26 @@ class ServerForm(forms.Form):
         ),
         widget=forms.TextInput(attrs={"dir": "ltr", "autocomplete": "off"}),
     )
+    metrics_path = forms.CharField(
+        label=presets.SETTINGS["metrics_path"],
+        max_length=100,
+        required=False,
+        help_text=_(
+            "Beside its /v1, such as /metrics, in the format of Prometheus: requests at work and waiting,"
+            " use of the KV cache. Empty where no preset has one: nothing is told."
+        ),
+        widget=forms.TextInput(attrs={"dir": "ltr", "autocomplete": "off"}),
+    )
+    gpu_metrics_url = ServerAddress(
+        label=_("Metrics of its GPUs"),
+        max_length=300,
+        required=False,
+        help_text=_(
+            "Where an exporter on the same machine tells the use of its GPUs, such as"
+            " http://vllm:9400/metrics of a DCGM exporter. The credential is not sent there."
+        ),
+        widget=forms.TextInput(attrs={"inputmode": "url", "dir": "ltr", "autocomplete": "off"}),
+    )
     tells_usage = YesOrNo(
         label=presets.SETTINGS["tells_usage"],
         help_text=_(
@@ -125,6 +145,13 @@ class ServerForm(forms.Form):
         path: str = self.cleaned_data["health_path"]
         if path and not PATH.fullmatch(path):
             raise forms.ValidationError(_("Write a path that begins with “/”, such as /health."))
+        return path
+
+    def clean_metrics_path(self) -> str:
+        """Refuse what cannot be asked for."""
+        path: str = self.cleaned_data["metrics_path"]
+        if path and not PATH.fullmatch(path):
+            raise forms.ValidationError(_("Write a path that begins with “/”, such as /metrics."))
         return path
 
     def clean_name(self) -> str:

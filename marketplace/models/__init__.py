@@ -13,6 +13,7 @@ from marketplace.models.catalogue import AIModel, Kind, ModelVersion, Publisher,
 from marketplace.models.curation import ModelChange
 from marketplace.models.dossier import Dossier
 from marketplace.models.finding import ModelWords
+from marketplace.models.health import ServerCheck
 from marketplace.models.levels import TARGETS, Measurement, ServiceLevel, is_enough
 from marketplace.models.moves import PriceMove
 from marketplace.models.notices import Notice
@@ -41,6 +42,7 @@ from marketplace.models.prices import (
     with_twins,
 )
 from marketplace.models.private import ModelShare, TunedTerms
+from marketplace.models.server_changes import ServerChange
 from marketplace.models.viewers import ModelViewer
 
 __all__ = [
@@ -79,6 +81,8 @@ __all__ = [
     "Route",
     "RouteRole",
     "SavedChat",
+    "ServerChange",
+    "ServerCheck",
     "ServerPreset",
     "ServiceLevel",
     "ServiceTier",

@@ -1,8 +1,11 @@
 """A version on terms: what it is called, where it runs, who answers, and how it burns tokens."""
 
+from datetime import timedelta
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
 
@@ -41,6 +44,10 @@ class TokenWeight(TimeStamped):
             ),
             models.CheckConstraint(condition=models.Q(weight__gte=0), name="weight_not_negative"),
         )
+
+
+#: When nobody has looked at a server for so long, what was found says nothing any more.
+VERDICT_HOLDS = timedelta(minutes=5)
 
 
 class Reachability(models.TextChoices):
@@ -83,6 +90,10 @@ class Upstream(TimeStamped):
     preset = models.CharField(max_length=12, choices=ServerPreset, default=ServerPreset.GENERIC)
     #: Where it says whether it is ready, beside its /v1; empty: where it lists its models.
     health_path = models.CharField(max_length=100, blank=True, default="")
+    #: Where it tells its load in Prometheus' format, beside its /v1; empty: it tells none.
+    metrics_path = models.CharField(max_length=100, blank=True, default="")
+    #: Where an exporter tells the use of its GPUs, such as NVIDIA's; it gets no credential.
+    gpu_metrics_url = models.CharField(max_length=300, blank=True, default="")
     #: Whether streams are asked for their usage; otherwise they are counted by the gateway.
     tells_usage = models.BooleanField(default=True)
     #: Whether a caller who hangs up ends its work; otherwise no probe holds it against the server.
@@ -96,6 +107,11 @@ class Upstream(TimeStamped):
         max_length=12, choices=Reachability, default=Reachability.UNKNOWN
     )
     checked_at = models.DateTimeField(null=True, blank=True)
+    #: When the periodic look was last begun: nobody else begins it until the next is due.
+    asked_at = models.DateTimeField(null=True, blank=True)
+    #: Whether gateways may count on it, and how many looks in a row have said otherwise.
+    is_well = models.BooleanField(default=True)
+    doubts = models.PositiveSmallIntegerField(default=0)
     served_models = ArrayField(models.CharField(max_length=200), default=list, blank=True)
 
     class Meta:
@@ -108,6 +124,12 @@ class Upstream(TimeStamped):
     def is_in_trouble(self) -> bool:
         """Whether it was asked and did not answer as an engine does."""
         return self.reachability not in (Reachability.UNKNOWN, Reachability.ANSWERS)
+
+    @property
+    def is_passed_over(self) -> bool:
+        """Whether gateways ask all others first: it was ill when it was last looked at, lately."""
+        is_fresh = self.checked_at is not None and timezone.now() - self.checked_at < VERDICT_HOLDS
+        return not self.is_well and is_fresh
 
     @property
     def has_credential(self) -> bool:

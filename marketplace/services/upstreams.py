@@ -1,9 +1,11 @@
 """The operator's servers and the regions they stand in."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
@@ -11,14 +13,30 @@ from django.utils.translation import gettext_lazy as _
 from common.database import atomic
 from common.errors import Conflict
 from marketplace import presets
-from marketplace.models import Reachability, Route, Upstream
+from marketplace.models import Reachability, Route, ServerCheck, Upstream
 from marketplace.probe import Finding
 from tenants.models import Region, User
 from tenants.services import audit
 
-CHANGEABLE = ("name", "base_url", "is_enabled", "is_draining", "preset", *presets.SETTINGS)
+CHANGEABLE = (
+    "name",
+    "base_url",
+    "is_enabled",
+    "is_draining",
+    "preset",
+    *presets.SETTINGS,
+    "gpu_metrics_url",
+)
 #: What leads to a server: what was found on another way says nothing about this one.
 WAY = ("base_url", "credential", "health_path")
+#: A server that was asked less than this ago is not asked again: a little less than beat's turn.
+REST = timedelta(seconds=25)
+#: So many looks in a row turn the verdict: one that comes and goes is left as it was.
+TURNS = 2
+#: How long looks are kept.
+KEPT = timedelta(days=1)
+#: What a look finds.
+FOUND = ("reachability", "served_models", "checked_at", "is_well", "doubts")
 FACTS = (*CHANGEABLE, "loads_adapters", "region_id")
 
 
@@ -73,6 +91,7 @@ def change(
     if is_new_way:
         upstream.reachability = Reachability.UNKNOWN
         upstream.checked_at, upstream.served_models = None, []
+        upstream.is_well, upstream.doubts, upstream.asked_at = True, 0, None
     upstream.save()
     if is_new_way or _facts(upstream) != before:
         _record("server.changed", upstream, before, by)
@@ -93,15 +112,56 @@ def let_load_adapters(upstream: Upstream, *, is_allowed: bool, by: User | None) 
 
 @atomic()
 def note(upstream: Upstream, finding: Finding) -> Upstream:
-    """Keep what a look at the server found; unless its address was changed meanwhile."""
+    """Keep what a look at the server found; unless its address was changed meanwhile.
+
+    A verdict whether gateways may count on it turns when two looks in a row say so.
+    """
     now = Upstream.objects.select_for_update().get(pk=upstream.pk)
     if _way(now) != _way(upstream):
         return now
     now.reachability = finding.reachability
     now.served_models = list(finding.models)
     now.checked_at = timezone.now()
-    now.save(update_fields=["reachability", "served_models", "checked_at", "updated_at"])
+    now.doubts = 0 if finding.is_well == now.is_well else now.doubts + 1
+    if now.doubts >= TURNS:
+        now.is_well, now.doubts = finding.is_well, 0
+    now.save(update_fields=[*FOUND, "updated_at"])
+    load = finding.load
+    ServerCheck.objects.create(
+        upstream=now,
+        checked_at=now.checked_at,
+        reachability=finding.reachability,
+        latency_ms=finding.latency_ms,
+        running=load.running,
+        waiting=load.waiting,
+        kv_cache=load.kv_cache,
+        gpu=load.gpu,
+    )
     return now
+
+
+@atomic()
+def claim_due() -> list[Upstream]:
+    """Return the servers that are switched on and whose turn it is to be looked at, to one caller.
+
+    What another caller has is passed over; a caller that is lost costs its servers one turn.
+    """
+    now = timezone.now()
+    due = Q(asked_at=None) | Q(asked_at__lte=now - REST)
+    found = list(
+        Upstream.objects.filter(due, is_enabled=True)
+        .select_for_update(skip_locked=True)
+        .order_by("pk")
+    )
+    Upstream.objects.filter(pk__in=[it.pk for it in found]).update(asked_at=now)
+    return found
+
+
+@atomic()
+def forget_looks() -> int:
+    """Forget looks that are older than a day; return how many."""
+    gone, _of = ServerCheck.objects.filter(checked_at__lt=timezone.now() - KEPT).delete()
+    return gone
 
 
 @atomic()

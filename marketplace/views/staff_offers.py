@@ -12,7 +12,7 @@ from common.errors import DomainError
 from marketplace import desk, trials
 from marketplace.forms.models import RouteForm, RouteNameForm, ShareForm, TermsForm
 from marketplace.models import Offer
-from marketplace.services import catalogue, curation
+from marketplace.services import catalogue, curation, server_changes
 from marketplace.services import trials as trial_services
 from marketplace.views.staff_models import SECTION, after_proposal, show_refusal
 from tenants.access import StaffRequest, staff_required
@@ -85,10 +85,14 @@ def route_rename(request: StaffRequest, offer_id: uuid.UUID, route_id: uuid.UUID
         messages.error(request, str(form.errors["upstream_model"][0]))
         return redirect("staff:offer-edit", offer_id=offer_id)
     try:
-        catalogue.rename_route(route, form.cleaned_data["upstream_model"], by=request.user)
+        name = form.cleaned_data["upstream_model"]
+        change = server_changes.rename(route, name, by=request.user)
     except DomainError as refusal:
         messages.error(request, str(refusal.detail))
     else:
+        if change is not None:
+            messages.info(request, _("Where requests go waits for the approval of a colleague."))
+            return redirect("staff:server-change", change_id=change.pk)
         messages.success(request, _("The server is asked by this name within five seconds."))
     return redirect("staff:offer-edit", offer_id=offer_id)
 

@@ -12,10 +12,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from common.database import service
 from common.errors import DomainError
-from marketplace import desk, due, presets, probe
+from marketplace import desk, due, presets, probe, vitals
 from marketplace.forms.servers import EditServerForm, NewServerForm, RegionForm
-from marketplace.models import Upstream
-from marketplace.services import upstreams
+from marketplace.models import ServerChange, Upstream
+from marketplace.services import server_changes, upstreams
 from marketplace.views.staff_models import show_refusal
 from tenants.access import StaffRequest, staff_required, staff_required_outside
 from tenants.models import Region
@@ -30,6 +30,7 @@ def server_list(request: StaffRequest) -> HttpResponse:
     context = {
         "servers": desk.servers(),
         "regions": Region.objects.all(),
+        "changes": ServerChange.objects.waiting().select_related("upstream", "route__offer"),
         "nav_section": SECTION,
     }
     return render(request, "staff/server_list.html", context)
@@ -76,16 +77,27 @@ def server_edit(request: StaffRequest, server_id: uuid.UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         facts = dict(form.cleaned_data)
         forget = facts.pop("forget_credential")
-        upstreams.change(server, facts, by=request.user, forget_credential=forget)
-        messages.success(request, _("The server is saved."))
+        try:
+            change = server_changes.change(server, facts, by=request.user, forget_credential=forget)
+        except DomainError as refusal:
+            messages.error(request, str(refusal.detail))
+            return redirect("staff:server-edit", server_id=server_id)
+        if change is None:
+            messages.success(request, _("The server is saved."))
+        else:
+            messages.info(request, _("Where requests go waits for the approval of a colleague."))
         if kept := list(form.kept()):
             words = _("Kept as edited, not as the new preset says: %(names)s.")
             messages.info(request, words % {"names": ", ".join(map(str, kept))})
+        if change is not None:
+            return redirect("staff:server-change", change_id=change.pk)
         return redirect("staff:server-edit", server_id=server_id)
     context = {
         "form": form,
         "server": server,
         "routes": server.routes.select_related("offer"),
+        "changes": server.changes.waiting().select_related("proposed_by", "route__offer"),
+        "looks": vitals.looks_at(server),
         "present": presets.shown(server),
         "presets": presets.table(),
         "settings": presets.SETTINGS.values(),

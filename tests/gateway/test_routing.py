@@ -333,3 +333,29 @@ async def test_engines_of_old_addresses_are_forgotten(monkeypatch):
 
 async def test_a_route_never_shows_its_credential():
     assert "secret" not in repr(route("only"))
+
+
+async def test_an_ill_server_is_asked_after_all_others(clock):
+    fleet = Fleet(ill=200, draining=200, well=200)
+    routes = [
+        route("ill", is_passed_over=True),
+        route("draining", is_draining=True),
+        route("well", priority=9),
+    ]
+
+    assert await ask(Router(fleet), routes) == 200
+    fleet.says["well"] = UNREACHABLE
+    assert await ask(Router(fleet), routes) == 200
+    fleet.says["draining"] = UNREACHABLE
+    assert await ask(Router(fleet), routes) == 200
+
+    assert fleet.asked == ["well", "well", "draining", "well", "draining", "ill"]
+
+
+async def test_where_all_servers_are_ill_they_are_asked_as_ever(clock):
+    fleet = Fleet(first=200, second=200)
+
+    assert await ask(Router(fleet), ordered("first", "second", is_passed_over=True)) == 200
+    assert await ask(Router(fleet), [route("second", is_passed_over=True)]) == 200
+
+    assert fleet.asked == ["first", "second"]

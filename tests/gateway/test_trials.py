@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from django.utils import timezone
 
 from common.database import service
 from marketplace import queries, trials
@@ -97,6 +98,16 @@ def test_a_canary_that_cannot_be_reached_costs_no_request(client, model, tried):
     # From the sixth on its breaker is open: it is not even tried, and failed all the same.
     wait_for(lambda: shown(route).new.failed == 7)
     assert len(recorded(7)) == 7
+
+
+def test_an_ill_canary_is_not_asked_and_has_failed(client, model, engine, second_engine, tried):
+    facts = {"is_well": False, "checked_at": timezone.now()}
+    route = tried(second_engine.base_url, "canary", **facts)
+
+    ask(client, model)
+
+    wait_for(lambda: shown(route).new.failed == 1)
+    assert (len(engine.requests), second_engine.requests) == (1, [])
 
 
 def test_a_canary_that_breaks_off_is_counted(client, model, second_engine, tried):

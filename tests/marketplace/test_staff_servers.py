@@ -92,7 +92,20 @@ def change(client, server, **facts):
     return client.post(f"/staff/servers/{server.pk}/", {**present, **facts})
 
 
+def free(server):
+    """Let nothing on sale stand on the server: one person changes where it is."""
+    with service():
+        Route.objects.filter(upstream=server).delete()
+
+
+def hold(server):
+    """Let the server have a credential that two people agreed on."""
+    with service():
+        Upstream.objects.filter(pk=server.pk).update(credential=SECRET)
+
+
 def test_an_empty_credential_keeps_the_stored_one(staff_client, server):
+    free(server)
     change(staff_client, server, credential=SECRET)
 
     change(staff_client, server, name="Renamed")
@@ -102,6 +115,7 @@ def test_an_empty_credential_keeps_the_stored_one(staff_client, server):
 
 
 def test_a_stored_credential_can_be_removed(staff_client, server):
+    free(server)
     change(staff_client, server, credential=SECRET)
 
     change(staff_client, server, forget_credential="on")
@@ -156,7 +170,7 @@ def check(client, server):
 def test_a_server_is_asked_with_its_credential_and_says_what_it_serves(
     staff_client, engine, server
 ):
-    change(staff_client, server, credential=SECRET)
+    hold(server)
 
     assert check(staff_client, server) == Reachability.ANSWERS
     # First what it serves, then whether it speaks as it should.
@@ -201,6 +215,7 @@ def test_a_server_that_is_not_there_refuses(staff_client, engine, server):
 
 def test_a_new_address_has_not_been_asked_yet(staff_client, server):
     check(staff_client, server)
+    free(server)
 
     change(staff_client, server, base_url="http://vllm:8000/v1")
 
@@ -557,7 +572,8 @@ def test_a_path_of_health_that_is_none_is_named(staff_client, server, path):
     [(200, Reachability.ANSWERS), (503, Reachability.UNREADY), (401, Reachability.CREDENTIAL)],
 )
 def test_a_server_is_asked_first_whether_it_is_ready(staff_client, engine, server, status, found):
-    change(staff_client, server, preset="nim", credential=SECRET)
+    hold(server)
+    change(staff_client, server, preset="nim")
     engine.statuses["/v1/health/ready"] = status
 
     assert check(staff_client, server) == found

@@ -12,6 +12,8 @@ from gateway.upstreams.demo.web import Exchange
 
 #: Requests shown when the caller names no number.
 SHOWN = 1000
+#: So many tokens of running requests a cache like that of a small machine holds.
+KV_CACHE = 65_536
 
 
 async def about(_engine: Engine, exchange: Exchange) -> None:
@@ -52,8 +54,21 @@ async def metrics(engine: Engine, exchange: Exchange) -> None:
         kind, suffix = ("gauge", "") if name == "running" else ("counter", "_total")
         lines += [f"# TYPE tessera_demo_{name}{suffix} {kind}"]
         lines += [f"tessera_demo_{name}{suffix} {value}"]
+    for name, share in _as_vllm_tells(engine).items():
+        lines += [f"# TYPE vllm:{name} gauge", f"vllm:{name} {share}"]
     text = "\n".join(lines) + "\n"
     await exchange.respond(text.encode(), kind=b"text/plain; version=0.0.4; charset=utf-8")
+
+
+def _as_vllm_tells(engine: Engine) -> dict[str, float]:
+    """Return the numbers that portals read, by vLLM's names; it has no GPU and tells of none."""
+    held = engine.ledger.tokens_held
+    return {
+        "num_requests_running": engine.ledger.totals.running,
+        # It begins at once with whatever comes.
+        "num_requests_waiting": 0,
+        "kv_cache_usage_perc": min(1.0, held / KV_CACHE),
+    }
 
 
 async def requests(engine: Engine, exchange: Exchange) -> None:

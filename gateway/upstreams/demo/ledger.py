@@ -53,6 +53,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self._entries: deque[Entry] = deque(maxlen=REMEMBERED)
+        self._running: dict[int, Entry] = {}
         self.totals = Totals()
 
     def reset(self) -> None:
@@ -60,10 +61,16 @@ class Ledger:
         self._entries.clear()
         self.totals = Totals(running=self.totals.running)
 
+    @property
+    def tokens_held(self) -> int:
+        """Tokens, read and made, of the requests that run now."""
+        return sum(it.prompt_tokens + it.completion_tokens for it in self._running.values())
+
     def open(self, entry: Entry) -> None:
         """Enter a request that begins."""
         entry.started_at = time.time()
         self._entries.append(entry)
+        self._running[id(entry)] = entry
         self.totals.requests += 1
         self.totals.running += 1
 
@@ -71,6 +78,7 @@ class Ledger:
         """Add a request that has ended to the sums."""
         entry.seconds = round(time.time() - entry.started_at, 6)
         entry.aborted = entry.state == "aborted"
+        self._running.pop(id(entry), None)
         totals = self.totals
         totals.running -= 1
         for name in (entry.state, *SUMMED):

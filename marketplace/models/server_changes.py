@@ -1,0 +1,94 @@
+"""Where customers' requests go, before a second person has agreed to it."""
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from common.models import LockingQuerySet, TimeStamped
+from marketplace.encryption import EncryptedField
+from marketplace.models.offers import Reachability, Route, Upstream
+
+
+class ServerChangeQuerySet(LockingQuerySet["ServerChange"]):
+    """Changes of servers that customers' requests go to."""
+
+    def waiting(self) -> "ServerChangeQuerySet":
+        """Those that wait for a second person."""
+        return self.filter(status=ServerChange.Status.PROPOSED)
+
+
+class ServerChange(TimeStamped):
+    """Another address or credential of a server, or another name of a model there.
+
+    One of the staff proposes it and another agrees, once the new way was probed. Until then requests
+    go where they went.
+    """
+
+    class Status(models.TextChoices):
+        PROPOSED = "proposed", _("Waits for a second person")
+        APPLIED = "applied", _("Done")
+        REFUSED = "refused", _("Refused")
+        WITHDRAWN = "withdrawn", _("Taken back")
+
+    upstream = models.ForeignKey(Upstream, on_delete=models.CASCADE, related_name="changes")
+    #: Of which way it is another name; empty: it is of the server itself.
+    route = models.ForeignKey(
+        Route, on_delete=models.CASCADE, related_name="changes", null=True, blank=True
+    )
+    #: What it will say; empty: as it is.
+    base_url = models.CharField(max_length=300, blank=True)
+    upstream_model = models.CharField(max_length=200, blank=True)
+    #: Another credential; kept until somebody has decided. That there was one is known for good.
+    credential = EncryptedField(blank=True, default="")
+    sets_credential = models.BooleanField(default=False)
+    forgets_credential = models.BooleanField(default=False)
+    #: What the last probe of the new way found, and by name in the API what its models were like.
+    reachability = models.CharField(
+        max_length=12, choices=Reachability, default=Reachability.UNKNOWN
+    )
+    conformance = models.JSONField(default=dict, blank=True)
+    probed_at = models.DateTimeField(null=True)
+    status = models.CharField(max_length=9, choices=Status, default=Status.PROPOSED)
+    proposed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True
+    )
+    decided_at = models.DateTimeField(null=True)
+    #: Why it was refused.
+    answer = models.CharField(max_length=1000, blank=True)
+
+    objects = ServerChangeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("upstream", "route"),
+                condition=models.Q(status="proposed"),
+                nulls_distinct=False,
+                name="one_change_of_a_server_at_a_time",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(status="applied")
+                | models.Q(decided_by__isnull=False, probed_at__isnull=False)
+                & ~models.Q(decided_by=models.F("proposed_by")),
+                name="server_change_under_four_eyes",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.upstream} {self.status}"
+
+    @property
+    def is_proposed(self) -> bool:
+        """Whether a second person has to decide."""
+        return self.status == self.Status.PROPOSED
+
+    @property
+    def new_credential(self) -> str:
+        """The credential that the new way is asked with."""
+        if self.forgets_credential:
+            return ""
+        return self.credential or self.upstream.credential
