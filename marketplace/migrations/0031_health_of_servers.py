@@ -12,7 +12,7 @@ LOOKS = f"REVOKE ALL ON marketplace_servercheck FROM {rls.APP_ROLE};"
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("marketplace", "0029_kinds_of_servers"),
+        ("marketplace", "0030_what_a_notice_says"),
     ]
 
     operations = [
