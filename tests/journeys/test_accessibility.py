@@ -155,6 +155,7 @@ def test_the_desk(site, desk, signed_in, language, views):
         site.ask(
             "from tests.support.curation import propose_service; propose_service('call-summariser')"
         )
+        site.ask("from tests.support.curation import propose_server; propose_server('atlas-mini')")
         model = site.ask("from tests.support.curation import keep_file; keep_file('atlas-mini')")
         site.dossier = f"/staff/models/{model}/dossier/"
         site.filled.add("desk")

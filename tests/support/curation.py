@@ -6,8 +6,8 @@ from django.core.files.base import ContentFile
 from django.utils import timezone
 
 from common.database import service
-from marketplace.models import AIModel, Application, ModelChange, PriceMove
-from marketplace.services import applications, curation, dossiers
+from marketplace.models import AIModel, Application, ModelChange, PriceMove, Upstream
+from marketplace.services import applications, curation, dossiers, server_changes, upstreams
 from tenants.models import Organization, User
 
 
@@ -37,6 +37,16 @@ def propose_service(slug):
         application = Application.objects.get(slug=slug)
         staff = User.objects.filter(is_staff=True).order_by("email").first()
         print(applications.propose_retirement(application, "An example.", by=staff).pk)  # noqa: T201
+
+
+def propose_server(slug):
+    """Propose another credential of the server behind an offer on sale; print the proposal's key."""
+    with service():
+        upstream = Upstream.objects.filter(routes__offer__name=slug).first()
+        staff = User.objects.filter(is_staff=True).order_by("email").first()
+        facts = {name: getattr(upstream, name) for name in upstreams.CHANGEABLE}
+        facts["credential"] = "sk-another"
+        print(server_changes.change(upstream, facts, by=staff).pk)  # noqa: T201
 
 
 def keep_file(slug):
