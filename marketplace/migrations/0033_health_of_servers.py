@@ -12,7 +12,7 @@ LOOKS = f"REVOKE ALL ON marketplace_servercheck FROM {rls.APP_ROLE};"
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("marketplace", "0030_what_a_notice_says"),
+        ("marketplace", "0032_origins_are_countries"),
     ]
 
     operations = [
