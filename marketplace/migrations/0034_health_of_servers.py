@@ -12,7 +12,7 @@ LOOKS = f"REVOKE ALL ON marketplace_servercheck FROM {rls.APP_ROLE};"
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("marketplace", "0032_origins_are_countries"),
+        ("marketplace", "0033_moves_between_prices"),
     ]
 
     operations = [

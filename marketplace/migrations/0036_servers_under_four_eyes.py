@@ -14,7 +14,7 @@ CHANGES = f"REVOKE ALL ON marketplace_serverchange FROM {rls.APP_ROLE};"
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("marketplace", "0034_where_servers_tell_their_load"),
+        ("marketplace", "0035_where_servers_tell_their_load"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -18,7 +18,7 @@ def follow(apps: Apps, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("marketplace", "0033_health_of_servers"),
+        ("marketplace", "0034_health_of_servers"),
     ]
 
     operations = [
