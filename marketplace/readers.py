@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework.request import Request
 
-from marketplace import books, listing, model_page, showcase
+from marketplace import books, kept, listing, model_page, showcase
 from marketplace.listing import EntryT, Listing
 from marketplace.models import AIModel, Offer
 from marketplace.queries import DEFAULT_CURRENCY
@@ -58,6 +58,8 @@ def offers_seen_by(reader: Reader) -> list[PricedOffer]:
 
 def listings_seen_by(reader: Reader) -> list[Listing]:
     """Return the facts of the same offers, from which the few that a page shows are chosen."""
+    if reader.payer is None:
+        return kept.everybodys(DEFAULT_CURRENCY)
     return _seen_by(reader, listing.of)
 
 

@@ -4,7 +4,7 @@ import uuid
 
 from celery import shared_task
 
-from marketplace import access_mail, due, mails
+from marketplace import access_mail, due, kept, mails
 from marketplace.services import applications, enabling, publishing, telling
 
 
@@ -42,6 +42,12 @@ def make_moves() -> int:
 def look_at_servers() -> int:
     """Ask servers how they are, and what they work on."""
     return due.look_at_servers()
+
+
+@shared_task(name="marketplace.forget_edits")
+def forget_edits() -> int:
+    """Forget that the catalogue changed long ago."""
+    return kept.forget_edits()
 
 
 @shared_task(name="marketplace.send_notices")

@@ -71,6 +71,7 @@ app.conf.beat_schedule = {
         "task": "marketplace.retire_services",
         "schedule": timedelta(minutes=5),
     },
+    "forget edits": {"task": "marketplace.forget_edits", "schedule": HOURLY},
     "retire models": {"task": "marketplace.retire_due", "schedule": timedelta(minutes=5)},
     "apply changes of models": {
         "task": "marketplace.apply_changes",

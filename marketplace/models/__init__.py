@@ -12,6 +12,7 @@ from marketplace.models.bundles import Bundle, GrantUnit
 from marketplace.models.catalogue import AIModel, Kind, ModelVersion, Publisher, Status
 from marketplace.models.curation import ModelChange
 from marketplace.models.dossier import Dossier
+from marketplace.models.edits import CatalogueEdit
 from marketplace.models.finding import ModelWords
 from marketplace.models.health import ServerCheck
 from marketplace.models.levels import TARGETS, Measurement, ServiceLevel, is_enough
@@ -55,6 +56,7 @@ __all__ = [
     "ApplicationChange",
     "ApplicationKind",
     "Bundle",
+    "CatalogueEdit",
     "CustomerGroup",
     "Dossier",
     "DraftPrice",
