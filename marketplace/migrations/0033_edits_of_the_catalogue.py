@@ -15,7 +15,7 @@ TABLES = (
     "marketplace_publisher",
     "marketplace_aimodel",
     "marketplace_modelversion",
-    "marketplace_region",
+    "tenants_region",
     "marketplace_offer",
     "marketplace_measurement",
     "marketplace_pricebook",
@@ -38,7 +38,7 @@ WITHOUT = "".join(
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("marketplace", "0030_what_a_notice_says"),
+        ("marketplace", "0032_origins_are_countries"),
     ]
 
     operations = [
