@@ -38,7 +38,7 @@ WITHOUT = "".join(
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("marketplace", "0032_origins_are_countries"),
+        ("marketplace", "0036_servers_under_four_eyes"),
     ]
 
     operations = [
