@@ -185,7 +185,7 @@ def test_what_is_decided_disturbs_the_customer_no_longer(alice_client, staff_cli
     assert "A launch" not in page
 
 
-@pytest.mark.parametrize("address", [LIST, f"{LIST}{uuid.uuid4()}/", f"{LIST}amounts/EUR/"])
+@pytest.mark.parametrize("address", [LIST, f"{LIST}{uuid.UUID(int=7)}/", f"{LIST}amounts/EUR/"])
 def test_nobody_else_knows_of_the_pages(alice_client, client, address):
     assert alice_client.get(address).status_code == 404
     assert client.get(address).status_code in (302, 404)
