@@ -47,6 +47,16 @@ END $$;
 CREATE TRIGGER billing_referral_goes_on BEFORE UPDATE OR DELETE ON billing_referral
     FOR EACH ROW EXECUTE FUNCTION billing_referral_goes_on();
 """
+#: The newcomer's grant and purchase are the newcomer's, who is not the row's organization.
+NEWCOMERS = """
+ALTER TABLE billing_referral
+    ADD CONSTRAINT billing_referral_grant_is_the_newcomers
+        FOREIGN KEY (newcomer_id, newcomer_grant_id)
+        REFERENCES billing_creditgrant (organization_id, id) DEFERRABLE INITIALLY DEFERRED,
+    ADD CONSTRAINT billing_referral_order_is_the_newcomers
+        FOREIGN KEY (newcomer_id, order_id)
+        REFERENCES billing_order (organization_id, id) DEFERRABLE INITIALLY DEFERRED;
+"""
 
 
 class Migration(migrations.Migration):
@@ -352,6 +362,7 @@ class Migration(migrations.Migration):
         rls.ReadOnlyForApp("billing_referralcode"),
         rls.TenantTable("billing_referral", {"referrer_grant_id": "billing_creditgrant"}),
         rls.ReadOnlyForApp("billing_referral"),
+        migrations.RunSQL(NEWCOMERS, migrations.RunSQL.noop),
         migrations.RunSQL(TERMS, migrations.RunSQL.noop),
         migrations.RunSQL(STATES, migrations.RunSQL.noop),
     ]

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from billing.models.grants import CreditGrant
 from billing.models.orders import Order
@@ -149,9 +150,9 @@ class Referral(TimeStamped):
     class State(models.TextChoices):
         WAITING = "waiting", _("No purchase yet")
         HELD = "held", _("Looked at by the operator")
-        PAID = "paid", _("Credited")
+        PAID = "paid", pgettext_lazy("referral", "Credited")
         REFUSED = "refused", _("Not credited")
-        TAKEN_BACK = "taken_back", _("Taken back")
+        TAKEN_BACK = "taken_back", pgettext_lazy("referral", "Taken back")
 
     class Reason(models.TextChoices):
         NONE = "", ""

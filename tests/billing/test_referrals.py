@@ -441,6 +441,20 @@ def test_the_database_knows_of_four_eyes_and_of_what_is_over(propose, sam, agree
         Referral.objects.all().delete()
 
 
+@pytest.mark.parametrize(
+    ("column", "others"), [("order", "order"), ("newcomer_grant", "referrer_grant")]
+)
+def test_the_database_keeps_to_the_newcomers_own_purchase_and_grant(agree, come, column, others):
+    agree()
+    nova, luna = come(), come("luna@luna.example", "Luna")
+    buy(luna)
+    referrals.settle(luna.pk)
+    with service():
+        foreign = getattr(Referral.objects.get(newcomer=luna), others)
+    with pytest.raises(IntegrityError, match="is_the_newcomers"), service():
+        Referral.objects.filter(newcomer=nova).update(**{column: foreign})
+
+
 def test_terms_end_no_sooner_than_today(propose):
     with pytest.raises(DomainError) as refusal:
         propose(ends_on=timezone.localdate() - timedelta(days=1))

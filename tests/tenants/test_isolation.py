@@ -199,11 +199,16 @@ def test_functions_that_run_as_their_owner_are_for_the_service_alone(db):
 
 
 #: A contract may name a book that is for no customer: a trigger refuses another customer's own. A
-#: part of an invoice names that of who pays, and its key carries that one.
+#: part of an invoice names that of who pays, and a referral what the newcomer got and bought: their
+#: keys carry those.
 LOOKED_AT_OTHERWISE = [
     ("billing_contract", ["price_book_id"]),
     ("billing_invoicepart", ["invoice_id"]),
     ("billing_invoicepart", ["invoice_id", "payer_id"]),
+    ("billing_referral", ["newcomer_grant_id"]),
+    ("billing_referral", ["newcomer_grant_id", "newcomer_id"]),
+    ("billing_referral", ["newcomer_id", "order_id"]),
+    ("billing_referral", ["order_id"]),
 ]
 
 
