@@ -7,10 +7,13 @@ from allauth.account import forms
 from allauth.core import context
 from allauth.mfa.webauthn.forms import AddWebAuthnForm
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError
 from django.forms import Field
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
 
+from common.database import atomic
 from common.errors import DomainError
 from tenants.errors import InvitationUnusable
 from tenants.models import SignUpPolicy
@@ -68,6 +71,24 @@ class SignupForm(forms.SignupForm):  # type: ignore[misc]
             except DomainError as refusal:
                 raise ValidationError(str(refusal.detail)) from refusal
         return address
+
+    def try_save(self, request: HttpRequest) -> tuple[Any, Any]:
+        """Make the account; a moment too late, answer as to anybody whose address has one.
+
+        Two clicks come at once, and so do two who try an address: the form sees no account yet.
+        """
+        try:
+            with atomic():
+                return self._saved(request)
+        except IntegrityError as error:
+            if "email" not in str(error):
+                raise
+        self.account_already_exists = True
+        return self._saved(request)
+
+    def _saved(self, request: HttpRequest) -> tuple[Any, Any]:
+        saved: tuple[Any, Any] = super().try_save(request)
+        return saved
 
 
 #: What whoever signs up reads first.

@@ -1,6 +1,7 @@
 """Signing up and in: codes, terms, second factors, and what nobody is told."""
 
 import re
+import threading
 import time
 
 import pytest
@@ -9,6 +10,8 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 from django.core import mail
+from django.db import connections
+from django.test import Client
 
 from common.database import service
 from tenants.models import Membership, User
@@ -249,3 +252,31 @@ def test_an_address_that_was_typed_goes_along(client, db):
     page = client.post("/accounts/signup/", {"email": "dora@example.com"}).content.decode()
 
     assert 'href="/accounts/signup/passkey/?email=dora%40example.com"' in page
+
+
+def test_the_same_address_at_once_is_one_account_and_one_mail(db, mailoutbox):
+    together, answers = threading.Barrier(3), []
+
+    def sign_up():
+        browser = Client()
+        together.wait()
+        try:
+            answers.append(
+                browser.post(
+                    "/accounts/signup/", {"email": "nova@one.example", "password1": PASSWORD}
+                )
+            )
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=sign_up) for _each in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    # The two who come too late meet the limit of mail to one address, as they would a moment later.
+    assert sorted(it.status_code for it in answers) == [302, 429, 429]
+    with service():
+        assert User.objects.filter(email="nova@one.example").count() == 1
+    assert [it.to for it in mailoutbox] == [["nova@one.example"]]
