@@ -1,7 +1,7 @@
 """What one would write without us: TRL's SFTTrainer on conversations, as its documentation has it.
 
-``python -m benchmarks.bare_sft MODEL DATA RECIPE LENGTH BATCH AT_ONCE STEPS OUTPUT``, run by
-``benchmarks.training`` and measured beside our payload on the same data.
+``python -m benchmarks.bare_sft MODEL DATA RECIPE LENGTH BATCH AT_ONCE RECOMPUTES STEPS OUTPUT``, run
+by ``benchmarks.training`` and measured beside our payload on the same data.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from peft import LoraConfig
-from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 
@@ -34,20 +34,34 @@ class Clock(TrainerCallback):
         self.moments.append(time.monotonic())
 
 
+def in_four_bits() -> BitsAndBytesConfig:
+    """Return how weights are quantized."""
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
+
+
 def main(arguments: list[str]) -> None:
     """Train, and write what it took."""
-    model, data, recipe, length, batch, at_once, steps, output = arguments
+    model, data, recipe, length, batch, at_once, recomputes, steps, output = arguments
     gpu = torch.cuda.is_available()
     rows = [json.loads(line) for line in Path(data).read_text("utf-8").splitlines()]
     tokenizer = AutoTokenizer.from_pretrained(model)
-    half = torch.bfloat16 if gpu and recipe == "lora" else torch.float32
+    half = torch.bfloat16 if gpu and recipe != "full" else torch.float32
     adapter = LoraConfig(
         r=16, lora_alpha=32, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"
     )
     clock = Clock()
     trainer = SFTTrainer(
         model=AutoModelForCausalLM.from_pretrained(
-            model, dtype=half, device_map={"": 0} if gpu else None, attn_implementation="sdpa"
+            model,
+            dtype=half,
+            device_map={"": 0} if gpu else None,
+            attn_implementation="sdpa",
+            quantization_config=in_four_bits() if recipe == "qlora" else None,
         ),
         args=SFTConfig(
             output_dir=output,
@@ -55,10 +69,10 @@ def main(arguments: list[str]) -> None:
             max_steps=int(steps),
             per_device_train_batch_size=int(at_once),
             gradient_accumulation_steps=int(batch) // int(at_once),
-            learning_rate=2e-4 if recipe == "lora" else 2e-5,
+            learning_rate=2e-5 if recipe == "full" else 2e-4,
             bf16=gpu,
             use_cpu=not gpu,
-            gradient_checkpointing=gpu,
+            gradient_checkpointing=bool(int(recomputes)),
             logging_steps=1,
             save_strategy="no",
             report_to=[],
@@ -66,7 +80,7 @@ def main(arguments: list[str]) -> None:
         ),
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
-        peft_config=adapter if recipe == "lora" else None,
+        peft_config=None if recipe == "full" else adapter,
         callbacks=[clock],
     )
     trainer.train()

@@ -57,6 +57,14 @@ def _teach(order: TrainingOrder) -> None:
     training.run(order)
 
 
+def one_gpu(visible: str | None) -> str:
+    """Return the one GPU that is used, of those that may be seen; all, where that is not said.
+
+    The library would divide every example at once among all, and a step would be more than planned.
+    """
+    return "0" if visible is None else visible.split(",")[0]
+
+
 def _tell(variables: Mapping[str, str], error: Refused) -> None:
     """Leave the reason where the results would be, if it is known where that is."""
     try:
@@ -70,4 +78,5 @@ def _tell(variables: Mapping[str, str], error: Refused) -> None:
 if __name__ == "__main__":
     # Nothing is fetched: what a run needs lies where its order says.
     os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
+    os.environ["CUDA_VISIBLE_DEVICES"] = one_gpu(os.environ.get("CUDA_VISIBLE_DEVICES"))
     sys.exit(main(os.environ, sys.argv[1:]))

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from peft import LoraConfig
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from trainer.errors import BadOrder, NoInput
 from trainer.orders import TrainingOrder
@@ -40,6 +40,14 @@ def model(order: TrainingOrder) -> Any:
         )
     except (OSError, ValueError) as error:
         raise NoInput(f"the base model cannot be read: {error}", code="base_model") from None
+
+
+def precision(order: TrainingOrder) -> torch.dtype:
+    """Return how exactly the numbers of its weights are written."""
+    settings = AutoConfig.from_pretrained(
+        order.base_model, local_files_only=True, trust_remote_code=False
+    )
+    return settings.dtype if isinstance(settings.dtype, torch.dtype) else torch.float32
 
 
 def tokenizer(order: TrainingOrder) -> Any:

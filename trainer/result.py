@@ -5,9 +5,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from trainer import reports, states
+from trainer import base, reports, states
 from trainer.lesson import Lesson
 from trainer.orders import TrainingOrder
+from trainer.pace import Pace
 from trainer.reports import MANIFEST
 from trainer.teaching import Teacher
 from trainer.writing import described, files_below, write_json
@@ -20,7 +21,7 @@ TOKENIZER = (
 )  # fmt: skip
 
 
-def write(order: TrainingOrder, lesson: Lesson, teacher: Teacher) -> None:
+def write(order: TrainingOrder, lesson: Lesson, teacher: Teacher, pace: Pace) -> None:
     """Write the result; who finds the manifest has it all."""
     learnt = order.output / LEARNT[order.recipe]
     _save(order, teacher, learnt)
@@ -40,7 +41,8 @@ def write(order: TrainingOrder, lesson: Lesson, teacher: Teacher) -> None:
             "tokens": lesson.plan.tokens,
             "steps": lesson.plan.steps,
             "plan": lesson.plan.digest(),
-            "at_once": teacher.args.per_device_train_batch_size,
+            "at_once": pace.at_once,
+            "recomputes": pace.recomputes,
             "training": lesson.training.facts(),
             "validation": lesson.validation.facts() if lesson.validation else None,
             "learnt": LEARNT[order.recipe],
@@ -54,6 +56,9 @@ def write(order: TrainingOrder, lesson: Lesson, teacher: Teacher) -> None:
 def _save(order: TrainingOrder, teacher: Teacher, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     model = teacher.accelerator.unwrap_model(teacher.model)
+    if order.recipe == "full":
+        # Taught in full precision; as large as its base again where it is served.
+        model = model.to(base.precision(order))
     model.save_pretrained(folder)
     # Whoever serves an adapter looks for its model by name; where it lay here says nothing there.
     settings = folder / "adapter_config.json"

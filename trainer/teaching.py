@@ -19,11 +19,12 @@ from trainer import base, states
 from trainer.errors import BadInput
 from trainer.lesson import Lesson
 from trainer.orders import TrainingOrder
+from trainer.pace import Pace
 from trainer.reports import Reports
 from trainer.tokenise import Encoded
 from trainer.writing import say
 
-#: So many tokens at a time, on a GPU and without one; halved when memory does not suffice.
+#: So many tokens at a time at first, on a GPU and without one (see ``pace``).
 AT_A_TIME = 16_384
 AT_A_TIME_WITHOUT_GPU = 4_096
 #: Of a run's steps, those in which it begins to learn little by little.
@@ -85,12 +86,12 @@ class Watch(TrainerCallback):
         self._saved_at = time.monotonic()
 
 
-def teacher(order: TrainingOrder, lesson: Lesson, reports: Reports, at_once: int) -> Teacher:
-    """Return the trainer, ready to go; it takes so many examples at once."""
+def teacher(order: TrainingOrder, lesson: Lesson, reports: Reports, pace: Pace) -> Teacher:
+    """Return the trainer, ready to go at that pace."""
     validation = lesson.validation
     return Teacher(
         model=base.model(order),
-        args=_settings(order, lesson, at_once),
+        args=_settings(order, lesson, pace),
         train_dataset=_dataset(lesson.training.kept).select(list(lesson.plan.order)),
         eval_dataset=_dataset(validation.kept) if validation and validation.kept else None,
         processing_class=base.tokenizer(order),
@@ -99,16 +100,11 @@ def teacher(order: TrainingOrder, lesson: Lesson, reports: Reports, at_once: int
     )
 
 
-def at_once(order: TrainingOrder, lesson: Lesson) -> int:
-    """Return how many examples are taken at once at first: a part of the batch without rest."""
+def pace(order: TrainingOrder, lesson: Lesson) -> Pace:
+    """Return the pace that is tried at first."""
     longest = max(example.tokens for example in lesson.training.kept)
     room = AT_A_TIME if base.has_gpu() else AT_A_TIME_WITHOUT_GPU
-    return part_of(order.batch, max(1, room // longest))
-
-
-def part_of(batch: int, most: int) -> int:
-    """Return the largest part of the batch without rest that is not more than so many."""
-    return next(number for number in range(min(batch, most), 0, -1) if batch % number == 0)
+    return Pace.first(order.batch, max(1, room // longest))
 
 
 def _dataset(examples: Sequence[Encoded]) -> Dataset:
@@ -120,21 +116,21 @@ def _dataset(examples: Sequence[Encoded]) -> Dataset:
     )
 
 
-def _settings(order: TrainingOrder, lesson: Lesson, at_once: int) -> SFTConfig:
+def _settings(order: TrainingOrder, lesson: Lesson, pace: Pace) -> SFTConfig:
     return SFTConfig(
         output_dir=str(order.output / states.FOLDER),
         dataset_kwargs={"skip_prepare_dataset": True},
         max_length=None,
         num_train_epochs=1,
-        per_device_train_batch_size=at_once,
-        per_device_eval_batch_size=at_once,
-        gradient_accumulation_steps=order.batch // at_once,
+        per_device_train_batch_size=pace.at_once,
+        per_device_eval_batch_size=pace.at_once,
+        gradient_accumulation_steps=order.batch // pace.at_once,
         learning_rate=order.learning_rate,
         lr_scheduler_type="linear",
         warmup_steps=int(WARMING_UP * lesson.plan.steps),
         max_grad_norm=1.0,
         bf16=base.has_gpu(),
-        gradient_checkpointing=base.has_gpu(),
+        gradient_checkpointing=pace.recomputes,
         use_cpu=not base.has_gpu(),
         seed=order.seed % 2**32,
         logging_steps=1,

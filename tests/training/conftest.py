@@ -50,13 +50,15 @@ class Run:
             **facts,
         }
         self.log = folder / "log"
+        #: A folder that Python reads modules from besides.
+        self.also_from = ""
 
     def start(self):
         """Start it; it dies with us."""
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 launch.mortal([PYTHON, "-m", "trainer"]),
-                env={**QUIET, "PYTHONPATH": str(ROOT), **self.variables},
+                env={**QUIET, "PYTHONPATH": f"{ROOT}:{self.also_from}", **self.variables},
                 stdout=log,
                 stderr=log,
             )
