@@ -81,6 +81,8 @@ class Document:
     payer_name: str = ""
     #: What of that invoice it is, once it was written.
     part: InvoicePart | None = None
+    #: Of a draft: what was used without a price, by name; none of it is in its sums.
+    unpriced: Sequence[str] = ()
 
     @property
     def is_draft(self) -> bool:
@@ -166,6 +168,7 @@ def of_draft(organization: Organization, period: periods.Period) -> Document:
         tax=money(draft.tax),
         total=money(draft.total),
         made_at=timezone.now(),
+        unpriced=draft.unpriced,
     )
 
 

@@ -136,6 +136,8 @@ class Draft:
     settled_uncovered: Decimal = ZERO
     #: What credit paid too much and came back already, when the period was closed before.
     returned_before: Decimal = ZERO
+    #: What was used without a price, by name: no line tells of it, and nothing of it is in the sums.
+    unpriced: tuple[str, ...] = ()
 
     @property
     def charged(self) -> Decimal:

@@ -247,6 +247,13 @@ def priced_by(
     return [known[key[2]].used(key, tokens, shares.get(key, ())) for key, tokens in sums.items()]
 
 
+def parted(sums: Sums) -> tuple[Sums, Sums]:
+    """Return of sums those that have a price, and those that came without one."""
+    known = {str(pk) for pk in _known(key[2] for key in sums).values_list("pk", flat=True)}
+    with_price = {key: tokens for key, tokens in sums.items() if key[2] in known}
+    return with_price, {key: it for key, it in sums.items() if key[2] not in known}
+
+
 def tariffs(prices: Iterable[str]) -> dict[str, Tariff]:
     """Return what is known of these prices, each read and understood once."""
     return {str(price.pk): _tariff(price) for price in _known(prices)}

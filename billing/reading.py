@@ -32,6 +32,8 @@ class Running:
     total: Money
     payer: Payer | None
     members: list[Payer]
+    #: What was used without a price, by name: it is not in the total.
+    unpriced: tuple[str, ...] = ()
 
 
 def document(organization: Organization, reference: str) -> Document:
@@ -50,7 +52,7 @@ def _running(organization: Organization, period: periods.Period) -> Running:
     members = list(groups.paid_for(organization, period.label))
     draft = (invoicing.preview if members else invoicing.draft)(organization, period)
     total = draft.net if payer else draft.total
-    return Running(period, Money(total, draft.currency), payer, members)
+    return Running(period, Money(total, draft.currency), payer, members, draft.unpriced)
 
 
 def days(organization: Organization, line: InvoiceLine) -> list[Day]:

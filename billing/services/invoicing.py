@@ -51,7 +51,8 @@ def default_issuer() -> Issuer:
 def draft(organization: Organization, period: periods.Period) -> Draft:
     """Return the usage invoice of a period as it stands now, from its sums by price.
 
-    The same to the last digit as :func:`rerated`, however many events there are; not divided.
+    The same to the last digit as :func:`rerated`, however many events there are; not divided. What
+    came without a price is named instead of rated, where :func:`rerated` refuses all of the month.
     """
     return _so_far(customers.of(organization), period, None)
 
@@ -64,7 +65,9 @@ def preview(organization: Organization, period: periods.Period) -> Draft:
     members = groups.members(organization, period.label)
     known = customers.read([organization, *members])
     parts = [_part_so_far(known[it.pk], period.label) for it in (organization, *members)]
-    return replace(parts[0].month, lines=parts_of_group.together(parts))
+    unpriced = sorted({name for part in parts for name in part.month.unpriced})
+    lines = parts_of_group.together(parts)
+    return replace(parts[0].month, lines=lines, unpriced=tuple(unpriced))
 
 
 def _part_so_far(customer: Customer, label: str) -> Part:
@@ -86,16 +89,22 @@ def _so_far(customer: Customer, period: periods.Period, division: Division | Non
         starts_at__lt=period.end,
         currency=organization.currency,
     ).aggregate(amount=Sum("amount"), uncovered=Sum("uncovered"))
-    whole = _used_until(organization, period.start, period.end)
+    whole, unpriced = periodic.parted(_summed(organization, period.start, period.end))
     owned = divisions.so_far(organization, period, division) if division else {}
     shares = {key: division.shares(of) for key, of in owned.items()} if division else {}
     returned = true_ups.returned([organization.pk], period).get(organization.pk, months.ZERO)
     settled = Settled(spent["amount"] or months.ZERO, spent["uncovered"] or months.ZERO)
     used = periodic.priced(whole, shares)
-    return months.drafted(customer, period, used, _used_until, settled, returned)
+    found = months.drafted(customer, period, used, _priced_until, settled, returned)
+    return replace(found, unpriced=tuple(sorted({offer for offer, *_rest in unpriced})))
 
 
-def _used_until(whose: Organization, start: datetime, end: datetime) -> periodic.Sums:
+def _priced_until(whose: Organization, start: datetime, end: datetime) -> periodic.Sums:
+    with_price, _without = periodic.parted(_summed(whose, start, end))
+    return with_price
+
+
+def _summed(whose: Organization, start: datetime, end: datetime) -> periodic.Sums:
     within = {"organization": whose, "starts_at__gte": start, "starts_at__lt": end}
     return periodic.summed(PricedBucket.objects.filter(**within))
 

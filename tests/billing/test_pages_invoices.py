@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,7 +12,8 @@ from django.utils import timezone, translation
 from pypdf import PdfReader
 
 from billing import documents, pdf, periods
-from billing.models import PricedBucket, RatedUsage, SpendBucket
+from billing.models import Contract, PricedBucket, RatedUsage, SpendBucket
+from billing.rating.tokens import Unpriced
 from billing.services import invoicing, profiles
 from common.database import service
 from common.ids import uuid7
@@ -187,6 +188,86 @@ def test_the_running_month_is_a_draft(acme, used, alice_client):
     assert f"Draft {month}" in shown
     assert "It becomes an invoice when the month has ended." in words_of(printed.content)
     assert printed["Content-Disposition"] == f'attachment; filename="draft-{month}.pdf"'
+
+
+@pytest.fixture
+def unpriced(acme, used):
+    """Say that Acme also used a model that had no price then, this month."""
+    used(1_000_000, timezone.now(), uncovered="0.15")
+    with service():
+        UsageEvent.objects.create(
+            organization=acme,
+            project=Project.objects.get(),
+            source="test",
+            event_id=str(uuid7()),
+            offer_id=uuid7(),
+            offer_name="nova-1",
+            region="eu-paris",
+            input_tokens=7,
+            output_tokens=3,
+            price_ids={},
+            outcome="ok",
+            occurred_at=timezone.now(),
+        )
+        for part, tokens in (("input", 7), ("output", 3)):
+            PricedBucket.objects.create(
+                organization=acme,
+                offer_name="nova-1",
+                token_part=part,
+                price_id=None,
+                tokens=tokens,
+                starts_at=timezone.now(),
+            )
+
+
+def test_a_running_month_names_what_has_no_price_and_goes_on(acme, unpriced, alice_client):
+    month = f"{timezone.now():%Y-%m}"
+
+    listed = alice_client.get(LIST)
+    shown = text_of(alice_client.get(f"{LIST}{month}/"))
+    printed = words_of(alice_client.get(f"{LIST}{month}/pdf/").content)
+
+    assert listed.status_code == 200
+    assert "Not priced yet: nova-1." in text_of(listed)
+    assert listed.context["running"].total.amount == Decimal("0.18")
+    assert "Not priced yet: nova-1." in shown
+    assert "Not priced yet: nova-1." in printed
+    assert "0.18 EUR" in shown
+
+
+@pytest.fixture
+def committed(acme):
+    """Put on record that Acme commits to an amount from the second day of this month on."""
+    second_day = periods.containing(timezone.now(), "UTC").start + timedelta(days=1)
+    with service():
+        return Contract.objects.create(
+            organization=acme,
+            number="C-1",
+            status="active",
+            starts_on=second_day.date(),
+            effective_from=second_day,
+            commitment=Decimal(10),
+        )
+
+
+def test_who_commits_to_an_amount_sees_the_month_without_what_has_no_price(
+    acme, unpriced, committed, alice_client
+):
+    listed = alice_client.get(LIST)
+
+    assert listed.context["running"].unpriced == ("nova-1",)
+    assert listed.context["running"].total.amount > Decimal("0.18")
+
+
+def test_a_month_with_usage_that_has_no_price_is_never_closed_without_it(acme, unpriced):
+    with pytest.raises(Unpriced), scope(acme):
+        invoicing.rerated(acme, periods.containing(timezone.now(), "UTC"))
+
+
+def test_months_whose_usage_has_a_price_say_nothing_of_it(acme, used, alice_client):
+    used(1_000_000, timezone.now())
+
+    assert "Not priced yet" not in text_of(alice_client.get(LIST))
 
 
 @pytest.mark.parametrize("number", ["2999-01", "2026-13", "TES-2026-999999", "x" * 300])
