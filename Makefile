@@ -102,6 +102,10 @@ bench-pages: $(RUN_READY) $(ASSETS_READY) ## Measure the busiest pages over 50 m
 bench-paint: $(TEST_READY) $(ASSETS_READY) ## Measure first paint and weight of pages on a slow line
 	$(BIN)/python -W ignore -m benchmarks.paint
 
+.PHONY: bench-studio
+bench-studio: $(RUN_READY) ## Compare the check of a dataset with json.loads
+	$(BIN)/python -W ignore -m benchmarks.studio
+
 .PHONY: bench-training
 bench-training: $(TEST_READY) $(TRAINER_READY) ## Compare training with a bare TRL script (SIZE=1b on a GPU)
 	TRAINER_PYTHON="$(CURDIR)/$(TRAINER)/bin/python" $(BIN)/python -m benchmarks.training --size $(SIZE)

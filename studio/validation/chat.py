@@ -43,7 +43,7 @@ def _of_message(message: Any, path: str) -> Iterator[Problem]:
     if not isinstance(message, dict):
         yield Problem("invalid_message", "an object is expected", path)
         return
-    for key in sorted(set(message) - MESSAGE_KEYS):
+    for key in sorted(message.keys() - MESSAGE_KEYS):
         yield Problem(
             "unknown_key", f"only {_listed(MESSAGE_KEYS)} can be used", f"{path}[{quoted(key)}]"
         )

@@ -7,6 +7,8 @@ from typing import Any
 
 FIRST_SIZE = 1 << 10
 FULLEST = 0.7
+#: One way of writing an example; made once, since making it costs as much as using it.
+WRITER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 class Seen:
@@ -46,6 +48,6 @@ def _put(slots: "array[int]", mark: int) -> bool:
 
 
 def _mark(example: dict[str, Any]) -> int:
-    text = json.dumps(example, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    text = WRITER.encode(example)
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest) or 1

@@ -2,9 +2,14 @@
 
 import io
 import json
+import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from studio import counting
+from studio.validation import personal
 from studio.validation.dataset import check
 from studio.validation.lines import LONGEST, lines
 from studio.validation.problems import TOLD
@@ -186,3 +191,14 @@ def test_lines_do_not_depend_on_how_they_arrive(size, monkeypatch):
 
     assert list(lines(io.BytesIO(b"one\ntwo\r\n\nthree"))) == [b"one", b"two", b"", b"three"]
     assert example() in list(lines(io.BytesIO(GOOD)))
+
+
+#: What the two shortcuts stand for, as patterns.
+PIECES = re.compile(r"\w+|[^\w\s]")
+MAYBE = re.compile(r"@|[0-9]{6}|[0-9][ .()-]+[0-9]{2}|-----BEGIN|[A-Za-z0-9_-]{20}")
+
+
+@given(text=st.text(alphabet="ab1 29.()-_@\n\x1céж\u0661\u2028", max_size=40))
+def test_shortcuts_find_what_their_patterns_find(text):
+    assert counting.count(text) == len(PIECES.findall(text))
+    assert personal.can_hold_any(text) == bool(MAYBE.search(text))
