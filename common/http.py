@@ -45,6 +45,8 @@ class Answer:
 
     status: int
     body: bytes
+    #: When the server wants to be asked again, in its words; empty where it does not say.
+    retry_after: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ def ask(
         target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
         connection.request(method, target, body, {"Accept": "application/json", **headers})
         response = _begun(connection, bounds)
-        return Answer(response.status, read(response, bounds))
+        later = response.getheader("Retry-After") or ""
+        return Answer(response.status, read(response, bounds), later)
     except (OSError, HTTPException, ValueError) as error:
         raise Unreachable(trouble(error)) from error
     finally:

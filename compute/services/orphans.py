@@ -16,7 +16,8 @@ PREFIXES = ("ft-", SERVES)
 def cancel_all() -> int:
     """Cancel every orphan of every cluster; return how many there were.
 
-    A row is committed before its job is submitted, so a job without a row is nobody's.
+    A row is committed before its job is submitted, so a job without a row is nobody's; one whose
+    row has ended has another in its place, or is not wanted.
     """
     with service():
         clusters = list(Cluster.objects.enabled())
@@ -29,7 +30,7 @@ def _cancel(cluster: Cluster) -> int:
         listed = [handle for prefix in PREFIXES for handle in scheduler.list(prefix)]
         handles = {handle.name: handle for handle in listed}
         with service():
-            jobs = ComputeJob.objects.filter(cluster=cluster, name__in=list(handles))
+            jobs = ComputeJob.objects.open().filter(cluster=cluster, name__in=list(handles))
             known = set(jobs.values_list("name", flat=True))
         orphans = [handle for name, handle in handles.items() if name not in known]
         living = scheduler.status(orphans) if orphans else {}

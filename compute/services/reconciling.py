@@ -80,6 +80,10 @@ def _ask(scheduler: Scheduler, taken: list[Leased], found: dict[uuid.UUID, Findi
     for handle, job in known.items():
         if job.is_unwanted_there and seen[handle].phase in (Phase.PENDING, Phase.RUNNING):
             scheduler.cancel(handle, force=_is_late(job))
+    for handle, status in seen.items():
+        # A cluster that took it back, and still has it, must not let it begin again.
+        if status.phase == Phase.ENDED and status.outcome != Outcome.SUCCEEDED:
+            scheduler.cancel(handle, force=True)
 
 
 def _runs(scheduler: Scheduler, handle: JobHandle, status: JobStatus) -> Sequence[Run] | None:

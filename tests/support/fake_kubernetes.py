@@ -30,12 +30,13 @@ class Pod:
     """A pod, and the process that its container is."""
 
     def __init__(self, job, folder):
-        self.job, self.process, self.is_over, self.is_deleted = job, None, False, False
+        self.job, self.process, self.is_over, self.is_told = job, None, False, False
         name = f"{job['metadata']['name']}-x7k2p"
         self.log = folder / name
         self.facts = {
             "metadata": {
                 "name": name, "namespace": job["metadata"]["namespace"], "creationTimestamp": now(),
+                "uid": str(uuid.uuid4()),
                 "labels": {**job["spec"]["template"]["metadata"]["labels"],
                            "job-name": job["metadata"]["name"]},
             },
@@ -70,6 +71,12 @@ class Pod:
             self._say("terminated", exitCode=exit_code, reason="Error" if code else "Completed",
                       finishedAt=now())  # fmt: skip
 
+    def end(self):
+        """Ask it to end, as a kubelet does: once, for a second signal kills who is about to go."""
+        if not self.is_told:
+            self.is_told = True
+            self.signal(signal.SIGTERM)
+
     def signal(self, number):
         """Send a signal to all of it."""
         if self.process is not None and self.process.poll() is None:
@@ -86,28 +93,35 @@ class Pod:
         return self.facts["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"]
 
 
+class Listener(ThreadingHTTPServer):
+    """A server at whose door more may wait than the usual five."""
+
+    request_queue_size = 128
+
+
 class FakeKubernetes:
     """The API server, the controller of jobs, and the node."""
 
     def __init__(self, folder):
         self.folder, self.jobs, self.pods = folder, {}, {}
+        self.is_cut_off = False
         #: Namespaces that are not there.
         self.absent = set()
         self._lock = threading.RLock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = Listener(("127.0.0.1", 0), _handler(self))
         self.address = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def stop_service(self):
-        """Answer nobody any more."""
-        self._server.shutdown()
-        self._server.server_close()
+        """Answer nobody any more; the port stays ours, lest a neighbour's server be taken for it."""
+        self.is_cut_off = True
 
     def stop(self):
         """End everything."""
         for pod in self.pods.values():
             pod.signal(signal.SIGKILL)
-        self.stop_service()
+        self._server.shutdown()
+        self._server.server_close()
 
     def tick(self):
         """Bring every job one step on."""
@@ -132,7 +146,7 @@ class FakeKubernetes:
         """Have a suspended job's pod end; what ended well in that moment has ended well."""
         if pod is None:
             return
-        pod.signal(signal.SIGTERM)
+        pod.end()
         pod.look()
         if pod.is_over and pod.code == 0:
             self._conclude(job, pod)
@@ -156,32 +170,48 @@ class FakeKubernetes:
             return _status(401, "Unauthorized")
         parts = urlsplit(address)
         asked = [method, *parts.path.strip("/").split("/")]
-        most = int(parse_qs(parts.query).get("limitBytes", ["0"])[0])
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         with self._lock:
-            said = self._of_jobs(asked, body) or self._of_pods(asked, most)
+            said = self._of_jobs(asked, body, query) or self._of_pods(asked, body, query)
         return said or _status(404, "the server could not find the requested resource")
 
-    def _of_jobs(self, asked, body):
+    def _of_jobs(self, asked, body, query):
         match asked:
             case ["POST", "apis", "batch", "v1", "namespaces", namespace, "jobs"]:
                 return self._create(namespace, body)
             case ["GET", "apis", "batch", "v1", "jobs"]:
-                return 200, {"items": list(self.jobs.values())}
-            case ["GET", "apis", "batch", "v1", "namespaces", _, "jobs", name]:
-                return 200, self.jobs[name]
-            case ["PATCH", "apis", "batch", "v1", "namespaces", _, "jobs", name]:
-                return 200, self._patch(self.jobs[name], body)
+                return 200, _listed(self.jobs.values(), query)
+            case [method, "apis", "batch", "v1", "namespaces", _, "jobs", name] if (
+                name in self.jobs
+            ):
+                return 200, self._of_job(method, name, body)
         return None
 
-    def _of_pods(self, asked, most):
+    def _of_job(self, method, name, body):
+        job = self.jobs[name]
+        if method == "PATCH":
+            self._patch(job, body)
+        elif method == "DELETE":
+            assert body["preconditions"]["uid"] == job["metadata"]["uid"]
+            assert name not in self.pods
+            del self.jobs[name]
+        return job
+
+    def _of_pods(self, asked, body, query):
         match asked:
             case ["GET", "api", "v1", "pods"]:
-                return 200, {"items": [pod.facts for pod in self.pods.values()]}
+                return 200, _listed([pod.facts for pod in self.pods.values()], query)
+            case ["GET", "api", "v1", "namespaces", space, "pods"]:
+                pods = [pod.facts for pod in self.pods.values()]
+                there = [pod for pod in pods if pod["metadata"]["namespace"] == space]
+                return 200, _listed(there, query)
             case ["DELETE", "api", "v1", "namespaces", _, "pods", name]:
+                assert body["gracePeriodSeconds"] == 0
                 self._pod(name).signal(signal.SIGKILL)
                 return 200, {}
             case ["GET", "api", "v1", "namespaces", _, "pods", name, "log"]:
                 log = self._pod(name).log
+                most = int(query["limitBytes"])
                 return 200, log.read_bytes()[:most] if log.exists() else b""
         return None
 
@@ -208,8 +238,16 @@ class FakeKubernetes:
         if job["status"].get("conditions"):
             return job
         job["metadata"]["annotations"] |= wish["metadata"]["annotations"]
-        job["spec"] |= wish["spec"]
+        job["spec"] |= wish.get("spec", {})
         return job
+
+
+def _listed(things, query):
+    """Return those that have all the labels that are asked for."""
+    wanted = dict(pair.split("=") for pair in query["labelSelector"].split(","))
+    return {
+        "items": [each for each in things if wanted.items() <= each["metadata"]["labels"].items()]
+    }
 
 
 def _status(code, message):
@@ -221,6 +259,8 @@ def _handler(kubernetes):
         """Carries questions to the server, and what it says back."""
 
         def _serve(self):
+            if kubernetes.is_cut_off:
+                return
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
             token = self.headers["Authorization"]

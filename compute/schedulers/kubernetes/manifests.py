@@ -8,7 +8,10 @@ from compute.schedulers.kubernetes.options import KubernetesOptions
 #: On every object of ours; the rest of the cluster is none of our business.
 OURS = {"app.kubernetes.io/managed-by": "tessera"}
 FINGERPRINT = "tessera/spec-sha256"
+#: On a job and on its pods: which of ours it is.
+NAME = "tessera/job"
 QUEUE = "kueue.x-k8s.io/queue-name"
+PRIORITY = "kueue.x-k8s.io/priority-class"
 #: An ended job is kept so long, in seconds: what it was is asked for until then.
 MEMORY = 7 * 24 * 3600
 #: Of nobody in particular; root in no case.
@@ -17,14 +20,17 @@ SOMEBODY = 10_001
 
 def job_of(spec: JobSpec, options: KubernetesOptions) -> dict[str, Any]:
     """Return the manifest of a ``batch/v1`` Job."""
-    labels = {**OURS, **({QUEUE: options.queue} if options.queue else {})}
+    ours = {**OURS, NAME: spec.name}
+    queue = {QUEUE: options.queue} if options.queue else {}
+    if options.queue and options.priority:
+        queue[PRIORITY] = options.priority
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
             "name": spec.name,
             "namespace": options.namespace_of(spec.tenant),
-            "labels": labels,
+            "labels": {**ours, **queue},
             "annotations": {FINGERPRINT: spec.fingerprint()},
         },
         "spec": {
@@ -35,7 +41,9 @@ def job_of(spec: JobSpec, options: KubernetesOptions) -> dict[str, Any]:
             "parallelism": 1,
             "activeDeadlineSeconds": max(1, spec.time_limit),
             "ttlSecondsAfterFinished": MEMORY,
-            "template": {"metadata": {"labels": dict(OURS)}, "spec": _pod(spec, options)},
+            # While a pod goes, no other begins in its place.
+            "podReplacementPolicy": "Failed",
+            "template": {"metadata": {"labels": ours}, "spec": _pod(spec, options)},
         },
     }
 
@@ -59,11 +67,29 @@ def _pod(spec: JobSpec, options: KubernetesOptions) -> dict[str, Any]:
     if options.volume:
         claim = {"claimName": options.volume}
         pod["volumes"].append({"name": "shared", "persistentVolumeClaim": claim})
+    nodes = options.node_labels
     if spec.gpus and spec.gpu_type:
-        pod["nodeSelector"] = {options.gpu_label: spec.gpu_type}
+        nodes[options.gpu_label] = spec.gpu_type
+    if nodes:
+        pod["nodeSelector"] = nodes
+    if endured := _endured(spec, options):
+        pod["tolerations"] = endured
     if options.runtime_class:
         pod["runtimeClassName"] = options.runtime_class
     return pod
+
+
+def _endured(spec: JobSpec, options: KubernetesOptions) -> list[dict[str, Any]]:
+    """Return which taints of nodes do not keep the job away."""
+    endured: list[dict[str, Any]] = [
+        {"key": name, "operator": "Equal", "value": value}
+        for name, value in options.node_taints.items()
+    ]
+    if spec.gpus:
+        # Nodes with GPUs are kept for those who need one.
+        gpu = {"key": options.gpu_resource, "operator": "Exists", "effect": "NoSchedule"}
+        endured.append(gpu)
+    return endured
 
 
 def _container(spec: JobSpec, options: KubernetesOptions) -> dict[str, Any]:

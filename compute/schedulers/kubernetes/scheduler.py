@@ -16,13 +16,22 @@ from compute.scheduler import (
     Unreachable,
 )
 from compute.schedulers.kubernetes.client import Client, Refused
-from compute.schedulers.kubernetes.manifests import FINGERPRINT, OURS, job_of
+from compute.schedulers.kubernetes.manifests import FINGERPRINT, NAME, OURS, job_of
 from compute.schedulers.kubernetes.options import KubernetesOptions
-from compute.schedulers.kubernetes.states import CANCELLED, Facts, moment, status_of
+from compute.schedulers.kubernetes.queues import Kueue, Place
+from compute.schedulers.kubernetes.states import (
+    CANCELLED,
+    Facts,
+    has_ended_itself,
+    is_held_back,
+    is_queued,
+    moment,
+    status_of,
+)
 
 LARGEST_PAGE = 65_536
 #: Of ours, whoever's they are.
-SELECTED = urlencode({"labelSelector": ",".join(f"{name}={value}" for name, value in OURS.items())})
+SELECTED = ",".join(f"{name}={value}" for name, value in OURS.items())
 
 
 class KubernetesScheduler:
@@ -31,12 +40,16 @@ class KubernetesScheduler:
     def __init__(self, client: Client, options: KubernetesOptions) -> None:
         self._client = client
         self._options = options
+        self._space = f"/namespaces/{options.namespace_of('')}" if options.is_one_namespace else ""
+        self._kueue = Kueue(client, self._space)
 
     def check(self) -> str:
         """Return what is wrong with the cluster, in words; empty when nothing is."""
         try:
             self._jobs()
             self._pods()
+            if self._options.queue and not self._kueue.answers():
+                return f"Jobs are to wait in {self._options.queue}, and the cluster has no Kueue."
         except Unreachable as trouble:
             return str(trouble)
         return ""
@@ -49,53 +62,66 @@ class KubernetesScheduler:
         """Queue the job; the same spec again returns the first handle, another raises Rejected."""
         place = f"/apis/batch/v1/namespaces/{self._options.namespace_of(spec.tenant)}/jobs"
         try:
-            job = self._client.ask("POST", place, job_of(spec, self._options))
+            job: Facts = self._client.ask("POST", place, job_of(spec, self._options))
         except Refused as refusal:
             if refusal.status != 409:
                 raise Rejected(f"Kubernetes refuses the job: {refusal}.") from refusal
-            job = self._ask("GET", f"{place}/{spec.name}")
-        if job["metadata"].get("annotations", {}).get(FINGERPRINT) != spec.fingerprint():
+            job = self._existing(f"{place}/{spec.name}")
+        if (job["metadata"].get("annotations") or {}).get(FINGERPRINT) != spec.fingerprint():
             raise Rejected(f"Another job is called {spec.name}.")
         return _handle(job)
 
     def find(self, name: str) -> JobHandle | None:
         """Return the job of this name; None only when there provably is none."""
-        return next((each for each in self.list(name) if each.name == name), None)
+        found = self._jobs(f"{SELECTED},{NAME}={name}")
+        return next((_handle(job) for job in found if job["metadata"]["name"] == name), None)
 
     def status(self, handles: Sequence[JobHandle]) -> Mapping[JobHandle, JobStatus]:
         """Return where each job stands, in one question; one it does not know is ABSENT."""
         # Jobs first: a pod that ends in between is seen as ended, and its job not yet.
         jobs = {_handle(job): job for job in self._jobs()}
         pods = self._pods()
+        held = [jobs[each] for each in handles if each in jobs and is_held_back(jobs[each])]
+        places = self._placed(held)
         return {
-            handle: status_of(jobs[handle], pods[handle.name])
+            handle: status_of(
+                jobs[handle], pods[handle.name], places.get(jobs[handle]["metadata"]["uid"])
+            )
             if handle in jobs
             else JobStatus(Phase.ABSENT)
             for handle in handles
         }
 
     def cancel(self, handle: JobHandle, *, force: bool = False) -> None:
-        """Ask the job to end, forced without grace; returns at once, and may be repeated."""
-        if self.status([handle])[handle].phase in (Phase.ENDED, Phase.ABSENT):
+        """Ask the job to end, forced without grace; returns at once, and may be repeated.
+
+        Forced, one that has no pod and could be let begin again is removed.
+        """
+        path = f"{_place(handle, 'batch/v1')}/jobs/{handle.name}"
+        job = self._known(path)
+        if job is None or _handle(job) != handle or has_ended_itself(job):
             return
-        wish = {"metadata": {"annotations": {CANCELLED: "true"}}, "spec": {"suspend": True}}
-        self._ask("PATCH", f"{_place(handle, 'batch/v1')}/jobs/{handle.name}", wish)
-        for pod in self._pods()[handle.name] if force else []:
-            name = pod["metadata"]["name"]
-            self._ask("DELETE", f"{_place(handle)}/pods/{name}?gracePeriodSeconds=0")
+        pods = self._pods_of(handle) if force else []
+        if force and not pods and job["spec"].get("suspend"):
+            self._delete(path, propagationPolicy="Background", preconditions=_only(job))
+            return
+        self._take_away(path, job)
+        for pod in pods:
+            place = f"{_place(handle)}/pods/{pod['metadata']['name']}"
+            self._delete(place, gracePeriodSeconds=0, preconditions=_only(pod))
 
     def usage(self, handle: JobHandle) -> Sequence[Run]:
         """Return every time that the ended job ran; nothing where it never did, or is forgotten."""
         return [
             run
-            for pod in self._pods()[handle.name]
+            for pod in self._pods_of(handle)
             if (run := _run(pod, self._options.gpu_resource)) is not None
         ]
 
     def logs(self, handle: JobHandle, offset: int = 0) -> LogPage:
         """Return what the job wrote from there on, a page at a time."""
         data = b""
-        for pod in self._pods()[handle.name]:
+        for pod in self._pods_of(handle):
             query = urlencode({"limitBytes": offset + LARGEST_PAGE})
             path = f"{_place(handle)}/pods/{pod['metadata']['name']}/log?{query}"
             try:
@@ -111,22 +137,65 @@ class KubernetesScheduler:
             if job["metadata"]["name"].startswith(prefix):
                 yield _handle(job)
 
-    def _jobs(self) -> Sequence[Facts]:
-        found: Sequence[Facts] = self._ask("GET", f"/apis/batch/v1/jobs?{SELECTED}")["items"]
-        return found
+    def _take_away(self, path: str, job: Facts) -> None:
+        """Have its pods end; it stays, to be asked about."""
+        try:
+            is_let_go = is_queued(job) and self._kueue.let_go(job)
+            wish: dict[str, Any] = {"metadata": {"annotations": {CANCELLED: "true"}}}
+            # Kueue lets begin again what somebody else has suspended.
+            if not is_let_go:
+                wish["spec"] = {"suspend": True}
+            self._client.ask("PATCH", path, wish)
+        except Refused as refusal:
+            _unless_gone(refusal)
+
+    def _delete(self, path: str, **options: Any) -> None:
+        """Delete what is there; twice is once."""
+        try:
+            self._client.ask(
+                "DELETE", path, {"kind": "DeleteOptions", "apiVersion": "v1", **options}
+            )
+        except Refused as refusal:
+            _unless_gone(refusal)
+
+    def _placed(self, jobs: Sequence[Facts]) -> Mapping[str, Place]:
+        try:
+            return self._kueue.places(jobs)
+        except (Refused, Unreachable):
+            # Why they wait is then not known; that they wait is.
+            return {}
+
+    def _existing(self, path: str) -> Facts:
+        try:
+            return self._client.ask("GET", path)
+        except Refused as refusal:
+            # It was there a moment ago.
+            raise Unreachable(f"Kubernetes refuses: {refusal}.") from refusal
+
+    def _known(self, path: str) -> Facts | None:
+        try:
+            return self._client.ask("GET", path)
+        except Refused as refusal:
+            _unless_gone(refusal)
+            return None
+
+    def _jobs(self, selected: str = SELECTED) -> Sequence[Facts]:
+        return self._items(f"/apis/batch/v1{self._space}/jobs", selected)
 
     def _pods(self) -> Mapping[str, Any]:
         """Return the pods by the names of their jobs."""
         found = defaultdict(list)
-        for pod in self._ask("GET", f"/api/v1/pods?{SELECTED}")["items"]:
-            found[pod["metadata"]["labels"].get("job-name", "")].append(pod)
+        for pod in self._items(f"/api/v1{self._space}/pods", SELECTED):
+            found[pod["metadata"]["labels"].get(NAME, "")].append(pod)
         return found
 
-    def _ask(
-        self, method: str, path: str, facts: Mapping[str, Any] | None = None
-    ) -> dict[str, Any]:
+    def _pods_of(self, handle: JobHandle) -> Sequence[Facts]:
+        pods = self._items(f"{_place(handle)}/pods", f"{SELECTED},{NAME}={handle.name}")
+        return [pod for pod in pods if pod["metadata"]["labels"].get(NAME) == handle.name]
+
+    def _items(self, path: str, selected: str) -> Sequence[Facts]:
         try:
-            return self._client.ask(method, path, facts)
+            return self._client.items(path, labelSelector=selected)
         except Refused as refusal:
             raise Unreachable(f"Kubernetes refuses: {refusal}.") from refusal
 
@@ -140,6 +209,17 @@ def _handle(job: Facts) -> JobHandle:
 def _place(handle: JobHandle, group: str = "") -> str:
     namespace = handle.external_id.partition("/")[0]
     return f"/{'apis/' + group if group else 'api/v1'}/namespaces/{namespace}"
+
+
+def _only(thing: Facts) -> Mapping[str, str]:
+    """Return what keeps another of this name from being meant."""
+    return {"uid": thing["metadata"]["uid"]}
+
+
+def _unless_gone(refusal: Refused) -> None:
+    """Raise Unreachable, unless what was asked for is not there any more, or is another."""
+    if refusal.status not in (404, 409):
+        raise Unreachable(f"Kubernetes refuses: {refusal}.") from refusal
 
 
 def _run(pod: Facts, gpu_resource: str) -> Run | None:
