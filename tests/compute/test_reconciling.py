@@ -237,6 +237,18 @@ def test_a_job_nobody_asks_for_is_cancelled(submit, local_cluster):
     assert row(job).desired == "run"
 
 
+def test_a_job_that_runs_on_after_its_end_was_written_is_cancelled(submit, local_cluster):
+    job = submit(spec(code=SLEEP))
+    handle = local_cluster.running(job_handle(row(job)))
+    with service():
+        lost = {"state": "ended", "outcome": "lost", "ended_at": timezone.now()}
+        ComputeJob.objects.filter(pk=job.pk).update(**lost)
+
+    assert orphans.cancel_all() == 1
+
+    assert local_cluster.ended(handle).outcome == "cancelled"
+
+
 def test_the_app_role_may_wish_and_not_say_how_it_ended(submit, acme):
     job = submit()
 

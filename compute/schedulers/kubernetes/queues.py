@@ -12,6 +12,7 @@ GROUP = "kueue.x-k8s.io"
 SIGHT = "visibility.kueue.x-k8s.io"
 #: On Kueue's object that stands for a job: the job's uid.
 OWNER = "kueue.x-k8s.io/job-uid"
+GONE = 404
 
 Facts = Mapping[str, Any]
 
@@ -62,11 +63,18 @@ class Kueue:
         path = f"/apis/{GROUP}/{version}/namespaces/{_space(job)}/workloads"
         uid = job["metadata"]["uid"]
         found = self.client.items(path, labelSelector=f"{OWNER}={uid}")
-        ours = [each for each in found if _owner(each) == uid]
-        for workload in ours:
-            wish = {"spec": {"active": False}}
-            self.client.ask("PATCH", f"{path}/{workload['metadata']['name']}", wish)
-        return bool(ours)
+        names = [each["metadata"]["name"] for each in found if _owner(each) == uid]
+        stopped = [self._is_stopped(f"{path}/{name}") for name in names]
+        return any(stopped)
+
+    def _is_stopped(self, path: str) -> bool:
+        try:
+            self.client.ask("PATCH", path, {"spec": {"active": False}})
+        except Refused as refusal:
+            if refusal.status != GONE:
+                raise
+            return False
+        return True
 
     def _ahead(self, jobs: Sequence[Facts]) -> Mapping[tuple[str, str], int]:
         """Return how many wait before each, by namespace and name; Kueue need not tell."""
