@@ -110,8 +110,14 @@ def coming(organization: Organization) -> QuerySet[CreditGrant, CreditGrant]:
 def has_credit(organization: Organization) -> Q:
     """Ask whether there is credit to call with, or a bundle was paid for that has been used since."""
     usable = CreditGrant.objects.usable().filter(organization=organization)
+    return Q(Exists(usable)) | has_bought(organization)
+
+
+def has_bought(organization: Organization) -> Q:
+    """Ask whether a bundle was paid for, or there is other credit than what was given away."""
+    own = CreditGrant.objects.usable().filter(organization=organization)
     paid = Order.objects.filter(organization=organization, status=Order.Status.PAID)
-    return Q(Exists(usable)) | Q(Exists(paid))
+    return Q(Exists(own.exclude(kind=CreditGrant.Kind.PROMOTIONAL))) | Q(Exists(paid))
 
 
 def worth(events: Iterable[UsageEvent]) -> dict[UUID, Money]:

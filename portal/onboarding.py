@@ -38,7 +38,7 @@ def steps(membership: Membership, person: User) -> list[Step]:
         _email(is_done=is_done["has_email"]),
         _second_factor(is_done=is_done["has_second_factor"]),
         _organization(membership),
-        _credit(membership, is_done=is_done["has_credit"]),
+        _credit(membership, is_done=is_done["has_bought"], may_call=is_done["has_credit"]),
         _key(membership, is_done=is_done["has_key"]),
         _first_call(membership, is_done=is_done["has_first_call"]),
     ]
@@ -60,10 +60,18 @@ def _done(organization: Organization, person: User) -> dict[str, bool]:
             has_email=Exists(EmailAddress.objects.filter(user=person, verified=True)),
             has_second_factor=Exists(factors.exclude(type=Authenticator.Type.RECOVERY_CODES)),
             has_credit=billing.has_credit(organization),
+            has_bought=billing.has_bought(organization),
             has_key=Exists(organization.api_keys.made().usable()),
             has_first_call=metering.has_usage(organization),
         )
-        .values("has_email", "has_second_factor", "has_credit", "has_key", "has_first_call")
+        .values(
+            "has_email",
+            "has_second_factor",
+            "has_credit",
+            "has_bought",
+            "has_key",
+            "has_first_call",
+        )
         .get()
     )
     return {name: bool(it) for name, it in told.items()}
@@ -102,8 +110,12 @@ def _organization(membership: Membership) -> Step:
     )
 
 
-def _credit(membership: Membership, *, is_done: bool) -> Step:
+def _credit(membership: Membership, *, is_done: bool, may_call: bool) -> Step:
+    """Ask for a purchase; nobody must make one while credit that was given away pays for calls."""
     may, text = _who(membership, Permission.BILLING_MANAGE)
+    is_optional = may_call and not is_done
+    if is_optional:
+        text = _("Optional for now: credit that you were given pays for your first requests.")
     return Step(
         name="credit",
         title=_("Buy a bundle of tokens"),
@@ -112,6 +124,7 @@ def _credit(membership: Membership, *, is_done: bool) -> Step:
         is_done=is_done,
         url=reverse("billing:bundle-list", args=[membership.organization.slug]) if may else "",
         action=_("Choose a bundle"),
+        is_optional=is_optional,
     )
 
 

@@ -40,7 +40,8 @@ def key_list(request: TenantRequest) -> HttpResponse:
         "is_closed": is_closed,
         "usable_count": usable.count(),
         "closed_count": closed.count(),
-        "may_manage": request.membership.can(Permission.KEYS_MANAGE),
+        "may_manage": (may_manage := request.membership.can(Permission.KEYS_MANAGE)),
+        "may_make": may_manage and request.organization.is_admitted,
         "nav_section": "keys",
     }
     return render(request, "tenants/key_list.html", context)
@@ -50,7 +51,12 @@ def key_list(request: TenantRequest) -> HttpResponse:
 @never_cache
 @requires(Permission.KEYS_MANAGE)
 def key_create(request: TenantRequest) -> HttpResponse:
-    """Make a key and show it, this once, with the first call ready to copy."""
+    """Make a key and show it, this once, with the first call ready to copy.
+
+    Who waits for the operator's approval is told so before a form is filled in.
+    """
+    if not request.organization.is_admitted:
+        return redirect("tenants:key-list", org=request.organization.slug)
     models = ports.catalogue.names(request.organization)
     posted = request.POST if request.method == "POST" else None
     form = ApiKeyForm(posted, models=models, projects=request.organization.projects.all())

@@ -76,6 +76,20 @@ def test_credit_is_done(funded, alice_client):
     assert done(alice_client) == {"organization", "credit"}
 
 
+def test_credit_to_try_is_no_bundle_and_nobody_must_buy_one_before_the_first_call(
+    acme, confirmed, alice_client
+):
+    with service():
+        credits.grant(acme, unit="money", quantity=Decimal(1), source_key="t", kind="promotional")
+
+    found = steps(alice_client)
+
+    assert not found["credit"].is_done
+    assert found["credit"].is_optional
+    assert found["credit"].url == "/o/acme/billing/bundles/"
+    assert [name for name, step in found.items() if step.is_next] == ["key"]
+
+
 @pytest.mark.parametrize(("status", "is_done"), [("paid", True), ("pending", False)])
 def test_a_bundle_that_was_paid_for_stays_bought_when_it_is_used_up(
     acme, alice, alice_client, status, is_done

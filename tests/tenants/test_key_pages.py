@@ -48,6 +48,27 @@ def used(acme):
     return used
 
 
+@pytest.mark.parametrize(
+    ("admission", "told"),
+    [
+        ("waiting", "Keys can be made as soon as it is given; you get an e-mail then."),
+        ("refused", "The operator has not approved this organization: no keys can be made."),
+    ],
+)
+def test_who_is_not_let_in_is_told_so_and_offered_no_key(acme, alice_client, admission, told):
+    with service():
+        Organization.objects.update(admission=admission)
+
+    page = alice_client.get(LIST).content.decode()
+
+    assert told in page
+    assert NEW not in page
+    assert alice_client.get(NEW)["Location"] == LIST
+    assert alice_client.post(NEW, {"name": "ci"})["Location"] == LIST
+    with scope(acme):
+        assert not ApiKey.objects.exists()
+
+
 def test_the_form_offers_the_models_that_may_be_called(catalogue, acme, alice_client):
     page = alice_client.get(NEW).content.decode()
 
