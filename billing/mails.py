@@ -1,8 +1,11 @@
 """What billing writes to people."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from uuid import UUID
 
+from django.core.cache import cache
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.models import BudgetWindow, CreditNote, Dispute, Referral
@@ -11,6 +14,9 @@ from common.money import round_to_minor
 from tenants import mails
 from tenants.models import AbuseSignal, Permission
 from tenants.scope import scope
+
+#: For how many seconds a mail is nobody else's; one that could not be sent waits as long.
+GUARDED = 600
 
 
 def budget_alert(organization_id: UUID, window_id: UUID, percent: int) -> None:
@@ -75,15 +81,31 @@ def spend_alert(organization_id: UUID, signal_id: UUID) -> None:
 
 
 def referral(referral_id: UUID) -> None:
-    """Write to those who manage billing what they were credited for a customer they referred."""
-    with service():
-        found = Referral.objects.select_related("organization", "terms", "referrer_grant")
-        told = found.get(pk=referral_id)
-        addresses = mails.who_may(told.organization, Permission.BILLING_MANAGE)
-    given = told.referrer_grant
-    if given is None or told.terms is None:
+    """Write to those who manage billing what they were credited for a customer they referred; once.
+
+    Two workers do not write it twice. A worker that dies after sending and before it has noted so
+    sends it again: better twice than never.
+    """
+    guard = f"mailing:referral:{referral_id}"
+    if not cache.add(guard, 1, timeout=GUARDED):
         return
-    currency = told.terms.currency
+    with service():
+        untold = Referral.objects.untold()
+        found = untold.select_related("organization", "terms", "referrer_grant")
+        told = found.filter(pk=referral_id).first()
+        addresses = mails.who_may(told.organization, Permission.BILLING_MANAGE) if told else []
+    if told is not None:
+        _write_of_referral(told, addresses)
+        with service():
+            untold.filter(pk=referral_id).update(told_at=timezone.now())
+    cache.delete(guard)
+
+
+def _write_of_referral(told: Referral, addresses: Iterable[str]) -> None:
+    given, terms = told.referrer_grant, told.terms
+    # The database lets nothing be credited without.
+    assert given is not None and terms is not None  # noqa: S101, PT018
+    currency = terms.currency
     context = {
         "organization": told.organization,
         "amount": f"{round_to_minor(given.granted, currency)} {currency}",

@@ -159,7 +159,7 @@ def settle_referral(organization_id: str) -> None:
 
 @shared_task(name="billing.sweep_referrals")
 def sweep_referrals() -> None:
-    """Credit referrals that are due, and take back those whose purchase was paid back."""
+    """Credit referrals that are due, take back those that were paid back, and have mails written again."""
     referrals.sweep()
 
 

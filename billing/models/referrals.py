@@ -143,6 +143,10 @@ class ReferralQuerySet(LockingQuerySet["Referral"]):
         """Those that both got something for, and have not had taken back."""
         return self.filter(state=Referral.State.PAID)
 
+    def untold(self) -> "ReferralQuerySet":
+        """Those of whose credit nobody wrote yet to who got it for referring."""
+        return self.paid().filter(referrer_grant__isnull=False, told_at=None)
+
 
 class Referral(TimeStamped):
     """That an organization was founded by another one's link, and what came of it."""
@@ -193,6 +197,8 @@ class Referral(TimeStamped):
     #: What was used before it could be taken back, of both.
     lost = models.DecimalField(max_digits=30, decimal_places=12, default=0)
     settled_at = models.DateTimeField(null=True)
+    #: When who referred was written to about the credit.
+    told_at = models.DateTimeField(null=True)
 
     objects = ReferralQuerySet.as_manager()
 

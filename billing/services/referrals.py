@@ -42,6 +42,8 @@ ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 LENGTH = 10
 #: How many purchases are looked at for one that is large enough.
 MOST_ORDERS = 50
+#: Of how many credits one round has mails written.
+AT_ONCE = 500
 
 
 @atomic()
@@ -268,7 +270,10 @@ def _closed(
 
 
 def sweep() -> int:
-    """Credit what is due and take back what was paid back; trouble with one keeps no other back."""
+    """Credit what is due, take back what was paid back, and have told what nobody was told of.
+
+    Trouble with one keeps no other back.
+    """
     with service():
         link = ReferralCode.objects.filter(code=OuterRef("referral"))
         kept = Referral.objects.filter(newcomer=OuterRef("organization"))
@@ -280,6 +285,9 @@ def sweep() -> int:
             *due.values_list("newcomer_id", flat=True),
         ]
         returned = list(_paid_back().values_list("pk", flat=True))
+        # Whose bell was lost, or whose mail could not be sent: those that are rung for twice are told once.
+        for pk in Referral.objects.untold().values_list("pk", flat=True)[:AT_ONCE]:
+            jobs.enqueue("billing.tell_referral", referral_id=str(pk))
     works: list[Callable[[], object]] = [partial(settle, pk) for pk in newcomers]
     works += [partial(reverse, pk) for pk in returned]
     return sweeping.each(works, trouble=PUT_OFF)

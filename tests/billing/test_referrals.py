@@ -1,14 +1,17 @@
 """Customers who bring customers: both are credited once, for a purchase that was paid."""
 
+import contextlib
 import threading
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.core import mail
+from django.core.cache import cache
 from django.db import IntegrityError, connections, transaction
 from django.utils import timezone
 
+from billing import mails
 from billing.errors import TrialNotWaiting
 from billing.models import (
     BillingProfile,
@@ -159,6 +162,89 @@ def test_both_are_credited_once_for_the_first_purchase(acme, alice, agree, come,
         assert (given.kind, given.cost_basis) == (CreditGrant.Kind.PROMOTIONAL, 0)
         assert AuditEntry.objects.filter(action="referral.paid").count() == 1
     assert [it.to for it in mail.outbox if "credited" in it.subject] == [[alice.email]]
+
+
+def told():
+    return [it.to for it in mail.outbox if "credited" in it.subject]
+
+
+def untold():
+    with service():
+        return Referral.objects.untold().count()
+
+
+def test_a_mail_whose_bell_was_lost_is_written_by_the_next_round_and_once(
+    acme, alice, agree, come, settings
+):
+    agree()
+    nova = come()
+    buy(nova)
+    settings.EMAIL_BACKEND = "tests.billing.broken_mail.Backend"
+    with contextlib.suppress(OSError):
+        referrals.settle(nova.pk)
+    assert (standing(nova)[0], untold()) == ("paid", 1)
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    mail.outbox.clear()
+
+    referrals.sweep()
+    assert told() == []  # Whoever tried has it to itself for a while.
+    cache.clear()
+    for _again in range(2):
+        referrals.sweep()
+
+    assert told() == [[alice.email]]
+    assert untold() == 0
+
+
+def test_credit_that_was_taken_back_before_anybody_was_told_is_not_told(
+    acme, agree, come, settings
+):
+    agree()
+    nova = come()
+    order = buy(nova)
+    settings.EMAIL_BACKEND = "tests.billing.broken_mail.Backend"
+    with contextlib.suppress(OSError):
+        referrals.settle(nova.pk)
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    cache.clear()
+    with service():
+        Order.objects.filter(pk=order.pk).update(status=Order.Status.REFUNDED)
+        referral = Referral.objects.get(newcomer=nova)
+    referrals.reverse(referral.pk)
+    mail.outbox.clear()
+
+    mails.referral(referral.pk)
+
+    assert (standing(nova)[0], told()) == ("taken_back", [])
+
+
+def test_workers_at_the_same_time_tell_of_a_credit_once(acme, alice, agree, come, settings):
+    agree()
+    nova = come()
+    buy(nova)
+    settings.EMAIL_BACKEND = "tests.billing.broken_mail.Backend"
+    with contextlib.suppress(OSError):
+        referrals.settle(nova.pk)
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    cache.clear()
+    mail.outbox.clear()
+    with service():
+        pk = Referral.objects.get(newcomer=nova).pk
+
+    at_once([lambda: mails.referral(pk)] * 3)
+
+    assert told() == [[alice.email]]
+
+
+def test_what_was_credited_is_told_and_otherwise_stays(acme, agree, come):
+    agree()
+    nova = come()
+    buy(nova)
+    referrals.settle(nova.pk)
+
+    for change in ({"lost": 5}, {"told_at": None}, {"note": "no"}):
+        with pytest.raises(IntegrityError), service():
+            Referral.objects.filter(newcomer=nova).update(**change)
 
 
 def test_nothing_is_credited_before_a_purchase_is_paid(acme, agree, come):
