@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from billing import rehearsals
+from billing import rehearsals, rehearsed_margins
 from billing.api import PlainDecimal
 from billing.models import Rehearsal
 from billing.services import rehearsing
@@ -40,6 +40,20 @@ class OfCustomerOut(EffectOut):
     customer = serializers.CharField()
 
 
+class MovedOut(serializers.Serializer[Any]):
+    """What a model brought of all customers in these months, would have brought, and leaves.
+
+    Cost and margins are null where nobody stated what the model costs.
+    """
+
+    model = serializers.CharField()
+    revenue_before = PlainDecimal(source="before.amount")
+    revenue_after = PlainDecimal(source="after.amount")
+    cost = PlainDecimal(source="cost.amount", allow_null=True, default=None)
+    margin_before = PlainDecimal(source="margin_before.amount", allow_null=True, default=None)
+    margin_after = PlainDecimal(source="margin_after.amount", allow_null=True, default=None)
+
+
 class UnratedOut(serializers.Serializer[Any]):
     """Usage that could not be rated, and stands in no sum."""
 
@@ -64,17 +78,28 @@ class RehearsalOut(serializers.Serializer[Any]):
     finished_at = serializers.DateTimeField(allow_null=True)
     currency = serializers.CharField()
     total = EffectOut(allow_null=True)
+    customers_touched = serializers.IntegerField(allow_null=True)
     by_customer = OfCustomerOut(many=True)
+    by_model = MovedOut(many=True)
     unrated = UnratedOut(many=True)
 
 
 def _told(rehearsal: Rehearsal) -> dict[str, Any]:
     version = rehearsal.version
-    found: dict[str, Any] = {"total": None, "by_customer": [], "unrated": []}
+    found: dict[str, Any] = {
+        "total": None,
+        "customers_touched": None,
+        "by_customer": [],
+        "by_model": [],
+        "unrated": [],
+    }
     if rehearsal.is_finished:
         rows = list(rehearsals.by_customer(rehearsal))
+        moved = rehearsed_margins.of(rehearsal, rehearsals.by_price(rehearsal))
         found = {
             "total": EffectOut(rehearsals.total(rehearsal)).data,
+            "customers_touched": rehearsals.touched(rehearsal),
+            "by_model": MovedOut(moved, many=True).data,
             "by_customer": [
                 {"customer": it.organization.slug, **EffectOut(it.effect).data}
                 for it in rehearsals.customers(rehearsal, rows)

@@ -136,6 +136,11 @@ def by_customer(rehearsal: Rehearsal) -> QuerySet[Any, Any]:
     return sums.order_by("-effect", "-old", "organization")
 
 
+def touched(rehearsal: Rehearsal) -> int:
+    """Return how many customers would pay more or less."""
+    return by_customer(rehearsal).exclude(effect=ZERO).count()
+
+
 def customers(rehearsal: Rehearsal, rows: list[dict[str, Any]]) -> list[OfCustomer]:
     """Return these sums with whose they are."""
     found = Organization.objects.in_bulk([row["organization"] for row in rows])

@@ -32,6 +32,11 @@ KEY_NAME = "Demo scripts"
 #: A gift in euros to each demo organization.
 CREDIT = Decimal(25)
 CURRENCY = "EUR"
+#: Who pays the list's prices and has a past, and who owns it.
+AT_LIST_PRICES = {
+    "Harbour Robotics": ("owner@robotics.example", "Rae Robotics"),
+    "Morning Press": ("owner@press.example", "Pat Press"),
+}
 #: By model: its GPUs, and what one costs an hour.
 COSTS = {"atlas-mini": ("0.001", "2.10"), "atlas-reason": ("0.005", "2.80")}
 
@@ -195,6 +200,9 @@ def seed() -> dict[str, Any]:
     startup = _organization("Northwind AI", founder, "startup")
     ministry = _organization("Ministry of Works", minister, "government")
     demo_history.seed(ministry, owner=minister, staff=staff, colleague=colleague)
+    for name, (address, person) in AT_LIST_PRICES.items():
+        owner = _person(address, person, password)
+        demo_history.seed_other(_organization(name, owner, "enterprise"), owner=owner)
     demo_levels.seed(ministry, staff=staff, colleague=colleague)
     with service():
         Membership.objects.get_or_create(
@@ -208,7 +216,12 @@ def seed() -> dict[str, Any]:
         "password": password,
         "staff": {"email": staff.email, "totp_secret": _second_factor(staff)},
         "colleague": {"email": colleague.email, "totp_secret": _second_factor(colleague)},
-        "people": [founder.email, developer.email, minister.email],
+        "people": [
+            founder.email,
+            developer.email,
+            minister.email,
+            *(address for address, _person in AT_LIST_PRICES.values()),
+        ],
         "organizations": {
             startup.slug: {"owner": founder.email, "api_key": _ready_key(startup, founder)},
             ministry.slug: {"owner": minister.email, "api_key": _ready_key(ministry, minister)},

@@ -1,6 +1,7 @@
-"""What the demo's ministry did before today: usage of two months, its invoice, and two disputes."""
+"""What the demo's customers did before today: usage of two months, invoices, and two disputes."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -8,8 +9,16 @@ from typing import Any
 from django.utils import timezone
 
 from billing import periods, reported
-from billing.models import Contract, Correction, Dispute, Invoice, InvoiceLine, PurchaseOrder
-from billing.services import contracts, corrections, disputes, invoicing, profiles
+from billing.models import (
+    Contract,
+    Correction,
+    CreditGrant,
+    Dispute,
+    Invoice,
+    InvoiceLine,
+    PurchaseOrder,
+)
+from billing.services import contracts, corrections, credits, disputes, invoicing, profiles
 from common.database import service
 from common.money import round_to_minor
 from metering.reports import LATE, TYPE
@@ -18,7 +27,7 @@ from tenants.models import Organization, User
 from tenants.scope import scope
 from tenants.services import api_keys
 
-METER = "Proxy of the ministry"
+METER, METER_OF_OTHERS = "Proxy of the ministry", "Own proxy"
 CONTRACT, ORDER = "RC-2026-017", "BC-2026-0118"
 TWICE = "Our proxy was restarted on the last evening and sent some of its requests twice."
 TRIED = "We only tried this model out; your sales team had offered us the trial."
@@ -29,9 +38,31 @@ HABITS: tuple[tuple[str, dict[str, int]], ...] = (
     ("atlas-reason", {"input": 50_215, "output": 2_480, "reasoning": 13_322}),
     ("atlas-large", {"input": 58_330, "output": 6_207}),
     ("atlas-embed", {"input": 6_150}),
+    ("atlas-rerank", {"input": 5_300}),
 )
+SATURDAY = 5
+#: A gift in euros to those who pay beforehand: more than they used.
+GIFT = Decimal(200)
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A customer's own meter: what it is called, and how many requests it counts on a day."""
+
+    key_name: str
+    source: str
+    weekdays: int
+    weekends: int
+
+
 #: Public offices: few requests at weekends.
-WEEKDAYS, WEEKENDS, SATURDAY = 26, 3, 5
+OF_MINISTRY = Proxy(METER, "proxy.ministry.example", 26, 3)
+#: Who pays what everybody pays, by name: with them a change of the list moves something, and figures
+#: of models are of enough customers to be told.
+OF_OTHERS = {
+    "Harbour Robotics": Proxy(METER_OF_OTHERS, "proxy.robotics.example", 17, 6),
+    "Morning Press": Proxy(METER_OF_OTHERS, "proxy.press.example", 11, 9),
+}
 
 
 def seed(ministry: Organization, *, owner: User, staff: User, colleague: User) -> None:
@@ -40,11 +71,24 @@ def seed(ministry: Organization, *, owner: User, staff: User, colleague: User) -
     Before it is given credit: what nobody paid for is owed. Done again, nothing is done twice.
     """
     _terms(ministry, owner, staff, colleague)
-    _report(ministry, owner)
+    _report(ministry, owner, OF_MINISTRY)
     month = periods.containing(timezone.now(), ministry.time_zone)
     invoice = invoicing.finalize(ministry, periods.before(month, ministry.time_zone))
     if invoice is not None and invoice.status == Invoice.Status.OPEN:
         _dispute(invoice, owner=owner, staff=staff, colleague=colleague)
+
+
+def seed_other(customer: Organization, *, owner: User) -> None:
+    """Let a customer that pays list prices have used models as long, paid from a gift; once."""
+    with service():
+        credits.grant(
+            customer,
+            unit=CreditGrant.Unit.MONEY,
+            quantity=GIFT,
+            kind=CreditGrant.Kind.PROMOTIONAL,
+            source_key="demo-history",
+        )
+    _report(customer, owner, OF_OTHERS[customer.name])
 
 
 def _terms(ministry: Organization, owner: User, staff: User, colleague: User) -> None:
@@ -80,28 +124,29 @@ def _terms(ministry: Organization, owner: User, staff: User, colleague: User) ->
             contracts.sign(drafted, by=colleague)
 
 
-def _report(ministry: Organization, owner: User) -> None:
-    """Report what a proxy of the ministry's own counted; the key it did that with is closed."""
-    with scope(ministry):
-        key = ministry.api_keys.filter(name=METER).first()
-        key = key or api_keys.create(ministry, name=METER, by=owner, scopes=(METERING,)).api_key
-    reported.take_in(list(_counted(timezone.now())), key=key)
-    with scope(ministry):
+def _report(customer: Organization, owner: User, proxy: Proxy) -> None:
+    """Report what a proxy of the customer's own counted; the key it did that with is closed."""
+    name = proxy.key_name
+    with scope(customer):
+        key = customer.api_keys.filter(name=name).first()
+        key = key or api_keys.create(customer, name=name, by=owner, scopes=(METERING,)).api_key
+    reported.take_in(list(_counted(proxy, timezone.now())), key=key)
+    with scope(customer):
         api_keys.revoke(key, by=owner)
 
 
-def _counted(now: datetime) -> Iterator[dict[str, Any]]:
+def _counted(proxy: Proxy, now: datetime) -> Iterator[dict[str, Any]]:
     """Yield the events of each day for which reports are still taken, until now."""
     month = periods.containing(now, "UTC")
     last = periods.before(month, "UTC").start
     first = max((now - LATE).date() + timedelta(days=1), last.date())
     for number in range((now.date() - first).days + 1):
         day = first + timedelta(days=number)
-        yield from (event for event in _of_day(day) if event["time"] < now.isoformat())
+        yield from (event for event in _of_day(proxy, day) if event["time"] < now.isoformat())
 
 
-def _of_day(day: date) -> Iterator[dict[str, Any]]:
-    many = WEEKENDS if day.weekday() >= SATURDAY else WEEKDAYS + day.toordinal() % 9
+def _of_day(proxy: Proxy, day: date) -> Iterator[dict[str, Any]]:
+    many = proxy.weekends if day.weekday() >= SATURDAY else proxy.weekdays + day.toordinal() % 9
     for number in range(many):
         model, usual = HABITS[(day.toordinal() + number) % len(HABITS)]
         # Nobody's requests are all alike; the demo's are nevertheless the same each time.
@@ -112,7 +157,7 @@ def _of_day(day: date) -> Iterator[dict[str, Any]]:
         yield {
             "specversion": "1.0",
             "type": TYPE,
-            "source": "proxy.ministry.example",
+            "source": proxy.source,
             "id": f"{day:%Y%m%d}-{number:03}",
             "time": at.isoformat(),
             "data": {

@@ -15,8 +15,15 @@ from metering.services import standing
 from tenants.models import Organization, User
 
 PROMISED = "atlas-large"
-#: By model: milliseconds until the first token, tokens a second, milliseconds between tokens.
-HABITS = {"atlas-mini": (180, 95, 14), "atlas-large": (420, 48, 26), "atlas-reason": (650, 40, 30)}
+#: By model: milliseconds until the first token, tokens a second, milliseconds between tokens; what
+#: answers at once has nothing of the last two.
+HABITS = {
+    "atlas-mini": (180, 95, 14),
+    "atlas-large": (420, 48, 26),
+    "atlas-reason": (650, 40, 30),
+    "atlas-embed": (45, 0, 0),
+    "atlas-rerank": (60, 0, 0),
+}
 DAYS = 40
 #: Offices are open so long, in UTC, and call so often in an hour.
 HOURS, CALLS = range(7, 18), 9
@@ -85,7 +92,7 @@ def _answered(ministry: Organization, offer: Offer, now: datetime) -> Iterator[S
 
 
 def _drawn(draw: Random, usual: int) -> list[float]:
-    return [usual * draw.lognormvariate(0, SPREAD) for _call in range(CALLS)]
+    return [usual * draw.lognormvariate(0, SPREAD) for _call in range(CALLS if usual else 0)]
 
 
 def _kept(values: list[float]) -> dict[str, int]:

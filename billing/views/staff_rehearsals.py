@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from billing import rehearsals
+from billing import rehearsals, rehearsed_margins
 from billing.models import Rehearsal
 from billing.rehearsal_forms import RehearsalForm
 from billing.services import rehearsing
@@ -85,11 +85,16 @@ def _result(request: StaffRequest, rehearsal: Rehearsal) -> dict[str, Any]:
     rows = rehearsals.by_customer(rehearsal)
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     missing = rehearsals.unrated(rehearsal)
+    prices = rehearsals.by_price(rehearsal)
+    models = rehearsed_margins.of(rehearsal, prices)
     return {
         "total": rehearsals.total(rehearsal),
         "page": page,
         "customers": rehearsals.customers(rehearsal, list(page.object_list)),
-        "prices": rehearsals.by_price(rehearsal),
+        "touched": rehearsals.touched(rehearsal),
+        "prices": prices,
+        "models": models,
+        "margin": rehearsed_margins.together(models),
         "unrated": missing[:SHOWN],
         "unrated_count": missing.count(),
         "is_stale": rehearsals.is_stale(rehearsal),

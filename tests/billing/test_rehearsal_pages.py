@@ -7,14 +7,14 @@ import pytest
 from django.utils import timezone
 
 from billing import periods
-from billing.models import PricedBucket, Rehearsal
-from billing.services import rehearsing
+from billing.models import PricedBucket, Rehearsal, SpendBucket
+from billing.services import gpu_costs, rehearsing
 from common.database import service
 from marketplace import demo
 from marketplace import rehearsing as stages
-from marketplace.models import Price, PriceBook
-from marketplace.services import drafting
-from tenants.models import AuditEntry
+from marketplace.models import Offer, Price, PriceBook
+from marketplace.services import books, drafting
+from tenants.models import AuditEntry, Project
 
 MILLION = 1_000_000
 
@@ -67,6 +67,65 @@ def test_a_rehearsal_is_asked_for_and_read(staff_client, draft, used, last_month
     assert entry.actor_label == "sam@operator.example"
     listed = staff_client.get(f"/staff/versions/{draft.pk}/rehearsals/")
     assert [effect.after.amount for _it, effect in listed.context["entries"]] == [Decimal("0.36")]
+
+
+@pytest.fixture
+def costing(used, acme, last_month, person):
+    """What was used of atlas-mini stands in the books of the month, and its GPUs cost 0.10 in it."""
+    hours = Decimal(int((last_month.end - last_month.start).total_seconds())) / 3600
+    with service():
+        SpendBucket.objects.create(
+            organization=acme,
+            project=Project.objects.get(organization=acme),
+            offer_name="atlas-mini",
+            starts_at=last_month.start + timedelta(days=3),
+            currency="EUR",
+            requests=1,
+            amount=Decimal("0.3"),
+        )
+        gpu_costs.state(
+            Offer.objects.get(name="atlas-mini"),
+            starts_on=last_month.start.date(),
+            currency="EUR",
+            gpus=Decimal(1),
+            per_hour=Decimal("0.1") / hours,
+            note="",
+            by=person("cost@operator.example", is_staff=True),
+        )
+
+
+def test_it_shows_who_is_touched_and_what_is_left_before_and_after(
+    staff_client, draft, costing, last_month
+):
+    page = staff_client.get(ask(staff_client, draft, last_month)["Location"])
+
+    [model], margin = page.context["models"], page.context["margin"]
+    assert page.context["touched"] == page.context["page"].paginator.count == 1
+    assert (model.before.amount, model.after.amount) == (Decimal("0.3"), Decimal("0.36"))
+    before, after = model.margin_before.amount, model.margin_after.amount
+    assert (round(before, 4), after - before) == (Decimal("0.2000"), Decimal("0.06"))
+    assert margin.margin_after == model.margin_after
+    assert round(margin.share_after, 2) == Decimal("0.72")
+    shown = page.content.decode()
+    assert all(word in shown for word in ("Customers touched", "Margin before", "Margin after"))
+
+
+def test_a_model_whose_cost_nobody_stated_has_no_margin(staff_client, draft, used, last_month):
+    page = staff_client.get(ask(staff_client, draft, last_month)["Location"])
+
+    assert [it.margin_after for it in page.context["models"]] == [None]
+    assert page.context["margin"] is None
+    assert "Cost not stated" in page.content.decode()
+
+
+def test_a_version_that_changes_nothing_touches_nobody(staff_client, acme, used, last_month):
+    with service():
+        own = books.create(code="own", name="Own", currency="EUR", by=None, organization=acme)
+        same = books.draft(own, by=None)
+
+    page = staff_client.get(ask(staff_client, same, last_month)["Location"])
+
+    assert page.context["touched"] == 0
 
 
 def test_the_file_says_it_to_the_last_digit(staff_client, draft, used, last_month):

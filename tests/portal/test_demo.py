@@ -4,11 +4,17 @@ import json
 import stat
 from decimal import Decimal
 
+import pytest
+from django.utils import timezone
+
+from billing import periods, rehearsals, rehearsed_margins
 from billing.models import Contract, Correction, CreditNote, Dispute, Invoice
 from billing.queries import balances
+from billing.services import rehearsing
 from common.database import service
 from common.money import Money
-from marketplace.models import PriceBookVersion
+from marketplace.models import Offer, PriceBook, PriceBookVersion
+from marketplace.services import drafting
 from portal import demo, demo_history, demo_studio
 from studio.models import Dataset, FineTuningJob
 from tenants import keys
@@ -28,7 +34,7 @@ def test_the_demo_is_seeded_once_and_its_secrets_are_closed(db, settings, tmp_pa
     assert first == again == json.loads(demo.path().read_text())
     assert stat.S_IMODE(demo.path().stat().st_mode) == 0o600
     with service():
-        assert Organization.objects.count() == 2
+        assert Organization.objects.count() == 4
         assert [it.status for it in PriceBookVersion.objects.all()] == ["draft", "published"]
         for facts in first["organizations"].values():
             assert ApiKey.objects.usable().filter(digest=keys.digest(facts["api_key"])).exists()
@@ -41,7 +47,7 @@ def test_a_demo_organization_has_credit_to_call_with(db, settings, tmp_path):
     demo.seed()
 
     with service():
-        found = list(Organization.objects.all())
+        found = list(Organization.objects.exclude(name__in=demo.AT_LIST_PRICES))
         assert list(balances(found).values()) == [Money(Decimal(25), "EUR")] * 2
 
 
@@ -56,6 +62,51 @@ def test_the_ministry_has_an_invoice_with_what_follows_from_one(db, settings, tm
         assert {it.status for it in Dispute.objects.all()} == {"accepted", "open"}
         assert Correction.objects.waiting().count() == 1
         assert Contract.objects.active().count() == 1
+
+
+@pytest.mark.timeout(300)
+def test_a_dearer_list_moves_customers_of_the_demo_and_the_margin(db, settings, tmp_path):
+    settings.STATE_DIR = tmp_path
+    demo.seed()
+    month = periods.before(periods.containing(timezone.now(), "UTC"), "UTC").label
+    with service():
+        dearer = drafting.begin(PriceBook.objects.get(code="standard"), by=None)
+        drafting.adjust(dearer, percent=Decimal(10), by=None)
+        asked = rehearsing.ask(dearer, first_month=month, last_month=month, by=None)
+
+    while rehearsing.advance(asked.pk):
+        pass
+
+    with service():
+        total, touched = rehearsals.total(asked), rehearsals.touched(asked)
+        moved = rehearsed_margins.of(asked, rehearsals.by_price(asked))
+        margin = rehearsed_margins.together(moved)
+    assert touched == 2
+    assert total.before.amount > 10
+    # The ministry pays by a book of its own: what it used stays as it was booked.
+    assert 0 < total.share < Decimal("0.1")
+    assert margin.margin_after.amount > margin.margin_before.amount
+
+
+def test_each_model_of_the_demo_has_figures_of_how_it_answers(db, settings, tmp_path):
+    settings.STATE_DIR = tmp_path
+    demo.seed()
+
+    with service():
+        offers = Offer.objects.select_related("measurement", "model_version__model")
+        told = {it.name: it.measurement for it in offers}
+    assert set(told) == {"atlas-mini", "atlas-large", "atlas-reason", "atlas-embed", "atlas-rerank"}
+    assert all(it.is_enough and it.ttft_p50_ms for it in told.values())
+    assert told["atlas-large"].tokens_per_second > 40
+
+
+def test_nobody_at_list_prices_owes_for_the_past(db, settings, tmp_path):
+    settings.STATE_DIR = tmp_path
+    demo.seed()
+
+    with service():
+        found = list(Organization.objects.filter(name__in=demo.AT_LIST_PRICES))
+        assert all(0 < money.amount < demo_history.GIFT for money in balances(found).values())
 
 
 def test_the_startup_has_a_dataset_with_faults_a_good_one_and_a_job(db, disk, settings, tmp_path):
@@ -78,7 +129,7 @@ def test_an_interrupted_seed_is_finished_by_the_next(db, settings, tmp_path):
     again = demo.seed()
 
     with service():
-        found = list(Organization.objects.all())
+        found = list(Organization.objects.exclude(name__in=demo.AT_LIST_PRICES))
         assert [money.amount for money in balances(found).values()] == [25, 25]
         assert (Invoice.objects.count(), Dispute.objects.count()) == (1, 2)
         usable = {bytes(key.digest) for key in ApiKey.objects.usable()}
