@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import IntegrityError
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from common.database import atomic, service
 from compute.errors import BadCluster, ClusterTaken
@@ -48,6 +49,19 @@ def turn(cluster: Cluster, intake: Cluster.Intake, *, by: User | None) -> Cluste
     cluster.intake = intake
     cluster.save(update_fields=["intake", "updated_at"])
     _record("cluster.turned", cluster, before, by)
+    return cluster
+
+
+@atomic()
+def renew(cluster: Cluster, credential: str, *, by: User | None) -> Cluster:
+    """Give the cluster another credential; that it was given is recorded, never what it is."""
+    if not credential:
+        raise BadCluster(_("A credential is missing: it is read from standard input."))
+    cluster = Cluster.objects.locked(cluster.pk)
+    before = _facts(cluster)
+    cluster.credential = credential
+    cluster.save(update_fields=["credential", "updated_at"])
+    _record("cluster.renewed", cluster, before, by)
     return cluster
 
 

@@ -148,7 +148,23 @@ def test_each_tenant_has_a_namespace(kubernetes):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"image": "a b"}, {"namespace": "T_{tenant}"}, {"queue": "a/b"}, {"nodes": "all"}]
+    "wrong",
+    [
+        {"image": "a b"},
+        {"namespace": "T_{tenant}"},
+        {"queue": "a/b"},
+        {"queue": 7},
+        {"priority": "High"},
+        {"nodes": "all"},
+        {"nodes": "a b=c"},
+        {"taints": "a=b c"},
+        {"mount": "/work/"},
+        {"mount": "shared"},
+        {"gpu_label": "a b"},
+        {"grace_seconds": 0},
+        {"grace_seconds": "60"},
+        {"colour": "blue"},
+    ],
 )
 def test_an_option_that_cannot_be_is_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):

@@ -1,8 +1,10 @@
 """Where jobs may go, how many, and what becomes of them when a cluster is closed."""
 
+import io
 import uuid
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from common.database import service
 from compute.errors import BadCluster, ClusterTaken
@@ -219,3 +221,38 @@ def test_a_cluster_is_added_once_and_only_if_it_can_be_spoken_to(paris, settings
 
     assert entry.after["has_credential"] is True
     assert "secret" not in str(entry.after)
+
+
+@pytest.fixture
+def hpc(paris, settings):
+    """A cluster that is known by a token, and that nobody answers for."""
+    settings.CLUSTER_ADDRESSES = ("http://127.0.0.1:9",)
+    facts = {"name": "K8s", "slug": "k8s", "kind": "kubernetes", "region": paris}
+    facts |= {"isolation": "shared", "options": {"image": "trainer:1"}}
+    with service():
+        return clusters.add(
+            {**facts, "address": "http://127.0.0.1:9", "credential": "old"}, by=None
+        )
+
+
+def test_a_cluster_is_given_another_token_that_no_record_tells(hpc, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO(" fresh\n"))
+
+    with pytest.raises(CommandError, match="k8s: Nobody listens"):
+        call_command("clusters", "renew", "k8s")
+
+    with service():
+        assert Cluster.objects.get(pk=hpc.pk).credential == "fresh"
+        entry = AuditEntry.objects.get(action="cluster.renewed")
+    assert "fresh" not in f"{entry.before}{entry.after}"
+
+
+def test_an_empty_token_changes_nothing(hpc, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+
+    with pytest.raises(CommandError, match="A credential is missing"):
+        call_command("clusters", "renew", "k8s")
+
+    with service():
+        assert Cluster.objects.get(pk=hpc.pk).credential == "old"
+        assert not AuditEntry.objects.filter(action="cluster.renewed").exists()

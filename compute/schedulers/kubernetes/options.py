@@ -53,6 +53,9 @@ class KubernetesOptions:
             raise ValueError(f"a Kubernetes cluster has no option {unknown[0]!r}")
         if "image" not in facts:
             raise ValueError("a Kubernetes cluster needs the option 'image'")
+        for name, value in facts.items():
+            if name != "grace_seconds" and not isinstance(value, str):
+                raise ValueError(f"{name}: {value!r} is no word")
         options = cls(**facts)
         options._look()
         return options

@@ -1,4 +1,4 @@
-"""``manage.py clusters``: list, add, check, cordon, drain and open the operator's clusters."""
+"""``manage.py clusters``: list, add, renew, check, cordon, drain, open the operator's clusters."""
 
 import json
 import sys
@@ -19,13 +19,13 @@ TURNS = {"open": Intake.OPEN, "cordon": Intake.CORDONED, "drain": Intake.DRAININ
 class Command(BaseCommand):
     """Says and changes where jobs may run."""
 
-    help = "List, add, check, cordon, drain and open the operator's clusters."
+    help = "List, add, renew, check, cordon, drain and open the operator's clusters."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take what is to be done, with which cluster."""
         acts = parser.add_subparsers(dest="act", required=True)
         acts.add_parser("list", help="every cluster, and what it does")
-        for act in ("check", *TURNS):
+        for act in ("check", "renew", *TURNS):
             acts.add_parser(act).add_argument("slug", metavar="SLUG")
         add = acts.add_parser("add", help="a cluster; its credential is read from standard input")
         add.add_argument("slug", metavar="SLUG")
@@ -49,6 +49,8 @@ class Command(BaseCommand):
             self._add(options)
         elif act == "check":
             self._check(_named(options["slug"]))
+        elif act == "renew":
+            self._renew(_named(options["slug"]))
         else:
             with service():
                 cluster = clusters.turn(_named(options["slug"]), TURNS[act], by=None)
@@ -66,7 +68,7 @@ class Command(BaseCommand):
         names = ("slug", "name", "kind", "isolation", "address", "gpus", "gpu_type")
         facts = {name: options[name] for name in (*names, "jobs_each", "gpus_each")}
         facts["options"] = dict(_option(text) for text in options["option"])
-        facts["credential"] = "" if sys.stdin.isatty() else sys.stdin.read().strip()
+        facts["credential"] = _credential()
         with service():
             region = Region.objects.filter(code=options["region"]).first()
             if region is None:
@@ -77,10 +79,22 @@ class Command(BaseCommand):
                 raise CommandError(str(refusal)) from refusal
         self._check(cluster)
 
+    def _renew(self, cluster: Cluster) -> None:
+        try:
+            with service():
+                cluster = clusters.renew(cluster, _credential(), by=None)
+        except DomainError as refusal:
+            raise CommandError(str(refusal)) from refusal
+        self._check(cluster)
+
     def _check(self, cluster: Cluster) -> None:
         if trouble := clusters.check(cluster):
             raise CommandError(f"{cluster.slug}: {trouble}")
         self.stdout.write(f"{cluster.slug} answers, and can take jobs.")
+
+
+def _credential() -> str:
+    return "" if sys.stdin.isatty() else sys.stdin.read().strip()
 
 
 def _named(slug: str) -> Cluster:
