@@ -8,6 +8,9 @@ from marketplace import (
     catalogue_api,
     change_api,
     group_api,
+    route_api,
+    server_api,
+    server_change_api,
     service_api,
     staff_service_api,
 )
@@ -103,6 +106,32 @@ api_urlpatterns = [
     path(
         "staff/service-changes/<uuid:change_id>/withdraw",
         staff_service_api.ServiceWithdrawal.as_view(),
+    ),
+    path("staff/regions", server_api.RegionList.as_view()),
+    path("staff/servers", server_api.ServerList.as_view()),
+    path("staff/servers/<uuid:server_id>", server_api.ServerDetail.as_view()),
+    path("staff/servers/<uuid:server_id>/health", server_api.ServerHealth.as_view()),
+    path("staff/servers/<uuid:server_id>/probe", server_api.ServerProbe.as_view()),
+    path("staff/routes", route_api.RouteList.as_view()),
+    path("staff/routes/<uuid:route_id>", route_api.RouteDetail.as_view()),
+    path("staff/routes/<uuid:route_id>/promote", route_api.RoutePromotion.as_view()),
+    path("staff/server-changes", server_change_api.ServerChangeList.as_view()),
+    path("staff/server-changes/<uuid:change_id>", server_change_api.ServerChangeDetail.as_view()),
+    path(
+        "staff/server-changes/<uuid:change_id>/probe",
+        server_change_api.ServerChangeProbe.as_view(),
+    ),
+    path(
+        "staff/server-changes/<uuid:change_id>/approve",
+        server_change_api.ServerChangeApproval.as_view(),
+    ),
+    path(
+        "staff/server-changes/<uuid:change_id>/refuse",
+        server_change_api.ServerChangeRefusal.as_view(),
+    ),
+    path(
+        "staff/server-changes/<uuid:change_id>/withdraw",
+        server_change_api.ServerChangeWithdrawal.as_view(),
     ),
     path("staff/access-requests", access_api.RequestList.as_view()),
     path("staff/access-requests/<uuid:request_id>", access_api.RequestDetail.as_view()),
