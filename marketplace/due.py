@@ -78,10 +78,10 @@ def probe_routes(routes: Iterable[Route]) -> None:
 def probe_change(change_id: UUID, *, by: User) -> None:
     """Probe the way that somebody else proposed, for every model that would be asked there; keep it."""
     with service():
-        change = ServerChange.objects.select_related("upstream").get(pk=change_id)
+        changes = ServerChange.objects.select_related("upstream", "offer__model_version__model")
+        change = changes.get(pk=change_id)
         server_changes.check_second(change, by)
-        ways = _routes(off_too=True).filter(upstream=change.upstream)
-        routes = list(ways.filter(pk=change.route_id) if change.route_id else ways)
+        routes = _ways_of(change)
     server = change.upstream
     server.credential, server.base_url = change.new_credential, change.base_url or server.base_url
     reachability = probe.look(server).reachability
@@ -93,6 +93,13 @@ def probe_change(change_id: UUID, *, by: User) -> None:
             found[route.offer.name] = conformance.probe(_way(route))
     with service():
         server_changes.note_probe(change, reachability, found)
+
+
+def _ways_of(change: ServerChange) -> list[Route]:
+    if change.offer is not None:
+        return [Route(offer=change.offer, upstream_model=change.upstream_model)]
+    ways = _routes(off_too=True).filter(upstream=change.upstream)
+    return list(ways.filter(pk=change.route_id) if change.route_id else ways)
 
 
 def _way(route: Route) -> Way:

@@ -19,7 +19,7 @@ from marketplace.models import Offer, Route
 from marketplace.proposing import valid
 from marketplace.server_api import ServerIn, facts_of
 from marketplace.server_change_api import ServerChangeOut
-from marketplace.services import catalogue, server_changes, trials
+from marketplace.services import catalogue, server_changes
 from tenants.once import once
 from tenants.staff_api import StaffView
 
@@ -88,12 +88,18 @@ class RouteList(StaffView):
     )
     @once()
     def post(self, request: Request) -> Response:
-        """Let one more server answer for an offer; its name stands in `offer`."""
+        """Let one more server answer for an offer; its name stands in `offer`.
+
+        Of an offer that is on sale or in review it waits for a second person, and there is no route.
+        """
         facts = facts_of(request)
         offer = _offer(facts.pop("offer", None))
         form = valid(RouteForm({"priority": 0, "weight": 1, **facts}, offer=offer), facts)
-        route = catalogue.add_route(offer, form.cleaned_data, by=self.user)
-        return Response(RouteSavedOut({"route": route, "change": None}).data, status=201)
+        added = server_changes.add_way(offer, form.cleaned_data, by=self.user)
+        told = {"route": None, "change": added}
+        if isinstance(added, Route):
+            told = {"route": added, "change": None}
+        return Response(RouteSavedOut(told).data, status=201)
 
 
 class RouteDetail(StaffView):
@@ -108,12 +114,13 @@ class RouteDetail(StaffView):
     def patch(self, request: Request, route_id: uuid.UUID) -> Response:
         """Change what the server calls the model, or how much a way on trial gets: one of them.
 
-        Another name of a model on sale waits for a second person.
+        Another name of a model on sale waits for a second person, and a canary that gets more than
+        was agreed to.
         """
         route, facts, change = _route(route_id), facts_of(request), None
         if "share" in facts:
             share = valid(ShareForm(facts), facts).cleaned_data["share"]
-            trials.give(route, share, by=self.user)
+            change = server_changes.give(route, share, by=self.user)
         else:
             form = valid(RouteNameForm(facts, instance=_route(route_id)), facts)
             name = form.cleaned_data["upstream_model"]
@@ -132,9 +139,9 @@ class RoutePromotion(StaffView):
 
     @extend_schema(operation_id="staff_route_promote", request=None, responses=RouteSavedOut)
     def post(self, request: Request, route_id: uuid.UUID) -> Response:
-        """Let a canary answer everything, the others when it fails."""
-        trials.promote(_route(route_id), by=self.user)
-        return _saved(route_id, None)
+        """Let a canary answer everything, the others when it fails; on sale, a second person agrees."""
+        change = server_changes.promote(_route(route_id), by=self.user)
+        return _saved(route_id, change)
 
 
 def _saved(route_id: uuid.UUID, change: Any) -> Response:

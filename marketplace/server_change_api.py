@@ -20,8 +20,17 @@ from tenants.staff_api import StaffView
 
 
 class ServerChangeOut(serializers.ModelSerializer[ServerChange]):
-    """What will be otherwise: empty stays. A credential is never told, only that there is another."""
+    """What will be otherwise: empty stays. A credential is never told, only that there is another.
 
+    `facts` are of a way: of one that is added its `priority`, `weight`, `role` and `share`, of a canary
+    its next `share`, or `role` where it is promoted.
+    """
+
+    kind = serializers.CharField(
+        help_text="`reach`: of the server; `name`, `add`, `promote`, `share`: of one way."
+    )
+    offer = serializers.CharField(source="told_offer.name", default=None)
+    facts = serializers.DictField()
     server = serializers.UUIDField(source="upstream_id")
     route = serializers.UUIDField(source="route_id", allow_null=True)
     status = serializers.CharField()
@@ -33,7 +42,7 @@ class ServerChangeOut(serializers.ModelSerializer[ServerChange]):
     class Meta:
         model = ServerChange
         fields = (
-            "id", "server", "route", "status", "base_url", "upstream_model", "sets_credential",
+            "id", "kind", "server", "offer", "route", "facts", "status", "base_url", "upstream_model", "sets_credential",
             "forgets_credential", "reachability", "conformance", "probed_at", "created_at",
             "proposed_by", "decided_by", "decided_at", "answer",
         )  # fmt: skip
@@ -127,7 +136,7 @@ def _probed(view: OutsideView, change_id: uuid.UUID, *, approves: bool) -> Respo
 
 
 def _changes() -> QuerySet[Any]:
-    return ServerChange.objects.select_related("upstream", "proposed_by", "decided_by")
+    return ServerChange.objects.told()
 
 
 def _change(change_id: uuid.UUID) -> ServerChange:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
 
-from marketplace.models import ServerChange
+from marketplace.models import RouteRole, ServerChange
 from marketplace.models.offers import PROBED
 
 
@@ -43,11 +43,28 @@ def probed(change: ServerChange) -> list[Probed]:
 def _differences(change: ServerChange) -> Iterator[Difference]:
     if change.base_url:
         yield Difference(_("Address"), change.upstream.base_url, change.base_url)
-    if change.route is not None:
-        before = change.route.upstream_model
+    if change.offer is not None:
+        yield Difference(_("Server"), "", change.upstream.name)
+    if change.upstream_model:
+        before = change.route.upstream_model if change.route and change.offer is None else ""
         yield Difference(_("Model name at the server"), before, change.upstream_model)
+    yield from _of_way(change)
     stored = _("stored, never shown") if change.upstream.has_credential else _("none")
     if change.forgets_credential:
         yield Difference(_("Credential"), stored, _("removed"))
     elif change.sets_credential:
         yield Difference(_("Credential"), stored, _("another one, never shown"))
+
+
+def _of_way(change: ServerChange) -> Iterator[Difference]:
+    now = change.route if change.offer is None else None
+    facts = change.facts
+    if "role" in facts:
+        before = now.get_role_display() if now else ""
+        yield Difference(_("What it is for"), before, RouteRole(facts["role"]).label)
+    if facts.get("share"):
+        before = str(now.share) if now else ""
+        yield Difference(_("Per cent of the requests"), before, str(facts["share"]))
+    elif "priority" in facts:
+        yield Difference(_("Order"), "", str(facts["priority"]))
+        yield Difference(_("Share"), "", str(facts["weight"]))

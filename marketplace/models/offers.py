@@ -142,9 +142,16 @@ class OfferQuerySet(LockingQuerySet["Offer"]):
 
     def live(self) -> "OfferQuerySet":
         """Those that can be called: on sale, and not past the day their model retires."""
+        return self._unretired().filter(status__in=LIVE)
+
+    def watched(self) -> "OfferQuerySet":
+        """Those that are on sale or in review: where they lead is two people's to decide."""
+        return self._unretired().filter(status__in=(Status.IN_REVIEW, *LIVE))
+
+    def _unretired(self) -> "OfferQuerySet":
         retires_at = "model_version__model__retires_at"
         unretired = models.Q(**{retires_at: None}) | models.Q(**{f"{retires_at}__gt": Now()})
-        return self.filter(unretired, status__in=LIVE)
+        return self.filter(unretired)
 
 
 class Offer(TimeStamped):

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from common.models import LockingQuerySet, TimeStamped
 from marketplace.encryption import EncryptedField
-from marketplace.models.offers import Reachability, Route, Upstream
+from marketplace.models.offers import Offer, Reachability, Route, Upstream
 
 
 class ServerChangeQuerySet(LockingQuerySet["ServerChange"]):
@@ -16,13 +16,29 @@ class ServerChangeQuerySet(LockingQuerySet["ServerChange"]):
         """Those that wait for a second person."""
         return self.filter(status=ServerChange.Status.PROPOSED)
 
+    def of(self, offer: Offer) -> "ServerChangeQuerySet":
+        """Those of the offer's ways, with what is told of them."""
+        its = models.Q(offer=offer) | models.Q(route__offer=offer)
+        return self.filter(its).told()
+
+    def told(self) -> "ServerChangeQuerySet":
+        """The same with what is told of each."""
+        return self.select_related("upstream", "offer", "route__offer", "proposed_by", "decided_by")
+
 
 class ServerChange(TimeStamped):
-    """Another address or credential of a server, or another name of a model there.
+    """Another address or credential of a server, another name of a model there, or another way.
 
     One of the staff proposes it and another agrees, once the new way was probed. Until then requests
     go where they went.
     """
+
+    class Kind(models.TextChoices):
+        REACH = "reach", _("Another way to a server")
+        NAME = "name", _("Another name of a model")
+        ADD = "add", _("One more server for an offer")
+        PROMOTE = "promote", _("A canary answers everything")
+        SHARE = "share", _("A canary answers more")
 
     class Status(models.TextChoices):
         PROPOSED = "proposed", _("Waits for a second person")
@@ -31,10 +47,17 @@ class ServerChange(TimeStamped):
         WITHDRAWN = "withdrawn", _("Taken back")
 
     upstream = models.ForeignKey(Upstream, on_delete=models.CASCADE, related_name="changes")
-    #: Of which way it is another name; empty: it is of the server itself.
+    #: Of which way it is; empty: of the server itself, or of a way that is not there yet.
     route = models.ForeignKey(
         Route, on_delete=models.CASCADE, related_name="changes", null=True, blank=True
     )
+    #: Which offer gets one more way.
+    offer = models.ForeignKey(
+        Offer, on_delete=models.PROTECT, related_name="way_changes", null=True, blank=True
+    )
+    #: What the way will be: of one that is added its ``priority``, ``weight``, ``role`` and ``share``;
+    #: of a canary another ``share``, or its ``role`` where it is promoted.
+    facts = models.JSONField(default=dict, blank=True)
     #: What it will say; empty: as it is.
     base_url = models.CharField(max_length=300, blank=True)
     upstream_model = models.CharField(max_length=200, blank=True)
@@ -65,7 +88,7 @@ class ServerChange(TimeStamped):
         ordering = ("-created_at", "-id")
         constraints = (
             models.UniqueConstraint(
-                fields=("upstream", "route"),
+                fields=("upstream", "route", "offer"),
                 condition=models.Q(status="proposed"),
                 nulls_distinct=False,
                 name="one_change_of_a_server_at_a_time",
@@ -80,6 +103,24 @@ class ServerChange(TimeStamped):
 
     def __str__(self) -> str:
         return f"{self.upstream} {self.status}"
+
+    @property
+    def kind(self) -> Kind:
+        """What becomes otherwise."""
+        if self.offer_id is not None:
+            return self.Kind.ADD
+        if self.route_id is None:
+            return self.Kind.REACH
+        if self.upstream_model:
+            return self.Kind.NAME
+        return self.Kind.PROMOTE if self.facts.get("role") else self.Kind.SHARE
+
+    @property
+    def told_offer(self) -> Offer | None:
+        """The offer whose way it is; None: of a server, whatever it answers for."""
+        if self.offer is not None:
+            return self.offer
+        return self.route.offer if self.route else None
 
     @property
     def is_proposed(self) -> bool:

@@ -118,8 +118,7 @@ def change_terms(offer: Offer, facts: Mapping[str, Any], *, by: User | None) -> 
 @atomic()
 def add_route(offer: Offer, facts: Mapping[str, Any], *, by: User | None) -> Route:
     """Let one more server answer for the offer, in the region it is sold for."""
-    if facts["upstream"].region_id != offer.region_id:
-        raise RouteElsewhere(field_errors={"upstream": [RouteElsewhere.detail]})
+    check_route(offer, facts)
     try:
         with atomic():
             route = Route.objects.create(offer=offer, **facts)
@@ -129,6 +128,18 @@ def add_route(offer: Offer, facts: Mapping[str, Any], *, by: User | None) -> Rou
         raise RouteTaken(field_errors={"upstream_model": [RouteTaken.detail]}) from error
     _record_route("route.added", route, by, after=_route_facts(route))
     return route
+
+
+def check_route(offer: Offer, facts: Mapping[str, Any]) -> None:
+    """Refuse a way that leads elsewhere, that is there, or that a trial is in the way of."""
+    if facts["upstream"].region_id != offer.region_id:
+        raise RouteElsewhere(field_errors={"upstream": [RouteElsewhere.detail]})
+    same = {name: facts[name] for name in ("upstream", "upstream_model")}
+    if offer.routes.filter(**same).exists():
+        raise RouteTaken(field_errors={"upstream_model": [RouteTaken.detail]})
+    role = facts.get("role", RouteRole.SERVES)
+    if role != RouteRole.SERVES and offer.routes.filter(role=role).exists():
+        raise TrialTaken(field_errors={"role": [TrialTaken.detail]})
 
 
 @atomic()

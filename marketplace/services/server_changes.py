@@ -1,7 +1,8 @@
 """Where customers' requests go changes under four eyes: one person proposes, another agrees.
 
-A server is live while an offer on sale has a way to it. What does not lead elsewhere (names, seconds,
-draining, switching off) is one person's to change.
+A server is live while an offer that is on sale, or in review, has a way to it. What does not lead
+elsewhere (names, seconds, draining, switching off), and what takes a way out of service, is one
+person's to change.
 """
 
 from collections.abc import Mapping
@@ -14,19 +15,22 @@ from django.utils.translation import gettext as _
 
 from common.database import atomic
 from common.errors import Conflict, Forbidden
-from marketplace.errors import NewWayFails, ServerChangeProposed
-from marketplace.models import Offer, Reachability, Route, ServerChange, Upstream
+from common.ids import uuid7
+from marketplace.errors import NewWayFails, NotOnTrial, ServerChangeProposed
+from marketplace.models import Offer, Reachability, Route, RouteRole, ServerChange, Upstream
 from marketplace.models.offers import ProbeState
-from marketplace.services import catalogue, upstreams
+from marketplace.services import catalogue, trials, upstreams
 from tenants.models import User
 from tenants.services import audit
 
-State = ServerChange.Status
+Kind, State = ServerChange.Kind, ServerChange.Status
+#: What is said of a way when it is added.
+WAY = ("priority", "weight", "role", "share")
 
 
 def is_live(upstream: Upstream) -> bool:
     """Whether requests of customers go there, or would once it is switched on."""
-    return Route.objects.filter(upstream=upstream, offer__in=Offer.objects.live()).exists()
+    return Route.objects.filter(upstream=upstream, offer__in=Offer.objects.watched()).exists()
 
 
 @atomic()
@@ -60,15 +64,65 @@ def change(
 @atomic()
 def rename(route: Route, upstream_model: str, *, by: User) -> ServerChange | None:
     """Ask a server for a model by another name; for an offer on sale, propose it. None: it is done."""
-    route = Route.objects.select_related("upstream").get(pk=route.pk)
-    is_sold = Offer.objects.live().filter(pk=route.offer_id).exists()
-    if not is_sold or route.upstream_model == upstream_model:
+    is_watched = _is_watched(route.upstream, route.offer)
+    route = Route.objects.select_related("upstream", "offer").get(pk=route.pk)
+    if not is_watched or route.upstream_model == upstream_model:
         catalogue.rename_route(route, upstream_model, by=by)
         return None
     return _propose(
         ServerChange(
             upstream=route.upstream, route=route, upstream_model=upstream_model, proposed_by=by
         )
+    )
+
+
+@atomic()
+def add_way(offer: Offer, facts: Mapping[str, Any], *, by: User) -> Route | ServerChange:
+    """Let one more server answer for an offer; of one that is on sale or in review, propose it."""
+    upstream = facts["upstream"]
+    if not _is_watched(upstream, offer):
+        return catalogue.add_route(offer, facts, by=by)
+    catalogue.check_route(offer, facts)
+    return _propose(
+        ServerChange(
+            upstream=upstream,
+            offer=offer,
+            upstream_model=facts["upstream_model"],
+            facts={name: facts[name] for name in WAY},
+            proposed_by=by,
+        )
+    )
+
+
+@atomic()
+def promote(route: Route, *, by: User) -> ServerChange | None:
+    """Let a canary answer everything; of an offer that is watched, propose it. None: it is done."""
+    is_watched = _is_watched(route.upstream, route.offer)
+    route = Route.objects.select_related("upstream", "offer").get(pk=route.pk)
+    if route.role != RouteRole.CANARY:
+        raise NotOnTrial
+    if not is_watched:
+        trials.promote(route, by=by)
+        return None
+    facts = {"role": RouteRole.SERVES.value}
+    return _propose(ServerChange(upstream=route.upstream, route=route, facts=facts, proposed_by=by))
+
+
+@atomic()
+def give(route: Route, share: int, *, by: User) -> ServerChange | None:
+    """Let a way on trial have so many per cent; None: it is done.
+
+    Of a canary of an offer that is watched, more than was agreed to is proposed. Less, and none at
+    all, is one person's; so is how many copies a shadow gets, as it answers nobody.
+    """
+    is_watched = _is_watched(route.upstream, route.offer)
+    route = Route.objects.select_related("upstream", "offer").get(pk=route.pk)
+    is_free = not is_watched or route.role != RouteRole.CANARY
+    if is_free or share <= _agreed_share(route):
+        trials.give(route, share, by=by)
+        return None
+    return _propose(
+        ServerChange(upstream=route.upstream, route=route, facts={"share": share}, proposed_by=by)
     )
 
 
@@ -99,16 +153,14 @@ def approve(change: ServerChange, *, by: User) -> ServerChange:
     check_second(change, by)
     if trouble := in_the_way(change):
         raise NewWayFails(trouble)
-    if change.route is not None:
-        catalogue.rename_route(change.route, change.upstream_model, by=by)
-    else:
-        upstream = change.upstream
-        present = {name: getattr(upstream, name) for name in upstreams.CHANGEABLE}
-        facts = {**present, "credential": change.credential}
-        facts["base_url"] = change.base_url or upstream.base_url
-        upstreams.change(upstream, facts, by=by, forget_credential=change.forgets_credential)
+    credential = change.credential
     change.decided_by = by
-    return _closed(change, State.APPLIED, by)
+    if change.kind == Kind.ADD:
+        # The database lets a way in that an applied change names.
+        change.route_id = uuid7()
+    change = _closed(change, State.APPLIED, by)
+    _do(change, credential, by)
+    return change
 
 
 @atomic()
@@ -137,6 +189,46 @@ def in_the_way(change: ServerChange) -> str:
         words = _("The probe of the new way failed for: %(names)s. Nothing was changed.")
         return words % {"names": ", ".join(failed)}
     return ""
+
+
+def _do(change: ServerChange, credential: str, by: User) -> None:
+    if change.kind == Kind.ADD:
+        _add(change, by)
+    elif change.route is None:
+        upstream = change.upstream
+        present = {name: getattr(upstream, name) for name in upstreams.CHANGEABLE}
+        facts = {**present, "credential": credential}
+        facts["base_url"] = change.base_url or upstream.base_url
+        upstreams.change(upstream, facts, by=by, forget_credential=change.forgets_credential)
+    elif change.kind == Kind.NAME:
+        catalogue.rename_route(change.route, change.upstream_model, by=by)
+    elif change.kind == Kind.PROMOTE:
+        trials.promote(change.route, by=by)
+    else:
+        trials.give(change.route, change.facts["share"], by=by)
+
+
+def _add(change: ServerChange, by: User) -> None:
+    offer = change.offer
+    assert offer is not None  # noqa: S101 - the kind says so
+    way = {"upstream": change.upstream, "upstream_model": change.upstream_model}
+    found = {
+        "conformance": change.conformance.get(offer.name, {}),
+        "conformed_at": change.probed_at,
+    }
+    catalogue.add_route(offer, {"id": change.route_id, **way, **change.facts, **found}, by=by)
+
+
+def _is_watched(upstream: Upstream, offer: Offer) -> bool:
+    # As everywhere: the server's row first, then the offer's, so that none goes on sale meanwhile.
+    Upstream.objects.select_for_update().get(pk=upstream.pk)
+    Offer.objects.locked(offer.pk)
+    return Offer.objects.watched().filter(pk=offer.pk).exists()
+
+
+def _agreed_share(route: Route) -> int:
+    agreed = route.changes.filter(status=State.APPLIED).values_list("facts__share", flat=True)
+    return max(route.share, *(share or 0 for share in agreed), 0)
 
 
 def _propose(change: ServerChange) -> ServerChange:
@@ -173,9 +265,10 @@ def _written(change: ServerChange, act: str, by: User) -> ServerChange:
         target=change,
         after={
             "server": change.upstream.name,
-            "model": change.route.offer.name if change.route else None,
+            "model": told.name if (told := change.told_offer) else None,
             "base_url": change.base_url,
             "upstream_model": change.upstream_model,
+            "facts": change.facts,
             # That there is another credential may be told; the credential itself never.
             "sets_credential": change.sets_credential,
             "forgets_credential": change.forgets_credential,

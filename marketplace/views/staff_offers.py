@@ -11,9 +11,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 from common.errors import DomainError
 from marketplace import desk, trials
 from marketplace.forms.models import RouteForm, RouteNameForm, ShareForm, TermsForm
-from marketplace.models import Offer
+from marketplace.models import Offer, ServerChange
 from marketplace.services import catalogue, curation, server_changes
-from marketplace.services import trials as trial_services
 from marketplace.views.staff_models import SECTION, after_proposal, show_refusal
 from tenants.access import StaffRequest, staff_required
 
@@ -31,11 +30,24 @@ def _page(
         "model": offer.model_version.model,
         "routes": [it for it in routes if not it.is_on_trial],
         "comparisons": trials.comparisons(routes),
+        "is_watched": Offer.objects.watched().filter(pk=offer.pk).exists(),
+        "changes": ServerChange.objects.waiting().of(offer),
         "form": form,
         "route_form": route_form,
         "nav_section": SECTION,
     }
     return render(request, "staff/offer_form.html", context, status=status)
+
+
+def _after(
+    request: StaffRequest, offer_id: uuid.UUID, change: ServerChange | None, words: str
+) -> HttpResponse:
+    """Say what is done, or show what waits for a second person."""
+    if change is not None:
+        messages.info(request, _("Where requests go waits for the approval of a colleague."))
+        return redirect("staff:server-change", change_id=change.pk)
+    messages.success(request, words)
+    return redirect("staff:offer-edit", offer_id=offer_id)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -66,12 +78,13 @@ def route_add(request: StaffRequest, offer_id: uuid.UUID) -> HttpResponse:
     form = RouteForm(request.POST, offer=offer)
     if form.is_valid():
         try:
-            catalogue.add_route(offer, form.cleaned_data, by=request.user)
+            added = server_changes.add_way(offer, form.cleaned_data, by=request.user)
         except DomainError as refusal:
             show_refusal(form, refusal)
         else:
-            messages.success(request, _("The server answers for the offer from now on."))
-            return redirect("staff:offer-edit", offer_id=offer_id)
+            change = added if isinstance(added, ServerChange) else None
+            words = _("The server answers for the offer from now on.")
+            return _after(request, offer_id, change, words)
     return _page(request, offer, form=TermsForm(instance=offer), route_form=form, status=422)
 
 
@@ -90,10 +103,8 @@ def route_rename(request: StaffRequest, offer_id: uuid.UUID, route_id: uuid.UUID
     except DomainError as refusal:
         messages.error(request, str(refusal.detail))
     else:
-        if change is not None:
-            messages.info(request, _("Where requests go waits for the approval of a colleague."))
-            return redirect("staff:server-change", change_id=change.pk)
-        messages.success(request, _("The server is asked by this name within five seconds."))
+        words = _("The server is asked by this name within five seconds.")
+        return _after(request, offer_id, change, words)
     return redirect("staff:offer-edit", offer_id=offer_id)
 
 
@@ -111,25 +122,24 @@ def route_remove(request: StaffRequest, offer_id: uuid.UUID, route_id: uuid.UUID
 @staff_required
 def route_share(request: StaffRequest, offer_id: uuid.UUID, route_id: uuid.UUID) -> HttpResponse:
     """Let a way on trial have more or less; none stops it."""
-    route = get_object_or_404(_offer(offer_id).routes, pk=route_id)
+    route = get_object_or_404(_offer(offer_id).routes.select_related("upstream"), pk=route_id)
     form = ShareForm(request.POST)
     if not form.is_valid():
         messages.error(request, str(form.errors["share"][0]))
         return redirect("staff:offer-edit", offer_id=offer_id)
     share = form.cleaned_data["share"]
-    trial_services.give(route, share, by=request.user)
-    if share:
-        messages.success(request, _("It gets this share within five seconds."))
-    else:
-        messages.success(request, _("The trial is stopped within five seconds; its numbers stay."))
-    return redirect("staff:offer-edit", offer_id=offer_id)
+    change = server_changes.give(route, share, by=request.user)
+    words = _("It gets this share within five seconds.")
+    if not share:
+        words = _("The trial is stopped within five seconds; its numbers stay.")
+    return _after(request, offer_id, change, words)
 
 
 @require_POST
 @staff_required
 def route_promote(request: StaffRequest, offer_id: uuid.UUID, route_id: uuid.UUID) -> HttpResponse:
     """Let a canary answer everything, the others when it fails."""
-    route = get_object_or_404(_offer(offer_id).routes, pk=route_id)
-    trial_services.promote(route, by=request.user)
-    messages.success(request, _("It is asked first for every request within five seconds."))
-    return redirect("staff:offer-edit", offer_id=offer_id)
+    route = get_object_or_404(_offer(offer_id).routes.select_related("upstream"), pk=route_id)
+    change = server_changes.promote(route, by=request.user)
+    words = _("It is asked first for every request within five seconds.")
+    return _after(request, offer_id, change, words)

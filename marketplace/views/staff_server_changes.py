@@ -83,9 +83,7 @@ def _words(refusal: Exception) -> str:
 
 
 def _changes() -> QuerySet[ServerChange]:
-    return ServerChange.objects.select_related(
-        "upstream", "route__offer", "proposed_by", "decided_by"
-    )
+    return ServerChange.objects.told()
 
 
 def _change(change_id: uuid.UUID) -> ServerChange:

@@ -30,7 +30,7 @@ def server_list(request: StaffRequest) -> HttpResponse:
     context = {
         "servers": desk.servers(),
         "regions": Region.objects.all(),
-        "changes": ServerChange.objects.waiting().select_related("upstream", "route__offer"),
+        "changes": ServerChange.objects.waiting().told(),
         "nav_section": SECTION,
     }
     return render(request, "staff/server_list.html", context)
@@ -96,7 +96,7 @@ def server_edit(request: StaffRequest, server_id: uuid.UUID) -> HttpResponse:
         "form": form,
         "server": server,
         "routes": server.routes.select_related("offer"),
-        "changes": server.changes.waiting().select_related("proposed_by", "route__offer"),
+        "changes": server.changes.waiting().told(),
         "looks": vitals.looks_at(server),
         "present": presets.shown(server),
         "presets": presets.table(),

@@ -36,7 +36,6 @@ from marketplace.models import (  # noqa: E402
     Price,
     PriceBook,
     Publisher,
-    Route,
     ServiceTier,
     Status,
     TokenClass,
@@ -47,6 +46,7 @@ from marketplace.models.prices import halved  # noqa: E402
 from tenants.models import Organization, Region, User  # noqa: E402
 from tenants.services import api_keys, organizations  # noqa: E402
 from tests.faults.journals import Customer  # noqa: E402
+from tests.support.ways import let_answer  # noqa: E402
 
 KEYS_EACH = 4
 #: Every third organization is poor: it lives from one small top-up to the next.
@@ -79,7 +79,7 @@ def publish(engines):
     for name, kind in MODELS.items():
         offer = _offer(name, kind, publisher, region, token_class)
         for upstream in upstreams:
-            Route.objects.create(offer=offer, upstream=upstream, upstream_model=name)
+            let_answer(offer, upstream=upstream, upstream_model=name)
         for part, amount in PRICES.items():
             definition = {"model": "per_unit", "unit_amount": amount}
             price(book, offer, part, definition, ServiceTier.STANDARD)

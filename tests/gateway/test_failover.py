@@ -7,10 +7,11 @@ import pytest
 from django.utils import timezone
 
 from common.database import service
-from marketplace.models import Offer, Route, Upstream
+from marketplace.models import Offer, Upstream
 from tests.gateway.conftest import events, hello, leased, recorded, remaining, wait_for
 from tests.gateway.engine import ScriptedEngine
 from tests.support import processes
+from tests.support.ways import let_answer
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def beside(db):
             server = Upstream.objects.create(
                 name=f"{name} 2", slug=f"{name}-2", base_url=base_url, region=offer.region, **facts
             )
-            Route.objects.create(offer=offer, upstream=server, upstream_model="m", priority=1)
+            let_answer(offer, upstream=server, upstream_model="m", priority=1)
         return server
 
     return beside

@@ -11,6 +11,7 @@ from marketplace.models import AIModel, Offer, Route, TrialTally, Upstream
 from tests.gateway.conftest import events, hello, recorded, wait_for
 from tests.gateway.engine import ScriptedEngine
 from tests.support import processes
+from tests.support.ways import let_answer
 
 
 @pytest.fixture
@@ -31,9 +32,7 @@ def tried(model):
             server = Upstream.objects.create(
                 name="New", slug=f"{model}-new", base_url=base_url, region=offer.region, **facts
             )
-            return Route.objects.create(
-                offer=offer, upstream=server, upstream_model="new", role=role, share=share
-            )
+            return let_answer(offer, upstream=server, upstream_model="new", role=role, share=share)
 
     return tried
 

@@ -259,3 +259,33 @@ def test_a_member_of_staff_without_a_second_factor_gets_nothing(person, live, wa
     assert client.get(SERVERS).status_code == 404
     for act in (f"servers/{live.pk}/probe", f"routes/{way.pk}/promote", "servers", "regions"):
         assert send(client, f"{API}/{act}", FACTS).status_code == 404
+
+
+def test_a_way_is_added_and_promoted_by_two_people(
+    staff_client, colleague_client, live, engine, way
+):
+    beside = add(staff_client, base_url=engine.base_url).json()["id"]
+    facts = {"offer": "atlas-mini", "upstream": beside, "upstream_model": "b"}
+    added = send(staff_client, ROUTES, {**facts, "role": "canary", "share": 5})
+
+    saved = added.json()
+    change = saved["change"]
+    assert (added.status_code, saved["route"], change["kind"]) == (201, None, "add")
+    assert (change["offer"], change["facts"]["share"]) == ("atlas-mini", 5)
+    assert decide(staff_client, change, "approve").status_code == 403
+    applied = decide(colleague_client, change, "approve").json()
+    address = f"{ROUTES}/{applied['route']}"
+    assert staff_client.get(address).json()["role"] == "canary"
+
+    more = send(staff_client, address, {"share": 50}, "patch").json()
+    assert (more["route"]["share"], more["change"]["facts"]) == (5, {"share": 50})
+    decide(colleague_client, more["change"], "withdraw")
+    stopped = send(staff_client, address, {"share": 0}, "patch").json()
+    assert (stopped["route"]["share"], stopped["change"]) == (0, None)
+    everything = staff_client.post(f"{address}/promote").json()
+    assert (everything["route"]["role"], everything["change"]["kind"]) == ("canary", "promote")
+    decide(colleague_client, everything["change"], "approve")
+
+    assert staff_client.get(address).json()["role"] == "serves"
+    assert staff_client.post(f"{address}/promote").json()["code"] == "route_not_on_trial"
+    assert staff_client.delete(address).status_code == 204

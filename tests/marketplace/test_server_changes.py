@@ -255,3 +255,211 @@ def test_the_desk_tells_that_one_waits(staff_client, server):
 
     assert "Changes of servers to approve: 1" in staff_client.get("/staff/").content.decode()
     assert "Another way to a server" in staff_client.get("/staff/servers/").content.decode()
+
+
+@pytest.fixture
+def beside(server):
+    """A second server of the region, that answers at the same engine."""
+    with service():
+        facts = {"base_url": server.base_url, "region_id": server.region_id}
+        return Upstream.objects.create(name="Beside", slug="beside", **facts)
+
+
+def wanted(server, **facts):
+    serves = {"priority": 1, "weight": 1, "role": "serves", "share": 0}
+    return {"upstream": server, "upstream_model": "mini-b", **serves, **facts}
+
+
+def propose_way(offer, server, by, **facts):
+    with service():
+        return server_changes.add_way(offer, wanted(server, **facts), by=by)
+
+
+def agree(change, by):
+    due.probe_change(change.pk, by=by)
+    with service():
+        return server_changes.approve(ServerChange.objects.get(pk=change.pk), by=by)
+
+
+def ways(offer):
+    with service():
+        (found,) = [it for it in queries.snapshot() if it.name == offer.name]
+    return [it.upstream_model for it in found.routes]
+
+
+def set_status(offer, status):
+    with service():
+        type(offer).objects.filter(pk=offer.pk).update(status=status)
+
+
+def test_one_more_server_of_an_offer_on_sale_waits_for_a_colleague(
+    staff_client, colleague_client, mini, beside
+):
+    facts = {"upstream": beside.pk, "upstream_model": "mini-b", "priority": 1, "weight": 1}
+    page = staff_client.post(f"/staff/offers/{mini.pk}/routes/", facts, follow=True)
+    (change,) = waiting()
+
+    assert ways(mini) == ["atlas-mini"]
+    assert "One more server for an offer" in page.content.decode()
+    assert "mini-b" in page.content.decode()
+    offer_page = staff_client.get(f"/staff/offers/{mini.pk}/").content.decode()
+    assert f"/staff/server-changes/{change.pk}/" in offer_page
+    own = decide(staff_client, change, "approve").content.decode()
+    assert "Somebody else has to probe and approve" in own
+    assert ways(mini) == ["atlas-mini"]
+
+    decide(colleague_client, change, "approve")
+
+    assert ways(mini) == ["atlas-mini", "mini-b"]
+    with service():
+        route = Route.objects.get(upstream=beside)
+        change = ServerChange.objects.get(pk=change.pk)
+        assert (change.route, change.status, route.conformed_at) == (
+            route, "applied", change.probed_at,
+        )  # fmt: skip
+        entries = AuditEntry.objects.filter(action__in=("server_change.applied", "route.added"))
+        assert {it.actor_user_id for it in entries} == {change.decided_by_id}
+
+
+def test_what_is_in_review_waits_too_and_a_draft_is_free(sam, mini, beside):
+    set_status(mini, Status.DRAFT)
+    added = propose_way(mini, beside, sam)
+    set_status(mini, Status.IN_REVIEW)
+    waits = propose_way(mini, beside, sam, upstream_model="mini-c")
+
+    assert (type(added), type(waits)) == (Route, ServerChange)
+    with service():
+        assert set(mini.routes.values_list("upstream_model", flat=True)) == {
+            "atlas-mini", "mini-b",
+        }  # fmt: skip
+
+
+def test_a_canary_gets_more_and_everything_by_two_people(sam, kim, mini, beside):
+    change = agree(propose_way(mini, beside, sam, role="canary", share=5), kim)
+    with service():
+        way = mini.routes.get(role="canary")
+        assert server_changes.give(way, 0, by=sam) is None
+        assert server_changes.give(way, 5, by=sam) is None
+        more = server_changes.give(way, 50, by=sam)
+    assert (change.kind, more.kind) == ("add", "share")
+
+    with pytest.raises(Conflict), service():
+        server_changes.promote(way, by=kim)
+    agree(more, kim)
+    with service():
+        way.refresh_from_db()
+        assert way.share == 50
+        everything = server_changes.promote(way, by=kim)
+        way.refresh_from_db()
+        assert (way.role, everything.kind) == ("canary", "promote")
+    agree(everything, sam)
+
+    assert ways(mini) == ["mini-b", "atlas-mini"]
+
+
+def test_a_way_is_taken_out_of_service_by_one_person(sam, kim, mini, beside, staff_client):
+    agree(propose_way(mini, beside, sam), kim)
+    (first,) = mini.routes.filter(upstream_model="atlas-mini")
+
+    staff_client.post(f"/staff/offers/{mini.pk}/routes/{first.pk}/remove/")
+
+    assert ways(mini) == ["mini-b"]
+    with service():
+        assert AuditEntry.objects.get(action="route.removed").actor_user_id == sam.pk
+
+
+def test_a_way_that_is_there_and_a_second_canary_are_refused_at_once(sam, kim, mini, beside):
+    agree(propose_way(mini, beside, sam, role="canary", share=5), kim)
+
+    for facts in ({}, {"upstream_model": "mini-c", "role": "canary", "share": 5}):
+        with pytest.raises(Conflict):
+            propose_way(mini, beside, sam, **facts)
+    assert waiting() == []
+
+
+def test_two_canaries_that_wait_cannot_both_come_about(sam, kim, mini, server, beside):
+    first = propose_way(mini, beside, sam, role="canary", share=5)
+    second = propose_way(mini, server, sam, role="canary", share=5)
+    agree(first, kim)
+
+    with pytest.raises(Conflict):
+        agree(second, kim)
+
+    assert [it.pk for it in waiting()] == [second.pk]
+    with service():
+        assert [it.upstream for it in mini.routes.filter(role="canary")] == [beside]
+
+
+def test_a_way_is_proposed_once(sam, kim, mini, beside):
+    propose_way(mini, beside, sam)
+
+    with pytest.raises(Conflict):
+        propose_way(mini, beside, kim, upstream_model="mini-c")
+
+    assert len(waiting()) == 1
+
+
+def test_two_people_agree_to_a_way_at_once_and_one_adds_it(sam, kim, mini, beside):
+    change = propose_way(mini, beside, sam)
+    due.probe_change(change.pk, by=kim)
+    outcomes = []
+
+    def approve():
+        try:
+            with service():
+                server_changes.approve(ServerChange.objects.get(pk=change.pk), by=kim)
+        except Conflict:
+            outcomes.append("refused")
+        else:
+            outcomes.append("done")
+
+    threads = [threading.Thread(target=approve) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(outcomes) == ["done", "refused"]
+    assert ways(mini) == ["atlas-mini", "mini-b"]
+
+
+def test_the_database_lets_no_way_in_that_one_person_wants(sam, kim, mini, beside):
+    agreed = "when a second person agrees"
+    with pytest.raises(IntegrityError, match=agreed), service():
+        Route.objects.create(offer=mini, upstream=beside, upstream_model="mini-b")
+    with service():
+        change = ServerChange.objects.create(
+            upstream=beside, offer=mini, upstream_model="mini-b", facts={"role": "serves"},
+            proposed_by=sam,
+        )  # fmt: skip
+    # Somebody else agreed to another model there than the one that is added.
+    way = Route(offer=mini, upstream=beside, upstream_model="mini-c")
+    done = {"status": "applied", "decided_by": kim, "probed_at": change.created_at}
+
+    @service()
+    def let_in():
+        ServerChange.objects.filter(pk=change.pk).update(**done, route=way.pk)
+        way.save(force_insert=True)
+
+    with pytest.raises(IntegrityError, match=agreed):
+        let_in()
+
+
+def test_the_database_lets_no_canary_grow_or_serve_alone(sam, kim, mini, beside):
+    agree(propose_way(mini, beside, sam, role="canary", share=5), kim)
+    way = Route.objects.filter(role="canary")
+
+    for facts in ({"share": 6}, {"role": "serves", "share": 0}):
+        with pytest.raises(IntegrityError, match="when a second person agrees"), service():
+            way.update(**facts)
+    with service():
+        way.update(share=0)
+        way.update(share=5)
+
+
+def test_what_was_proposed_is_decided_on_as_it_was(sam, mini, server, beside):
+    change = propose_way(mini, beside, sam)
+
+    for facts in ({"upstream_model": "other"}, {"facts": {}}, {"upstream": server}):
+        with pytest.raises(IntegrityError, match="decided on as it was"), service():
+            ServerChange.objects.filter(pk=change.pk).update(**facts)

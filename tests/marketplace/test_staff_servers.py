@@ -6,7 +6,7 @@ from django.db import IntegrityError, connections
 from common.database import service
 from marketplace import queries
 from marketplace.errors import RouteElsewhere
-from marketplace.models import Reachability, Route, TrialTally, Upstream
+from marketplace.models import Reachability, Route, ServerChange, TrialTally, Upstream
 from marketplace.services import catalogue
 from tenants.models import AuditEntry, Region
 
@@ -269,11 +269,19 @@ def add_route(client, offer, upstream, **facts):
     return client.post(f"/staff/offers/{offer.pk}/routes/", {**route, **facts})
 
 
-def test_a_second_server_answers_when_the_first_does_not(staff_client, facts, mini):
-    staff_client.post("/staff/servers/new/", facts)
-    second = Upstream.objects.get(name="Second engine")
+def agree(client):
+    """Approve what waits, as somebody else than who proposed it."""
+    with service():
+        (change,) = ServerChange.objects.waiting()
+    page = client.post(f"/staff/server-changes/{change.pk}/approve/", follow=True)
+    assert "Requests go there within five seconds." in page.content.decode()
 
+
+def test_a_second_server_answers_when_the_first_does_not(
+    staff_client, colleague_client, mini, second
+):
     add_route(staff_client, mini, second)
+    agree(colleague_client)
 
     (offer,) = [it for it in queries.snapshot() if it.name == "atlas-mini"]
     assert [route.upstream_model for route in offer.routes] == ["atlas-mini", "mini-b"]
@@ -323,9 +331,10 @@ def test_the_last_server_of_an_offer_on_sale_stays(staff_client, server, mini):
     assert Route.objects.filter(pk=route.pk).exists()
 
 
-def test_a_server_is_asked_no_longer_for_an_offer(staff_client, server, mini):
+def test_a_server_is_asked_no_longer_for_an_offer(staff_client, colleague_client, server, mini):
     first = mini.routes.get()
     add_route(staff_client, mini, server)
+    agree(colleague_client)
 
     staff_client.post(f"/staff/offers/{mini.pk}/routes/{first.pk}/remove/")
 
@@ -379,9 +388,9 @@ def test_the_list_asks_no_more_for_more_servers(staff_client, facts, django_asse
 
 
 @pytest.fixture
-def second(staff_client, facts):
+def second(staff_client, facts, engine):
     """A server beside the usual one."""
-    staff_client.post("/staff/servers/new/", facts)
+    staff_client.post("/staff/servers/new/", {**facts, "base_url": engine.base_url})
     return Upstream.objects.get(name="Second engine")
 
 
@@ -394,8 +403,9 @@ def counted():
         return TrialTally.objects.count()
 
 
-def test_a_way_is_tried_out_changed_and_promoted(staff_client, mini, second):
+def test_a_way_is_tried_out_changed_and_promoted(staff_client, colleague_client, mini, second):
     add_route(staff_client, mini, second, role="canary", share="5")
+    agree(colleague_client)
     way = trial(mini)
     page = f"/staff/offers/{mini.pk}/routes/{way.pk}/"
     with service():
@@ -406,9 +416,13 @@ def test_a_way_is_tried_out_changed_and_promoted(staff_client, mini, second):
 
     shown = staff_client.get(f"/staff/offers/{mini.pk}/").content.decode()
     staff_client.post(f"{page}share/", {"share": "20"})
+    assert trial(mini).share == 5
+    agree(colleague_client)
     assert (trial(mini).share, "50.0 %" in shown, "0.25 s" in shown) == (20, True, True)
     assert counted() == 2
     staff_client.post(f"{page}promote/")
+    assert trial(mini).share == 20
+    agree(colleague_client)
 
     assert [it.upstream_model for it in mini.routes.all()] == ["mini-b", "atlas-mini"]
     assert [(it.role, it.priority) for it in mini.routes.all()] == [("serves", 0), ("serves", 1)]
@@ -416,8 +430,9 @@ def test_a_way_is_tried_out_changed_and_promoted(staff_client, mini, second):
     assert staff_client.post(f"{page}promote/").status_code == 409
 
 
-def test_a_trial_that_begins_again_counts_anew(staff_client, mini, second):
+def test_a_trial_that_begins_again_counts_anew(staff_client, colleague_client, mini, second):
     add_route(staff_client, mini, second, role="shadow", share="5")
+    agree(colleague_client)
     way = trial(mini, "shadow")
     page = f"/staff/offers/{mini.pk}/routes/{way.pk}/"
     with service():
@@ -433,8 +448,9 @@ def test_a_trial_that_begins_again_counts_anew(staff_client, mini, second):
     assert staff_client.post(f"{page}promote/").status_code == 409
 
 
-def test_an_offer_does_not_stand_on_what_is_tried(staff_client, mini, second):
+def test_an_offer_does_not_stand_on_what_is_tried(staff_client, colleague_client, mini, second):
     add_route(staff_client, mini, second, role="canary", share="5")
+    agree(colleague_client)
     way = mini.routes.get(role="serves")
 
     refused = staff_client.post(f"/staff/offers/{mini.pk}/routes/{way.pk}/remove/")
@@ -459,8 +475,9 @@ def test_a_trial_that_makes_no_sense_is_named(staff_client, mini, second, wanted
     assert mini.routes.count() == 1
 
 
-def test_one_canary_at_a_time(staff_client, mini, second):
+def test_one_canary_at_a_time(staff_client, colleague_client, mini, second):
     add_route(staff_client, mini, second, role="canary", share="5")
+    agree(colleague_client)
 
     response = add_route(
         staff_client, mini, second, role="canary", share="5", upstream_model="other"
