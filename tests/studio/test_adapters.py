@@ -11,7 +11,6 @@ from studio.engines import Vllm
 from studio.services import serving
 from tests.studio.test_publication import done, paper, sold, tuned  # noqa: F401 - fixtures
 from tests.support.vllm import FakeVllm
-from tests.support.ways import let_answer
 
 
 @pytest.fixture
@@ -30,7 +29,7 @@ def server(vllm, offer, paris, person):
         upstream = Upstream.objects.create(
             name="GPU", slug="gpu", base_url=vllm.base_url, region=paris
         )
-        let_answer(offer, upstream=upstream, upstream_model="base")
+        Route.objects.create(offer=offer, upstream=upstream, upstream_model="base")
     call_command("adapters", "gpu", "--by", "sam@operator.example")
     return upstream
 
