@@ -9,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from billing.api import PlainInteger
 from billing.models import Budget, TrialTerms
 from billing.services import trials
 from billing.trial_forms import MOST_DAYS, TrialForm
@@ -61,7 +62,7 @@ class TrialTermsIn(Strict):
 
     currency = serializers.RegexField(CURRENCY, help_text="Three letters, such as EUR.")
     amount = serializers.RegexField(AMOUNT, help_text="Before tax; 0 gives none.")
-    validity_days = serializers.IntegerField(min_value=1, max_value=MOST_DAYS)
+    validity_days = PlainInteger(min_value=1, max_value=MOST_DAYS)
     daily_spend = serializers.RegexField(
         AMOUNT, required=False, allow_null=True, help_text="Null is no limit."
     )

@@ -85,10 +85,10 @@ def test_days_are_those_of_the_billing_time_zone_and_utc_is_a_link_away(
     utc = alice_client.get(PAGE + own.context["asked"].other_zone.url)
 
     assert "Days begin and end in Asia/Almaty" in text(own)
-    assert "15 Mar, 00:30:00" in text(own)
+    assert "15 Mar 00:30:00" in text(own)
     assert [row.plain for row in own.context["report"].rows] == ["2026-03-15"]
     assert "Days begin and end in UTC" in text(utc)
-    assert "14 Mar, 19:30:00" in text(utc)
+    assert "14 Mar 19:30:00" in text(utc)
     assert [row.plain for row in utc.context["report"].rows] == ["2026-03-14"]
 
 
@@ -389,7 +389,7 @@ def test_a_receipt_says_where_it_was_computed_and_under_which_policy(alice_clien
     assert "Paris" in page
     assert "Only in EU, KZ" in page
     assert "did not say how many tokens" in page
-    assert "15 March 2026, 12:00:00" in page
+    assert "15 March 2026 12:00:00" in page
 
 
 def test_who_paid_is_for_those_who_read_billing(bob_client, bought):

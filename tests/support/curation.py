@@ -21,14 +21,15 @@ def propose_one(slug):
 
 
 def plan_one(slug):
-    """Plan that a customer leaves its group in a month."""
+    """Plan that a customer leaves its group in a month; print the plan's key."""
     with service():
-        PriceMove.objects.create(
+        planned = PriceMove.objects.create(
             kind=PriceMove.Kind.GROUP,
             customer=Organization.objects.get(slug=slug),
             takes_effect_at=timezone.now() + timedelta(days=30),
             planned_by=User.objects.filter(is_staff=True).order_by("email").first(),
         )
+    print(planned.pk)  # noqa: T201
 
 
 def propose_service(slug):
