@@ -84,7 +84,7 @@ class Judged:
     level: ServiceLevel
     region: str
     its: Answered
-    #: What the offer cost the customer in the month, before credit.
+    #: What the offer cost the customer in the month there, before credit.
     charges: Decimal
 
     @property

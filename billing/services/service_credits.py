@@ -3,9 +3,10 @@
 What is left to pay on the invoice goes down by a line; what credit had paid already comes back as credit.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, localcontext
+from itertools import accumulate, pairwise
 from uuid import UUID
 
 from django.utils import timezone
@@ -18,12 +19,16 @@ from billing.periods import Period
 from billing.services import credits, ledger
 from billing.services.ledger import Operation, Posting
 from billing.services.months import Month
-from common.money import round_to_minor
+from common.money import exact, round_to_minor
 from marketplace import service_levels
+from marketplace.models import ServiceLevel
 from metering import answered
+from metering.answered import Answered
 from tenants.models import Organization
 
 ZERO = Decimal(0)
+#: Digits for an amount times calls without rounding.
+EXACT_DIGITS = 60
 #: What of a month's lines an offer costs.
 CHARGED = frozenset({"usage", "fee", "minimum"})
 
@@ -66,13 +71,36 @@ def _judged(asked: Sequence[Month], drafts: Sequence[Draft]) -> list[list[Judged
         for place in places:
             owner = asked[place].organization.pk
             found[place] = [
-                Judged(levels[name], region, its, _charges(drafts[place], name))
-                for (whose, name, region, _day), its in sorted(
-                    measured.items(), key=lambda it: it[0][1:3]
-                )
-                if whose == owner and (owner, name, region) not in done
+                it
+                for name in levels
+                for it in _of_offer(levels[name], measured, drafts[place], owner)
+                if (owner, name, it.region) not in done
             ]
     return found
+
+
+def _of_offer(
+    level: ServiceLevel, measured: Mapping[answered.Key, Answered], draft: Draft, owner: UUID
+) -> list[Judged]:
+    """Return a customer's month of an offer in each region, each with its part of the charges."""
+    name = level.offer.name
+    its = {it[2]: measured[it] for it in sorted(measured) if it[:2] == (owner, name)}
+    parts = divided(_charges(draft, name), [one.calls for one in its.values()])
+    return [
+        Judged(level, region, one, part)
+        for (region, one), part in zip(its.items(), parts, strict=True)
+    ]
+
+
+def divided(charges: Decimal, calls: Sequence[int]) -> list[Decimal]:
+    """Divide an offer's charges among its regions by their calls; nothing is lost or said twice.
+
+    Lines of an invoice tell no region: without this each region's miss would be worth a share of all.
+    """
+    all_calls = sum(calls) or 1
+    with localcontext(prec=EXACT_DIGITS):
+        ends = [exact(charges * so_far / all_calls) for so_far in accumulate(calls, initial=0)]
+        return [end - begin for begin, end in pairwise(ends)]
 
 
 def _done(owners: Sequence[UUID], period: Period) -> set[tuple[UUID, str, str]]:

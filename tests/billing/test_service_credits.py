@@ -110,6 +110,48 @@ async def test_a_missed_month_takes_a_line_off_its_invoice(acme, promise, call, 
     ]
 
 
+async def test_each_region_is_credited_of_its_own_calls_alone(acme, promise, call):
+    promise()
+    await call(worth="6")
+    await call(worth="3", region="kz-almaty")
+    await call(worth="1", region="kz-almaty", ttft_ms=90)
+
+    invoice = invoicing.finalize(acme, JANUARY)
+
+    here, there = sorted(judged(), key=lambda it: it.calls)
+    assert (here.calls, there.calls, there.region) == (1, 2, "kz-almaty")
+    assert here.charges + there.charges == 10
+    assert there.charges == D("6.666666666667")
+    assert sum(it.credit for it in judged()) == 1
+    assert sum(it[1] for it in lines(invoice) if it[0] == "service_credit") == -1
+
+
+async def test_a_region_that_met_its_target_brings_no_credit_for_its_calls(acme, promise, call):
+    promise()
+    await call(worth="5")
+    await call(worth="5", region="kz-almaty", ttft_ms=90)
+
+    invoicing.finalize(acme, JANUARY)
+
+    assert {it.region: it.credit for it in judged()} == {
+        "kz-almaty": 0,
+        **{it.region: D("0.5") for it in judged() if it.region != "kz-almaty"},
+    }
+    assert len(judged()) == 2
+
+
+@given(
+    st.decimals(0, 10**9, places=12),
+    st.lists(st.integers(0, 10**9), min_size=1).filter(any),
+)
+def test_charges_are_divided_without_loss(charges, calls):
+    parts = service_credits.divided(charges, calls)
+
+    assert sum(parts) == charges
+    assert all(part >= 0 for part in parts)
+    assert all(part == 0 for part, each in zip(parts, calls, strict=True) if not each)
+
+
 async def test_what_credit_paid_comes_back_as_credit(acme, promise, call, give, take, conn, left):
     promise()
     give("20")
