@@ -229,8 +229,22 @@ def _offer(
             "token_class": token_class,
         },
     )
-    Route.objects.get_or_create(offer=offer, upstream=upstream, upstream_model=name)
+    _lead(offer, upstream)
     return offer
+
+
+def _lead(offer: Offer, upstream: Upstream) -> None:
+    """Let one engine of the demo answer; where staff added ways, they decide where requests go.
+
+    What is on sale takes a further way only when two people agree, so the one before goes first.
+    """
+    ways = Route.objects.filter(offer=offer)
+    if ways.filter(upstream=upstream, upstream_model=offer.name).exists():
+        return
+    if ways.exclude(upstream__slug__in=(SIMULATED, OWN)).exists():
+        return
+    ways.delete()
+    Route.objects.create(offer=offer, upstream=upstream, upstream_model=offer.name)
 
 
 def _prices(book: PriceBook, offer: Offer, per_million: dict[str, str]) -> None:
