@@ -31,7 +31,7 @@ def add_model(page, name):
     page.get_by_role("textbox", name="Name", exact=True).fill("Boreal Nano")
     page.get_by_label("Publisher").fill("Boreal Labs")
     page.get_by_label("Name in the API").fill(name)
-    page.get_by_label("Summary").fill("Small, and quick on its feet.")
+    page.get_by_role("textbox", name="Summary", exact=True).fill("Small, and quick on its feet.")
     page.get_by_role("textbox", name="Model card").fill("## Use\n\nShort answers.")
     page.get_by_label("Context window").fill("8192")
     page.get_by_label("Longest answer").fill("1024")
@@ -49,7 +49,7 @@ def change_output_price(page, name, price, begins):
     page.goto("/staff/prices/")
     page.get_by_role("link", name=name).click()
     page.get_by_role("textbox", name="Output, per million tokens", exact=True).fill(price)
-    page.get_by_label("From (UTC)").fill(f"{begins:%Y-%m-%dT%H:%M}")
+    page.locator("#id_effective_from").fill(f"{begins:%Y-%m-%dT%H:%M}")
     page.get_by_role("button", name="Review the change").click()
     page.get_by_role("button", name="Set these prices").click()
 
