@@ -37,6 +37,7 @@ def test_the_gateway_is_measured_and_its_books_agree():
     assert report["memory"]["idle_mib"] > 0
 
 
+@pytest.mark.timeout(300)
 def test_usage_is_written_in_every_way_and_each_event_once():
     small = ("--organizations", "2", "--events", "200", "--batches", "100", "--rounds", "1")
     report = measured("benchmarks.ingest", *small)
@@ -47,6 +48,7 @@ def test_usage_is_written_in_every_way_and_each_event_once():
     assert all(way["seconds"] > 0 for way in round_.values())
 
 
+@pytest.mark.timeout(300)
 def test_the_pages_are_walked_through_a_history():
     small = ("--organizations", "3", "--events", "1000", "--sums", "9000", "--visits", "2")
     walked = measured("benchmarks.pages", *small, "--models", "20")["walked"]
