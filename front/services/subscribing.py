@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from django.db import IntegrityError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -48,11 +49,7 @@ def ask(email: str, choice: Choice) -> StatusSubscription:
     others get. The same address asked for again within ten minutes gets no second mail.
     """
     address = email.strip().lower()
-    StatusSubscription.objects.bulk_create(
-        [StatusSubscription(email=address, language=choice.language)], ignore_conflicts=True
-    )
-    waiting = StatusSubscription.objects.waiting().get(email=address)
-    waiting = StatusSubscription.objects.locked(waiting.pk)
+    waiting = _asked_for(address, choice.language)
     if waiting.invited_at is not None and waiting.invited_at < timezone.now() - PAUSE:
         waiting.invited_at = None
     _take(waiting, choice)
@@ -139,9 +136,33 @@ def choice_of(subscription: StatusSubscription) -> Choice:
     )
 
 
+def _asked_for(address: str, language: str) -> StatusSubscription:
+    """Return what waits for an address to confirm it, locked; made where nothing does."""
+    waiting = StatusSubscription.objects.waiting().filter(email=address)
+    while True:
+        StatusSubscription.objects.bulk_create(
+            [StatusSubscription(email=address, language=language)], ignore_conflicts=True
+        )
+        # What somebody confirms or ends meanwhile does not wait any more: then another is made.
+        if found := waiting.all_locked(waiting.values_list("pk", flat=True)):
+            return found[0]
+
+
 def _confirmed(address: str, choice: Choice) -> StatusSubscription:
-    """Let the choice hold for an address, whatever it got or waited for before."""
+    """Let the choice hold for an address, whatever it got or waited for before.
+
+    What waited is what holds from then on, so that its link leads there when it is opened again;
+    where the address gets mail already, that stays, for the links in its letters.
+    """
     now = timezone.now()
+    waiting = StatusSubscription.objects.waiting().filter(email=address)
+    try:
+        with atomic():
+            waiting.update(confirmed_at=now, invited_at=now)
+    except IntegrityError as error:
+        if "status_mail_once_an_address" not in str(error):
+            raise
+        waiting.delete()
     StatusSubscription.objects.bulk_create(
         [
             StatusSubscription(
@@ -153,7 +174,6 @@ def _confirmed(address: str, choice: Choice) -> StatusSubscription:
     held = StatusSubscription.objects.confirmed().get(email=address)
     held = StatusSubscription.objects.locked(held.pk)
     _take(held, choice)
-    StatusSubscription.objects.waiting().filter(email=address).delete()
     return held
 
 

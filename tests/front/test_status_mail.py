@@ -88,6 +88,57 @@ def test_nothing_comes_before_the_link_is_opened(client, staff):
     assert addresses() == [READER]
 
 
+def test_a_link_that_is_opened_twice_confirms_once(client, db):
+    asks(client)
+    path = link()
+
+    pressed = [client.post(path).status_code for _time in range(2)]
+
+    assert pressed == [302, 302]
+    assert client.get(path).status_code == 200
+    assert addresses() == [READER]
+
+
+def test_two_clicks_at_once_confirm_once(db):
+    with service():
+        pk = subscribing.ask(READER, Choice("en")).pk
+
+    def click():
+        with service():
+            return subscribing.confirm(pk).pk
+
+    assert at_once(click, click) == [pk, pk]
+    assert addresses() == [READER]
+
+
+def test_an_address_that_is_confirmed_while_it_is_asked_for_again_waits_anew(db, monkeypatch):
+    demo.seed()
+    with service():
+        pk = subscribing.ask(READER, Choice("en")).pk
+        paris = Region.objects.get(code="eu-paris")
+    keep, clicks = StatusSubscription.objects.bulk_create, []
+
+    def click():
+        with service():
+            subscribing.confirm(pk)
+
+    def meanwhile(*args, **facts):
+        made = keep(*args, **facts)
+        if not clicks:
+            clicks.append(click)
+            at_once(click)
+        return made
+
+    monkeypatch.setattr(StatusSubscription.objects, "bulk_create", meanwhile)
+    with service():
+        waiting = subscribing.ask(READER, Choice("fr", regions=[paris]))
+
+    with service():
+        held = StatusSubscription.objects.confirmed().get()
+        assert (held.pk, held.language, held.regions.exists()) == (pk, "en", False)
+        assert StatusSubscription.objects.waiting().get() == waiting
+
+
 def test_news_goes_to_who_confirmed_with_a_way_out(client, staff, settings):
     subscribed()
     mail.outbox.clear()
@@ -180,7 +231,7 @@ def test_the_answer_does_not_tell_whether_an_address_gets_mail(client, db):
 
 def test_nobody_changes_what_others_get(client, staff):
     demo.seed()
-    subscribed()
+    kept = subscribed()
 
     asks(client, regions=["eu-paris"])
 
@@ -190,6 +241,8 @@ def test_nobody_changes_what_others_get(client, staff):
     client.post(link())
     with service():
         held = StatusSubscription.objects.get()
+        # The links in letters that were sent go on.
+        assert held == kept
         assert [it.code for it in held.regions.all()] == ["eu-paris"]
 
 
