@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from billing.errors import TrialNotWaiting
 from billing.models import Budget, Contract, CreditGrant, Order, TrialCredit, TrialTerms
-from billing.services import budgeting, credits
+from billing.services import budgeting, credits, four_eyes
 from common import sweeping
 from common.database import atomic, service
 from common.errors import Conflict, DomainError, Forbidden
@@ -183,8 +183,13 @@ def _signed(organization: Organization | OuterRef) -> QuerySet[Contract]:
 
 
 def lift(organization: Organization, *, by: User | None, reason: str) -> Organization:
-    """Hold an organization no longer to the first limits: neither its calls nor its spending."""
+    """Hold an organization no longer to the first limits: neither its calls nor its spending.
+
+    Who belongs to it is refused; nobody, where it has shown by itself that it is known.
+    """
     with service():
+        if by is not None:
+            four_eyes.check_decision(by, organization_id=organization.pk)
         organization = sign_ups.lift_first_limits(organization, by=by, reason=reason)
         limits = Budget.objects.open().filter(organization=organization, is_operators=True)
         for budget in limits:

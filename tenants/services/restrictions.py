@@ -10,12 +10,14 @@ from functools import partial
 from uuid import UUID
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from common import jobs, sweeping
 from common.database import atomic, service
+from common.errors import Forbidden
 from tenants import ports
 from tenants.errors import EndsBeforeItStarts, InForce, NothingNew
-from tenants.models import Organization, Restriction, User
+from tenants.models import Membership, Organization, Restriction, User
 from tenants.services import audit, organizations, sign_ups
 
 Level = Restriction.Level
@@ -37,7 +39,7 @@ def impose(
 ) -> Restriction:
     """Hold the customer to a grade from its start on; one of the same grade is replaced.
 
-    The same again changes nothing.
+    The same again changes nothing. Who belongs to the customer replaces nothing.
     """
     now = timezone.now()
     starts_at = max(starts_at or now, now)
@@ -51,6 +53,7 @@ def impose(
         is_same = (present.reason, present.ends_at) == (reason, ends_at)
         if is_same and present.starts_at <= now:
             return present
+        _refuse_own(organization, by)
         _close(present, now, by)
     made = Restriction.objects.create(
         organization=organization,
@@ -71,9 +74,11 @@ def impose(
 def lift(organization: Organization, *, level: str, reason: str, by: User) -> Organization:
     """Undo what holds the customer to this grade; where nothing does, this changes nothing.
 
-    The end of a stop of everything lets them call again, whoever stopped them.
+    The end of a stop of everything lets them call again, whoever stopped them. Who belongs to the
+    customer is refused.
     """
     organization = Organization.objects.locked(organization.pk)
+    _refuse_own(organization, by)
     present = Restriction.objects.open().filter(organization=organization, level=level).first()
     if present is not None:
         _close(present, timezone.now(), by)
@@ -110,6 +115,12 @@ def sweep() -> int:
         begins = list(due.exclude(pk__in=ends).values_list("pk", flat=True))
     works = [partial(_begin_due, pk) for pk in begins] + [partial(_end_due, pk, now) for pk in ends]
     return sweeping.each(works, trouble=PUT_OFF)
+
+
+def _refuse_own(organization: Organization, by: User) -> None:
+    """Refuse who would make it easier for a customer that they belong to."""
+    if Membership.objects.filter(organization=organization, user=by).exists():
+        raise Forbidden(_("You belong to this organization: somebody else has to decide this."))
 
 
 def _begin_due(pk: UUID) -> None:

@@ -15,7 +15,7 @@ from billing.models import Budget, CreditGrant, LedgerEntry, TrialCredit, TrialT
 from billing.services import budgeting, contracts, credits, trials
 from common.database import service
 from common.errors import Conflict, DomainError, Forbidden
-from tenants.models import AuditEntry, Organization, SignUp
+from tenants.models import AuditEntry, Membership, Organization, Role, SignUp
 from tenants.scope import scope
 from tenants.services import organizations, sign_ups
 
@@ -466,6 +466,21 @@ def test_an_end_of_trials_is_agreed_to_as_well(agree, verified):
     agree(amount=Decimal(0))
 
     assert grants(found(verified("ann@firm.example"))) == []
+
+
+@pytest.mark.usefixtures("first_rpm")
+def test_staff_lift_no_limits_of_a_customer_they_belong_to(agree, verified, sam):
+    agree(daily_spend=Decimal(2))
+    one = found(verified("ann@firm.example"))
+    with service():
+        Membership.objects.create(organization=one, user=sam, role=Role.VIEWER)
+
+    with pytest.raises(Forbidden):
+        trials.lift(one, by=sam, reason="")
+
+    with service():
+        assert Organization.objects.get(pk=one.pk).first_rpm == 6
+    assert limit_is_open(one)
 
 
 def test_the_first_limits_of_calls_are_lifted_with_it(sam, alice):

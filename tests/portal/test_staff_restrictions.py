@@ -9,10 +9,11 @@ from django.utils import timezone
 from billing.models import DunningStep
 from billing.models.dunning import Act
 from common.database import service
+from common.errors import Forbidden
 from marketplace import demo
 from tenants import ports
 from tenants.errors import EndsBeforeItStarts, InForce, NothingNew
-from tenants.models import ApiKey, AuditEntry, Organization, Restriction
+from tenants.models import ApiKey, AuditEntry, Membership, Organization, Restriction, Role
 from tenants.scope import scope
 from tenants.services import api_keys, organizations, restrictions
 
@@ -102,6 +103,41 @@ def test_a_stop_of_everything_suspends_and_is_told_once(acme, hold, mailoutbox):
     assert status_of(acme) == "suspended"
     assert acts(acme) == ["organization.suspended"]
     assert [mail.subject for mail in mailoutbox] == ["Acme is suspended"]
+
+
+def join(acme, person):
+    with service():
+        Membership.objects.create(organization=acme, user=person, role=Role.VIEWER)
+
+
+@pytest.mark.parametrize("level", ["warn", "new", "all"])
+def test_staff_lift_nothing_of_a_customer_they_belong_to(acme, sam, hold, level):
+    hold(level)
+    join(acme, sam)
+
+    with pytest.raises(Forbidden), service():
+        restrictions.lift(acme, level=level, reason="My own", by=sam)
+
+    with service():
+        assert Restriction.objects.open().get(organization=acme).level == level
+
+
+def test_nobody_makes_a_stop_of_their_own_organization_shorter(acme, sam, hold):
+    hold("all")
+    join(acme, sam)
+
+    with pytest.raises(Forbidden):
+        hold("all", ends_at=timezone.now() + timedelta(minutes=1))
+
+    with service():
+        assert Restriction.objects.open().get(organization=acme).ends_at is None
+
+
+def test_staff_stop_their_own_organization_at_need(acme, sam, hold):
+    join(acme, sam)
+    hold("all")
+
+    assert status_of(acme) == "suspended"
 
 
 def test_what_lies_ahead_begins_by_itself(acme, alice, hold, clock, mailoutbox):
