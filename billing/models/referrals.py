@@ -166,6 +166,7 @@ class Referral(TimeStamped):
         TAX_NUMBER = "tax_number", _("Both have the same VAT number")
         PAYER = "payer", _("One pays for the other, or somebody for both")
         CURRENCY = "currency", _("They pay in different currencies")
+        #: Of before they waited until that was over.
         NOT_ACTIVE = "not_active", _("One of them is suspended")
         NOT_RUNNING = "not_running", _("No referrals were credited at the first purchase")
         MOST_PER_REFERRER = "most_per_referrer", _("The customer has had the most it can get")

@@ -16,6 +16,8 @@ from tenants.models import ApiKey, Organization, User
 from tenants.services import audit
 
 ZERO = Decimal(0)
+#: How what is taken off unused is booked, where it does not go to somebody else.
+VOID, EXPIRY = ENDS = "void", "expiry"
 _PRECISE = Context(prec=80)
 
 
@@ -128,7 +130,7 @@ def void(
             after={"reason": reason} if reason else None,
         )
     to = AccountKind.PAYMENTS_CLEARING if refunded else AccountKind.ADJUSTMENTS
-    return _take_off(given, kind="void", to=to)
+    return _take_off(given, kind=VOID, to=to)
 
 
 @atomic()
@@ -139,10 +141,10 @@ def expire(given: CreditGrant) -> Decimal:
     """
     given = CreditGrant.objects.locked(given.pk)
     if given.voided_at is not None:
-        return _take_off(given, kind="void", to=AccountKind.ADJUSTMENTS)
+        return _take_off(given, kind=VOID, to=AccountKind.ADJUSTMENTS)
     if given.expires_at is None or given.expires_at > timezone.now():
         return ZERO
-    return _take_off(given, kind="expiry", to=AccountKind.BREAKAGE)
+    return _take_off(given, kind=EXPIRY, to=AccountKind.BREAKAGE)
 
 
 @atomic()
@@ -154,7 +156,7 @@ def trim(given: CreditGrant, *, keep: Decimal) -> Decimal:
     given = CreditGrant.objects.locked(given.pk)
     if given.voided_at is not None:
         return ZERO
-    return _take_off(given, kind="expiry", to=AccountKind.BREAKAGE, keep=keep)
+    return _take_off(given, kind=EXPIRY, to=AccountKind.BREAKAGE, keep=keep)
 
 
 @atomic()
@@ -169,7 +171,7 @@ def take_back(given: CreditGrant, *, share: Decimal) -> Decimal:
     keep = max(given.remaining - exact(given.granted * share), ZERO)
     if given.voided_at is not None:
         return ZERO
-    return _take_off(given, kind="void", to=AccountKind.PAYMENTS_CLEARING, keep=keep)
+    return _take_off(given, kind=VOID, to=AccountKind.PAYMENTS_CLEARING, keep=keep)
 
 
 def take_out(given: CreditGrant, quantity: Decimal) -> Decimal:

@@ -8,17 +8,20 @@ and what is used of it is no revenue. A purchase that is paid back takes the unu
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from functools import partial
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.models import (
+    AccountKind,
     BillingProfile,
     Chargeback,
     CreditGrant,
+    LedgerEntry,
     Order,
     Payer,
     Referral,
@@ -26,7 +29,7 @@ from billing.models import (
     ReferralTerms,
     Refund,
 )
-from billing.services import credits, referral_terms, trials
+from billing.services import credits, four_eyes, referral_terms, trials
 from common import jobs, sweeping
 from common.database import atomic, service
 from common.errors import Conflict
@@ -80,14 +83,16 @@ def settle(newcomer_id: UUID) -> Referral | None:
     """Credit both for the new customer's first purchase that counts, once however often asked.
 
     Whoever asks at the same time waits for the referral's row, and all of one currency for its
-    terms: what was given is counted before more is.
+    terms: what was given is counted before more is. While one of the two is suspended or not let
+    in, it waits.
     """
     found = begin(newcomer_id)
     if found is None:
         return None
     with service():
         referral = Referral.objects.locked(found.pk)
-        order = _purchase(referral) if referral.state == State.WAITING else None
+        is_due = referral.state == State.WAITING and _are_active(referral)
+        order = _purchase(referral) if is_due else None
         if order is None:
             return referral
         terms = referral_terms.running(order.currency, order.paid_at or timezone.now())
@@ -97,6 +102,12 @@ def settle(newcomer_id: UUID) -> Referral | None:
         if obstacle := _obstacle(referral, terms):
             return _closed(referral, State.REFUSED, obstacle)
         return _credit(referral, terms, order)
+
+
+def _are_active(referral: Referral) -> bool:
+    """Whether the operator has let both in, and neither is suspended now."""
+    both = (referral.organization, referral.newcomer)
+    return all(it.is_admitted and it.status == Organization.Status.ACTIVE for it in both)
 
 
 def _purchase(referral: Referral) -> Order | None:
@@ -119,7 +130,6 @@ def _obstacle(referral: Referral, terms: ReferralTerms) -> Reason:
     """Return why nothing is credited, none where it is."""
     one, other = referral.organization, referral.newcomer
     checks: tuple[tuple[Reason, Callable[[], bool]], ...] = (
-        (Reason.NOT_ACTIVE, lambda: {one.status, other.status} != {Organization.Status.ACTIVE}),
         (Reason.CURRENCY, lambda: one.currency != terms.currency),
         (Reason.PERSON, lambda: bool(_people(one) & _people(other))),
         (Reason.MAILBOX, lambda: bool(_mailboxes(one) & _mailboxes(other))),
@@ -204,9 +214,19 @@ def reverse(referral_id: UUID) -> Referral:
         grants = [it for it in (referral.referrer_grant_id, referral.newcomer_grant_id) if it]
         for pk in sorted(grants):
             given = CreditGrant.objects.locked(pk)
-            referral.lost += given.granted - (given.remaining - given.leased)
+            referral.lost += given.granted - given.remaining - _taken_off(given)
             credits.void(given, by=None, reason="The purchase was paid back")
         return _closed(referral, State.TAKEN_BACK, Reason.PAID_BACK)
+
+
+def _taken_off(given: CreditGrant) -> Decimal:
+    """Return how much of a gift expired or was voided, and so was never used."""
+    ends = LedgerEntry.objects.filter(
+        grant=given,
+        account__kind=AccountKind.CUSTOMER_PREPAID,
+        transaction__kind__in=credits.ENDS,
+    )
+    return ends.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
 
 
 def _paid_back() -> QuerySet[Referral]:
@@ -243,8 +263,11 @@ def _decide(
     by: User,
     reason: Reason = Reason.NONE,
 ) -> Referral:
+    """Let one of the staff decide, who belongs to neither of the two."""
     with service():
         referral = Referral.objects.locked(referral.pk)
+        for one in (referral.organization_id, referral.newcomer_id):
+            four_eyes.check_decision(by, organization_id=one)
         if referral.state not in expected:
             raise Conflict(_("It was decided meanwhile. Look at how it stands now."))
         referral.note = note

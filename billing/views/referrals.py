@@ -1,7 +1,5 @@
 """A customer's link, what came of it, and where it leads."""
 
-import re
-
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -16,12 +14,12 @@ from billing.services import referrals as services
 from common.database import service
 from tenants.access import TenantRequest, requires
 from tenants.models import Permission
+from tenants.services import sign_ups
 from tenants.views.organizations import REFERRAL_COOKIE
 
 PAGE_SIZE = 50
 #: So long who followed a link can take to found an organization.
 KEPT = 30 * 86_400
-CODE = re.compile(r"[a-z0-9]{1,16}\Z")
 
 
 @require_safe
@@ -33,7 +31,7 @@ def follow(request: HttpRequest, code: str) -> HttpResponse:
     """
     is_known = request.user.is_authenticated
     answer = redirect("tenants:organization-create" if is_known else "account_signup")
-    if CODE.match(code):
+    if sign_ups.REFERRAL.fullmatch(code):
         answer.set_cookie(
             REFERRAL_COOKIE,
             code,

@@ -3,6 +3,7 @@
 How an organization stands is its ``admission``; whoever changes it holds the organization's lock.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -111,8 +112,8 @@ def is_verified(person: User) -> bool:
     return bool(addresses.filter(email__iexact=person.email).exists())
 
 
-#: A link ends in no more than this; what is longer is none of ours.
-REFERRAL = 16
+#: What a link may end in; anything else that a browser says it followed is none of ours.
+REFERRAL = re.compile(r"[a-z0-9]{1,16}")
 
 
 def begin(organization: Organization, owner: User, *, use: str, referral: str = "") -> SignUp:
@@ -126,7 +127,7 @@ def begin(organization: Organization, owner: User, *, use: str, referral: str = 
         applicant=owner,
         email=owner.email,
         use=use,
-        referral=referral[:REFERRAL],
+        referral=referral if REFERRAL.fullmatch(referral) else "",
         admitted_at=timezone.now() if is_in else None,
     )
     if is_in:

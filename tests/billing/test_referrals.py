@@ -28,12 +28,20 @@ from common.errors import Conflict, DomainError, Forbidden
 from common.ids import uuid7
 from marketplace import demo
 from marketplace.models import Bundle
-from tenants.models import AuditEntry, Membership, Role, SignUp
+from tenants.models import AuditEntry, Membership, Organization, Role, SignUp
 from tenants.scope import scope
 from tenants.services import organizations
 from tests.support.people import signed_in
 
 JSON = {"content_type": "application/json"}
+#: What somebody types who founds an organization.
+NOVA = {
+    "name": "Nova",
+    "country": "FR",
+    "currency": "EUR",
+    "time_zone": "Europe/Paris",
+    "kind": "startup",
+}
 
 
 @pytest.fixture
@@ -394,17 +402,29 @@ def test_another_name_of_ones_mailbox_is_oneself(acme, agree, come):
     assert standing(nova) == ("refused", "mailbox")
 
 
-def test_who_is_suspended_is_not_credited(acme, agree, come, sam):
+@pytest.mark.parametrize(
+    "facts", [{"status": "suspended"}, {"admission": "waiting"}, {"admission": "refused"}]
+)
+@pytest.mark.parametrize("side", ["organization", "newcomer"])
+def test_who_is_suspended_or_not_let_in_is_credited_once_that_is_over(
+    acme, agree, come, side, facts
+):
     agree()
     nova = come()
-    with service():
-        acme.status = acme.Status.SUSPENDED
-        acme.save()
     buy(nova)
+    with service():
+        one = Organization.objects.filter(pk=getattr(Referral.objects.get(), f"{side}_id"))
+        one.update(**facts)
+    for _round in range(2):
+        referrals.sweep()
+    meanwhile = standing(nova), credit_of(acme), credit_of(nova)
+    with service():
+        one.update(status="active", admission="admitted")
 
-    referrals.settle(nova.pk)
+    referrals.sweep()
 
-    assert standing(nova) == ("refused", "not_active")
+    assert meanwhile == (("waiting", ""), [], [])
+    assert (standing(nova), credit_of(acme)) == (("paid", ""), [Decimal(20)])
 
 
 def test_a_purchase_that_is_too_small_waits_for_a_larger_one(acme, agree, come):
@@ -466,6 +486,28 @@ def test_what_is_paid_back_takes_the_unused_credit_with_it(acme, agree, come):
     assert [it.remaining for it in left] == [0, 0]
 
 
+@pytest.mark.parametrize("end", ["expires_at", "voided_at"])
+def test_credit_that_was_never_used_is_not_lost(acme, agree, come, end):
+    agree()
+    nova = come()
+    order = buy(nova)
+    referrals.settle(nova.pk)
+    with service():
+        over = {end: timezone.now()}
+        CreditGrant.objects.filter(organization=acme).update(remaining=Decimal(15), **over)
+        CreditGrant.objects.filter(organization=nova).update(leased=Decimal(4))
+    credits.expire_due()
+    with service():
+        assert CreditGrant.objects.get(organization=acme).remaining == 0
+        Order.objects.filter(pk=order.pk).update(status=Order.Status.REFUNDED)
+
+    referrals.sweep()
+
+    with service():
+        found = Referral.objects.get()
+    assert (found.state, found.lost) == ("taken_back", Decimal(5))
+
+
 def test_what_is_held_is_credited_once_it_is_let_go_on(acme, agree, come, sam):
     agree()
     nova = come()
@@ -483,14 +525,48 @@ def test_what_is_held_is_credited_once_it_is_let_go_on(acme, agree, come, sam):
         referrals.refuse(referral, note="Too late", by=sam)
 
 
+@pytest.mark.parametrize("side", ["organization", "newcomer"])
+@pytest.mark.parametrize("decide", [referrals.hold, referrals.release, referrals.refuse])
+def test_staff_decide_on_no_referral_of_a_customer_they_belong_to(
+    acme, agree, come, sam, kim, side, decide
+):
+    agree()
+    nova = come()
+    buy(nova)
+    with service():
+        referral = Referral.objects.get()
+        Membership.objects.create(organization=getattr(referral, side), user=kim, role=Role.OWNER)
+    before = "waiting"
+    if decide is referrals.release:
+        before = referrals.hold(referral, note="The same street", by=sam).state
+
+    with pytest.raises(Forbidden):
+        decide(referral, note="I know them", by=kim)
+
+    assert standing(nova) == (before, "")
+    assert credit_of(acme) == []
+
+
 def test_an_unknown_link_brings_nobody(acme, come):
-    for name, referral in (("One", "nobodys"), ("Two", ""), ("Three", "x" * 300)):
+    for name, referral in (("One", "nobodys"), ("Two", ""), ("Three", "x" * 300), ("Four", "a\0")):
         new = come(f"{name}@firm.example", name, referral=referral)
         assert referrals.settle(new.pk) is None
 
     with service():
         assert not Referral.objects.exists()
-        assert SignUp.objects.get(organization=new).referral == "x" * 16
+        assert SignUp.objects.get(organization=new).referral == ""
+
+
+@pytest.mark.parametrize("odd", ["a\0", "Ab-c", "x" * 300])
+def test_a_cookie_that_is_none_of_ours_keeps_nobody_from_founding(client, person, odd):
+    client.force_login(person("nora@nova.example"))
+    client.cookies["referral"] = odd
+
+    answer = client.post("/organizations/new/", NOVA)
+
+    assert (answer.status_code, answer.cookies["referral"].value) == (302, "")
+    with service():
+        assert SignUp.objects.get().referral == ""
 
 
 def test_terms_wait_for_a_second_person(propose, sam, kim):
@@ -567,8 +643,7 @@ def test_a_link_is_remembered_until_an_organization_is_founded(acme, code, clien
     answer = client.get(f"/r/{code}/")
     cookie = answer.cookies["referral"]
     client.force_login(person("nora@nova.example"))
-    facts = {"name": "Nova", "country": "FR", "currency": "EUR", "time_zone": "Europe/Paris"}
-    founded = client.post("/organizations/new/", facts | {"kind": "startup"})
+    founded = client.post("/organizations/new/", NOVA)
 
     assert (answer.status_code, answer["Location"]) == (302, "/accounts/signup/")
     assert (cookie["httponly"], cookie["samesite"]) == (True, "Lax")
