@@ -1,6 +1,6 @@
 """Does what two people agreed on for moments that have come; servers are asked once more before."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from uuid import UUID
@@ -20,12 +20,15 @@ from marketplace.models import (
     ServerChange,
     Upstream,
 )
+from marketplace.models.offers import ProbeState
 from marketplace.probe import Finding
 from marketplace.services import curation, moves, server_changes, upstreams
 from tenants.models import User
 
 #: So many servers are looked at together.
 AT_ONCE = 16
+#: How a check went, from the best to the worst.
+GRADES = (ProbeState.PASSED, ProbeState.UNKNOWN, ProbeState.FAILED)
 
 
 def ask_servers(model_id: UUID) -> None:
@@ -90,9 +93,16 @@ def probe_change(change_id: UUID, *, by: User) -> None:
         for route in routes:
             route.upstream = server
             route.upstream_model = change.upstream_model or route.upstream_model
-            found[route.offer.name] = conformance.probe(_way(route))
+            name = route.offer.name
+            found[name] = _worse(found.get(name, {}), conformance.probe(_way(route)))
     with service():
         server_changes.note_probe(change, reachability, found)
+
+
+def _worse(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
+    """Return how two ways of one offer did: of each check, what is worse."""
+    both = {it: max(one.get(it, state), state, key=GRADES.index) for it, state in other.items()}
+    return {**one, **both}
 
 
 def _ways_of(change: ServerChange) -> list[Route]:

@@ -23,7 +23,8 @@ class ServerChangeOut(serializers.ModelSerializer[ServerChange]):
     """What will be otherwise: empty stays. A credential is never told, only that there is another.
 
     `facts` are of a way: of one that is added its `priority`, `weight`, `role` and `share`, of a canary
-    its next `share`, or `role` where it is promoted.
+    its next `share`, or `role` where it is promoted. Of one that is added, `base_url` is where its
+    server is, which is agreed to as well.
     """
 
     kind = serializers.CharField(

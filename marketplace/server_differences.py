@@ -41,10 +41,11 @@ def probed(change: ServerChange) -> list[Probed]:
 
 
 def _differences(change: ServerChange) -> Iterator[Difference]:
-    if change.base_url:
-        yield Difference(_("Address"), change.upstream.base_url, change.base_url)
     if change.offer is not None:
         yield Difference(_("Server"), "", change.upstream.name)
+    if change.base_url:
+        before = change.upstream.base_url if change.offer is None else ""
+        yield Difference(_("Address"), before, change.base_url)
     if change.upstream_model:
         before = change.route.upstream_model if change.route and change.offer is None else ""
         yield Difference(_("Model name at the server"), before, change.upstream_model)

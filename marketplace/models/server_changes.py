@@ -58,7 +58,7 @@ class ServerChange(TimeStamped):
     #: What the way will be: of one that is added its ``priority``, ``weight``, ``role`` and ``share``;
     #: of a canary another ``share``, or its ``role`` where it is promoted.
     facts = models.JSONField(default=dict, blank=True)
-    #: What it will say; empty: as it is.
+    #: What it will say; empty: as it is. Of a way that is added: where its server has to be.
     base_url = models.CharField(max_length=300, blank=True)
     upstream_model = models.CharField(max_length=200, blank=True)
     #: Another credential; kept until somebody has decided. That there was one is known for good.

@@ -1,8 +1,8 @@
 """Where customers' requests go changes under four eyes: one person proposes, another agrees.
 
-A server is live while an offer that is on sale, or in review, has a way to it. What does not lead
-elsewhere (names, seconds, draining, switching off), and what takes a way out of service, is one
-person's to change.
+A server is live while an offer that is on sale, or in review, has a way to it, and while a change of
+it waits: what a second person reads must hold until they agree. What does not lead elsewhere (names,
+seconds, draining, switching off), and what takes a way out of service, is one person's to change.
 """
 
 from collections.abc import Mapping
@@ -29,8 +29,10 @@ WAY = ("priority", "weight", "role", "share")
 
 
 def is_live(upstream: Upstream) -> bool:
-    """Whether requests of customers go there, or would once it is switched on."""
-    return Route.objects.filter(upstream=upstream, offer__in=Offer.objects.watched()).exists()
+    """Whether requests of customers go there, or would once it is switched on or somebody agrees."""
+    if Route.objects.filter(upstream=upstream, offer__in=Offer.objects.watched()).exists():
+        return True
+    return ServerChange.objects.waiting().filter(upstream=upstream).exists()
 
 
 @atomic()
@@ -79,14 +81,16 @@ def rename(route: Route, upstream_model: str, *, by: User) -> ServerChange | Non
 @atomic()
 def add_way(offer: Offer, facts: Mapping[str, Any], *, by: User) -> Route | ServerChange:
     """Let one more server answer for an offer; of one that is on sale or in review, propose it."""
-    upstream = facts["upstream"]
-    if not _is_watched(upstream, offer):
+    is_watched = _is_watched(facts["upstream"], offer)
+    upstream = Upstream.objects.get(pk=facts["upstream"].pk)
+    if not is_watched:
         return catalogue.add_route(offer, facts, by=by)
     catalogue.check_route(offer, facts)
     return _propose(
         ServerChange(
             upstream=upstream,
             offer=offer,
+            base_url=upstream.base_url,
             upstream_model=facts["upstream_model"],
             facts={name: facts[name] for name in WAY},
             proposed_by=by,
@@ -139,8 +143,13 @@ def note_probe(
 
 
 def check_second(change: ServerChange, by: User) -> None:
-    """Refuse who proposed it: already a probe sends the stored credential where nobody else looked."""
+    """Refuse who proposed it: already a probe sends the stored credential where nobody else looked.
+
+    So it does where the server of a way that is added was taken elsewhere meanwhile.
+    """
     if not change.is_proposed:
+        raise Conflict
+    if change.kind == Kind.ADD and change.base_url != change.upstream.base_url:
         raise Conflict
     if change.proposed_by_id == by.pk:
         raise Forbidden(_("Somebody else has to probe and approve what you proposed."))
@@ -153,7 +162,7 @@ def approve(change: ServerChange, *, by: User) -> ServerChange:
     check_second(change, by)
     if trouble := in_the_way(change):
         raise NewWayFails(trouble)
-    credential = change.credential
+    credential = change.new_credential
     change.decided_by = by
     if change.kind == Kind.ADD:
         # The database lets a way in that an applied change names.

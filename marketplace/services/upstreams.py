@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.db import IntegrityError
 from django.db.models import Q
@@ -29,6 +30,8 @@ CHANGEABLE = (
 )
 #: What leads to a server: what was found on another way says nothing about this one.
 WAY = ("base_url", "credential", "health_path")
+#: Where a server listens whose address does not say it.
+PORTS = {"http": 80, "https": 443}
 #: A server that was asked less than this ago is not asked again: a little less than beat's turn.
 REST = timedelta(seconds=25)
 #: So many looks in a row turn the verdict: one that comes and goes is left as it was.
@@ -78,14 +81,16 @@ def change(
 ) -> Upstream:
     """Change how a server is reached; an empty credential keeps the one that is stored.
 
+    Under another origin nothing is kept: whoever takes a server elsewhere has to know its credential.
     Its region stays: offers were sold as computed there. What was found out about the old address,
     credential or path of health says nothing about the new one.
     """
     upstream = Upstream.objects.select_for_update().get(pk=upstream.pk)
     before, way = _facts(upstream), _way(upstream)
+    is_elsewhere = _origin(facts["base_url"]) != _origin(upstream.base_url)
     for name in CHANGEABLE:
         setattr(upstream, name, facts[name])
-    kept = "" if forget_credential else upstream.credential
+    kept = "" if forget_credential or is_elsewhere else upstream.credential
     upstream.credential = facts["credential"] or kept
     is_new_way = _way(upstream) != way
     if is_new_way:
@@ -183,6 +188,11 @@ def add_region(facts: Mapping[str, Any], *, by: User | None) -> Region:
         raise RegionTaken(field_errors={"code": [RegionTaken.detail]}) from error
     audit.record(organization=None, actor=by, action="region.added", target=region, after=facts)
     return region
+
+
+def _origin(address: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(address)
+    return parts.scheme, parts.hostname, parts.port or PORTS.get(parts.scheme)
 
 
 def _way(upstream: Upstream) -> tuple[str, ...]:

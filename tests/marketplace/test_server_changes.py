@@ -9,7 +9,7 @@ from common.database import service
 from common.errors import Conflict, Forbidden
 from marketplace import due, queries
 from marketplace.models import Route, ServerChange, Status, Upstream
-from marketplace.services import server_changes, upstreams
+from marketplace.services import catalogue, server_changes, upstreams
 from tenants.models import AuditEntry
 from tests.marketplace.engine import ListingEngine
 
@@ -287,6 +287,12 @@ def ways(offer):
     return [it.upstream_model for it in found.routes]
 
 
+def move(server, by, **facts):
+    with service():
+        present = {name: getattr(server, name) for name in upstreams.CHANGEABLE}
+        return server_changes.change(server, {**present, "credential": "", **facts}, by=by)
+
+
 def set_status(offer, status):
     with service():
         type(offer).objects.filter(pk=offer.pk).update(status=status)
@@ -463,3 +469,90 @@ def test_what_was_proposed_is_decided_on_as_it_was(sam, mini, server, beside):
     for facts in ({"upstream_model": "other"}, {"facts": {}}, {"upstream": server}):
         with pytest.raises(IntegrityError, match="decided on as it was"), service():
             ServerChange.objects.filter(pk=change.pk).update(**facts)
+
+
+def test_a_server_stays_where_it_is_while_a_way_to_it_waits(
+    sam, kim, mini, beside, elsewhere, colleague_client
+):
+    change = propose_way(mini, beside, sam)
+    page = colleague_client.get(f"/staff/server-changes/{change.pk}/").content.decode()
+    swapped = move(beside, sam, base_url=elsewhere.base_url)
+
+    assert beside.base_url in page
+    assert swapped.is_proposed
+    assert addresses() == {(beside.base_url, SECRET)}
+    agree(change, kim)
+    assert elsewhere.asked == []
+    assert addresses() == {(beside.base_url, SECRET), (beside.base_url, "")}
+
+
+def test_a_way_is_not_agreed_to_once_its_server_is_elsewhere(sam, kim, mini, beside, elsewhere):
+    change = propose_way(mini, beside, sam)
+    agree(move(beside, sam, base_url=elsewhere.base_url), kim)
+    elsewhere.asked.clear()
+
+    with pytest.raises(Conflict):
+        due.probe_change(change.pk, by=kim)
+    with pytest.raises(Conflict), service():
+        server_changes.approve(ServerChange.objects.get(pk=change.pk), by=kim)
+
+    assert elsewhere.asked == []
+    assert ways(mini) == ["atlas-mini"]
+
+
+def test_the_database_lets_no_way_in_whose_server_is_elsewhere(sam, kim, mini, beside):
+    change = propose_way(mini, beside, sam)
+    way = Route(offer=mini, upstream=beside, upstream_model="mini-b", priority=1)
+    done = {"status": "applied", "decided_by": kim, "probed_at": change.created_at}
+
+    @service()
+    def let_in(base_url):
+        Upstream.objects.filter(pk=beside.pk).update(base_url=base_url)
+        ServerChange.objects.filter(pk=change.pk).update(**done, route=way.pk)
+        way.save(force_insert=True)
+
+    with pytest.raises(IntegrityError, match="when a second person agrees"):
+        let_in("http://elsewhere:8000/v1")
+    let_in(beside.base_url)
+    assert ways(mini) == ["atlas-mini", "mini-b"]
+
+
+@pytest.mark.parametrize("where", ["http://elsewhere:8000/v1", "https://one/v1", "http://one:1/v1"])
+def test_one_person_alone_takes_no_credential_elsewhere(sam, beside, where):
+    move(beside, sam, base_url="http://one/v1", credential=SECRET)
+    for same in ("http://one:80/v2", "http://ONE/v1"):
+        move(beside, sam, base_url=same)
+        with service():
+            beside.refresh_from_db()
+        assert beside.credential == SECRET
+
+    move(beside, sam, base_url=where)
+
+    with service():
+        beside.refresh_from_db()
+    assert (beside.base_url, beside.credential) == (where, "")
+
+
+def test_a_credential_that_waits_is_sent_nowhere_else(sam, kim, mini, beside, elsewhere):
+    added = agree(propose_way(mini, beside, sam), kim).route
+    waits = move(beside, kim, credential=OTHER)
+    with service():
+        catalogue.remove_route(added, by=sam)
+
+    with pytest.raises(Conflict):
+        move(beside, sam, base_url=elsewhere.base_url)
+    due.probe_change(waits.pk, by=sam)
+
+    assert elsewhere.asked == []
+
+
+def test_a_way_that_fails_is_not_hidden_by_another_of_the_offer(sam, kim, mini, server, elsewhere):
+    agree(propose_way(mini, server, sam), kim)
+    elsewhere.models = ["mini-b"]
+    change = move(server, sam, base_url=elsewhere.base_url)
+
+    due.probe_change(change.pk, by=kim)
+
+    with service():
+        change.refresh_from_db()
+    assert change.conformance["atlas-mini"]["models"] == "failed"
