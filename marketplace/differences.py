@@ -15,7 +15,7 @@ from django_stubs_ext import StrOrPromise
 
 from common import countries, languages
 from common.money import Money
-from common.templatetags.formats import cost
+from common.templatetags.formats import cost, per_cent
 from marketplace import dossiers, history, showcase, viewers
 from marketplace.forms import levels as level_forms
 from marketplace.forms import translating
@@ -27,6 +27,7 @@ from marketplace.models import (
     Dossier,
     ModelChange,
     Offer,
+    Route,
     ServiceTier,
     TokenClass,
     TokenPart,
@@ -99,6 +100,7 @@ def _publication(change: ModelChange) -> Iterator[Difference]:
     yield Difference(_("State"), _state(model), str(Status.PUBLISHED.label))
     if model.is_on_sale:
         yield from _end(model, {"retires_at": None, "replaced_by": None})
+        yield from _ways(model)
         return
     for name in ("publisher_name", *CardForm.Meta.fields):
         found = _field(model, name, _present(model, name))
@@ -110,6 +112,20 @@ def _publication(change: ModelChange) -> Iterator[Difference]:
         prices = ((_("input"), entry.input_price), (_("output"), entry.output_price))
         words = format_html_join(", ", "{} {}", ((it, cost(price)) for it, price in prices))
         yield Difference(entry.api_name, "", format_html("{}: {}", entry.region, words))
+    yield from _ways(model)
+
+
+def _ways(model: AIModel) -> Iterator[Difference]:
+    """Yield where requests will go, way by way: who approves a publication agrees to all of them."""
+    found = Route.objects.filter(offer__model_version__model=model)
+    for way in found.select_related("offer", "upstream").order_by("offer__name", "priority", "id"):
+        server = way.upstream
+        facts = [way.offer.name, server.name, server.base_url, way.upstream_model]
+        if way.is_on_trial:
+            facts += [str(way.get_role_display()), per_cent(Decimal(way.share))]
+        if not server.is_enabled:
+            facts.append(_("Switched off"))
+        yield Difference(_("Way to the server"), "", " · ".join(facts))
 
 
 def in_languages(texts: translating.Texts, before: ByName, after: ByName) -> Iterator[Difference]:

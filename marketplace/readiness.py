@@ -87,15 +87,16 @@ def _ways(offers: list[Offer]) -> list[Check]:
 
 
 def _conformance(offers: list[Offer]) -> Check:
-    """Return whether some way of each offer speaks as the gateway needs it to."""
+    """Return whether every way of each offer speaks as the gateway needs it to, trials included."""
     title = _("Conformance")
-    for offer in offers:
-        ways = _enabled(offer)
-        if settings.CONFORMANCE_NEEDED and ways and not any(way.conforms for way in ways):
-            url = reverse("staff:server-edit", args=[ways[0].upstream_id])
-            words = _("No server of “%(offer)s” has passed the probe.")
-            return Check(title, words % {"offer": offer.name}, url)
-    return Check(title, "")
+    ways = (way for offer in offers for way in offer.routes.all() if way.upstream.is_enabled)
+    failing = next((way for way in ways if not way.conforms), None)
+    if failing is None or not settings.CONFORMANCE_NEEDED:
+        return Check(title, "")
+    url = reverse("staff:server-edit", args=[failing.upstream_id])
+    words = _("The server “%(server)s” has not passed the probe for “%(offer)s”.")
+    facts = {"server": failing.upstream.name, "offer": failing.offer.name}
+    return Check(title, words % facts, url)
 
 
 def _worth(offers: list[Offer], kind: str) -> list[Check]:

@@ -6,7 +6,7 @@ THERE = """
                     AND c.base_url = (
                         SELECT u.base_url FROM marketplace_upstream u WHERE u.id = NEW.upstream_id
                     )"""
-AGREED = f"""
+AGREED = """
 CREATE OR REPLACE FUNCTION marketplace_way_is_agreed() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     leads_elsewhere boolean := TG_OP = 'INSERT'
@@ -36,7 +36,7 @@ BEGIN
             AND coalesce((c.facts->>'share')::int, 0) >= NEW.share
             AND CASE WHEN leads_elsewhere THEN
                     c.offer_id = NEW.offer_id AND c.upstream_id = NEW.upstream_id
-                    AND c.upstream_model = NEW.upstream_model AND c.facts->>'role' = NEW.role{THERE}
+                    AND c.upstream_model = NEW.upstream_model AND c.facts->>'role' = NEW.role/*there*/
                 WHEN NEW.role <> OLD.role THEN c.facts->>'role' = NEW.role
                 ELSE true
             END
@@ -54,4 +54,6 @@ class Migration(migrations.Migration):
         ("marketplace", "0038_ways_under_four_eyes"),
     ]
 
-    operations = [migrations.RunSQL(AGREED, AGREED.replace(THERE, ""))]
+    operations = [
+        migrations.RunSQL(AGREED.replace("/*there*/", THERE), AGREED.replace("/*there*/", ""))
+    ]

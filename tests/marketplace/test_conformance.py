@@ -76,7 +76,7 @@ def test_what_was_found_stands_on_the_server_and_the_checklist(
     staff_client.post(f"/staff/servers/{server.pk}/check/")
 
     page = staff_client.get(f"/staff/servers/{server.pk}/").content.decode()
-    assert "has passed the probe" in " ".join(missing)
+    assert "has not passed the probe" in " ".join(missing)
     assert "Counts tokens honestly" in page
     with service():
         assert Route.objects.get(offer=mini).conforms

@@ -15,9 +15,10 @@ from marketplace.errors import (
     ChangeProposed,
     InReview,
     NoticeTooShort,
+    NotReady,
     ShortNoticeNotAccepted,
 )
-from marketplace.models import AIModel, ModelChange, Offer, Price
+from marketplace.models import AIModel, ModelChange, Offer, Price, Route, Upstream
 from marketplace.services import curation, pricing, publishing
 from metering.models import UsageDay
 from tenants.models import AuditEntry
@@ -330,3 +331,49 @@ def test_terms_of_what_is_on_sale_need_a_second_person(sam, kim, mini):
         curation.approve(change, by=kim)
 
     assert Offer.objects.get(pk=mini.pk).default_rpm == 7
+
+
+@pytest.fixture
+def ways(draft, engine):
+    """A draft's way that passed the probe, a canary that nobody probed, and a way switched off."""
+    with service():
+        offer = Offer.objects.get(model_version__model=draft)
+        first = offer.routes.get()
+        facts = {"region_id": first.upstream.region_id, "base_url": "http://evil:8000/v1"}
+        evil = Upstream.objects.create(name="Evil", slug="evil", **facts)
+        off = Upstream.objects.create(name="Spare", slug="spare", is_enabled=False, **facts)
+        offer.routes.update(conformance={"models": "passed"}, conformed_at=timezone.now())
+        return [
+            first,
+            offer.routes.create(upstream=evil, upstream_model="a", role="canary", share=100),
+            offer.routes.create(upstream=off, upstream_model="b", priority=9),
+        ]
+
+
+def test_who_approves_a_publication_reads_every_way(sam, colleague_client, draft, ways):
+    with service():
+        change = curation.submit(draft, by=sam)
+
+    page = colleague_client.get(f"/staff/changes/{change.pk}/").content.decode()
+
+    first = ways[0].upstream
+    told = ("nova-1.5", first.name, first.base_url, "nova-instruct")
+    assert " · ".join(told) in page
+    assert "Evil · http://evil:8000/v1 · a · Canary: answers a share first · 100" in page
+    assert "Spare · http://evil:8000/v1 · b · Switched off" in page
+
+
+def test_no_way_is_put_on_sale_that_has_not_passed_the_probe(sam, draft, ways, settings):
+    settings.CONFORMANCE_NEEDED = True
+    refusal = "The server “Evil” has not passed the probe for “nova-1.5”."
+    with service():
+        assert readiness.missing_for(draft) == [refusal]
+        Route.objects.filter(pk=ways[1].pk).update(role="serves", share=0)
+        assert readiness.missing_for(draft) == [refusal]
+
+    with pytest.raises(NotReady), service():
+        curation.submit(draft, by=sam)
+    with service():
+        passed = {"conformance": {"models": "passed"}, "conformed_at": timezone.now()}
+        Route.objects.filter(pk=ways[1].pk).update(**passed)
+        assert readiness.missing_for(draft) == []
