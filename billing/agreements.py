@@ -1,6 +1,6 @@
 """What was agreed with a customer, as it holds at an instant or over a period."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -56,10 +56,11 @@ def coming(organization: Organization, at: datetime) -> Contract | None:
     return signed.order_by("effective_from").first()
 
 
-def price_book(organization: Organization, at: datetime) -> UUID | None:
-    """Return the price book that it names."""
-    contract = in_force(organization, at)
-    return contract.price_book_id if contract else None
+def price_books(organizations: Collection[Organization], at: datetime) -> dict[UUID, UUID]:
+    """Return by organization the price book that its contract names at the instant."""
+    held = Contract.objects.at(at).filter(organization__in=organizations)
+    named = held.exclude(price_book=None).order_by()
+    return dict(named.values_list("organization_id", "price_book_id"))
 
 
 def naming(book: UUID, at: datetime) -> list[ports.NamingContract]:

@@ -1,6 +1,6 @@
 """What billing answers to the questions of the apps below it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -72,9 +72,11 @@ class Contracts:
         """Return by price book how many customers a contract that holds now lets pay by it."""
         return agreements.customers_of_books(timezone.now())
 
-    def price_book(self, organization: Organization, at: datetime) -> UUID | None:
-        """Return the price book that the organization's contract names at the instant."""
-        return agreements.price_book(organization, at)
+    def price_books(
+        self, organizations: Collection[Organization], at: datetime
+    ) -> Mapping[UUID, UUID]:
+        """Return by organization the price book that its contract names at the instant."""
+        return agreements.price_books(organizations, at)
 
 
 class Rater:

@@ -70,8 +70,10 @@ class Contracts(Protocol):
     def customers(self) -> Mapping[UUID, int]:
         """Return by price book how many customers a contract that holds now lets pay by it."""
 
-    def price_book(self, organization: Organization, at: datetime) -> UUID | None:
-        """Return the price book that the organization's contract names at the instant."""
+    def price_books(
+        self, organizations: Collection[Organization], at: datetime
+    ) -> Mapping[UUID, UUID]:
+        """Return by organization the price book that its contract names at the instant."""
 
 
 class Contents(Protocol):

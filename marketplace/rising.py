@@ -3,7 +3,7 @@
 A change is no rise only where it can be shown that no quantity of any part costs more.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -76,13 +76,14 @@ def said(book: PriceBook, offer: Offer, at: datetime) -> tuple[Said, bool]:
 
 
 def paid(
-    organizations: Iterable[Organization], offers: Sequence[UUID], at: datetime
+    organizations: Collection[Organization], offers: Sequence[UUID], at: datetime
 ) -> dict[UUID, dict[UUID, Said]]:
     """Return what each organization pays for each offer at the instant, by its own books."""
     found: dict[tuple[str, tuple[UUID, ...]], dict[UUID, Said]] = {}
     by_organization = {}
+    special = books.special_of(organizations, at)
     for organization in organizations:
-        key = organization.currency, tuple(books.special(organization, at))
+        key = organization.currency, tuple(special[organization.pk])
         if key not in found:
             found[key] = _of_books(offers, at, *key)
         by_organization[organization.pk] = found[key]
