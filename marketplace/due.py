@@ -150,7 +150,7 @@ def _apply(change: ModelChange) -> bool:
 
 
 def make_moves() -> int:
-    """Let customers pay by other prices as it was planned; return how many moves this call made."""
+    """Let customers pay by other prices as it was planned; return how many moves this call closed."""
     with service():
         due = list(PriceMove.objects.due())
     return sum(_move(move) for move in due)
@@ -159,8 +159,7 @@ def make_moves() -> int:
 def _move(move: PriceMove) -> bool:
     try:
         with service():
-            moves.do_due(move)
+            return moves.do_due(move).status != PriceMove.Status.PLANNED
     except Conflict:
         # Another worker was faster, or somebody took it back a moment ago.
         return False
-    return True

@@ -1,8 +1,12 @@
 """Writes to those who used a model of late what will change of it."""
 
+from functools import partial
+from uuid import UUID
+
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from common import sweeping
 from common.database import service
 from marketplace import raised, viewers
 from marketplace.models import AIModel, Notice
@@ -17,17 +21,21 @@ def send_notices() -> int:
 
     What rises on one day is one mail to each address.
     """
-    claimed = (notices.claim(pk) for pk in notices.unsent())
-    return sum(_send(told) for told in claimed if told)
+    sends = (partial(_send, pk) for pk in notices.unsent())
+    return sum(sweeping.answers(sends, trouble="notice_put_off"))
 
 
-def _send(told: list[Notice]) -> bool:
+def _send(pk: UUID) -> bool:
+    told = notices.claim(pk)
+    if not told:
+        return False
     try:
         _write(told)
     except OSError:
         # The mail server is away: the next sweep tries again.
         notices.give_back(told)
         return False
+    notices.sent(told)
     return True
 
 

@@ -1,6 +1,9 @@
 """What customers were told of changes ahead: of prices that rise, of models that go."""
 
+from datetime import timedelta
+
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from common.models import LockingQuerySet, TimeStamped
@@ -9,13 +12,17 @@ from marketplace.models.moves import PriceMove
 from marketplace.models.offers import Offer
 from tenants.models import Organization
 
+#: How long a mail may take to be sent, until another worker takes it up.
+LEASE = timedelta(minutes=10)
+
 
 class NoticeQuerySet(LockingQuerySet["Notice"]):
     """Notices."""
 
-    def unsent(self) -> "NoticeQuerySet":
-        """Those that nobody was written about yet."""
-        return self.filter(sent_at=None)
+    def due(self) -> "NoticeQuerySet":
+        """Those that nobody was written about yet, that still hold, and that nobody sends now."""
+        free = models.Q(claimed_at=None) | models.Q(claimed_at__lt=timezone.now() - LEASE)
+        return self.filter(free, sent_at=None, taken_back_at=None)
 
 
 class Notice(TimeStamped):
@@ -38,6 +45,8 @@ class Notice(TimeStamped):
         PriceMove, on_delete=models.PROTECT, related_name="notices", null=True, blank=True
     )
     currency = models.CharField(max_length=3, blank=True)
+    #: Since when somebody is sending its mail, who may have died over it.
+    claimed_at = models.DateTimeField(null=True, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
     #: Since when it does not come about any more.
     taken_back_at = models.DateTimeField(null=True, blank=True)

@@ -1,13 +1,16 @@
 """What lets customers pay by other prices: the end of a book, its audience, a customer's group.
 
 It is done at once where nobody comes to pay more for what they used of late. Otherwise it is planned for
-the day on which the notice that customers were promised is over, and they are told; never sooner.
+the day on which the notice that customers were promised is over, and they are told; never sooner. Where
+somebody would pay more that day who was not told, it is put off for as long again, and they all are.
 """
 
 from collections.abc import Callable
+from datetime import datetime
 
 from django.conf import settings
 from django.db import IntegrityError
+from django.db.models import Q
 from django.utils import timezone
 
 from common.database import atomic
@@ -57,21 +60,28 @@ def take_back(move: PriceMove, *, by: User) -> PriceMove:
 
 @atomic()
 def do_due(move: PriceMove) -> PriceMove:
-    """Do what was planned for a day that has come, if it still can be; once, whoever else tries."""
+    """Do what was planned for a day that has come, if it still can be; once, whoever else tries.
+
+    It is put off where somebody came to pay more by it since it was planned, and was not told.
+    """
     notices.one_at_a_time()
     move = PriceMove.objects.locked(move.pk)
     if move.status != Status.PLANNED:
         raise Conflict
+    uses, promised = _uses(move), timezone.now() + settings.PRICE_NOTICE
+    soon = notices.instants(uses, until=promised)
     try:
-        # Whoever pays more only since it was planned is told now.
-        late = notices.rises(_uses(move), lambda: _act(move))
+        rises = notices.rises(uses, lambda: _act(move), [None, *soon])
+        if notices.untold(move, rises, notices.beginning(uses, lambda: _act(move), soon)):
+            notices.take_back(move)
+            return _plan(move, uses, promised, None)
         with atomic():
             _act(move)
     except DomainError as refusal:
         move.answer = in_words(refusal)[:1000]
         notices.take_back(move)
         return _moved(move, Status.FAILED, None)
-    notices.tell_of_move(move, late)
+    notices.tell_anew(uses)
     return _moved(move, Status.DONE, None)
 
 
@@ -79,18 +89,44 @@ def do_due(move: PriceMove) -> PriceMove:
 def _make(move: PriceMove) -> PriceMove | int:
     # Two moves that pass each other could raise together what neither raises alone.
     notices.one_at_a_time()
+    if move.book is not None:
+        # As it is now: somebody may have given it to others since it was read.
+        move.book = PriceBook.objects.locked(move.book.pk)
+    _refuse_planned(move)
     uses, promised = _uses(move), timezone.now() + settings.PRICE_NOTICE
-    instants = notices.instants(uses, until=promised)
-    if not any(notices.rises(uses, lambda: _act(move), at) for at in [None, *instants]):
-        return _act(move)
-    move.takes_effect_at = promised
-    rises = notices.rises(uses, lambda: _act(move), promised)
+    soon = notices.instants(uses, until=promised)
+    if notices.rises(uses, lambda: _act(move), [None, *soon]):
+        return _plan(move, uses, promised, move.planned_by)
+    done = _act(move)
+    notices.tell_anew(uses)
+    return done
+
+
+def _refuse_planned(move: PriceMove) -> None:
+    """Refuse a move beside one that is told of: that would come about, and not as it was told."""
+    planned = PriceMove.objects.planned()
+    if move.book is None:
+        found = planned.filter(kind=Kind.GROUP, customer=move.customer)
+    else:
+        found = planned.filter(book=move.book)
+        if move.offer is not None:
+            found = found.filter(Q(kind=Kind.AUDIENCE) | Q(offer=None) | Q(offer=move.offer))
+    if found.exists():
+        raise MovePlanned
+
+
+def _plan(move: PriceMove, uses: list[notices.Use], at: datetime, by: User | None) -> PriceMove:
+    """Let it come about at the instant, and tell who pays more from then on, or later by it."""
+    move.takes_effect_at = at
+    rises = notices.rises(uses, lambda: _act(move), [at]).get(at, {})
+    after = [instant for instant in notices.instants(uses) if instant > at]
+    later = notices.beginning(uses, lambda: _act(move), after)
     try:
         with atomic():
-            _moved(move, Status.PLANNED, move.planned_by)
+            _moved(move, Status.PLANNED, by)
     except IntegrityError as error:
         raise MovePlanned from error
-    notices.tell_of_move(move, rises)
+    notices.tell_of_move(move, rises, later)
     return move
 
 

@@ -4,13 +4,14 @@ The row is the promise: it is written in the transaction that makes the change, 
 and the mail follows it. Notice periods are settings; whoever undercuts them does not do so alone.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from common import jobs
@@ -23,6 +24,8 @@ from tenants.models import Organization
 
 #: What a customer used of late.
 Use = tuple[Organization, Offer]
+#: What each use comes to cost more; what does not is left out.
+Rises = Mapping[Use, list[Rise]]
 
 ALONE = "SELECT pg_advisory_xact_lock(hashtextextended('marketplace.moves', 0))"
 #: How long nothing of a day's prices must have changed before they are told: one mail, not many.
@@ -48,11 +51,9 @@ def watching(uses: Iterable[Use], at: datetime, *, agreed: bool, field: str = ""
     before = _paid(uses, at)
     yield
     after = _paid(uses, at)
-    if not agreed and any(rising.between(before[it], after[it]) for it in uses):
+    if not agreed and _between(before, after):
         refuse_short(at, field=field)
-    until = _paid(uses, at - timedelta(microseconds=1))
-    for it in uses:
-        _tell_of_rises(it, rising.between(until[it], after[it]), at)
+    _tell_of_rises(uses, _between(_paid(uses, at - timedelta(microseconds=1)), after), at)
 
 
 class _Undone(Exception):
@@ -60,27 +61,57 @@ class _Undone(Exception):
 
 
 def rises(
-    uses: Iterable[Use], act: Callable[[], object], at: datetime | None = None
-) -> list[tuple[Use, list[Rise]]]:
-    """Return which uses would cost more at the instant (at once, without one); nothing is done."""
-    uses = list(uses)
-    before = _paid(uses, at or timezone.now())
-    try:
-        with atomic():
-            act()
-            after = _paid(uses, at or timezone.now())
-            raise _Undone
-    except _Undone:
-        pass
-    return [(it, found) for it in uses if (found := rising.between(before[it], after[it]))]
+    uses: list[Use], act: Callable[[], object], instants: Sequence[datetime | None]
+) -> dict[datetime | None, Rises]:
+    """Return which uses would cost more at each instant (None: at once); nothing is done.
+
+    Instants at which none would are left out.
+    """
+    before = {at: _paid(uses, at or timezone.now()) for at in instants}
+    with _tried(act):
+        after = {at: _paid(uses, at or timezone.now()) for at in instants}
+    found = {at: _between(before[at], after[at]) for at in instants}
+    return {at: rising for at, rising in found.items() if rising}
 
 
-def instants(uses: Iterable[Use], *, until: datetime) -> list[datetime]:
-    """Return when prices of what was used change until then, in whatever book."""
+def beginning(
+    uses: list[Use], act: Callable[[], object], instants: Iterable[datetime]
+) -> dict[datetime, Rises]:
+    """Return what would begin to cost more at each instant, were it done; nothing is done."""
+    with _tried(act):
+        return _beginning(uses, instants)
+
+
+@contextmanager
+def _tried(act: Callable[[], object]) -> Iterator[None]:
+    """Do it for what is read within, then take it back."""
+    with suppress(_Undone), atomic():
+        act()
+        yield
+        raise _Undone
+
+
+def _between(before: Mapping[Use, Said], after: Mapping[Use, Said]) -> Rises:
+    return {it: found for it in before if (found := rising.between(before[it], after[it]))}
+
+
+def _beginning(uses: list[Use], instants: Iterable[datetime]) -> dict[datetime, Rises]:
+    """Return what begins to cost more at each instant, as everything is now."""
+    found = {}
+    for at in instants:
+        until = _paid(uses, at - timedelta(microseconds=1))
+        found[at] = _between(until, _paid(uses, at))
+    return found
+
+
+def instants(uses: Iterable[Use], *, until: datetime | None = None) -> list[datetime]:
+    """Return when prices of what was used change (until then), in whatever book."""
     offers = {offer.pk for _user, offer in uses}
-    coming = Price.objects.upcoming(timezone.now()).filter(offer__in=offers)
-    found = coming.filter(effective_from__lte=until).order_by("effective_from")
-    return list(found.values_list("effective_from", flat=True).distinct())
+    found = Price.objects.upcoming(timezone.now()).filter(offer__in=offers)
+    if until is not None:
+        found = found.filter(effective_from__lte=until)
+    begin = found.order_by("effective_from").values_list("effective_from", flat=True)
+    return list(begin.distinct())
 
 
 def used_by(customers: Collection[Organization]) -> list[Use]:
@@ -96,17 +127,48 @@ def used_by(customers: Collection[Organization]) -> list[Use]:
     return found
 
 
-def tell_of_move(move: PriceMove, rises: Iterable[tuple[Use, list[Rise]]]) -> None:
-    """Keep for each use what it comes to cost more by the move."""
-    for use, found in rises:
-        _tell_of_rises(use, found, move.takes_effect_at, move)
+def tell_of_move(move: PriceMove, rises: Rises, later: Mapping[datetime, Rises]) -> None:
+    """Keep for each use what it comes to cost more by the move, and by prices that begin later.
+
+    Who is told of such a price already is told anew when the move has come about.
+    """
+    _tell_of_rises(list(rises), rises, move.takes_effect_at, move)
+    for at, begin in later.items():
+        told = _told(list(begin), at)
+        rest = {it: found for it, found in begin.items() if not _is_told(told, it)}
+        _tell_of_rises(list(rest), rest, at, move)
+
+
+def tell_anew(uses: list[Use]) -> None:
+    """Keep for each use what it comes to cost more at each price to come, as everything is now."""
+    for at, found in _beginning(uses, instants(uses)).items():
+        _tell_of_rises(uses, found, at)
+
+
+def untold(
+    move: PriceMove,
+    rises: Mapping[datetime | None, Rises],
+    begin: Mapping[datetime, Rises],
+) -> bool:
+    """Whether some use would cost more by the move of which its customer was not told.
+
+    That is by the move itself, or by a price that begins soon after it.
+    """
+    kept = Notice.objects.filter(move=move, taken_back_at=None)
+    by_move = set(kept.values_list("organization_id", "offer_id"))
+    for at, found in rises.items():
+        told = _told(list(found), at) if at else {}
+        for it in found:
+            begins = at is not None and it in begin.get(at, {})
+            known = (it[0].pk, it[1].pk) in by_move and not begins
+            if not known and not _is_told(told, it):
+                return True
+    return False
 
 
 def take_back(move: PriceMove) -> None:
     """Let nobody be told any more of what a move would have raised."""
-    told = Notice.objects.filter(move=move)
-    told.filter(sent_at=None).delete()
-    told.update(taken_back_at=timezone.now())
+    _take_back(Notice.objects.filter(move=move))
 
 
 def one_at_a_time() -> None:
@@ -147,22 +209,56 @@ def _paid(uses: list[Use], at: datetime) -> dict[Use, Said]:
 
 
 def _tell_of_rises(
-    use: Use, rises: Iterable[Rise], at: datetime, move: PriceMove | None = None
+    uses: list[Use], rises: Rises, at: datetime, move: PriceMove | None = None
 ) -> None:
     """Keep what is to be told; who was told something else for this instant is told anew."""
-    notice = _notice(use, Notice.Kind.PRICES, at)
-    notice.move = move
-    notice.currency, notice.prices = notice.organization.currency, [it.facts for it in rises]
-    told = Notice.objects.filter(
-        organization=notice.organization, offer=notice.offer, kind=notice.kind, happens_at=at
-    )
-    if not notice.prices:
-        told.filter(sent_at=None).delete()
-        told.update(taken_back_at=timezone.now())
-    elif not told.filter(prices=notice.prices, taken_back_at=None).exists():
+    told, kept = _told(uses, at), []
+    for use in uses:
+        prices = [it.facts for it in rises.get(use, ())]
+        user, offer = use
+        present = told.get((user.pk, offer.pk))
+        if present is not None:
+            _tell_otherwise(present, prices)
+        elif prices:
+            notice = _notice(use, Notice.Kind.PRICES, at)
+            notice.move, notice.currency, notice.prices = move, user.currency, prices
+            kept.append(notice)
+    _keep(kept)
+
+
+def _tell_otherwise(notice: Notice, prices: list[dict[str, Any]]) -> None:
+    """Let a notice say other prices, which are written of anew; without any, take it back."""
+    found = Notice.objects.filter(pk=notice.pk)
+    if not prices:
+        _take_back(found)
+    elif notice.taken_back_at is not None or notice.prices != prices:
         now = timezone.now()
-        told.update(prices=notice.prices, taken_back_at=None, sent_at=None, updated_at=now)
-        _keep([notice])
+        found.update(
+            prices=prices, taken_back_at=None, sent_at=None, claimed_at=None, updated_at=now
+        )
+        jobs.enqueue("marketplace.send_notices")
+
+
+def _take_back(told: QuerySet[Notice]) -> None:
+    # What is on its way, or arrived, stays on record.
+    told.filter(sent_at=None, claimed_at=None).delete()
+    told.filter(taken_back_at=None).update(taken_back_at=timezone.now())
+
+
+def _told(uses: list[Use], at: datetime) -> dict[tuple[UUID, UUID], Notice]:
+    """Return what was told of prices at the instant, by customer and offer."""
+    found = Notice.objects.filter(
+        organization__in={user.pk for user, _offer in uses},
+        offer__in={offer.pk for _user, offer in uses},
+        kind=Notice.Kind.PRICES,
+        happens_at=at,
+    )
+    return {(it.organization_id, it.offer_id): it for it in found}
+
+
+def _is_told(told: Mapping[tuple[UUID, UUID], Notice], use: Use) -> bool:
+    notice = told.get((use[0].pk, use[1].pk))
+    return notice is not None and notice.taken_back_at is None
 
 
 def _notice(use: Use, kind: Notice.Kind, at: datetime) -> Notice:
@@ -184,18 +280,21 @@ def unsent() -> list[UUID]:
     """
     settled = timezone.now() - SETTLES
     with service():
-        moving = Notice.objects.unsent().filter(
+        moving = Notice.objects.due().filter(
             organization=OuterRef("organization"),
             kind=Notice.Kind.PRICES,
             happens_at__date=OuterRef("happens_at__date"),
             updated_at__gt=settled,
         )
-        ripe = Notice.objects.unsent().exclude(Exists(moving), kind=Notice.Kind.PRICES)
+        ripe = Notice.objects.due().exclude(Exists(moving), kind=Notice.Kind.PRICES)
         return list(ripe.values_list("pk", flat=True)[:MOST])
 
 
 def claim(pk: UUID) -> list[Notice]:
-    """Return the notice, with the others of prices that rise on its day, to whoever asks first."""
+    """Return the notice, with the others of prices that rise on its day, to whoever asks first.
+
+    Whoever sends their mail says so afterwards (:func:`sent`); else another takes them up later.
+    """
     with service():
         one = Notice.objects.filter(pk=pk).first()
         alike = Notice.objects.filter(pk=pk)
@@ -205,15 +304,25 @@ def claim(pk: UUID) -> list[Notice]:
                 kind=one.kind,
                 happens_at__date=one.happens_at.date(),
             )
-        # The locks are taken in one order; whoever comes second finds them sent.
-        locked = alike.unsent().select_for_update(of=("self",)).order_by("pk")
+        # The locks are taken in one order; whoever comes second finds them claimed.
+        locked = alike.due().select_for_update(of=("self",)).order_by("pk")
         claimed = list(locked.values_list("pk", flat=True))
-        Notice.objects.filter(pk__in=claimed).update(sent_at=timezone.now())
+        Notice.objects.filter(pk__in=claimed).update(claimed_at=timezone.now())
         wanted = Notice.objects.select_related("organization", "offer", "model__replaced_by")
         return list(wanted.filter(pk__in=claimed).order_by("happens_at", "offer__name"))
+
+
+def sent(told: Iterable[Notice]) -> None:
+    """Keep that the mail of claimed notices went out; what was to be said anew meanwhile, will be."""
+    with service():
+        for notice in told:
+            alike = Notice.objects.filter(pk=notice.pk, claimed_at=notice.claimed_at)
+            alike.update(sent_at=timezone.now())
 
 
 def give_back(told: Iterable[Notice]) -> None:
     """Let notices be sent again, whose mail did not go out."""
     with service():
-        Notice.objects.filter(pk__in=[it.pk for it in told]).update(sent_at=None)
+        for notice in told:
+            alike = Notice.objects.filter(pk=notice.pk, claimed_at=notice.claimed_at)
+            alike.update(claimed_at=None)

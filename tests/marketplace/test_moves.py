@@ -4,16 +4,18 @@ from datetime import timedelta
 
 import pytest
 from django.core import mail
+from django.db import connections
 from django.utils import timezone
 
 from common.database import service
 from common.errors import Conflict
 from marketplace import announced, books, due, mails, queries
 from marketplace.errors import MovePlanned
-from marketplace.models import Notice, PriceMove
+from marketplace.models import Notice, Offer, PriceBook, PriceMove
 from marketplace.services import books as booking
 from marketplace.services import moves, notices
 from metering.models import UsageDay
+from tenants.services import organizations
 
 DAY = timedelta(days=1)
 NOTICE = 30 * DAY
@@ -28,9 +30,7 @@ def _thirty_days(settings, catalogue):
 @pytest.fixture
 def used(acme, mini):
     """Acme has used the model yesterday."""
-    yesterday = timezone.now().date() - DAY
-    with service():
-        UsageDay.objects.create(organization=acme, offer_name=mini.name, day=yesterday, requests=1)
+    use(acme, mini)
 
 
 def open_book(code, offer, amount, **audience):
@@ -47,6 +47,12 @@ def open_book(code, offer, amount, **audience):
         booking.put(version, offer, prices)
         booking.publish(version, by=None)
     return book
+
+
+@pytest.fixture
+def ministry(charlie):
+    """Another customer."""
+    return organizations.found(name="Ministry", owner=charlie, country="FR")
 
 
 @pytest.fixture
@@ -69,6 +75,34 @@ def pays(organization, offer):
         special = books.special(organization, now)
         found = queries.prices_by_tier([offer.pk], now, "EUR", special)["standard"][offer.pk]
         return found["input"].definition["unit_amount"]
+
+
+def publish(book, offer, amount, *, begins):
+    """Let the book say from then on what a token read costs."""
+    with service():
+        version = booking.draft(book, by=None)
+        price = {"model": "per_unit", "unit_amount": amount}
+        booking.put(version, offer, {("input", "standard"): price})
+        booking.publish(version, by=None, effective_from=begins)
+
+
+def open_group(code):
+    with service():
+        return booking.open_group(code=code, name=code, by=None)
+
+
+def use(organization, offer):
+    yesterday = timezone.now().date() - DAY
+    with service():
+        UsageDay.objects.create(
+            organization=organization, offer_name=offer.name, day=yesterday, requests=1
+        )
+
+
+def inputs(notice):
+    """Return from what to what a token read rises."""
+    [rise] = [it for it in notice.prices if (it["tier"], it["part"]) == ("standard", "input")]
+    return rise["before"]["unit_amount"], rise["after"]["unit_amount"]
 
 
 def told(organization):
@@ -221,6 +255,146 @@ def test_the_api_tells_that_it_is_planned(staff_client, acme, mini):
     assert answer.status_code == 202
     assert answer.json()["takes_effect_at"]
     assert pays(acme, mini) == CHEAP
+
+
+@pytest.mark.usefixtures("used")
+def test_a_move_counts_whom_the_book_is_for_now(sam, acme, mini, group):
+    book = open_book("later", mini, CHEAP, group=open_group("other"))
+    with service():
+        read_before = PriceBook.objects.select_related("customer_group").get(pk=book.pk)
+    assert read_before.customer_group.code == "other"
+    make(moves.assign, book, group=group, by=sam)
+
+    assert isinstance(make(moves.end, read_before, by=sam), PriceMove)
+    assert pays(acme, mini) == CHEAP
+
+
+@pytest.mark.usefixtures("used")
+def test_what_is_planned_for_a_book_is_taken_back_before_another_move_of_it(sam, mini, cheap):
+    make(moves.end, cheap, offer=mini, by=sam)
+
+    for act, whom in [(moves.assign, {"group": open_group("other")}), (moves.end, {})]:
+        with pytest.raises(MovePlanned):
+            make(act, cheap, by=sam, **whom)
+
+
+@pytest.mark.usefixtures("used")
+def test_one_offer_of_a_book_ends_beside_another(sam, mini, cheap, catalogue):
+    make(moves.end, cheap, offer=mini, by=sam)
+    other = Offer.objects.exclude(pk=mini.pk).first()
+
+    assert make(moves.end, cheap, offer=other, by=sam) == 0
+
+
+@pytest.mark.usefixtures("used", "cheap")
+def test_who_is_to_leave_a_group_joins_no_other_before_that_is_taken_back(sam, acme, mini):
+    cheaper = open_group("cheaper")
+    open_book("cheaper", mini, "0.00000005", group=cheaper)
+    planned = make(moves.join, acme, None, by=sam)
+
+    with pytest.raises(MovePlanned):
+        make(moves.join, acme, cheaper, by=sam)
+
+    make(moves.take_back, planned, by=sam)
+    assert make(moves.join, acme, cheaper, by=sam) == 1
+
+
+@pytest.mark.usefixtures("used")
+def test_a_move_waits_again_for_who_was_not_told_of_it(sam, acme, mini, cheap, group, ministry):
+    use(ministry, mini)
+    move = make(moves.end, cheap, by=sam)
+    first = move.takes_effect_at
+    make(moves.join, ministry, group, by=sam)
+    assert told(ministry) == []
+
+    come(move)
+    due.make_moves()
+
+    assert (pays(acme, mini), pays(ministry, mini)) == (CHEAP, CHEAP)
+    with service():
+        move = PriceMove.objects.get(pk=move.pk)
+    assert (move.status, move.takes_effect_at > first) == (PriceMove.Status.PLANNED, True)
+    notices = [told(acme)[0], told(ministry)[0]]
+    assert {it.happens_at for it in notices} == {move.takes_effect_at}
+
+    come(move)
+    due.make_moves()
+    assert (pays(acme, mini), pays(ministry, mini)) == (LISTED, LISTED)
+
+
+@pytest.mark.usefixtures("used")
+def test_a_move_waits_again_for_a_price_that_was_set_since_and_rises_soon_after(
+    sam, acme, mini, cheap
+):
+    move = make(moves.end, cheap, by=sam)
+    standard = PriceBook.objects.get(code="standard")
+    publish(standard, mini, DEAR, begins=timezone.now() + 5 * DAY)
+
+    come(move)
+    due.make_moves()
+
+    assert pays(acme, mini) == CHEAP
+    [notice] = told(acme)
+    assert inputs(notice) == (CHEAP, DEAR)
+
+
+@pytest.mark.usefixtures("used")
+def test_who_joins_a_group_whose_price_rises_later_is_told(sam, acme, mini):
+    later = open_group("later")
+    book = open_book("later", mini, CHEAP, group=later)
+    rises_at = timezone.now() + 60 * DAY
+    publish(book, mini, DEAR, begins=rises_at)
+
+    assert make(moves.join, acme, later, by=sam) == 1
+
+    [notice] = told(acme)
+    assert (notice.happens_at, inputs(notice)) == (rises_at, (CHEAP, DEAR))
+
+
+@pytest.mark.usefixtures("used")
+def test_what_rises_after_a_planned_move_is_told_with_it_and_taken_back_with_it(
+    sam, acme, mini, cheap
+):
+    standard = PriceBook.objects.get(code="standard")
+    rises_at = timezone.now() + 60 * DAY
+    publish(standard, mini, DEAR, begins=rises_at)
+    assert told(acme) == []
+
+    move = make(moves.end, cheap, by=sam)
+
+    with service():
+        found = {it.happens_at: inputs(it) for it in Notice.objects.filter(organization=acme)}
+    assert found == {move.takes_effect_at: (CHEAP, LISTED), rises_at: (LISTED, DEAR)}
+    make(moves.take_back, move, by=sam)
+    assert told(acme) == []
+
+
+@pytest.mark.usefixtures("used")
+def test_who_leaves_a_list_that_rises_is_told_of_it_no_more(sam, acme, mini, group, cheap):
+    make(booking.join, acme, None, by=None)
+    standard = PriceBook.objects.get(code="standard")
+    publish(standard, mini, DEAR, begins=timezone.now() + 60 * DAY)
+    assert len(told(acme)) == 1
+
+    assert make(moves.join, acme, group, by=sam) == 1
+
+    assert told(acme) == []
+
+
+@pytest.mark.usefixtures("used", "cheap")
+def test_many_customers_prices_are_read_with_as_few_questions(
+    acme, mini, ministry, group, django_assert_max_num_queries
+):
+    own = open_book("own", mini, DEAR, organization=ministry)
+    make(booking.join, ministry, group, by=None)
+    with service():
+        now = timezone.now()
+        assert books.special_of([acme, ministry], now) == {
+            it.pk: books.special(it, now) for it in (acme, ministry)
+        }
+        assert books.special(ministry, now)[0] == own.pk
+        with django_assert_max_num_queries(3, connection=connections["service"]):
+            books.special_of([acme, ministry], now)
 
 
 def test_strangers_and_members_take_nothing_back(alice_client):

@@ -11,8 +11,10 @@ from common.database import service
 from marketplace import announced, mails, raised
 from marketplace.errors import NoticeTooShort
 from marketplace.models import Notice, Offer, Price, PriceBook
+from marketplace.models.notices import LEASE
 from marketplace.services import books, notices, pricing
 from metering.models import UsageDay
+from tenants.services import organizations
 
 DAY = timedelta(days=1)
 INPUT, OUTPUT = "0.00000015", "0.0000006"
@@ -237,12 +239,71 @@ def test_two_who_send_at_once_write_one_mail(sam, mini):
         pricing.change(mini, {"output": Decimal(9)}, by=sam, effective_from=begins)
         [notice] = Notice.objects.all()
 
-    assert [len(notices.claim(notice.pk)) for _again in range(2)] == [1, 0]
-    notices.give_back([notice])
+    claimed = notices.claim(notice.pk)
+    assert (len(claimed), notices.claim(notice.pk)) == (1, [])
+    notices.give_back(claimed)
     assert len(notices.claim(notice.pk)) == 1
     with service():
         Notice.objects.all().delete()
     assert notices.claim(notice.pk) == []
+
+
+@pytest.fixture
+def rise(used, mini):
+    """A notice of a price that rises, which is to be sent."""
+    with service():
+        begins = timezone.now() + 40 * DAY
+        pricing.change(mini, {"output": Decimal(9)}, by=None, effective_from=begins)
+    with service():
+        Notice.objects.update(updated_at=timezone.now() - notices.SETTLES)
+        return Notice.objects.get()
+
+
+def test_a_notice_whose_sender_died_is_sent_by_another(rise):
+    notices.claim(rise.pk)
+    assert (mails.send_notices(), len(mail.outbox)) == (0, 0)
+
+    with service():
+        Notice.objects.update(claimed_at=timezone.now() - LEASE)
+
+    assert [mails.send_notices(), mails.send_notices(), len(mail.outbox)] == [1, 0, 1]
+
+
+def test_trouble_with_one_customers_mail_leaves_others_theirs(rise, alice, mini, charlie):
+    begins = rise.happens_at + timedelta(hours=1)
+    other = organizations.found(name="Ministry", owner=charlie, country="FR")
+    alice.email = f"alice@{'ü' * 70}.example"
+    alice.save()
+    with service():
+        Notice.objects.create(
+            organization=other, model=rise.model, offer=mini, kind=rise.kind,
+            happens_at=begins, prices=rise.prices, currency="EUR",
+        )  # fmt: skip
+
+    assert send() == 1
+    assert [it.to for it in mail.outbox] == [["charlie@elsewhere.example"]]
+    with service():
+        assert Notice.objects.get(organization=rise.organization).sent_at is None
+
+
+def test_figures_that_change_while_a_mail_is_sent_are_told(rise, mini):
+    claimed = notices.claim(rise.pk)
+    with service():
+        at = rise.happens_at
+        pricing.change(mini, {"output": Decimal(8)}, by=None, effective_from=at)
+    notices.sent(claimed)
+
+    assert send() == 1
+
+
+def test_what_is_taken_back_while_its_sender_dies_is_sent_by_nobody(rise, mini):
+    notices.claim(rise.pk)
+    with service():
+        at = rise.happens_at
+        pricing.change(mini, {"output": Decimal("0.1")}, by=None, effective_from=at)
+        Notice.objects.update(claimed_at=timezone.now() - LEASE)
+
+    assert send() == 0
 
 
 @pytest.mark.usefixtures("used")
