@@ -8,8 +8,8 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -53,6 +53,7 @@ class Answer:
 class Bounds:
     """How long a server is waited for, how much it may say, whose certificates are believed."""
 
+    #: In seconds, for a whole question: from the connection to the last byte of its answer.
     patience: float = PATIENCE
     largest: int = LARGEST
     #: A file of certificates, in place of those that this machine trusts.
@@ -77,64 +78,55 @@ def ask(
     bounds: Bounds = USUAL,
 ) -> Answer:
     """Return what the server answers to a question, or raise ``Unreachable`` with the reason."""
-    connection: HTTPConnection | None = None
-    try:
-        parts = urlsplit(url)
-        connection = _connection(parts.scheme, parts.hostname or "", parts.port, bounds)
-        target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
-        connection.request(method, target, body, {"Accept": "application/json", **headers})
-        response = _begun(connection, bounds)
+    with _asked(method, url, {"Accept": "application/json", **headers}, body, bounds) as response:
         later = response.getheader("Retry-After") or ""
         return Answer(response.status, read(response, bounds), later)
-    except (OSError, HTTPException, ValueError) as error:
-        raise Unreachable(trouble(error)) from error
-    finally:
-        if connection is not None:
-            connection.close()
 
 
 def hang_up_on(
     method: str, url: str, headers: Mapping[str, str], body: bytes, *, bounds: Bounds = USUAL
 ) -> None:
     """Ask, wait for the first piece of the answer, and go: what a caller does who lost interest."""
-    parts = urlsplit(url)
+    with _asked(method, url, headers, body, bounds) as response:
+        response.read1(1)
+
+
+@contextmanager
+def _asked(
+    method: str, url: str, headers: Mapping[str, str], body: bytes | None, bounds: Bounds
+) -> Iterator[HTTPResponse]:
+    """Yield an answer whose head has come; its line is cut when patience ends, wherever it drips."""
+    end, is_late = time.monotonic() + bounds.patience, threading.Event()
     connection: HTTPConnection | None = None
+    timer: threading.Timer | None = None
     try:
+        parts = urlsplit(url)
         connection = _connection(parts.scheme, parts.hostname or "", parts.port, bounds)
-        connection.request(method, parts.path or "/", body, dict(headers))
-        connection.getresponse().read1(1)
+        connection.connect()
+        timer = threading.Timer(end - time.monotonic(), _cut, (connection.sock, is_late))
+        timer.daemon = True
+        timer.start()
+        target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
+        connection.request(method, target, body, dict(headers))
+        yield connection.getresponse()
     except (OSError, HTTPException, ValueError) as error:
-        raise Unreachable(trouble(error)) from error
+        raise Unreachable(Trouble.SILENT if is_late.is_set() else trouble(error)) from error
     finally:
+        if timer is not None:
+            timer.cancel()
         if connection is not None:
             connection.close()
-
-
-def _begun(connection: HTTPConnection, bounds: Bounds) -> HTTPResponse:
-    """Return an answer whose head has come; one that drips is cut off when patience ends."""
-    line, is_late = connection.sock, threading.Event()
-
-    def cut() -> None:
-        is_late.set()
-        # It may have been closed in this very moment.
-        with suppress(OSError):
-            line.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(bounds.patience, cut)
-    timer.daemon = True
-    timer.start()
-    try:
-        response = connection.getresponse()
-    except (OSError, HTTPException, ValueError) as error:
-        if is_late.is_set():
-            raise Unreachable(Trouble.SILENT) from error
-        raise
-    finally:
-        timer.cancel()
-    # What was cut off in its head reads like a head that has ended.
+    # What was cut off reads like what has ended.
     if is_late.is_set():
         raise Unreachable(Trouble.SILENT)
-    return response
+
+
+def _cut(line: socket.socket, is_late: threading.Event) -> None:
+    is_late.set()
+    # It may have been closed in this very moment.
+    with suppress(OSError):
+        # Of the plain socket, also where it is encrypted: whoever reads from it wakes up.
+        socket.socket.shutdown(line, socket.SHUT_RDWR)
 
 
 def _connection(scheme: str, host: str, port: int | None, bounds: Bounds) -> HTTPConnection:

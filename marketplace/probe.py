@@ -5,16 +5,24 @@ Talks to the network: never inside a transaction.
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from common import http
 from marketplace import gauges
 from marketplace.gauges import NOTHING_TOLD, Load
 from marketplace.models import Reachability, Upstream
 
+#: How a question is asked: an address and a credential in, the answer out.
+Ask = Callable[[str, str], http.Answer]
 REFUSALS = (401, 403)
 #: Each question has so long, and its answer so much room.
 BOUNDS = http.Bounds()
+#: A whole look has so many seconds: it ends before the same server's next turn.
+LONGEST = 15.0
+#: A server that lists more models than this, or one whose id cannot be shown, lists nothing usable.
+MOST_NAMES = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +49,9 @@ def look(server: Upstream) -> Finding:
     listing = f"{server.base_url.rstrip('/')}/models"
     health = beside(server.base_url, server.health_path) if server.health_path else listing
     began = time.monotonic()
+    ask = partial(_ask, began + LONGEST)
     try:
-        answer = http.get(health, bearer=server.credential, bounds=BOUNDS)
+        answer = ask(health, server.credential)
     except http.Unreachable as error:
         return Finding(Reachability(error.trouble.value))
     latency_ms = round(1000 * (time.monotonic() - began))
@@ -51,32 +60,41 @@ def look(server: Upstream) -> Finding:
     elif trouble := _trouble(answer.status):
         found = Finding(trouble)
     else:
-        found = replace(_ask_for_models(server, listing), is_ready=True)
-    return replace(found, load=load(server), latency_ms=latency_ms)
+        found = replace(_ask_for_models(ask, server, listing), is_ready=True)
+    return replace(found, load=_load(ask, server), latency_ms=latency_ms)
 
 
-def load(server: Upstream) -> Load:
+def _ask(end: float, address: str, bearer: str) -> http.Answer:
+    """Ask one question of a look that ends then, as the monotonic clock tells it."""
+    left = end - time.monotonic()
+    if left <= 0:
+        raise http.Unreachable(http.Trouble.SILENT)
+    bounds = replace(BOUNDS, patience=min(BOUNDS.patience, left))
+    return http.get(address, bearer=bearer, bounds=bounds)
+
+
+def _load(ask: Ask, server: Upstream) -> Load:
     """Return what the server says that it works on; nothing where it does not say."""
     found = NOTHING_TOLD
     if server.metrics_path:
-        found = _gauges(beside(server.base_url, server.metrics_path), server.credential)
+        found = _gauges(ask, beside(server.base_url, server.metrics_path), server.credential)
     if server.gpu_metrics_url and found.gpu is None:
         # Another program beside it, which has no business with the credential.
-        found = replace(found, gpu=_gauges(server.gpu_metrics_url, "").gpu)
+        found = replace(found, gpu=_gauges(ask, server.gpu_metrics_url, "").gpu)
     return found
 
 
-def _gauges(address: str, bearer: str) -> Load:
+def _gauges(ask: Ask, address: str, bearer: str) -> Load:
     try:
-        answer = http.get(address, bearer=bearer, bounds=BOUNDS)
+        answer = ask(address, bearer)
     except http.Unreachable:
         return NOTHING_TOLD
     return gauges.read(answer.body) if answer.status == 200 else NOTHING_TOLD
 
 
-def _ask_for_models(server: Upstream, listing: str) -> Finding:
+def _ask_for_models(ask: Ask, server: Upstream, listing: str) -> Finding:
     try:
-        return _listed(http.get(listing, bearer=server.credential, bounds=BOUNDS))
+        return _listed(ask(listing, server.credential))
     except http.Unreachable as error:
         return Finding(Reachability(error.trouble.value))
 
@@ -107,6 +125,9 @@ def _names(body: bytes) -> tuple[str, ...] | None:
     """Return the ids in OpenAI's list of models; None when it is no such list."""
     try:
         rows = json.loads(body)["data"]
-        return tuple(str(row["id"])[:200] for row in rows)
+        names = tuple(str(row["id"])[:200] for row in rows)
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
+    # What holds a NUL or half a character cannot be stored either.
+    is_usable = len(names) <= MOST_NAMES and all(map(str.isprintable, names))
+    return names if is_usable else None

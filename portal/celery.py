@@ -81,6 +81,8 @@ app.conf.beat_schedule = {
     "look at servers": {
         "task": "marketplace.look_at_servers",
         "schedule": timedelta(seconds=30),
+        # One that no worker took in time is left to the next: they do not pile up.
+        "options": {"expires": 25},
     },
     "send notices": {"task": "marketplace.send_notices", "schedule": timedelta(minutes=5)},
     "watch fine-tuning jobs": {"task": "studio.sweep", "schedule": timedelta(seconds=30)},

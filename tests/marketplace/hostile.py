@@ -90,6 +90,22 @@ def drip(connection):
         time.sleep(0.1)
 
 
+def drip_chunk(connection):
+    """Send the size of a body's first piece without an end, a byte at a time."""
+    connection.sendall(b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n1;")
+    for _ in range(200):
+        connection.sendall(b"x")
+        time.sleep(0.1)
+
+
+def drip_trailers(connection):
+    """Send a whole body, and behind it headers without an end."""
+    connection.sendall(b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n")
+    for _ in range(200):
+        connection.sendall(b"X: x\r\n")
+        time.sleep(0.1)
+
+
 def flood(connection):
     """Send a body without an end."""
     connection.sendall(b"HTTP/1.1 200 X\r\n\r\n")

@@ -12,7 +12,16 @@ from common.database import service
 from marketplace import due, gauges, probe, queries
 from marketplace.models import Reachability, ServerCheck, Upstream
 from marketplace.services import upstreams
-from tests.marketplace.hostile import METRICS, HostileServer, drip, flood, hang, whole
+from tests.marketplace.hostile import (
+    METRICS,
+    HostileServer,
+    drip,
+    drip_chunk,
+    drip_trailers,
+    flood,
+    hang,
+    whole,
+)
 
 ELSEWHERE = "Location: http://127.0.0.1:1/\r\n"
 
@@ -75,6 +84,13 @@ def test_the_use_of_gpus_is_asked_of_their_exporter_without_the_credential(serve
         ("/v1/models", whole(b"", 401), Reachability.CREDENTIAL),
         ("/v1/models", whole(b"<html>"), Reachability.BROKEN),
         ("/v1/models", flood, Reachability.BROKEN),
+        ("/v1/models", whole(rb'{"data":[{"id":"a\u0000"}]}'), Reachability.BROKEN),
+        ("/v1/models", whole(rb'{"data":[{"id":"\ud800"}]}'), Reachability.BROKEN),
+        (
+            "/v1/models",
+            whole(b'{"data":[%s{"id":"a"}]}' % (b'{"id":"a"},' * 2000)),
+            Reachability.BROKEN,
+        ),
         ("/v1/models", whole(b"", 302, ELSEWHERE), Reachability.BROKEN),
     ],
 )
@@ -84,7 +100,7 @@ def test_a_server_in_trouble_is_known_by_its_trouble(server, hostile, path, answ
     assert look(server).reachability == found
 
 
-@pytest.mark.parametrize("badly", [hang, drip])
+@pytest.mark.parametrize("badly", [hang, drip, drip_chunk, drip_trailers])
 def test_a_server_that_hangs_or_drips_is_left_soon(server, hostile, badly, monkeypatch):
     monkeypatch.setattr(probe, "BOUNDS", http.Bounds(patience=0.5))
     hostile.answers["/health"] = badly
@@ -93,6 +109,18 @@ def test_a_server_that_hangs_or_drips_is_left_soon(server, hostile, badly, monke
     check = look(server)
 
     assert (check.reachability, check.latency_ms) == (Reachability.SILENT, None)
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("badly", [hang, drip, drip_chunk])
+def test_who_hangs_up_does_not_wait_for_who_drips(hostile, badly):
+    hostile.answers["/v1/chat/completions"] = badly
+    address = f"{hostile.base_url}/chat/completions"
+    began = time.monotonic()
+
+    with pytest.raises(http.Unreachable, match="silent"):
+        http.hang_up_on("POST", address, {}, b"{}", bounds=http.Bounds(patience=0.5))
+
     assert time.monotonic() - began < 3
 
 
@@ -215,6 +243,16 @@ def test_a_slow_server_holds_nobody_elses_look_up(server, hostile, monkeypatch):
     assert time.monotonic() - began < 5
     with service():
         assert ServerCheck.objects.filter(reachability=Reachability.SILENT).count() == 8
+
+
+def test_a_whole_look_ends_however_slow_its_answers_are(server, hostile, monkeypatch):
+    monkeypatch.setattr(probe, "LONGEST", 1.0)
+    hostile.answers["/metrics"] = hang
+    began = time.monotonic()
+
+    assert look(server).reachability == Reachability.ANSWERS
+
+    assert time.monotonic() - began < 4
 
 
 def test_looks_are_forgotten_after_a_day(server):
