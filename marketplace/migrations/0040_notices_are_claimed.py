@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("marketplace", "0038_ways_under_four_eyes")]
+    dependencies = [("marketplace", "0039_ways_are_agreed_to_with_their_address")]
 
     operations = [
         migrations.AddField(
