@@ -1,12 +1,15 @@
 """Does what two people agreed on for moments that have come; servers are asked once more before."""
 
+import time
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from functools import partial
 from uuid import UUID
 
 from django.db.models import QuerySet
 
+from common import sweeping
 from common.database import service
 from common.errors import Conflict
 from marketplace import conformance, desk, probe
@@ -35,6 +38,7 @@ def ask_servers(model_id: UUID) -> None:
     """Ask the model's servers whether they answer, and keep what they say; no transaction waits."""
     with service():
         servers = desk.servers_of(AIModel.objects.get(pk=model_id))
+        upstreams.begin_looks(servers)
     findings = [(server, probe.look(server)) for server in servers]
     with service():
         for server, finding in findings:
@@ -44,23 +48,37 @@ def ask_servers(model_id: UUID) -> None:
 
 
 def look_at_servers() -> int:
-    """Look at every server whose turn it is, some at a time; return how many. No transaction waits."""
+    """Look at every server whose turn it is, some at a time; return how many. No transaction waits.
+
+    A server is claimed when there is room to look at it; those that are left when the next turn
+    comes are left to that one.
+    """
     with service():
         upstreams.forget_looks()
-        servers = upstreams.claim_due()
+    ends, begun = time.monotonic() + upstreams.REST.total_seconds(), 0
+    looks: dict[Future[Finding], Upstream] = {}
     with ThreadPoolExecutor(max_workers=AT_ONCE) as lookers:
-        # What was found is kept as it comes: a slow one holds nobody else's verdict up.
-        looks = {lookers.submit(probe.look, server): server for server in servers}
-        for look in as_completed(looks):
-            with service():
-                _note(looks[look], look.result())
-    return len(servers)
+        while True:
+            for server in _claim(AT_ONCE - len(looks)) if time.monotonic() < ends else ():
+                looks[lookers.submit(probe.look, server)] = server
+                begun += 1
+            if not looks:
+                return begun
+            # What was found is kept as it comes: a slow one holds nobody else's verdict up.
+            done, _running = wait(looks, return_when=FIRST_COMPLETED)
+            notes = [partial(_note, looks.pop(look), look) for look in done]
+            sweeping.each(notes, trouble="look_failed")
 
 
-def _note(server: Upstream, finding: Finding) -> None:
+def _claim(most: int) -> list[Upstream]:
+    with service():
+        return upstreams.claim_due(most)
+
+
+def _note(server: Upstream, look: Future[Finding]) -> None:
     # It may have been removed meanwhile, with what it answered for.
-    with suppress(Upstream.DoesNotExist):
-        upstreams.note(server, finding)
+    with suppress(Upstream.DoesNotExist), service():
+        upstreams.note(server, look.result())
 
 
 def probe_server(server: Upstream) -> None:

@@ -187,6 +187,7 @@ class ServerProbe(OutsideView):
         """Ask a server how it is, and probe what it answers for; keep what is found."""
         with service():
             found = server(server_id)
+            upstreams.begin_looks([found])
         finding = probe.look(found)
         with service():
             found = upstreams.note(found, finding)

@@ -1,12 +1,12 @@
 """The operator's servers and the regions they stand in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.db import IntegrityError
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
@@ -117,12 +117,12 @@ def let_load_adapters(upstream: Upstream, *, is_allowed: bool, by: User | None) 
 
 @atomic()
 def note(upstream: Upstream, finding: Finding) -> Upstream:
-    """Keep what a look at the server found; unless its address was changed meanwhile.
+    """Keep what a look found; unless the server's address was changed, or a later look begun since.
 
     A verdict whether gateways may count on it turns when two looks in a row say so.
     """
     now = Upstream.objects.select_for_update().get(pk=upstream.pk)
-    if _way(now) != _way(upstream):
+    if _way(now) != _way(upstream) or now.asked_at != upstream.asked_at:
         return now
     now.reachability = finding.reachability
     now.served_models = list(finding.models)
@@ -146,20 +146,29 @@ def note(upstream: Upstream, finding: Finding) -> Upstream:
 
 
 @atomic()
-def claim_due() -> list[Upstream]:
-    """Return the servers that are switched on and whose turn it is to be looked at, to one caller.
+def claim_due(most: int) -> list[Upstream]:
+    """Return servers that are switched on and whose turn it is to be looked at, to one caller.
 
-    What another caller has is passed over; a caller that is lost costs its servers one turn.
+    At most so many, and first who waits longest. What another caller has is passed over; a caller
+    that is lost costs its servers one turn.
     """
-    now = timezone.now()
-    due = Q(asked_at=None) | Q(asked_at__lte=now - REST)
+    due = Q(asked_at=None) | Q(asked_at__lte=timezone.now() - REST)
     found = list(
         Upstream.objects.filter(due, is_enabled=True)
         .select_for_update(skip_locked=True)
-        .order_by("pk")
+        .order_by(F("asked_at").asc(nulls_first=True), "pk")[:most]
     )
-    Upstream.objects.filter(pk__in=[it.pk for it in found]).update(asked_at=now)
+    begin_looks(found)
     return found
+
+
+@atomic()
+def begin_looks(servers: Sequence[Upstream]) -> None:
+    """Say that these servers are looked at from now on: looks begun before count no more."""
+    now = timezone.now()
+    for server in servers:
+        server.asked_at = now
+    Upstream.objects.filter(pk__in=[it.pk for it in servers]).update(asked_at=now)
 
 
 @atomic()

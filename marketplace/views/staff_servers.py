@@ -113,6 +113,7 @@ def server_check(request: StaffRequest, server_id: uuid.UUID) -> HttpResponse:
     """Ask a server what it serves, and keep what it said."""
     with service():
         server = get_object_or_404(Upstream, pk=server_id)
+        upstreams.begin_looks([server])
     finding = probe.look(server)
     with service():
         server = upstreams.note(server, finding)

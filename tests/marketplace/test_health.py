@@ -255,6 +255,31 @@ def test_a_whole_look_ends_however_slow_its_answers_are(server, hostile, monkeyp
     assert time.monotonic() - began < 4
 
 
+def test_who_waits_longest_is_looked_at_first_and_no_more_than_there_is_room_for(server):
+    facts = {"region": server.region, "base_url": "http://elsewhere/v1"}
+    long_ago = timezone.now() - timedelta(hours=1)
+    with service():
+        Upstream.objects.create(name="a", slug="a", asked_at=long_ago, **facts)
+        Upstream.objects.create(name="b", slug="b", **facts)
+        claims = [upstreams.claim_due(2), upstreams.claim_due(2)]
+
+    assert [{it.name for it in claim} for claim in claims] == [{server.name, "b"}, {"a"}]
+
+
+def test_a_look_that_another_has_overtaken_is_dropped(server, hostile):
+    with service():
+        (mine,) = upstreams.claim_due(1)
+    finding = probe.look(mine)
+    with service():
+        later = Upstream.objects.get()
+        upstreams.begin_looks([later])
+        upstreams.note(mine, finding)
+        assert server.checks.count() == 0
+
+        upstreams.note(later, finding)
+        assert server.checks.count() == 1
+
+
 def test_looks_are_forgotten_after_a_day(server):
     with service():
         ServerCheck.objects.create(
