@@ -32,7 +32,9 @@ class KubernetesApi:
     def __init__(self, **options):
         self._is_up, self._loop = threading.Event(), asyncio.new_event_loop()
         self._end = asyncio.Event()
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),))
+        self._thread = threading.Thread(
+            target=self._loop.run_until_complete, args=(self._serve(),), daemon=True
+        )
         self._thread.start()
         assert self._is_up.wait(20)
         facts = {"image": "registry.example.net/trainer:1", **options}
