@@ -1,17 +1,22 @@
 """Sends documents to who pays them; what was sent is not sent again."""
 
+from datetime import timedelta
 from uuid import UUID
 
+import structlog
 from django.core.cache import cache
 from django.core.mail import EmailMultiAlternatives
 from django.utils import timezone
 
 from billing import documents, downloads, pdf
 from billing.models import BillingProfile, Contract, CreditNote, Invoice
+from common import mail
 from common.database import service
 from common.money import round_to_minor
 from tenants import mails
 from tenants.models import Permission
+
+log = structlog.get_logger(__name__)
 
 PAPERS: dict[str, type[Invoice] | type[CreditNote]] = {
     "invoice": Invoice,
@@ -21,27 +26,34 @@ PAPERS: dict[str, type[Invoice] | type[CreditNote]] = {
 AT_ONCE = 500
 #: For how many seconds a document is nobody else's; one that could not be sent waits as long.
 GUARDED = 600
+#: One whose addresses take no mail is tried once a day: they may be set right. Not for ever.
+REFUSED = 86_400
+GIVEN_UP = timedelta(days=30)
 
 
 def unsent() -> list[tuple[UUID, str, UUID]]:
-    """Return the documents that were not mailed yet: organization, kind and id, oldest first."""
+    """Return the documents that are to be mailed now: organization, kind and id, oldest first."""
     with service():
-        return [
-            (organization_id, kind, key)
-            for kind, model in PAPERS.items()
-            for organization_id, key in model.objects.filter(mailed_at=None)
-            .order_by("issued_at")
-            .values_list("organization", "pk")[:AT_ONCE]
-        ]
+        return [found for kind in PAPERS for found in _unsent(kind)]
+
+
+def _unsent(kind: str) -> list[tuple[UUID, str, UUID]]:
+    since = timezone.now() - GIVEN_UP
+    rows = PAPERS[kind].objects.filter(mailed_at=None, issued_at__gte=since).order_by("issued_at")
+    found = list(rows.values_list("organization", "pk"))
+    waiting = cache.get_many(_guard(key) for _organization, key in found)
+    free = [(owner, kind, key) for owner, key in found if _guard(key) not in waiting]
+    return free[:AT_ONCE]
 
 
 def document(organization_id: UUID, kind: str, document_id: UUID) -> None:
     """Send an invoice or a credit note to who asked for it.
 
     Two workers do not send one twice. A worker that dies after sending and before it has noted so
-    sends it again: better twice than never.
+    sends it again: better twice than never. Raises ``OSError`` where the mail server is away, or
+    does not take it now.
     """
-    guard = f"mailing:{document_id}"
+    guard = _guard(document_id)
     if not cache.add(guard, 1, timeout=GUARDED):
         return
     model = PAPERS[kind]
@@ -51,10 +63,17 @@ def document(organization_id: UUID, kind: str, document_id: UUID) -> None:
         )
         message = _message(found) if found.mailed_at is None else None
     if message is not None:
-        message.send()
+        if not mail.deliver([message]):
+            log.warning("document_refused", organization=organization_id, document=found.number)
+            cache.set(guard, 1, timeout=REFUSED)
+            return
         with service():
             model.objects.filter(pk=document_id).update(mailed_at=timezone.now())
     cache.delete(guard)
+
+
+def _guard(document_id: UUID) -> str:
+    return f"mailing:{document_id}"
 
 
 def _message(found: Invoice | CreditNote) -> EmailMultiAlternatives:

@@ -32,6 +32,7 @@ from billing.services import (
     verifying,
     watching,
 )
+from common.mail import FIRST_PAUSE
 
 #: Seconds that one task goes on with a rehearsal.
 LONGEST = 60
@@ -90,7 +91,10 @@ def collect() -> None:
 
 
 @shared_task(
-    name="billing.send_charge_alert", autoretry_for=(OSError,), retry_backoff=True, max_retries=8
+    name="billing.send_charge_alert",
+    autoretry_for=(OSError,),
+    retry_backoff=FIRST_PAUSE,
+    max_retries=8,
 )
 def send_charge_alert(organization_id: str, charge_id: str) -> None:
     """Tell those who manage billing that an invoice could not be charged."""
@@ -200,7 +204,10 @@ def watch_budgets() -> None:
 
 
 @shared_task(
-    name="billing.send_budget_alert", autoretry_for=(OSError,), retry_backoff=True, max_retries=8
+    name="billing.send_budget_alert",
+    autoretry_for=(OSError,),
+    retry_backoff=FIRST_PAUSE,
+    max_retries=8,
 )
 def send_budget_alert(organization_id: str, window_id: str, percent: int) -> None:
     """Tell those who manage budgets how much of one is spent."""
@@ -210,7 +217,7 @@ def send_budget_alert(organization_id: str, window_id: str, percent: int) -> Non
 @shared_task(
     name="billing.mail_dispute_decision",
     autoretry_for=(OSError,),
-    retry_backoff=True,
+    retry_backoff=FIRST_PAUSE,
     max_retries=8,
 )
 def mail_dispute_decision(organization_id: str, dispute_id: str) -> None:
@@ -243,7 +250,7 @@ def expire_orders() -> None:
 
 
 @shared_task(
-    name="billing.send_proforma", autoretry_for=(OSError,), retry_backoff=True, max_retries=8
+    name="billing.send_proforma", autoretry_for=(OSError,), retry_backoff=FIRST_PAUSE, max_retries=8
 )
 def send_proforma(organization_id: str, order_id: str) -> None:
     """Tell those who pay what to transfer for an order."""
@@ -258,7 +265,10 @@ def watch_balances() -> None:
 
 
 @shared_task(
-    name="billing.send_balance_alert", autoretry_for=(OSError,), retry_backoff=True, max_retries=8
+    name="billing.send_balance_alert",
+    autoretry_for=(OSError,),
+    retry_backoff=FIRST_PAUSE,
+    max_retries=8,
 )
 def send_balance_alert(organization_id: str) -> None:
     """Tell those who manage billing that the balance is low or used up."""
@@ -266,7 +276,10 @@ def send_balance_alert(organization_id: str) -> None:
 
 
 @shared_task(
-    name="billing.send_expiry_alert", autoretry_for=(OSError,), retry_backoff=True, max_retries=8
+    name="billing.send_expiry_alert",
+    autoretry_for=(OSError,),
+    retry_backoff=FIRST_PAUSE,
+    max_retries=8,
 )
 def send_expiry_alert(organization_id: str, grant_id: str) -> None:
     """Tell those who manage billing that credit expires soon."""
@@ -274,7 +287,10 @@ def send_expiry_alert(organization_id: str, grant_id: str) -> None:
 
 
 @shared_task(
-    name="billing.send_top_up_alert", autoretry_for=(OSError,), retry_backoff=True, max_retries=8
+    name="billing.send_top_up_alert",
+    autoretry_for=(OSError,),
+    retry_backoff=FIRST_PAUSE,
+    max_retries=8,
 )
 def send_top_up_alert(organization_id: str, reason: str, order_id: str) -> None:
     """Tell those who manage billing that automatic top-up could not buy."""
@@ -288,7 +304,7 @@ def dun() -> None:
 
 
 @shared_task(
-    name="billing.send_reminder", autoretry_for=(OSError,), retry_backoff=True, max_retries=8
+    name="billing.send_reminder", autoretry_for=(OSError,), retry_backoff=FIRST_PAUSE, max_retries=8
 )
 def send_reminder(organization_id: str, invoice_id: str) -> None:
     """Remind those who pay of an invoice."""
@@ -337,7 +353,10 @@ def look_for_unusual_spend() -> None:
 
 
 @shared_task(
-    name="billing.send_spend_alert", autoretry_for=(OSError,), retry_backoff=True, max_retries=8
+    name="billing.send_spend_alert",
+    autoretry_for=(OSError,),
+    retry_backoff=FIRST_PAUSE,
+    max_retries=8,
 )
 def send_spend_alert(organization_id: str, signal_id: str) -> None:
     """Tell those who manage billing that more is spent than usual."""

@@ -4,6 +4,7 @@ import uuid
 
 from celery import shared_task
 
+from common.mail import FIRST_PAUSE
 from marketplace import access_mail, due, kept, mails
 from marketplace.services import applications, enabling, publishing, telling
 
@@ -57,7 +58,10 @@ def send_notices() -> int:
 
 
 @shared_task(
-    name="marketplace.tell_of_access", autoretry_for=(OSError,), retry_backoff=True, max_retries=8
+    name="marketplace.tell_of_access",
+    autoretry_for=(OSError,),
+    retry_backoff=FIRST_PAUSE,
+    max_retries=8,
 )
 def tell_of_access(organization_id: str, request_id: str) -> None:
     """Mail who asked for access to a model what the operator decided."""

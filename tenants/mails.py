@@ -10,6 +10,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from common import mail
 from tenants import ports
 from tenants.models import (
     GRANTS,
@@ -50,9 +51,12 @@ def message(
 
 
 def write(addresses: Iterable[str], subject: str, template: str, context: dict[str, Any]) -> None:
-    """Send each address a message of its own: nobody reads who else got it."""
-    for address in addresses:
-        message(subject, template, context, to=[address]).send()
+    """Send each address a message of its own: nobody reads who else got it.
+
+    An address that takes no mail is passed over. Raises ``OSError`` where one takes it later, or
+    the mail server is away: done again, only those get it who did not.
+    """
+    mail.deliver(message(subject, template, context, to=[address]) for address in addresses)
 
 
 def tell_status(organization_id: UUID, reason: str) -> None:

@@ -5,6 +5,7 @@ import uuid
 from celery import shared_task
 from django.utils.translation import gettext as _
 
+from common.mail import FIRST_PAUSE
 from tenants import mails, ports
 from tenants.models import Invitation, Permission, WebhookEndpoint
 from tenants.scope import scope
@@ -12,7 +13,10 @@ from tenants.services import deliveries, restrictions
 
 
 @shared_task(
-    name="tenants.send_invitation", autoretry_for=(OSError,), retry_backoff=True, max_retries=8
+    name="tenants.send_invitation",
+    autoretry_for=(OSError,),
+    retry_backoff=FIRST_PAUSE,
+    max_retries=8,
 )
 def send_invitation(organization_id: str, invitation_id: str, token: str) -> None:
     """Mail the link to the invited address, unless the invitation is no longer open."""
@@ -46,7 +50,7 @@ def sweep_webhooks() -> None:
 @shared_task(
     name="tenants.tell_webhook_disabled",
     autoretry_for=(OSError,),
-    retry_backoff=True,
+    retry_backoff=FIRST_PAUSE,
     max_retries=8,
 )
 def tell_webhook_disabled(organization_id: str, endpoint_id: str) -> None:
@@ -60,7 +64,7 @@ def tell_webhook_disabled(organization_id: str, endpoint_id: str) -> None:
 
 
 @shared_task(
-    name="tenants.tell_status", autoretry_for=(OSError,), retry_backoff=True, max_retries=8
+    name="tenants.tell_status", autoretry_for=(OSError,), retry_backoff=FIRST_PAUSE, max_retries=8
 )
 def tell_status(organization_id: str, reason: str) -> None:
     """Mail owners and admins that the operator has shut them out, or let them in again."""
@@ -68,7 +72,10 @@ def tell_status(organization_id: str, reason: str) -> None:
 
 
 @shared_task(
-    name="tenants.tell_restriction", autoretry_for=(OSError,), retry_backoff=True, max_retries=8
+    name="tenants.tell_restriction",
+    autoretry_for=(OSError,),
+    retry_backoff=FIRST_PAUSE,
+    max_retries=8,
 )
 def tell_restriction(organization_id: str, restriction_id: str, is_over: bool, reason: str) -> None:
     """Mail owners and admins that the operator holds them to something, or no longer does."""
@@ -76,7 +83,7 @@ def tell_restriction(organization_id: str, restriction_id: str, is_over: bool, r
 
 
 @shared_task(
-    name="tenants.tell_sign_up", autoretry_for=(OSError,), retry_backoff=True, max_retries=8
+    name="tenants.tell_sign_up", autoretry_for=(OSError,), retry_backoff=FIRST_PAUSE, max_retries=8
 )
 def tell_sign_up(organization_id: str) -> None:
     """Mail whoever founded an organization that it may begin, or that it was refused."""
@@ -90,7 +97,7 @@ def sweep_restrictions() -> None:
 
 
 @shared_task(
-    name="tenants.tell_support", autoretry_for=(OSError,), retry_backoff=True, max_retries=8
+    name="tenants.tell_support", autoretry_for=(OSError,), retry_backoff=FIRST_PAUSE, max_retries=8
 )
 def tell_support(organization_id: str, access_id: str) -> None:
     """Mail owners and admins that staff asks to read their pages, or does so in an emergency."""
@@ -98,7 +105,10 @@ def tell_support(organization_id: str, access_id: str) -> None:
 
 
 @shared_task(
-    name="tenants.tell_leaked_key", autoretry_for=(OSError,), retry_backoff=True, max_retries=8
+    name="tenants.tell_leaked_key",
+    autoretry_for=(OSError,),
+    retry_backoff=FIRST_PAUSE,
+    max_retries=8,
 )
 def tell_leaked_key(organization_id: str, key_id: str) -> None:
     """Mail those who manage keys that one was reported as leaked, and is revoked."""

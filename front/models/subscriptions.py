@@ -32,6 +32,13 @@ class StatusSubscriptionQuerySet(LockingQuerySet["StatusSubscription"]):
         """Those that nobody has confirmed."""
         return self.filter(confirmed_at=None)
 
+    def invited(self) -> "StatusSubscriptionQuerySet":
+        """Those whose link is to go out now, in the order in which they asked."""
+        found = self.waiting().filter(invited_at=None)
+        return found.filter(Q(invite_after=None) | Q(invite_after__lte=timezone.now())).order_by(
+            "pk"
+        )
+
     def told_of(
         self, regions: Collection[Region], models: Collection[AIModel]
     ) -> "StatusSubscriptionQuerySet":
@@ -58,6 +65,8 @@ class StatusSubscription(TimeStamped):
     confirmed_at = models.DateTimeField(null=True)
     #: When the mail with the link went out; empty while it is to go.
     invited_at = models.DateTimeField(null=True)
+    #: No sooner does the link go out: it was not taken before.
+    invite_after = models.DateTimeField(null=True)
 
     objects = StatusSubscriptionQuerySet.as_manager()
 

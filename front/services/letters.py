@@ -1,7 +1,6 @@
 """Letters about incidents: one for each thing that was said and each who is written to of it."""
 
 from collections.abc import Sequence
-from smtplib import SMTPRecipientsRefused
 from uuid import UUID
 
 import structlog
@@ -11,10 +10,10 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from common import jobs
+from common import jobs, mail
 from common.database import service
 from front import status, tokens
-from front.models import Incident, IncidentUpdate, StatusLetter, StatusSubscription
+from front.models import LEASE, Incident, IncidentUpdate, StatusLetter, StatusSubscription
 from tenants import mails
 
 log = structlog.get_logger(__name__)
@@ -43,34 +42,42 @@ def write(update: IncidentUpdate, to: Sequence[StatusSubscription]) -> None:
 
 
 def send() -> int:
-    """Send the links that were asked for and the letters that are due; return how many went out.
+    """Send the letters that are due and the links that were asked for; return how many went out.
 
-    Each letter is claimed before it is sent, so two at a time send it once. One whose sender died
+    Each is claimed before it is sent, so two at a time send it once. A letter whose sender died
     is taken up by another after some minutes; had it gone out already, it is the same message
-    again, by its Message-ID. Where the mail server is away, the next run goes on.
+    again, by its Message-ID. What is refused holds nobody up: it is dropped, or comes again some
+    minutes later. Where the mail server is away, the next run goes on.
     """
     with service():
-        invited = list(
-            StatusSubscription.objects.waiting()
-            .filter(invited_at=None)
-            .order_by("pk")
-            .values_list("pk", flat=True)[:MOST]
-        )
         due = list(StatusLetter.objects.due().values_list("pk", flat=True)[:MOST])
-    if not invited and not due:
-        return 0
+        invited = list(StatusSubscription.objects.invited().values_list("pk", flat=True)[:MOST])
+    sent = 0
     try:
         with get_connection() as connection:
-            sent = sum(_invite(pk, connection) for pk in invited)
-            return sent + sum(_send(pk, connection) for pk in due)
+            for pk in due:
+                sent += _send(pk, connection)
+            for pk in invited:
+                sent += _invite(pk, connection)
     except OSError as error:
         log.warning("status_mail_not_sent", reason=repr(error))
-        return 0
+    return sent
+
+
+def _send(pk: UUID, connection: BaseEmailBackend) -> bool:
+    letter = _claim(pk)
+    if letter is None:
+        return False
+    fate = mail.hand_over(_letter(letter), connection)
+    if fate is not mail.Fate.PUT_OFF:
+        with service():
+            StatusLetter.objects.filter(pk=pk).update(sent_at=timezone.now())
+    return fate is mail.Fate.SENT
 
 
 def _invite(pk: UUID, connection: BaseEmailBackend) -> bool:
     with service():
-        waiting = StatusSubscription.objects.waiting().filter(pk=pk, invited_at=None)
+        waiting = StatusSubscription.objects.invited().filter(pk=pk)
         if not waiting.update(invited_at=timezone.now()):
             return False
         subscription = StatusSubscription.objects.get(pk=pk)
@@ -81,22 +88,16 @@ def _invite(pk: UUID, connection: BaseEmailBackend) -> bool:
             {"link": tokens.address("status-mail-confirm", subscription, tokens.CONFIRM)},
             to=[subscription.email],
         )
+    fate = mail.Fate.PUT_OFF
     try:
-        return _hand_over(made, connection)
-    except OSError:
-        with service():
-            StatusSubscription.objects.filter(pk=pk).update(invited_at=None)
-        raise
-
-
-def _send(pk: UUID, connection: BaseEmailBackend) -> bool:
-    letter = _claim(pk)
-    if letter is None:
-        return False
-    went = _hand_over(_letter(letter), connection)
-    with service():
-        StatusLetter.objects.filter(pk=pk).update(sent_at=timezone.now())
-    return went
+        fate = mail.hand_over(made, connection)
+    finally:
+        if fate is mail.Fate.PUT_OFF:
+            with service():
+                later = timezone.now() + LEASE
+                waiting = StatusSubscription.objects.waiting().filter(pk=pk)
+                waiting.update(invited_at=None, invite_after=later)
+    return fate is mail.Fate.SENT
 
 
 def _claim(pk: UUID) -> StatusLetter | None:
@@ -108,17 +109,6 @@ def _claim(pk: UUID) -> StatusLetter | None:
         return found.prefetch_related(
             "update__incident__regions", "update__incident__named_models"
         ).get(pk=pk)
-
-
-def _hand_over(made: EmailMultiAlternatives, connection: BaseEmailBackend) -> bool:
-    """Send a message; False where the mail server takes none for this address."""
-    made.connection = connection
-    try:
-        made.send()
-    except SMTPRecipientsRefused:
-        log.info("status_mail_refused")
-        return False
-    return True
 
 
 def _letter(letter: StatusLetter) -> EmailMultiAlternatives:

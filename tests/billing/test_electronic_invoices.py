@@ -3,6 +3,7 @@
 import io
 import threading
 import zipfile
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -24,6 +25,7 @@ from tenants.services import organizations
 from tests.billing.paper import invoice_of
 from tests.billing.terms import electronic, profile
 from tests.billing.test_invoicing import INSIDE, JANUARY
+from tests.support import mail_server
 
 __all__ = ["electronic", "profile"]
 PDFA = "{http://www.aiim.org/pdfa/ns/id/}"
@@ -248,3 +250,32 @@ def test_a_worker_that_died_before_sending_leaves_the_document_to_another(acme, 
     app.tasks["billing.mail_documents"].delay()
 
     assert len(sent()) == 1
+
+
+def test_a_document_that_is_refused_is_tried_once_a_day_and_holds_up_no_other(
+    acme, alice, charlie, settings
+):
+    other = organizations.found(name="Ministry", owner=charlie, country="FR")
+    refused = invoice_of(acme, "10.00")
+    invoice_of(other, "20.00")
+    ring = app.tasks["billing.mail_documents"].delay
+    with mail_server.run(settings) as server:
+        server.refused[alice.email] = 550
+        for _round in range(3):
+            ring()
+        tries = server.asked[alice.email]
+        cache.delete(f"mailing:{refused.pk}")  # A day later.
+        server.refused.clear()
+        ring()
+
+    assert tries == 1
+    assert server.taken == [charlie.email, alice.email]
+
+
+def test_a_document_that_nobody_takes_is_given_up(acme, alice, clock):
+    refused = invoice_of(acme, "10.00")
+    assert document_mails.unsent() == [(acme.pk, "invoice", refused.pk)]
+
+    clock.shift(document_mails.GIVEN_UP + timedelta(seconds=1))
+
+    assert document_mails.unsent() == []

@@ -1,8 +1,8 @@
 """Mail about incidents: asked for, confirmed, sent once to each, ended with one click."""
 
 import re
-import smtplib
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import parseaddr
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -12,7 +12,7 @@ from django.db import connections
 from django.test import Client
 
 from common.database import service
-from front import tokens
+from front import face, tokens
 from front.models import IncidentUpdate, State, StatusLetter, StatusSubscription
 from front.services import letters, site, subscribing
 from front.services.subscribing import Choice
@@ -20,6 +20,7 @@ from marketplace import demo
 from marketplace.models import AIModel
 from tenants.models import AuditEntry, Region
 from tests.front.test_incidents import opened, updated
+from tests.support import mail_server
 
 READER = "reader@elsewhere.example"
 JSON = {"content_type": "application/json"}
@@ -364,18 +365,134 @@ def test_a_mail_server_that_is_away_is_tried_again(staff, clock, mortal):
     assert sorted(it.to[0][0] for it in mail.outbox) == ["a", "b", "c"]
 
 
-def refused():
-    return smtplib.SMTPRecipientsRefused({})
+@pytest.fixture
+def server(settings):
+    """A real mail server, which takes everything until it is told otherwise."""
+    with mail_server.run(settings) as server:
+        yield server
 
 
-def test_an_address_that_takes_no_mail_holds_nobody_up(staff, clock, mortal):
+A, B, C = (f"{name}@readers.example" for name in "abc")
+FOR_GOOD, FOR_NOW = 550, 450
+
+
+@pytest.mark.parametrize("place", [B, (mail_server.AFTER_DATA, B)], ids=["rcpt", "data"])
+def test_an_address_that_takes_no_mail_holds_nobody_up(staff, clock, server, place):
     letters_for_three(staff)
-    mortal(refused())
+    server.refused[place] = FOR_GOOD
     opened(staff)
+    clock.shift(301)
+
+    assert letters.send() == 0
+    assert sorted(server.taken) == [A, C]
+    assert server.asked[B] == 1
+
+
+@pytest.mark.parametrize(
+    "place", [B, (mail_server.AFTER_DATA, B)], ids=["greylisted", "full for now"]
+)
+def test_an_address_that_takes_no_mail_now_gets_it_later(staff, clock, server, place):
+    letters_for_three(staff)
+    server.refused[place] = FOR_NOW
+    opened(staff)
+    at_first = sorted(server.taken)
+    server.refused.clear()
+
+    at_once = letters.send()
+    clock.shift(301)
+    later = letters.send()
+
+    assert (at_first, at_once, later) == ([A, C], 0, 1)
+    assert sorted(server.taken) == [A, B, C]
+
+
+def test_a_server_that_hangs_up_over_one_letter_is_called_again(staff, clock, server):
+    letters_for_three(staff)
+    server.refused[B] = 421
+    opened(staff)
+
+    assert sorted(server.taken) == [A, C]
+    clock.shift(301)
+    server.refused.clear()
+    assert letters.send() == 1
+
+
+def test_many_refusals_do_not_wear_a_conversation_out(staff, server):
+    for n in range(8):
+        subscribed(f"{n}@readers.example")
+        server.refused[f"{n}@readers.example"] = FOR_GOOD
+    subscribed("last@readers.example")
+    server.taken.clear()
+
+    opened(staff)
+
+    assert server.taken == ["last@readers.example"]
+
+
+def test_letters_wait_while_the_operators_own_address_is_refused(staff, clock, server):
+    letters_for_three(staff)
+    sender = parseaddr(face.current().sender)[1]
+    server.refused[sender] = FOR_GOOD
+    opened(staff)
+    assert server.taken == []
+
+    server.refused.clear()
+    clock.shift(301)
+
+    assert letters.send() == 3
+
+
+def test_an_address_that_no_mail_can_have_holds_nobody_up(staff, clock, server):
+    letters_for_three(staff)
+    with service():
+        odd = f"b@{'ü' * 70}.example"
+        StatusSubscription.objects.filter(email=B).update(email=odd)
+    server.taken.clear()
+    opened(staff)
+    clock.shift(301)
+
+    assert letters.send() == 0
+    assert server.taken == [A, C]
+
+
+def test_letters_go_before_links(staff, server):
+    subscribed(A)
+    with service():
+        subscribing.ask(B, Choice("en"))
+    with service():
+        StatusSubscription.objects.filter(email=B).update(invited_at=None)
+    server.taken.clear()
+
+    opened(staff)
+
+    assert server.taken == [A, B]
+
+
+@pytest.mark.parametrize(("code", "tries"), [(FOR_GOOD, 1), (FOR_NOW, 2), (421, 2)])
+def test_a_link_that_is_refused_holds_up_no_other(staff, clock, server, code, tries):
+    server.refused[B] = code
+    with service():
+        for email in (B, C):
+            subscribing.ask(email, Choice("en"))
+    letters.send()
+    assert server.taken == [C]
+
+    letters.send()
+    assert server.asked[B] == 1
     clock.shift(301)
     letters.send()
 
-    assert len({it.to[0] for it in mail.outbox}) == len(mail.outbox) == 2
+    assert server.asked[B] == tries
+
+
+def test_a_link_waits_for_a_mail_server_that_is_away(staff, clock, server, mortal):
+    mortal(ConnectionRefusedError)
+    Mortal.sent = 1
+    with service():
+        subscribing.ask(B, Choice("en"))
+    clock.shift(301)
+
+    assert letters.send() == 1
 
 
 def test_nobody_is_written_to_of_yesterday(staff, clock, mortal):

@@ -15,6 +15,7 @@ from marketplace.models.notices import LEASE
 from marketplace.services import books, notices, pricing
 from metering.models import UsageDay
 from tenants.services import organizations
+from tests.support import mail_server
 
 DAY = timedelta(days=1)
 INPUT, OUTPUT = "0.00000015", "0.0000006"
@@ -269,7 +270,7 @@ def test_a_notice_whose_sender_died_is_sent_by_another(rise):
     assert [mails.send_notices(), mails.send_notices(), len(mail.outbox)] == [1, 0, 1]
 
 
-def test_trouble_with_one_customers_mail_leaves_others_theirs(rise, alice, mini, charlie):
+def test_an_address_that_no_mail_can_have_leaves_others_theirs(rise, alice, mini, charlie):
     begins = rise.happens_at + timedelta(hours=1)
     other = organizations.found(name="Ministry", owner=charlie, country="FR")
     alice.email = f"alice@{'ü' * 70}.example"
@@ -280,10 +281,31 @@ def test_trouble_with_one_customers_mail_leaves_others_theirs(rise, alice, mini,
             happens_at=begins, prices=rise.prices, currency="EUR",
         )  # fmt: skip
 
-    assert send() == 1
+    assert send() == 2
     assert [it.to for it in mail.outbox] == [["charlie@elsewhere.example"]]
-    with service():
-        assert Notice.objects.get(organization=rise.organization).sent_at is None
+    assert send() == 0
+
+
+def test_who_takes_no_mail_now_gets_the_notice_later_and_others_once(rise, alice, bob, settings):
+    with mail_server.run(settings) as server:
+        server.refused[alice.email] = 450
+        at_first = mails.send_notices()
+        server.refused.clear()
+        at_once = mails.send_notices()
+        with service():
+            Notice.objects.update(claimed_at=timezone.now() - LEASE)
+        later = [mails.send_notices(), mails.send_notices()]
+
+    assert (at_first, at_once, later) == (0, 0, [1, 0])
+    assert server.taken == [bob.email, alice.email]
+
+
+def test_who_takes_no_mail_is_not_asked_for_ever(rise, alice, settings):
+    with mail_server.run(settings) as server:
+        server.refused[alice.email] = 550
+        sent = [mails.send_notices(), mails.send_notices()]
+
+    assert (sent, server.asked[alice.email]) == ([1, 0], 1)
 
 
 def test_figures_that_change_while_a_mail_is_sent_are_told(rise, mini):
