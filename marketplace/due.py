@@ -106,7 +106,7 @@ def probe_change(change_id: UUID, *, by: User) -> None:
     server = change.upstream
     server.credential, server.base_url = change.new_credential, change.base_url or server.base_url
     reachability = probe.look(server).reachability
-    found = {}
+    found: dict[str, dict[str, str]] = {}
     if reachability == Reachability.ANSWERS:
         for route in routes:
             route.upstream = server
