@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from common.languages import listed
 from marketplace import price_words
 from marketplace.comparison import LABELS
 from marketplace.models import Notice, ServiceTier
@@ -33,7 +34,7 @@ def _line(facts: Mapping[str, Any], currency: str) -> Line:
     if facts["tier"] == ServiceTier.BATCH:
         label = _("%(part)s in batches") % {"part": label}
     before, after = (
-        ", ".join(price_words.words(facts["part"], facts[name], currency))
+        listed(price_words.words(facts["part"], facts[name], currency))
         for name in ("before", "after")
     )
     return Line(label, before or _("nothing"), after)

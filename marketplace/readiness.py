@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from common.languages import listed
 from common.templatetags.formats import percent
 from marketplace import ports, queries
 from marketplace.models import AIModel, Dossier, Kind, Offer, Route, TokenPart
@@ -145,8 +146,8 @@ def _route_trouble(route: Route) -> str:
 
 def _some(names: list[str]) -> str:
     """Return the first of the names; a server may list hundreds."""
-    shown = ", ".join(names[:MOST_NAMES]) or _("none")
-    return f"{shown}, …" if len(names) > MOST_NAMES else shown
+    shown = names[:MOST_NAMES]
+    return listed([*shown, "…"] if len(names) > MOST_NAMES else shown) or _("none")
 
 
 def _no_price(offer: Offer, kind: str) -> str:

@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from billing import chargebacks
 from billing.models import CreditGrant, Invoice
 from billing.services import trials
+from common.languages import listed
 from common.money import Money, round_to_minor
 from common.templatetags.formats import grouped
 from front import face
@@ -117,7 +118,7 @@ def _begun(membership: Membership, finances: Finances) -> Iterator[Attention]:
                 tone = "warn" if grant.expires_at <= timezone.now() + VERY_SOON else "note"
                 yield Attention(tone, title, text, url, action, is_operators=True)
     if membership.organization.has_first_limits:
-        limits = ", ".join(_first_limits(membership.organization))
+        limits = listed(_first_limits(membership.organization))
         text = _(
             "New customers begin with %(limits)s. This is lifted after your first purchase, or with a contract."
         )
@@ -217,7 +218,7 @@ def _failures(organization: Organization, last_day: Usage) -> Iterator[Attention
 def _keys(membership: Membership, keys: QuerySet[ApiKey]) -> Iterator[Attention]:
     ending = list(keys.order_by("expires_at"))
     url = reverse("tenants:key-list", args=[membership.organization.slug])
-    names = ", ".join(f"{key.name} ({_day(key.expires_at)})" for key in ending if key.expires_at)
+    names = listed(f"{key.name} ({_day(key.expires_at)})" for key in ending if key.expires_at)
     title = ngettext("A key expires soon", "%(count)d keys expire soon", len(ending))
     text = _("Programs that use it are refused from then on: %(names)s.") % {"names": names}
     yield Attention("warn", title % {"count": len(ending)}, text, url, _("See the keys"))

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from billing import queries as billing
+from common.languages import listed
 from metering import queries as metering
 from tenants.models import GRANTS, Membership, Organization, Permission, Role, User
 
@@ -158,6 +159,6 @@ def _who(membership: Membership, permission: Permission) -> tuple[bool, str]:
     """Return whether the member may do it, and for those who may not, a sentence on who may."""
     if membership.can(permission):
         return True, ""
-    roles = [str(role.label) for role in Role if permission in GRANTS[role]]
+    roles = [role.label for role in Role if permission in GRANTS[role]]
     sentence = _("Your role does not allow this. Ask a member with one of these roles: %(roles)s.")
-    return False, sentence % {"roles": ", ".join(roles)}
+    return False, sentence % {"roles": listed(roles)}

@@ -12,6 +12,7 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
 
+from common.languages import listed
 from common.templatetags import formats
 from tenants.models import AuditEntry
 
@@ -248,9 +249,9 @@ def _words(value: Any) -> str:
     if isinstance(value, bool):
         return gettext("yes") if value else gettext("no")
     if isinstance(value, list):
-        return ", ".join(map(_words, value)) or gettext("none")
+        return listed(map(_words, value)) or gettext("none")
     if isinstance(value, dict):
-        return ", ".join(f"{_sentence(name)}: {_words(it)}" for name, it in value.items())
+        return "; ".join(f"{_sentence(name)}: {_words(it)}" for name, it in value.items())
     return _text(str(value))
 
 

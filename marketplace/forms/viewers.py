@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
+from common.languages import listed
 from marketplace.models import CustomerGroup
 from marketplace.viewers import Audience
 from tenants.models import Organization
@@ -35,7 +36,7 @@ class CustomersField(forms.CharField):
         if missing:
             raise forms.ValidationError(
                 _("There is no customer with the address %(names)s."),
-                params={"names": ", ".join(missing)},
+                params={"names": listed(missing)},
             )
         return list(found)
 

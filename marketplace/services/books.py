@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from common.database import atomic
+from common.languages import listed
 from marketplace import definitions
 from marketplace.errors import (
     BookTaken,
@@ -307,7 +308,7 @@ def _refuse_gaps(book: PriceBook, offer: Offer, at: datetime) -> None:
     parts = set(held.values_list("token_part", flat=True))
     missing = needed(offer) - parts
     if parts & set(TokenPart.values) and missing:
-        words = ", ".join(str(TokenPart(part).label) for part in sorted(missing))
+        words = listed(TokenPart(part).label for part in sorted(missing))
         sentence = _("%(offer)s has no price for: %(parts)s") % {
             "offer": offer.name,
             "parts": words,

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from common.database import atomic
 from common.errors import Conflict, Forbidden
 from common.ids import uuid7
+from common.languages import listed
 from marketplace.errors import NewWayFails, NotOnTrial, ServerChangeProposed
 from marketplace.models import Offer, Reachability, Route, RouteRole, ServerChange, Upstream
 from marketplace.models.offers import ProbeState
@@ -196,7 +197,7 @@ def in_the_way(change: ServerChange) -> str:
     failed = [name for name, it in change.conformance.items() if ProbeState.FAILED in it.values()]
     if failed and settings.CONFORMANCE_NEEDED:
         words = _("The probe of the new way failed for: %(names)s. Nothing was changed.")
-        return words % {"names": ", ".join(failed)}
+        return words % {"names": listed(failed)}
     return ""
 
 

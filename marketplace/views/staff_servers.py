@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from common.database import service
 from common.errors import DomainError
+from common.languages import listed
 from marketplace import desk, due, presets, probe, vitals
 from marketplace.forms.servers import EditServerForm, NewServerForm, RegionForm
 from marketplace.models import ServerChange, Upstream
@@ -88,7 +89,7 @@ def server_edit(request: StaffRequest, server_id: uuid.UUID) -> HttpResponse:
             messages.info(request, _("Where requests go waits for the approval of a colleague."))
         if kept := list(form.kept()):
             words = _("Kept as edited, not as the new preset says: %(names)s.")
-            messages.info(request, words % {"names": ", ".join(map(str, kept))})
+            messages.info(request, words % {"names": listed(kept)})
         if change is not None:
             return redirect("staff:server-change", change_id=change.pk)
         return redirect("staff:server-edit", server_id=server_id)

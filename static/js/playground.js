@@ -29,9 +29,12 @@ function units(text) {
   return match ? BigInt(match[1] + (match[2] ?? "").padEnd(DIGITS, "0")) : 0n;
 }
 
+// A whole number as the page writes it: 1 240 500.
+const grouped = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+
 function amount(value, currency) {
   const decimals = String(value % ONE).padStart(DIGITS, "0").replace(/0+$/, "").padEnd(2, "0");
-  return `${value / ONE}${words.decimalMark}${decimals}\u00a0${currency}`;
+  return `${grouped(value / ONE)}${words.decimalMark}${decimals}\u00a0${currency}`;
 }
 
 class Pane {
@@ -133,19 +136,18 @@ class Answer {
     const guess = Math.ceil((this.text.length + this.thoughts.length) / 4);
     const price = units(this.pane.model.dataset.output);
     const cost = price ? `, ${words.textAbout} ${amount(price * BigInt(guess), this.pane.model.dataset.currency)}` : "";
-    this.meter.textContent = `${words.textAbout} ${fill(words.textTokens, { input: "…", output: guess })}${cost}`;
+    this.meter.textContent = `${words.textAbout} ${fill(words.textTokens, { input: "…", output: grouped(guess) })}${cost}`;
   }
 
   settle(paid) {
     const seconds = (performance.now() - (this.first || this.began)) / 1000;
     const count = paid ? paid.lines.reduce((sum, line) => sum + line.tokens, 0) : 0;
-    const input = this.usage?.prompt_tokens ?? "…";
-    const output = this.usage?.completion_tokens ?? "…";
+    const [input, output] = [this.usage?.prompt_tokens, this.usage?.completion_tokens].map((it) => (it === undefined ? "…" : grouped(it)));
     const facts = [fill(words.textTokens, { input, output })];
     if (paid) facts.push(units(paid.amount) ? amount(units(paid.amount), paid.currency) : words.textUnpriced);
     if (this.first && this.usage) {
       const rate = Math.round(this.usage.completion_tokens / Math.max(seconds, 0.001));
-      facts.push(fill(words.textSpeed, { first: Math.round(this.first - this.began), rate }));
+      facts.push(fill(words.textSpeed, { first: grouped(Math.round(this.first - this.began)), rate: grouped(rate) }));
     }
     this.meter.textContent = facts.join(" · ");
     if (!paid) return;
@@ -189,7 +191,7 @@ const sum = {
   add(tokens, paid, currency) {
     this.tokens += tokens;
     this.amount += paid;
-    find("[data-sum-tokens]").textContent = String(this.tokens);
+    find("[data-sum-tokens]").textContent = grouped(this.tokens);
     find("[data-sum-amount]").textContent = amount(this.amount, currency);
   },
   clear() {

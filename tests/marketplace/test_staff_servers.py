@@ -561,7 +561,7 @@ def test_another_preset_sets_what_nobody_edited_and_names_what_it_left(staff_cli
         False,
     )
     assert (server.connect_seconds, server.first_byte_seconds, server.idle_seconds) == (9, 600, 7)
-    kept = "Kept as edited, not as the new preset says: Seconds to connect, Seconds of silence."
+    kept = "Kept as edited, not as the new preset says: Seconds to connect and Seconds of silence."
     assert kept in page
 
 
