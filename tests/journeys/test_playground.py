@@ -124,7 +124,7 @@ def test_a_refusal_says_why_and_gives_the_question_back(page):
 
 
 def test_an_answer_that_does_not_come_is_stopped(page):
-    # Held for as long as the test lasts: the demo's own answers are over in a moment.
+    # Held for as long as the test lasts.
     page.route("**/v1/chat/completions", lambda _held: None)
     page.get_by_label("Your message").fill("Tell me a long story")
     page.get_by_role("button", name="Send").click()
@@ -133,6 +133,16 @@ def test_an_answer_that_does_not_come_is_stopped(page):
     expect(page.get_by_text("Stopped. What came before is paid.")).to_be_visible()
     expect(page.get_by_role("button", name="Stop")).to_be_hidden()
     expect(page.get_by_label("Your message")).to_have_value("Tell me a long story")
+
+
+def test_a_long_answer_is_stopped_on_its_way(page):
+    page.get_by_label("Your message").fill("Tell me a long story")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_text("You asked")).to_be_visible()
+    page.get_by_role("button", name="Stop").click()
+
+    expect(page.get_by_text("Stopped. What came before is paid.")).to_be_visible()
+    expect(page.get_by_text("a simulator.")).to_be_hidden()
 
 
 def test_without_scripts_the_same_call_stands_there_as_code(signed_in):

@@ -31,6 +31,7 @@ class Generated:
         self.usage = usage
         self.lie: Lie | None = lie
         self.hidden = 0
+        self.is_long = any(choice.is_long for choice in choices)
         self.options = request.stream_options or StreamOptions()
         self.counting = lie == "every_chunk" or self.options.continuous_usage_stats
         self._facts = {

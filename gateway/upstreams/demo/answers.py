@@ -1,6 +1,7 @@
 """What the simulator says: it repeats the question and adds sentences that share words with it."""
 
 import functools
+import itertools
 import re
 import zlib
 from collections import Counter
@@ -12,9 +13,19 @@ from gateway.upstreams.demo.phrases import PHRASES, THOUGHTS
 QUOTED = 24
 #: Sentences are added until the answer has so many tokens.
 ENOUGH = 45
+#: The same for a question that asks for a long answer: long enough to stop it on its way.
+LONG = 300
 #: Words are alike when they begin alike: token, tokens.
 STEM = 5
 
+_AT_LENGTH = re.compile(
+    r"\bat length\b|\blong (answer|essay|story|text)\b"
+    r"|\blonguement\b|\blong(ue)? (histoire|réponse|texte)\b"
+    r"|подробно|длинн\w+ (истори|ответ|рассказ|текст)"
+    r"|ұзақ (әңгіме|жауап|мәтін)"
+    r"|بالتفصيل|(إجابة|جوابا|قصة|نصا) (طويلة|طويلا)",
+    re.I,
+)
 _WORD = re.compile(r"\w{4,}")
 _ARABIC = re.compile(r"[\u0600-\u06ff]")
 _CYRILLIC = re.compile(r"[\u0400-\u04ff]")
@@ -31,6 +42,11 @@ def language(text: str) -> str:
     return "fr" if _FRENCH.search(text) else "en"
 
 
+def is_long(question: str) -> bool:
+    """Tell whether a question asks for a long answer."""
+    return bool(_AT_LENGTH.search(question))
+
+
 @functools.lru_cache(maxsize=2048)
 def answer(question: str, variant: int = 0, *, from_tool: bool = False) -> str:
     """Return the same answer for the same question and variant."""
@@ -38,9 +54,10 @@ def answer(question: str, variant: int = 0, *, from_tool: bool = False) -> str:
     quoted = quote(question)
     opening = phrases.tool_said if from_tool else phrases.asked
     said = [opening.format(text=quoted) if quoted else phrases.asked_nothing]
-    length = tokenizer.count(said[0])
-    for sentence in _ranked(question, variant):
-        if length >= ENOUGH:
+    length, enough = tokenizer.count(said[0]), LONG if is_long(question) else ENOUGH
+    # A language in which little can be said says it again.
+    for sentence in itertools.cycle(_ranked(question, variant)):
+        if length >= enough:
             break
         said.append(sentence)
         length += tokenizer.count(sentence)

@@ -11,6 +11,8 @@ from gateway.upstreams.demo.web import EVENTS, JSON, ClientGone, Exchange
 
 #: So many tokens go out together when nothing slows them down.
 BURST = 8
+#: Seconds before each token of a long answer, so that whoever reads along may stop it.
+LEISURE = 0.03
 #: What comes in place of JSON on command, after this many tokens of a stream.
 BROKEN_AFTER = 3
 
@@ -36,6 +38,10 @@ class Answer(Protocol):
     @property
     def hidden(self) -> int:
         """Return how many of its tokens the client never sees."""
+
+    @property
+    def is_long(self) -> bool:
+        """Tell whether it was asked to be long: then a stream of it takes its time."""
 
     def body(self) -> bytes:
         """Return it whole."""
@@ -136,6 +142,8 @@ class Stream:
 
     async def send(self, answer: Answer) -> None:
         """Send the events one by one, or some together where nothing slows them down."""
+        if answer.is_long:
+            self.pace = self.pace or LEISURE
         self.exchange.watch()
         await self.exchange.start(200, EVENTS, (b"cache-control", b"no-cache"))
         await self.exchange.pause(self.behaviour.delay_first_ms / 1000)

@@ -19,6 +19,7 @@ class Whole:
     """An answer that comes in one piece and generates no tokens."""
 
     hidden = 0
+    is_long = False
 
     def __init__(self, content: dict[str, object], prompt: int, lie: Lie | None) -> None:
         self.content = content

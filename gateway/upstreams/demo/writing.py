@@ -22,6 +22,8 @@ class Choice(msgspec.Struct, frozen=True):
     call: Call | None = None
     #: Tokens that the name of the called function took.
     call_name: int = 0
+    #: Whether it was asked to be long.
+    is_long: bool = False
 
     def __len__(self) -> int:
         """Return how many tokens were generated."""
@@ -45,8 +47,10 @@ def chat(
         return _cut(
             Choice(content.then(tokens.line_breaks(max(0, least))), "stop", thoughts), limits
         )
+    is_long = answers.is_long(text_of(request.messages[-1]))
     content = tokens.of(_answer(request, variant))
-    return _cut(_ended(Choice(content, "stop", thoughts), request, limits), limits)
+    choice = Choice(content, "stop", thoughts, is_long=is_long)
+    return _cut(_ended(choice, request, limits), limits)
 
 
 def plain(
@@ -56,7 +60,8 @@ def plain(
     if behaviour.fixed is not None:
         return _cut(Choice(tokens.canned(behaviour.fixed), "stop"), limits)
     content = tokens.of(answers.answer(prompt, (request.seed or 0) + index))
-    return _cut(_ended(Choice(content, "stop"), request, limits), limits)
+    choice = Choice(content, "stop", is_long=answers.is_long(prompt))
+    return _cut(_ended(choice, request, limits), limits)
 
 
 def _ended(choice: Choice, request: Generation, limits: Room) -> Choice:
