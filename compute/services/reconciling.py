@@ -4,9 +4,11 @@ No transaction is open while a cluster is asked. What it answered is written onl
 it was asked under.
 """
 
+import time
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 import structlog
 from django.utils import timezone
@@ -32,6 +34,8 @@ log = structlog.get_logger(__name__)
 
 #: A cancelled job that has not ended after this long is killed.
 PATIENCE = timedelta(seconds=60)
+#: So many seconds a cluster is asked about its jobs in one go: a lease does not last for ever.
+LONGEST = 30
 CANCELLED = JobStatus(Phase.ENDED, "Cancelled before it was submitted.", Outcome.CANCELLED)
 
 
@@ -57,10 +61,11 @@ def _tend(cluster: Cluster, job_id: uuid.UUID | None = None) -> int:
     trouble = ""
     found: dict[uuid.UUID, Finding] = {}
     try:
-        _ask(scheduler_of(cluster), taken, found)
+        trouble = _ask(scheduler_of(cluster), taken, found)
     except Unreachable as error:
         # Of the rest nothing is known, so nothing changes: an outage must not fail what runs on.
         trouble = str(error)[:300]
+    if trouble:
         log.warning("cluster_unreachable", cluster=cluster.slug, trouble=trouble)
     for leased in taken:
         findings.record(leased.job, found.get(leased.job.pk))
@@ -69,21 +74,39 @@ def _tend(cluster: Cluster, job_id: uuid.UUID | None = None) -> int:
     return len(taken)
 
 
-def _ask(scheduler: Scheduler, taken: list[Leased], found: dict[uuid.UUID, Finding]) -> None:
+def _ask(scheduler: Scheduler, taken: list[Leased], found: dict[uuid.UUID, Finding]) -> str:
+    """Find what can be found of each job; return what was wrong with one of them, in words.
+
+    Trouble with one, such as a right that is missing in its namespace, leaves the others theirs.
+    """
     known = {leased.job.handle: leased.job for leased in taken if leased.job.handle}
     seen = scheduler.status(list(known)) if known else {}
-    for handle, status in seen.items():
-        found[known[handle].pk] = Finding(status, handle, _runs(scheduler, handle, status))
-    for leased in taken:
-        if leased.job.handle is None:
-            found[leased.job.pk] = _place(scheduler, leased)
-    for handle, job in known.items():
-        if job.is_unwanted_there and seen[handle].phase in (Phase.PENDING, Phase.RUNNING):
-            scheduler.cancel(handle, force=_is_late(job))
-    for handle, status in seen.items():
+    works = [(leased.job, partial(_place, scheduler, leased)) for leased in taken]
+    works = [(job, place) for job, place in works if job.handle is None]
+    works += [
+        (known[handle], partial(_follow, scheduler, known[handle], handle, status))
+        for handle, status in seen.items()
+    ]
+    trouble, until = "", time.monotonic() + LONGEST
+    for job, work in works:
+        if time.monotonic() > until:
+            return trouble
+        try:
+            found[job.pk] = work()
+        except Unreachable as error:
+            trouble = trouble or str(error)[:300]
+    return trouble
+
+
+def _follow(scheduler: Scheduler, job: ComputeJob, handle: JobHandle, status: JobStatus) -> Finding:
+    """Do what follows from where a job stands; it counts once that is done."""
+    finding = Finding(status, handle, _runs(scheduler, handle, status))
+    if job.is_unwanted_there and status.phase in (Phase.PENDING, Phase.RUNNING):
+        scheduler.cancel(handle, force=_is_late(job))
+    elif status.phase == Phase.ENDED and status.outcome != Outcome.SUCCEEDED:
         # A cluster that took it back, and still has it, must not let it begin again.
-        if status.phase == Phase.ENDED and status.outcome != Outcome.SUCCEEDED:
-            scheduler.cancel(handle, force=True)
+        scheduler.cancel(handle, force=True)
+    return finding
 
 
 def _runs(scheduler: Scheduler, handle: JobHandle, status: JobStatus) -> Sequence[Run] | None:
