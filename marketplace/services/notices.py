@@ -40,20 +40,27 @@ def is_for_many(book: PriceBook) -> bool:
 
 
 @contextmanager
-def watching(uses: Iterable[Use], at: datetime, *, agreed: bool, field: str = "") -> Iterator[None]:
+def watching(uses: Iterable[Use], at: datetime) -> Iterator[None]:
     """Keep what each use comes to cost more from the instant on, by what is done within.
 
-    What was kept for the same instant before, and is no more, is taken back. Raises
-    :class:`NoticeTooShort`, so that nothing is done, where some use comes to cost more sooner than
-    customers were promised to be told, and no second person ``agreed``.
+    What was kept for the same instant before, and is no more, is taken back.
+    """
+    uses = list(uses)
+    yield
+    _tell_of_rises(uses, _beginning(uses, [at])[at], at)
+
+
+@contextmanager
+def keeping_promise(uses: Iterable[Use], at: datetime, *, field: str) -> Iterator[None]:
+    """Refuse what is done within, where a use comes to cost more at the instant, and that is soon.
+
+    Raises :class:`NoticeTooShort`, where it is sooner than customers were promised to be told.
     """
     uses = list(uses)
     before = _paid(uses, at)
     yield
-    after = _paid(uses, at)
-    if not agreed and _between(before, after):
+    if _between(before, _paid(uses, at)):
         refuse_short(at, field=field)
-    _tell_of_rises(uses, _between(_paid(uses, at - timedelta(microseconds=1)), after), at)
 
 
 class _Undone(Exception):

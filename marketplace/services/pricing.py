@@ -1,6 +1,7 @@
 """Prices from a date on: a new row, and the old one closed at the same instant."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -10,7 +11,6 @@ from django.utils import timezone
 
 from common.database import atomic
 from common.errors import Conflict
-from marketplace import rising
 from marketplace.errors import (
     InReview,
     PriceInThePast,
@@ -18,10 +18,10 @@ from marketplace.errors import (
     PriceNotPositive,
 )
 from marketplace.models import Offer, Price, PriceBook, PriceBookVersion, ServiceTier
-from marketplace.models.catalogue import LIVE, Status
+from marketplace.models.catalogue import Status
 from marketplace.models.prices import halved
 from marketplace.rising import Said
-from marketplace.services import notices
+from marketplace.services import notices, raising
 from tenants.models import User
 from tenants.services import audit
 
@@ -96,13 +96,10 @@ def apply(
     """Set definitions by part; batches pay half of them, or what is given. The offer is locked."""
     _refuse_in_review(change)
     batch = {part: halved(definition) for part, definition in definitions.items()} | dict(batch)
-    is_rise = _rises(change, {ServiceTier.STANDARD: definitions, ServiceTier.BATCH: batch})
-    # What Tessera does by itself, and what a second person approved, keeps no notice.
-    if is_rise and change.by is not None and not change.is_agreed:
-        notices.refuse_short(change.begins, field="effective_from")
-    is_told = is_rise or notices.are_told(change.offer, change.begins)
-    users = notices.users(change.offer) if is_told else []
-    with notices.watching([(it, change.offer) for it in users], change.begins, agreed=True):
+    said: Said = {ServiceTier.STANDARD: definitions, ServiceTier.BATCH: batch}
+    is_more = raising.says_more(change.book, change.offer, change.begins, said)
+    told = _told(change, is_more=is_more)
+    with _keeping_notice(change, is_more=is_more), notices.watching(told, change.begins):
         for part, definition in batch.items():
             _set(change, part, definition, ServiceTier.BATCH)
         return [
@@ -112,15 +109,23 @@ def apply(
         ]
 
 
-def _rises(change: Change, definitions: Said) -> bool:
-    """Whether somebody could pay more, by a book that nobody signed."""
-    if change.offer.status not in LIVE or not notices.is_for_many(change.book):
-        return False
-    held, is_own = rising.said(change.book, change.offer, change.begins)
-    # A book that prices an offer prices all of it: what the list said beside is no more.
-    kept = held if is_own else {}
-    after = {tier: {**kept.get(tier, {}), **own} for tier, own in definitions.items()}
-    return bool(rising.between(held, after))
+def _keeping_notice(change: Change, *, is_more: bool) -> AbstractContextManager[None]:
+    """Refuse a rise with short notice; what Tessera does, and what two people want, keeps none."""
+    if change.by is None or change.is_agreed:
+        return nullcontext()
+    if is_more:
+        notices.refuse_short(change.begins, field=raising.FIELD)
+    return raising.refusing(change.book, change.offer, change.begins, change.version)
+
+
+def _told(change: Change, *, is_more: bool) -> list[notices.Use]:
+    """Return who is to be told if they come to pay more, or was told so and will not."""
+    offer = change.offer
+    if not notices.is_for_many(change.book):
+        customers = set(raising.payers(change.book))
+        return [(it, offer) for it in notices.users(offer) if it in customers]
+    is_told = is_more or notices.are_told(offer, change.begins)
+    return [(it, offer) for it in notices.users(offer)] if is_told else []
 
 
 def _refuse_in_review(change: Change) -> None:
