@@ -62,6 +62,10 @@ class Watch(Protocol):
         """Note that it did not answer."""
         ...
 
+    def left_out(self) -> None:
+        """Note that it is not asked."""
+        ...
+
     def answered(self, answer: "Routed") -> None:
         """Note an answer that has begun."""
         ...
@@ -167,7 +171,10 @@ class Router:
     def _ways_behind(
         self, canary: RouteSnapshot, routes: Sequence[RouteSnapshot], watch: Watch
     ) -> list[Way]:
-        """Return the canary and the ways behind it; one that is ill or shut out has failed."""
+        """Return the canary and the ways behind it; one that is shut out here has failed.
+
+        One whose server was found ill from outside is left to others, and not blamed for it.
+        """
         now = time.monotonic()
         engine = self.engines.find(canary.base_url, canary.upstream_model, canary.server, now)
         if engine.state(now) == OPEN:
@@ -178,7 +185,7 @@ class Router:
         except Unavailable:
             others = []
         if canary.is_passed_over and others:
-            watch.failed()
+            watch.left_out()
             return others
         return [Way(canary, engine), *others][:MOST_TRIES]
 

@@ -90,6 +90,10 @@ class Watch:
         """Note that the way did not answer, or could not be asked."""
         self._end(FAILED)
 
+    def left_out(self) -> None:
+        """Note that the way is not asked: what another answers says nothing about it."""
+        self._is_over = True
+
     def answered(self, answer: Routed) -> None:
         """Note an answer that has begun, and listen whether it breaks off."""
         if self._is_over:
