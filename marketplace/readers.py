@@ -71,6 +71,8 @@ def whole(reader: Reader, chosen: Sequence[Listing]) -> list[PricedOffer]:
     keys = [it.offer.pk for it in chosen]
     if not keys:
         return []
+    if reader.payer is None:
+        return kept.whole(keys, DEFAULT_CURRENCY)
     offers = _seen_by(
         reader, lambda found, *books: showcase.priced(found.filter(pk__in=keys), *books)
     )

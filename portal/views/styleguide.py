@@ -12,6 +12,9 @@ from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 
 from common.money import Money
+from marketplace.models import AIModel, ModelVersion, Offer, Publisher
+from marketplace.showcase import PricedOffer
+from tenants.models import Region
 
 
 class SampleForm(forms.Form):
@@ -47,23 +50,27 @@ def _chart() -> dict[str, Any]:
     }
 
 
+def _offer() -> PricedOffer:
+    publisher = Publisher(name="Steppe AI")
+    model = AIModel(
+        name="Atlas Large", slug="atlas-large", publisher=publisher, context_window=131_072
+    )
+    offer = Offer(
+        name="atlas-large", region=Region(name="Astana"), model_version=ModelVersion(model=model)
+    )
+    million = Decimal(1_000_000)
+    prices = {"input": "0.40", "cached_input": "0.10", "output": "1.60"}
+    return PricedOffer(offer, "EUR", **{part: Decimal(it) / million for part, it in prices.items()})
+
+
 def _context(request: HttpRequest) -> dict[str, Any]:
-    prices = {"input_price": "0.40", "cached_price": "0.10", "output_price": "1.60"}
-    offer = {
-        "name": "Atlas Large",
-        "slug": "atlas-large",
-        "api_name": "atlas-large",
-        "publisher": "Steppe AI",
-        "region": "Astana",
-        "context_window": 131_072,
-    }
     return {
         "balance": Money(Decimal("1240.5"), "EUR"),
         "request_cost": Money(Decimal("0.0000375"), "EUR"),
         "now": datetime.now(UTC),
         "form": SampleForm(request.POST or None),
         "chart": _chart(),
-        "offers": [offer | {key: Money(Decimal(text), "EUR") for key, text in prices.items()}],
+        "offers": [_offer()],
         "samples": [
             {"name": "curl", "label": "curl", "code": "curl https://example.test/v1/models"},
             {"name": "python", "label": "Python", "code": "client.models.list()"},

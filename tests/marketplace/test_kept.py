@@ -121,3 +121,61 @@ def test_edits_of_long_ago_are_forgotten_and_nothing_is_kept_wrongly():
     assert kept.forget_edits() == 0
     assert CatalogueEdit.objects.count() == kept.NEWEST
     assert kept.everybodys(DEFAULT_CURRENCY) == fresh() != before
+
+
+def whole(**facts):
+    with service():
+        offers = Offer.objects.filter(**facts).order_by("name")
+        return kept.whole([it.pk for it in offers], DEFAULT_CURRENCY)
+
+
+def card(client, name):
+    page = client.get("/models/").content.decode()
+    (found,) = (it for it in page.split("<article")[1:] if f"<bdi>{name}</bdi>" in it)
+    return found
+
+
+def test_offers_are_read_whole_once_in_the_order_asked_for(django_assert_num_queries):
+    first = whole()
+    keys = [it.offer.pk for it in reversed(first)]
+    with django_assert_num_queries(1, connection=connections[APP]):
+        again = kept.whole(keys, DEFAULT_CURRENCY)
+    assert [it.offer.pk for it in again] == keys
+    assert {id(it) for it in again} == {id(it) for it in first}
+    with service():
+        AIModel.objects.filter(slug="atlas-mini").update(is_restricted=True)
+    left = {it.slug for it in kept.whole(keys, DEFAULT_CURRENCY)}
+    assert left == {it.slug for it in first} - {"atlas-mini"}
+
+
+def test_a_card_is_drawn_anew_with_each_change_and_in_each_language(client):
+    before = card(client, "Atlas Mini")
+    assert card(client, "Atlas Mini") == before
+    with service():
+        AIModel.objects.filter(slug="atlas-mini").update(summary="Changed <b>today</b>.")
+    after = card(client, "Atlas Mini")
+    assert "Changed &lt;b&gt;today&lt;/b&gt;." in after
+    assert "Changed" not in before
+    client.cookies["django_language"] = "fr"
+    assert "jetons" in card(client, "Atlas Mini")
+    client.cookies["django_language"] = "en"
+    assert card(client, "Atlas Mini") == after
+
+
+def test_a_model_that_is_new_no_longer_says_so_although_nothing_was_changed(client, monkeypatch):
+    with service():
+        AIModel.objects.filter(slug="atlas-mini").update(published_at=timezone.now())
+    assert "New" in card(client, "Atlas Mini")
+    moment = timezone.now() + timedelta(days=30, minutes=1)
+    monkeypatch.setattr(timezone, "now", lambda: moment)
+    assert "New" not in card(client, "Atlas Mini")
+
+
+def test_only_what_everybody_sees_is_drawn_once():
+    """Who pays by an own book is shown its price, whoever looked before."""
+    (everybodys,) = whole(name="atlas-mini")
+    assert kept.drawn(everybodys, "x", lambda: "at the list's price") == "at the list's price"
+    assert kept.drawn(everybodys, "x", lambda: "again") == "at the list's price"
+    with service():
+        (own,) = showcase.priced(Offer.objects.filter(name="atlas-mini"), DEFAULT_CURRENCY)
+    assert kept.drawn(own, "x", lambda: "at its own") == "at its own"
