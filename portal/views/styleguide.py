@@ -58,9 +58,8 @@ def _offer() -> PricedOffer:
     offer = Offer(
         name="atlas-large", region=Region(name="Astana"), model_version=ModelVersion(model=model)
     )
-    million = Decimal(1_000_000)
-    prices = {"input": "0.40", "cached_input": "0.10", "output": "1.60"}
-    return PricedOffer(offer, "EUR", **{part: Decimal(it) / million for part, it in prices.items()})
+    input_, cached, output = (Decimal(it) / 1_000_000 for it in ("0.40", "0.10", "1.60"))
+    return PricedOffer(offer, "EUR", input_, cached, output)
 
 
 def _context(request: HttpRequest) -> dict[str, Any]:
