@@ -104,7 +104,7 @@ def test_what_is_searched_for_stays_text(client):
 
 def test_the_catalogue_asks_no_more_for_more_models(client, django_assert_num_queries):
     client.get("/models/")
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(2):
         client.get("/models/?kind=chat&features=vision")
 
 

@@ -70,7 +70,7 @@ def test_the_landing_page_asks_no_more_for_more_models(
     catalogue, client, django_assert_num_queries
 ):
     client.get("/models/")
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(2):
         client.get("/")
 
 

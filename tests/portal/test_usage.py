@@ -387,7 +387,7 @@ def test_a_receipt_says_where_it_was_computed_and_under_which_policy(alice_clien
     page = text(alice_client.get(f"{PAGE}{bought}/"))
 
     assert "Paris" in page
-    assert "Only in EU, KZ" in page
+    assert "Only in EU and KZ" in page
     assert "did not say how many tokens" in page
     assert "15 March 2026 12:00:00" in page
 
