@@ -25,6 +25,7 @@ from billing import (
     staff_margin_api,
     staff_payer_api,
     staff_plan_api,
+    staff_referral_api,
     staff_service_level_api,
     staff_trial_api,
     statement_api,
@@ -212,6 +213,7 @@ urlpatterns = [
 ]
 
 TRIAL_TERMS = "staff/trial-terms/<uuid:terms_id>"
+REFERRAL_TERMS = "staff/referral-terms/<uuid:terms_id>"
 
 api_urlpatterns = [
     path("pricing/preview", api.PricingPreview.as_view()),
@@ -226,6 +228,11 @@ api_urlpatterns = [
         "staff/referrals/<uuid:referral_id>/decide",
         referral_api.StaffReferralDecision.as_view(),
     ),
+    path("staff/referral-terms", staff_referral_api.ReferralTermsList.as_view()),
+    path(REFERRAL_TERMS, staff_referral_api.ReferralTermsDetail.as_view()),
+    path(f"{REFERRAL_TERMS}/approve", staff_referral_api.ReferralTermsApproval.as_view()),
+    path(f"{REFERRAL_TERMS}/refuse", staff_referral_api.ReferralTermsRefusal.as_view()),
+    path(f"{REFERRAL_TERMS}/withdraw", staff_referral_api.ReferralTermsWithdrawal.as_view()),
     path("organizations/<slug:org>/credits/redeem", credits_api.VoucherRedeem.as_view()),
     path("organizations/<slug:org>/credits/hand-overs", credits_api.HandOver.as_view()),
     path("organizations/<slug:org>/budgets", budget_api.BudgetList.as_view()),

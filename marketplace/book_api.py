@@ -13,9 +13,11 @@ from rest_framework.response import Response
 from common.errors import NotFound
 from marketplace import bookshelf, comparison
 from marketplace.forms.prices import FURTHEST
-from marketplace.models import Offer, PriceBook, PriceBookVersion
+from marketplace.models import CustomerGroup, Offer, PriceBook, PriceBookVersion
 from marketplace.services import books, drafting
 from marketplace.services.drafting import Place
+from tenants.key_api import Strict
+from tenants.models import Organization
 from tenants.once import once
 from tenants.staff_api import StaffView
 
@@ -29,6 +31,46 @@ class BookOut(serializers.Serializer[Any]):
     is_default = serializers.BooleanField()
     customer = serializers.CharField(source="organization.slug", default=None)
     group = serializers.CharField(source="customer_group.code", default=None)
+
+
+class BookForIn(Strict):
+    """For whom a book is: a group, a customer, or neither: for those whose contract names it."""
+
+    customer = serializers.CharField(
+        max_length=60, required=False, allow_null=True, help_text="The address after /o/."
+    )
+    group = serializers.CharField(
+        max_length=40, required=False, allow_null=True, help_text="The code of a customer group."
+    )
+
+    def validate_customer(self, slug: str | None) -> Organization | None:
+        """Return the customer who has the address."""
+        found = Organization.objects.filter(slug=slug or "").first()
+        if slug and found is None:
+            raise serializers.ValidationError(_("There is no customer with this address."))
+        return found
+
+    def validate_group(self, code: str | None) -> CustomerGroup | None:
+        """Return the group of the code."""
+        found = CustomerGroup.objects.filter(code=code or "").first()
+        if code and found is None:
+            raise serializers.ValidationError(f"No customer group has the code “{code}”.")
+        return found
+
+    def validate(self, facts: dict[str, Any]) -> dict[str, Any]:
+        """Refuse a book for two."""
+        customer, group = facts.pop("customer", None), facts.get("group")
+        if customer and group:
+            raise serializers.ValidationError({"group": "Name a customer or a group, not both."})
+        return {**facts, "organization": customer, "group": group}
+
+
+class BookIn(BookForIn):
+    """A new book; its code never changes."""
+
+    code = serializers.SlugField(max_length=40)
+    name = serializers.CharField(max_length=100)
+    currency = serializers.RegexField(r"^[A-Z]{3}\Z", help_text="Three letters, such as EUR.")
 
 
 class VersionOut(serializers.Serializer[Any]):
@@ -115,6 +157,15 @@ class BookList(StaffView):
     def get(self, request: Request) -> Response:
         """List the price books, the ones for everybody first."""
         return Response(BookOut(bookshelf.books(), many=True).data)
+
+    @extend_schema(operation_id="staff_price_book_open", request=BookIn, responses={201: BookOut})
+    @once()
+    def post(self, request: Request) -> Response:
+        """Open a book; it says nothing before a version of it is published."""
+        wanted = BookIn(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        book = books.create(**wanted.validated_data, by=self.user)
+        return Response(BookOut(book).data, status=201)
 
 
 class BookDetail(StaffView):

@@ -8,6 +8,7 @@ from marketplace import (
     catalogue_api,
     change_api,
     group_api,
+    move_api,
     route_api,
     server_api,
     server_change_api,
@@ -143,6 +144,10 @@ api_urlpatterns = [
     ),
     path("staff/price-books", book_api.BookList.as_view()),
     path("staff/price-books/<slug:code>", book_api.BookDetail.as_view()),
+    path("staff/price-books/<slug:code>/audience", move_api.BookAudience.as_view()),
+    path("staff/price-books/<slug:code>/end", move_api.BookEnd.as_view()),
+    path("staff/price-moves", move_api.MoveList.as_view()),
+    path("staff/price-moves/<uuid:move_id>/withdraw", move_api.MoveWithdrawal.as_view()),
     path("staff/price-books/<slug:code>/versions", book_api.VersionList.as_view()),
     path("staff/price-books/<slug:code>/versions/<int:number>", book_api.VersionDetail.as_view()),
     path(
