@@ -172,6 +172,9 @@ def arguments() -> argparse.Namespace:
     add("--alone", type=int, default=20, help="customers that are closed one by one")
     add("--settled", type=int, default=20_000, help="requests of one customer")
     add("--batch", type=int, default=250, help="of them in one transaction: 1,000 a second")
+    add(
+        "--state", type=Path, help="folder with a migrated database and no history; kept afterwards"
+    )
     add("--json", type=Path, help="file for all numbers; '-' prints them instead of the table")
     return parser.parse_args()
 
@@ -194,7 +197,7 @@ def main() -> None:
     """Measure and tell."""
     asked = arguments()
     here = machine.describe()
-    with Stack() as stack:
+    with Stack(asked.state) as stack:
         task = {
             "organizations": asked.organizations,
             "events": asked.events,

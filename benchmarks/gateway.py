@@ -49,11 +49,11 @@ class Report(msgspec.Struct):
     committed: Compared
 
 
-def measure(options: Options) -> Report:
+def measure(options: Options, state: Path | None = None) -> Report:
     """Start everything, measure everything, and end everything."""
     here = machine.describe()
     say("starting …")
-    with Stack() as stack:
+    with Stack(state) as stack:
         bench = Bench(stack, options)
         bench.warm_up()
         rate, callers = options.per_second, options.callers
@@ -165,6 +165,9 @@ def arguments() -> argparse.Namespace:
     add("--customers", type=int, default=8)
     add("--streams", type=int, default=500, help="open while memory is read")
     add("--endurance", type=int, default=100_000, help="calls after which memory is read")
+    add(
+        "--state", type=Path, help="folder with a migrated database and no history; kept afterwards"
+    )
     add("--json", type=Path, help="file for all numbers; '-' prints them instead of the table")
     return parser.parse_args()
 
@@ -176,7 +179,7 @@ def main() -> None:
         asked.seconds, asked.rounds, asked.rate, asked.callers, asked.customers, asked.streams,
         asked.endurance,
     )  # fmt: skip
-    report = measure(options)
+    report = measure(options, asked.state)
     found = msgspec.json.format(msgspec.json.encode(report)) + b"\n"
     if asked.json == Path("-"):
         sys.stdout.buffer.write(found)

@@ -102,6 +102,9 @@ def arguments() -> argparse.Namespace:
     add("--batches", type=int, nargs="+", default=[5_000, 500], help="sizes, one after the other")
     add("--rounds", type=int, default=5)
     add("--minutes", type=float, default=1, help="how long ago the oldest event was")
+    add(
+        "--state", type=Path, help="folder with a migrated database and no history; kept afterwards"
+    )
     add("--json", type=Path, help="file for all numbers; '-' prints them instead of the table")
     return parser.parse_args()
 
@@ -110,7 +113,7 @@ def main() -> None:
     """Measure and tell."""
     asked = arguments()
     here = machine.describe()
-    with Stack() as stack:
+    with Stack(asked.state) as stack:
         task = {
             "organizations": asked.organizations,
             "events": asked.events,

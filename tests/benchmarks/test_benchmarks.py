@@ -7,22 +7,42 @@ import sys
 import pytest
 
 from portal.environment import ROOT
+from tests.support import servers
 
 COMPARISONS = (
     "moderate", "moderate_streamed", "full", "full_streamed", "long", "short", "chunks", "committed",
 )  # fmt: skip
 
 
-def measured(module, *arguments):
-    """Return the JSON that a benchmark prints."""
-    command = [sys.executable, "-W", "ignore", "-m", module, "--json", "-", *arguments]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=280, check=False)
-    assert run.returncode == 0, run.stderr.decode()
-    return json.loads(run.stdout)
+@pytest.fixture
+def measured(tmp_path):
+    """Return the JSON that a benchmark prints; it begins with the migrated database that is kept."""
+    state = tmp_path / "state"
+    servers.lend(state)
+
+    def run(module, *arguments):
+        command = [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-m",
+            module,
+            "--json",
+            "-",
+            "--state",
+            str(state),
+        ]
+        ran = subprocess.run(
+            [*command, *arguments], cwd=ROOT, capture_output=True, timeout=280, check=False
+        )
+        assert ran.returncode == 0, ran.stderr.decode()
+        return json.loads(ran.stdout)
+
+    return run
 
 
 @pytest.mark.timeout(300)
-def test_the_gateway_is_measured_and_its_books_agree():
+def test_the_gateway_is_measured_and_its_books_agree(measured):
     small = ("--seconds", "0.3", "--rounds", "1", "--rate", "20", "--callers", "2")
     few = ("--customers", "2", "--streams", "3", "--endurance", "20")
     report = measured("benchmarks.gateway", *small, *few)
@@ -38,7 +58,7 @@ def test_the_gateway_is_measured_and_its_books_agree():
 
 
 @pytest.mark.timeout(300)
-def test_usage_is_written_in_every_way_and_each_event_once():
+def test_usage_is_written_in_every_way_and_each_event_once(measured):
     small = ("--organizations", "2", "--events", "200", "--batches", "100", "--rounds", "1")
     report = measured("benchmarks.ingest", *small)
 
@@ -49,7 +69,7 @@ def test_usage_is_written_in_every_way_and_each_event_once():
 
 
 @pytest.mark.timeout(300)
-def test_the_pages_are_walked_through_a_history():
+def test_the_pages_are_walked_through_a_history(measured):
     small = ("--organizations", "3", "--events", "1000", "--sums", "9000", "--visits", "2")
     walked = measured("benchmarks.pages", *small, "--models", "20")["walked"]
 
@@ -64,7 +84,7 @@ def test_the_pages_are_walked_through_a_history():
 
 
 @pytest.mark.timeout(300)
-def test_billing_is_measured_from_the_same_requests():
+def test_billing_is_measured_from_the_same_requests(measured):
     small = ("--organizations", "8", "--events", "600", "--few", "300", "--more-events", "600")
     each = ("--alone", "2", "--queued", "2", "--documents", "1", "--visits", "1")
     report = measured("benchmarks.billing", *small, *each, "--settled", "250")

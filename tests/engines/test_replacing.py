@@ -2,12 +2,14 @@
 
 import pytest
 
+from tests.support import servers
 from tests.support.engine_server import MODEL
 from tests.support.instance import Instance
 
 
 @pytest.mark.timeout(240)
 def test_the_demo_sells_what_the_engine_serves(engine, tmp_path):
+    servers.lend(tmp_path / "state")
     instance = Instance(tmp_path / "state", ENGINE_URL=engine.base_url)
     try:
         instance.wait_until_ready()

@@ -9,10 +9,10 @@ import httpx2 as httpx
 import pytest
 
 from portal.embedded import launch
-from tests.support import operator_stores, processes
+from tests.support import operator_stores, processes, servers
 from tests.support.instance import Instance
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("up")]
+pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("up")]
 
 STRIPE = {"STRIPE_API_KEY": "sk_test_1", "STRIPE_WEBHOOK_SECRET": "whsec_1"}
 
@@ -63,7 +63,8 @@ def stores(tmp_path_factory):
 def test_everything_runs_on_the_operators_stores(stores, tmp_path):
     instance = Instance(tmp_path / "state", **stores)
     try:
-        instance.wait_until_ready()
+        # Its database, which is the operator's, is migrated here.
+        instance.wait_until_ready(seconds=360)
 
         assert instance.get("/readyz") == 200
         assert instance.child("pginstall18/bin/postgres") is None
@@ -88,6 +89,7 @@ def sign_up(instance):
 def test_an_engine_a_mail_server_and_a_stripe_account_replace_ours(tmp_path, engine, mail):
     address = f"smtp://127.0.0.1:{mail.server_address[1]}"
     variables = {"ENGINE_URL": engine, "EMAIL_URL": address, "DEMO": "true", **STRIPE}
+    servers.lend(tmp_path / "state")
     instance = Instance(tmp_path / "state", **variables)
     try:
         instance.wait_until_ready()

@@ -9,10 +9,10 @@ import pytest
 
 from portal import environment
 from portal.embedded.launch import wait_until
-from tests.support import processes
+from tests.support import processes, servers
 from tests.support.instance import Instance
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("up")]
+pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("up")]
 
 CHILDREN = {
     "web": "uvicorn portal.asgi",
@@ -33,7 +33,8 @@ def tessera(tmp_path_factory):
     """A running Tessera that the tests of this file share; it must survive each of them."""
     instance = Instance(tmp_path_factory.mktemp("up") / "state")
     try:
-        instance.wait_until_ready()
+        # The first start of all, as newcomers see it: its database is migrated here.
+        instance.wait_until_ready(seconds=360)
         yield instance
     finally:
         instance.process.poll() is None and instance.end()
@@ -112,7 +113,8 @@ def test_a_busy_port_is_told_in_one_sentence(start):
     )
 
 
-def test_ctrl_c_leaves_no_process_and_the_next_start_finds_its_data(start):
+def test_ctrl_c_leaves_no_process_and_the_next_start_finds_its_data(start, tmp_path):
+    servers.lend(tmp_path / "state")
     first = start()
     first.wait_until_ready()
     with owner(first.state) as connection:
@@ -133,7 +135,8 @@ def test_ctrl_c_leaves_no_process_and_the_next_start_finds_its_data(start):
     assert second.call("atlas-mini") > 0
 
 
-def test_a_killed_supervisor_leaves_no_orphan_and_no_damage(start):
+def test_a_killed_supervisor_leaves_no_orphan_and_no_damage(start, tmp_path):
+    servers.lend(tmp_path / "state")
     first = start()
     first.wait_until_ready()
     first.end(signal.SIGKILL)
