@@ -28,6 +28,7 @@ from billing import (
     staff_referral_api,
     staff_service_level_api,
     staff_trial_api,
+    staff_voucher_api,
     statement_api,
     usage_api,
 )
@@ -228,6 +229,9 @@ api_urlpatterns = [
         "staff/referrals/<uuid:referral_id>/decide",
         referral_api.StaffReferralDecision.as_view(),
     ),
+    path("staff/vouchers", staff_voucher_api.CampaignList.as_view()),
+    path("staff/vouchers/<uuid:campaign_id>", staff_voucher_api.CampaignDetail.as_view()),
+    path("staff/vouchers/<uuid:campaign_id>/end", staff_voucher_api.CampaignEnd.as_view()),
     path("staff/referral-terms", staff_referral_api.ReferralTermsList.as_view()),
     path(REFERRAL_TERMS, staff_referral_api.ReferralTermsDetail.as_view()),
     path(f"{REFERRAL_TERMS}/approve", staff_referral_api.ReferralTermsApproval.as_view()),

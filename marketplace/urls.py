@@ -13,6 +13,7 @@ from marketplace import (
     server_api,
     server_change_api,
     service_api,
+    staff_bundle_api,
     staff_service_api,
 )
 from marketplace.views import (
@@ -142,6 +143,8 @@ api_urlpatterns = [
         "staff/customer-groups/<slug:code>/customers/<slug:slug>",
         group_api.GroupMembership.as_view(),
     ),
+    path("staff/bundles", staff_bundle_api.StaffBundleList.as_view()),
+    path("staff/bundles/<uuid:bundle_id>", staff_bundle_api.StaffBundleDetail.as_view()),
     path("staff/price-books", book_api.BookList.as_view()),
     path("staff/price-books/<slug:code>", book_api.BookDetail.as_view()),
     path("staff/price-books/<slug:code>/audience", move_api.BookAudience.as_view()),

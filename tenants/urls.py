@@ -10,6 +10,7 @@ from tenants import (
     staff_customer_api,
     staff_sign_up_api,
     staff_signal_api,
+    staff_support_api,
     support_api,
     webhooks_api,
 )
@@ -131,6 +132,10 @@ api_urlpatterns = [
     path("staff/signals/<uuid:signal_id>", staff_signal_api.SignalDetail.as_view()),
     path("staff/signals/<uuid:signal_id>/dismiss", staff_signal_api.SignalDismiss.as_view()),
     path("staff/signals/<uuid:signal_id>/act", staff_signal_api.SignalAct.as_view()),
+    path("staff/support", staff_support_api.StaffSupportList.as_view()),
+    path("staff/support/<uuid:access_id>/grant", staff_support_api.SupportGrant.as_view()),
+    path("staff/support/<uuid:access_id>/refuse", staff_support_api.SupportRefusal.as_view()),
+    path("staff/support/<uuid:access_id>/end", staff_support_api.SupportEnd.as_view()),
     path("leaked-keys", leak_api.LeakedKeyReport.as_view()),
     path("organizations/<slug:org>/webhooks", webhooks_api.EndpointList.as_view()),
     path(ENDPOINT, webhooks_api.EndpointDetail.as_view()),
