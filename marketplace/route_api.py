@@ -19,7 +19,7 @@ from marketplace.models import Offer, Route
 from marketplace.proposing import valid
 from marketplace.server_api import ServerIn, facts_of
 from marketplace.server_change_api import ServerChangeOut
-from marketplace.services import catalogue, server_changes
+from marketplace.services import server_changes
 from tenants.once import once
 from tenants.staff_api import StaffView
 
@@ -130,7 +130,7 @@ class RouteDetail(StaffView):
     @extend_schema(operation_id="staff_route_remove", responses={204: None})
     def delete(self, request: Request, route_id: uuid.UUID) -> Response:
         """Ask the server no longer for the offer; one on sale keeps at least one way."""
-        catalogue.remove_route(_route(route_id), by=self.user)
+        server_changes.remove_way(_route(route_id), by=self.user)
         return Response(status=204)
 
 

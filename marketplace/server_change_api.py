@@ -30,7 +30,7 @@ class ServerChangeOut(serializers.ModelSerializer[ServerChange]):
     kind = serializers.CharField(
         help_text="`reach`: of the server; `name`, `add`, `promote`, `share`: of one way."
     )
-    offer = serializers.CharField(source="told_offer.name", default=None)
+    offer = serializers.CharField(source="told_name", default=None)
     facts = serializers.DictField()
     server = serializers.UUIDField(source="upstream_id")
     route = serializers.UUIDField(source="route_id", allow_null=True)

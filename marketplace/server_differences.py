@@ -47,7 +47,7 @@ def _differences(change: ServerChange) -> Iterator[Difference]:
         before = change.upstream.base_url if change.offer is None else ""
         yield Difference(_("Address"), before, change.base_url)
     if change.upstream_model:
-        before = change.route.upstream_model if change.route and change.offer is None else ""
+        before = change.way.get("upstream_model", "")
         yield Difference(_("Model name at the server"), before, change.upstream_model)
     yield from _of_way(change)
     stored = _("stored, never shown") if change.upstream.has_credential else _("none")
@@ -58,13 +58,12 @@ def _differences(change: ServerChange) -> Iterator[Difference]:
 
 
 def _of_way(change: ServerChange) -> Iterator[Difference]:
-    now = change.route if change.offer is None else None
-    facts = change.facts
+    now, facts = change.way, change.facts
     if "role" in facts:
-        before = now.get_role_display() if now else ""
+        before = RouteRole(now["role"]).label if "role" in now else ""
         yield Difference(_("What it is for"), before, RouteRole(facts["role"]).label)
     if facts.get("share"):
-        before = str(now.share) if now else ""
+        before = str(now["share"]) if "share" in now else ""
         yield Difference(_("Per cent of the requests"), before, str(facts["share"]))
     elif "priority" in facts:
         yield Difference(_("Order"), "", str(facts["priority"]))

@@ -49,8 +49,11 @@ class ServerChange(TimeStamped):
     upstream = models.ForeignKey(Upstream, on_delete=models.CASCADE, related_name="changes")
     #: Of which way it is; empty: of the server itself, or of a way that is not there yet.
     route = models.ForeignKey(
-        Route, on_delete=models.CASCADE, related_name="changes", null=True, blank=True
+        Route, on_delete=models.SET_NULL, related_name="changes", null=True, blank=True
     )
+    #: What that way was when it was proposed, and stays known when it is removed: the name of its
+    #: ``offer``, and its ``upstream_model``, ``role`` and ``share``. Empty: as ``route`` was.
+    way = models.JSONField(default=dict, blank=True)
     #: Which offer gets one more way.
     offer = models.ForeignKey(
         Offer, on_delete=models.PROTECT, related_name="way_changes", null=True, blank=True
@@ -109,7 +112,7 @@ class ServerChange(TimeStamped):
         """What becomes otherwise."""
         if self.offer_id is not None:
             return self.Kind.ADD
-        if self.route_id is None:
+        if not (self.route_id or self.way):
             return self.Kind.REACH
         if self.upstream_model:
             return self.Kind.NAME
@@ -121,6 +124,11 @@ class ServerChange(TimeStamped):
         if self.offer is not None:
             return self.offer
         return self.route.offer if self.route else None
+
+    @property
+    def told_name(self) -> str | None:
+        """The name of that offer in the API, also of a way that was removed since."""
+        return self.told_offer.name if self.told_offer else self.way.get("offer")
 
     @property
     def is_proposed(self) -> bool:

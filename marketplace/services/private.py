@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from common.database import atomic
@@ -22,7 +23,7 @@ from marketplace.models import (
     Upstream,
 )
 from marketplace.models.prices import scaled
-from marketplace.services import pricing, publishing
+from marketplace.services import pricing, publishing, server_changes
 from marketplace.services.books import needed
 from tenants.models import Organization, Project, Region
 from tenants.services import audit
@@ -157,7 +158,7 @@ def serve(offer: Offer, *, base_url: str, upstream_model: str) -> Upstream:
             "checked_at": timezone.now(),
         },
     )
-    Route.objects.filter(offer=offer).exclude(upstream=upstream).delete()
+    _remove(Route.objects.filter(offer=offer).exclude(upstream=upstream))
     Route.objects.update_or_create(
         offer=offer, upstream=upstream, defaults={"upstream_model": upstream_model}
     )
@@ -177,7 +178,7 @@ def _serving(offer: Offer, base_url: str, upstream_model: str) -> Upstream | Non
 def serve_by(offer: Offer, upstream: Upstream, *, upstream_model: str) -> None:
     """Let a server that answers for other models too answer for this one, and no other."""
     offer = Offer.objects.locked(offer.pk)
-    Route.objects.filter(offer=offer).exclude(upstream=upstream).delete()
+    _remove(Route.objects.filter(offer=offer).exclude(upstream=upstream))
     Route.objects.update_or_create(
         offer=offer, upstream=upstream, defaults={"upstream_model": upstream_model}
     )
@@ -191,7 +192,12 @@ def hush(offer: Offer) -> None:
         is_enabled=False, updated_at=timezone.now()
     )
     # A server of the operator's answers for others: it loses the way to it, nothing else.
-    Route.objects.filter(offer=offer).exclude(upstream__slug=own).delete()
+    _remove(Route.objects.filter(offer=offer).exclude(upstream__slug=own))
+
+
+def _remove(ways: QuerySet[Route, Route]) -> None:
+    server_changes.take_back_of(ways, by=None)
+    ways.delete()
 
 
 def adapter_server(base: Offer, region: Region) -> Upstream | None:

@@ -5,7 +5,7 @@ it waits: what a second person reads must hold until they agree. What does not l
 seconds, draining, switching off), and what takes a way out of service, is one person's to change.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -187,6 +187,23 @@ def take_back(change: ServerChange, *, by: User) -> ServerChange:
     return _closed(_locked(change), State.WITHDRAWN, by)
 
 
+@atomic()
+def remove_way(route: Route, *, by: User) -> None:
+    """Ask a server no longer for an offer; what waits for this way is taken back."""
+    # As everywhere: the server's row first.
+    Upstream.objects.select_for_update().get(pk=route.upstream_id)
+    take_back_of([route], by=by)
+    catalogue.remove_route(route, by=by)
+
+
+@atomic()
+def take_back_of(routes: Iterable[Route], *, by: User | None) -> None:
+    """Close what nobody has decided on of ways that go; what was decided stays on record."""
+    waiting = ServerChange.objects.waiting().filter(route__in=list(routes))
+    for change in waiting.told().select_for_update(of=("self",)).order_by("pk"):
+        _closed(change, State.WITHDRAWN, by)
+
+
 def in_the_way(change: ServerChange) -> str:
     """Return why requests cannot go there, in a sentence; empty where they can."""
     facts = {"server": change.upstream.name, "trouble": change.get_reachability_display()}
@@ -242,6 +259,9 @@ def _agreed_share(route: Route) -> int:
 
 
 def _propose(change: ServerChange) -> ServerChange:
+    if change.route is not None:
+        was = {name: getattr(change.route, name) for name in ("upstream_model", "role", "share")}
+        change.way = {"offer": change.route.offer.name, **was}
     try:
         with atomic():
             change.save(force_insert=True)
@@ -259,7 +279,7 @@ def _locked(change: ServerChange) -> ServerChange:
     return change
 
 
-def _closed(change: ServerChange, status: ServerChange.Status, by: User) -> ServerChange:
+def _closed(change: ServerChange, status: ServerChange.Status, by: User | None) -> ServerChange:
     change.status, change.decided_at = status, timezone.now()
     # Where it is of use it stands on the server now.
     change.credential = ""
@@ -267,7 +287,7 @@ def _closed(change: ServerChange, status: ServerChange.Status, by: User) -> Serv
     return _written(change, status.value, by)
 
 
-def _written(change: ServerChange, act: str, by: User) -> ServerChange:
+def _written(change: ServerChange, act: str, by: User | None) -> ServerChange:
     audit.record(
         organization=None,
         actor=by,
@@ -275,7 +295,7 @@ def _written(change: ServerChange, act: str, by: User) -> ServerChange:
         target=change,
         after={
             "server": change.upstream.name,
-            "model": told.name if (told := change.told_offer) else None,
+            "model": change.told_name,
             "base_url": change.base_url,
             "upstream_model": change.upstream_model,
             "facts": change.facts,

@@ -12,7 +12,7 @@ from common.errors import DomainError
 from marketplace import desk, trials
 from marketplace.forms.models import RouteForm, RouteNameForm, ShareForm, TermsForm
 from marketplace.models import Offer, ServerChange
-from marketplace.services import catalogue, curation, server_changes
+from marketplace.services import curation, server_changes
 from marketplace.views.staff_models import SECTION, after_proposal, show_refusal
 from tenants.access import StaffRequest, staff_required
 
@@ -113,7 +113,7 @@ def route_rename(request: StaffRequest, offer_id: uuid.UUID, route_id: uuid.UUID
 def route_remove(request: StaffRequest, offer_id: uuid.UUID, route_id: uuid.UUID) -> HttpResponse:
     """Ask a server no longer for an offer."""
     route = get_object_or_404(_offer(offer_id).routes.select_related("upstream"), pk=route_id)
-    catalogue.remove_route(route, by=request.user)
+    server_changes.remove_way(route, by=request.user)
     messages.success(request, _("The server is not asked for this offer any more."))
     return redirect("staff:offer-edit", offer_id=offer_id)
 

@@ -9,7 +9,7 @@ from common.database import service
 from common.errors import Conflict, Forbidden
 from marketplace import due, queries
 from marketplace.models import Route, ServerChange, Status, Upstream
-from marketplace.services import catalogue, server_changes, upstreams
+from marketplace.services import server_changes, upstreams
 from tenants.models import AuditEntry
 from tests.marketplace.engine import ListingEngine
 
@@ -51,6 +51,27 @@ def addresses():
     with service():
         routes = [it for offer in queries.snapshot() for it in offer.routes]
     return {(it.base_url, it.credential) for it in routes}
+
+
+def race(change, by):
+    """Let two colleagues approve at once; returns how it went for each, in order."""
+    outcomes = []
+
+    def approve():
+        try:
+            with service():
+                server_changes.approve(ServerChange.objects.get(pk=change.pk), by=by)
+        except Conflict:
+            outcomes.append("refused")
+        else:
+            outcomes.append("done")
+
+    threads = [threading.Thread(target=approve) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sorted(outcomes)
 
 
 def test_a_live_address_changes_when_a_colleague_agrees(
@@ -220,24 +241,7 @@ def test_two_colleagues_approve_at_once_and_one_does_it(server, sam, kim, engine
         facts = {name: getattr(server, name) for name in upstreams.CHANGEABLE}
         change = server_changes.change(server, {**facts, "credential": OTHER}, by=sam)
     due.probe_change(change.pk, by=kim)
-    outcomes = []
-
-    def approve():
-        try:
-            with service():
-                server_changes.approve(ServerChange.objects.get(pk=change.pk), by=kim)
-        except Conflict:
-            outcomes.append("refused")
-        else:
-            outcomes.append("done")
-
-    threads = [threading.Thread(target=approve) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert sorted(outcomes) == ["done", "refused"]
+    assert race(change, kim) == ["done", "refused"]
 
 
 def test_who_proposed_it_is_refused_by_the_service_too(server, sam):
@@ -408,24 +412,7 @@ def test_a_way_is_proposed_once(sam, kim, mini, beside):
 def test_two_people_agree_to_a_way_at_once_and_one_adds_it(sam, kim, mini, beside):
     change = propose_way(mini, beside, sam)
     due.probe_change(change.pk, by=kim)
-    outcomes = []
-
-    def approve():
-        try:
-            with service():
-                server_changes.approve(ServerChange.objects.get(pk=change.pk), by=kim)
-        except Conflict:
-            outcomes.append("refused")
-        else:
-            outcomes.append("done")
-
-    threads = [threading.Thread(target=approve) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert sorted(outcomes) == ["done", "refused"]
+    assert race(change, kim) == ["done", "refused"]
     assert ways(mini) == ["atlas-mini", "mini-b"]
 
 
@@ -537,7 +524,7 @@ def test_a_credential_that_waits_is_sent_nowhere_else(sam, kim, mini, beside, el
     added = agree(propose_way(mini, beside, sam), kim).route
     waits = move(beside, kim, credential=OTHER)
     with service():
-        catalogue.remove_route(added, by=sam)
+        server_changes.remove_way(added, by=sam)
 
     with pytest.raises(Conflict):
         move(beside, sam, base_url=elsewhere.base_url)
@@ -556,3 +543,74 @@ def test_a_way_that_fails_is_not_hidden_by_another_of_the_offer(sam, kim, mini, 
     with service():
         change.refresh_from_db()
     assert change.conformance["atlas-mini"]["models"] == "failed"
+
+
+def test_what_waits_for_a_way_is_taken_back_with_it(sam, kim, mini, beside, staff_client):
+    agree(propose_way(mini, beside, sam), kim)
+    way = mini.routes.get(upstream=beside)
+    with service():
+        change = server_changes.rename(way, "mini-c", by=kim)
+
+    staff_client.post(f"/staff/offers/{mini.pk}/routes/{way.pk}/remove/")
+
+    assert waiting() == []
+    with service():
+        change = ServerChange.objects.get(pk=change.pk)
+        entry = AuditEntry.objects.get(action="server_change.withdrawn")
+    assert (change.status, change.kind, change.route_id) == ("withdrawn", "name", None)
+    assert (change.told_name, change.way["upstream_model"]) == (mini.name, "mini-b")
+    assert (entry.target_id, entry.actor_user_id) == (str(change.pk), sam.pk)
+
+
+def test_what_two_people_decided_outlives_the_way(sam, kim, mini, beside, colleague_client):
+    added = agree(propose_way(mini, beside, sam, role="canary", share=5), kim)
+    way = mini.routes.get(upstream=beside)
+    with service():
+        more = server_changes.give(way, 50, by=sam)
+    agree(more, kim)
+    with service():
+        renamed = server_changes.rename(way, "mini-c", by=sam)
+    agree(renamed, kim)
+
+    gone = colleague_client.delete(f"/api/v1/staff/routes/{way.pk}")
+
+    assert gone.status_code == 204
+    with service():
+        found = {it.kind: it for it in ServerChange.objects.told()}
+        assert not mini.routes.filter(pk=way.pk).exists()
+    assert {it.pk for it in found.values()} == {added.pk, more.pk, renamed.pk}
+    assert {(it.status, it.told_name, it.route_id) for it in found.values()} == {
+        ("applied", mini.name, None)
+    }
+    assert found["share"].way["share"] == 5
+    told = colleague_client.get(f"/api/v1/staff/server-changes/{renamed.pk}").json()
+    assert (told["kind"], told["offer"], told["route"]) == ("name", mini.name, None)
+    page = colleague_client.get(f"/staff/server-changes/{renamed.pk}/").content.decode()
+    assert "mini-c" in page
+
+
+def test_a_way_that_is_the_last_leaves_what_waits(sam, mini, staff_client):
+    way = mini.routes.get()
+    with service():
+        server_changes.rename(way, "mini-c", by=sam)
+
+    staff_client.post(f"/staff/offers/{mini.pk}/routes/{way.pk}/remove/")
+
+    assert len(waiting()) == 1
+
+
+def test_the_database_forgets_no_decision_and_no_proposal(sam, kim, mini, beside):
+    added = agree(propose_way(mini, beside, sam), kim)
+    way = mini.routes.get(upstream=beside)
+    with service():
+        renamed = server_changes.rename(way, "mini-c", by=sam)
+    of_added = ServerChange.objects.filter(pk=added.pk)
+
+    refused = "decided on as it was"
+    with pytest.raises(IntegrityError, match=refused), service():
+        way.delete()
+    with pytest.raises(IntegrityError, match=refused), service():
+        ServerChange.objects.filter(pk=renamed.pk).update(way={})
+    for facts in ({"route": mini.routes.exclude(pk=way.pk).get()}, {"route": None, "answer": "x"}):
+        with pytest.raises(IntegrityError, match=refused), service():
+            of_added.update(**facts)
