@@ -265,7 +265,7 @@ def _notices(organization: Organization) -> Iterator[Attention]:
         if notice.kind == Notice.Kind.PRICES:
             title = _("The prices of %(model)s rise on %(day)s")
             figures = "; ".join(map(str, raised.lines(notice)))
-            text = f"{figures} {_('Requests before keep the price they had.')}".strip()
+            text = f"{figures}. {_('Requests before keep the price they had.')}"
         else:
             title = _("%(model)s is retired on %(day)s")
             successor = notice.model.replaced_by

@@ -1,19 +1,23 @@
 """An entry of the audit log in words: what was done, on what, and each field before and after."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from django.apps import apps
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import Field
+from django.utils.text import capfirst
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
 
 from common.languages import listed
 from common.templatetags import formats
+from tenants.audit_names import FIELDS, KINDS
 from tenants.models import AuditEntry
 
 #: What people did, in words that can be translated; what is not here reads as its code does:
@@ -26,6 +30,7 @@ ACTIONS: dict[str, StrOrPromise] = {
     "balance.alert_set": _("Balance alert set"),
     "bank_line.settled": _("Bank line settled"),
     "bank_statement.imported": _("Bank statement imported"),
+    "batch_price.changed": _("Price of batches changed"),
     "billing_profile.changed": _("Billing profile changed"),
     "billing_profile.decided": _("Billing profile decided"),
     "budget.changed": _("Budget changed"),
@@ -33,8 +38,13 @@ ACTIONS: dict[str, StrOrPromise] = {
     "budget.created": _("Budget created"),
     "budget.reached": _("Budget reached"),
     "chargeback.settled": _("Chargeback settled"),
+    "compute_job.ended": _("Job ended"),
+    "compute_job.submitted": _("Job handed to a cluster"),
+    "contract.drafted": _("Contract drafted"),
     "contract.ended": _("Contract ended"),
     "contract.signed": _("Contract signed"),
+    "correction.approved": _("Correction approved"),
+    "correction.proposed": _("Correction proposed"),
     "credit.granted": _("Credit granted"),
     "credit.handed_over": _("Credit handed over"),
     "credit.recurring_begun": _("Credit recurring begun"),
@@ -52,10 +62,16 @@ ACTIONS: dict[str, StrOrPromise] = {
     "draft_prices.imported": _("Prices of a draft imported"),
     "dunning.stages_set": _("Steps of reminding set"),
     "file.kept": _("File kept"),
-    "first_limits.lifted": _("First limits lifted"),
     "fine_tuning_job.cancel_wished": _("Cancelling of a fine-tuning job asked for"),
     "fine_tuning_job.created": _("Fine-tuning job made"),
+    "fine_tuning_job.dispatched": _("Fine-tuning job handed to a cluster"),
+    "fine_tuning_job.finalizing": _("Fine-tuning job being finished"),
+    "fine_tuning_job.queued": _("Fine-tuning job waits its turn"),
+    "fine_tuning_job.succeeded": _("Fine-tuning job succeeded"),
+    "first_limits.lifted": _("First limits lifted"),
+    "gpu_cost.stated": _("Cost of GPUs stated"),
     "incident.opened": _("Incident opened"),
+    "incident.updated": _("Incident updated"),
     "invitation.resent": _("Invitation sent again"),
     "invitation.revoked": _("Invitation revoked"),
     "invoice.charge_placed": _("Invoice charged"),
@@ -82,6 +98,7 @@ ACTIONS: dict[str, StrOrPromise] = {
     "model_access.requested": _("Access to a model asked for"),
     "model_access.revoked": _("Access to a model taken back"),
     "model_terms.accepted": _("Terms of a model accepted"),
+    "note.written": _("Note written"),
     "offer.changed": _("Offer changed"),
     "offer.tuned_terms_changed": _("Terms of models made of an offer changed"),
     "order.given_up": _("Order given up"),
@@ -90,6 +107,7 @@ ACTIONS: dict[str, StrOrPromise] = {
     "organization.admitted": _("Organization let in"),
     "organization.changed": _("Settings changed"),
     "organization.founded": _("Organization founded"),
+    "organization.reactivated": _("Organization active again"),
     "organization.refused": _("Organization not let in"),
     "organization.suspended": _("Organization suspended"),
     "payment.proposed": _("Payment proposed"),
@@ -97,7 +115,9 @@ ACTIONS: dict[str, StrOrPromise] = {
     "payment_method.chosen": _("Payment method chosen"),
     "payment_method.removed": _("Payment method removed"),
     "payment_method.saved": _("Payment method saved"),
+    "plan.opened": _("Plan made"),
     "playground.opened": _("Playground opened"),
+    "price.changed": _("Price changed"),
     "price_book.assigned": _("Price book given to others"),
     "price_book.opened": _("Price book opened"),
     "price_book.retired": _("Price book retired"),
@@ -126,11 +146,16 @@ ACTIONS: dict[str, StrOrPromise] = {
     "referral_terms.proposed": _("Terms of referrals proposed"),
     "referral_terms.refused": _("Terms of referrals refused"),
     "referral_terms.withdrawn": _("Terms of referrals taken back"),
+    "refund.proposed": _("Refund proposed"),
     "region.added": _("Region added"),
     "restriction.begun": _("Warned or stopped by the operator"),
     "restriction.ended": _("Warning or stop over by itself"),
     "restriction.lifted": _("Warning or stop lifted"),
     "restriction.planned": _("Warning or stop set for later"),
+    "server.added": _("Server added"),
+    "server.changed": _("Server changed"),
+    "server_change.applied": _("Another way to a server approved"),
+    "server_change.proposed": _("Another way to a server proposed"),
     "service.disabled": _("Service disabled"),
     "service.enabled": _("Service enabled"),
     "sign_up_policy.written": _("Policy for sign-ups written"),
@@ -180,7 +205,7 @@ UNRESTRICTED: dict[str, StrOrPromise] = {
 }
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{6})?[+-]\d\d:\d\d$")
 SHORT = {"api", "id", "ip", "rpm", "sla", "tpm", "url", "vat"}
-DECIMAL = re.compile(r"-?\d+\.\d+")
+DECIMAL = re.compile(r"-?\d+(\.\d+|(\.\d+)?E[+-]?\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,24 +235,58 @@ def row(entry: AuditEntry) -> Row:
         ACTIONS.get(entry.action) or _sentence(entry.action),
         ACTORS.get(entry.actor_kind, entry.actor_kind),
         _kind(entry.target_kind),
-        changes(entry.before, entry.after),
+        changes(entry.before, entry.after, of=entry.target_kind),
     )
 
 
-def changes(before: dict[str, Any] | None, after: dict[str, Any] | None) -> list[Change]:
-    """Return the fields that differ, in their order."""
+def changes(
+    before: dict[str, Any] | None, after: dict[str, Any] | None, *, of: str = ""
+) -> list[Change]:
+    """Return the fields that differ, in their order; ``of`` is the model they may be fields of."""
     before, after = before or {}, after or {}
     return [
-        Change(_sentence(name), _field(name, before.get(name)), _field(name, after.get(name)))
+        _change(_field(of, name), name, before.get(name), after.get(name))
         for name in dict.fromkeys([*before, *after])
         if before.get(name) != after.get(name)
     ]
 
 
-def _field(name: str, value: Any) -> str:
+def _change(field: Field[Any, Any] | None, name: str, before: Any, after: Any) -> Change:
+    return Change(_name(field, name), _value(field, name, before), _value(field, name, after))
+
+
+def _field(label: str, name: str) -> Field[Any, Any] | None:
+    """Return the field of that name; nothing where an entry tells of something else."""
+    try:
+        found = apps.get_model(label)._meta.get_field(name)
+    except (LookupError, ValueError, FieldDoesNotExist):
+        return None
+    return found if isinstance(found, Field) else None
+
+
+def _name(field: Field[Any, Any] | None, name: str) -> str:
+    """Return what people call it: as forms do, if somebody gave the field a name for them."""
+    if name in FIELDS:
+        return str(FIELDS[name])
+    if isinstance(field, Field) and field._verbose_name:
+        return capfirst(str(field.verbose_name))
+    return _sentence(name)
+
+
+def _value(field: Field[Any, Any] | None, name: str, value: Any) -> str:
     if value == [] and name in UNRESTRICTED:
         return str(UNRESTRICTED[name])
-    return _words(value)
+    each = getattr(field, "base_field", field)
+    chosen = dict(each.flatchoices) if each else {}
+    if isinstance(value, list):
+        return listed(_said(chosen, it) for it in value) or gettext("none")
+    return _said(chosen, value)
+
+
+def _said(chosen: Mapping[Any, Any], value: Any) -> str:
+    """Return the words of what was chosen, or of what was written."""
+    is_chosen = isinstance(value, str) and value in chosen
+    return str(chosen[value]) if is_chosen else _words(value)
 
 
 def _sentence(code: str) -> str:
@@ -238,7 +297,7 @@ def _sentence(code: str) -> str:
 
 def _kind(label: str) -> str:
     try:
-        return str(apps.get_model(label)._meta.verbose_name)
+        return str(KINDS.get(label) or _sentence(str(apps.get_model(label)._meta.verbose_name)))
     except (LookupError, ValueError):
         return label
 
@@ -251,7 +310,7 @@ def _words(value: Any) -> str:
     if isinstance(value, list):
         return listed(map(_words, value)) or gettext("none")
     if isinstance(value, dict):
-        return "; ".join(f"{_sentence(name)}: {_words(it)}" for name, it in value.items())
+        return "; ".join(f"{_name(None, name)}: {_words(it)}" for name, it in value.items())
     return _text(str(value))
 
 

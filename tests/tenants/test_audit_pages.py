@@ -94,6 +94,32 @@ def test_an_unknown_word_is_refused():
         parse("ip:127.0.0.1")
 
 
+def test_what_was_chosen_reads_as_in_its_form():
+    changes = audit_words.changes(
+        {"overage": "credit_only", "credit_limit": "0E-12"},
+        {"overage": "invoice", "credit_limit": "1E+3"},
+        of="billing.contract",
+    )
+    (country, street) = audit_words.changes(
+        {"country": "FR", "line1": "1 rue A"},
+        {"country": "KZ", "line1": "2 rue B"},
+        of="billing.billingprofile",
+    )
+
+    assert [(it.field, it.before, it.after) for it in changes] == [
+        ("When the balance is used up", "Stop: credit only", "invoice"),
+        ("Credit limit", "0", "1\N{NARROW NO-BREAK SPACE}000"),
+    ]
+    assert (country.field, country.before, country.after) == ("Country", "France", "Kazakhstan")
+    assert street.field == "Address"
+
+
+def test_each_of_a_list_reads_as_in_its_form():
+    (scopes,) = audit_words.changes(None, {"scopes": ["metering", "gone"]}, of="tenants.apikey")
+
+    assert (scopes.field, scopes.after) == ("Rights", "metering and gone")
+
+
 def test_changes_read_as_words():
     changes = audit_words.changes(
         {"role": "viewer", "emails": ["a@b.example", "c@d.example"], "net": "12.500000000000"},
@@ -102,7 +128,7 @@ def test_changes_read_as_words():
 
     assert [(it.field, it.before, it.after) for it in changes] == [
         ("Role", "viewer", "admin"),
-        ("Emails", "a@b.example, c@d.example", "none"),
+        ("Billing e-mail addresses", "a@b.example and c@d.example", "none"),
         ("Net", "12.5", ""),
         ("Is open", "", "yes"),
         ("Until", "", "2026-03-15 12:00 UTC"),
