@@ -268,7 +268,7 @@ def _name(field: Field[Any, Any] | None, name: str) -> str:
     """Return what people call it: as forms do, if somebody gave the field a name for them."""
     if name in FIELDS:
         return str(FIELDS[name])
-    if isinstance(field, Field) and field._verbose_name:
+    if field and field.verbose_name != name.replace("_", " "):
         return capfirst(str(field.verbose_name))
     return _sentence(name)
 
