@@ -67,10 +67,17 @@ class InvoiceLineOut(serializers.ModelSerializer[InvoiceLine]):
 class InvoiceDetailOut(InvoiceOut):
     """The same with its lines and its parties."""
 
+    seal_hash = serializers.CharField(
+        source="seal_digits",
+        allow_null=True,
+        help_text="Of usage: the hash of the last seal over receipts when it was written.",
+    )
     lines = InvoiceLineOut(many=True)
 
     class Meta(InvoiceOut.Meta):
-        fields = (*InvoiceOut.Meta.fields, "seller", "buyer", "lines")  # type: ignore[assignment]
+        fields = (  # type: ignore[assignment]
+            *InvoiceOut.Meta.fields, "seal_number", "seal_hash", "seller", "buyer", "lines",
+        )  # fmt: skip
 
 
 class InvoiceList(OrganizationView):

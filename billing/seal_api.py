@@ -1,6 +1,5 @@
 """The chain of seals over the management API, and the keys it is signed with for everybody."""
 
-import base64
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -43,9 +42,3 @@ class SealList(APIView):
             rows = page.paginate_queryset(chain, request, view=self) or []
             told = [seals.signed(seals.facts(seal)) for seal in rows]
             return page.get_paginated_response(SealOut(told, many=True).data)
-
-
-def public_key(key_id: str, public: bytes) -> dict[str, str]:
-    """Return a key as RFC 8037 writes it."""
-    text = base64.urlsafe_b64encode(public).rstrip(b"=").decode()
-    return {"kty": "OKP", "crv": "Ed25519", "kid": key_id, "use": "sig", "alg": "EdDSA", "x": text}

@@ -3,17 +3,20 @@
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from billing.models import Seal
+from billing.models import Seal, SealingKey
 from billing.receipts import canonical, moment
 from common import merkle
 from common.merkle import Step
 
 VERSION = 1
+#: Of what is sealed of one organization: the second names its hour before, and its prices.
+ORGANIZATION_VERSION = 2
 HOUR = timedelta(hours=1)
 HASH_BYTES = 32
 #: A power of two, so that pieces of so many leaves make one tree.
@@ -40,17 +43,37 @@ WHERE o.organization_id = %(organization_id)s
 """
 
 
-def organization_document(organization_id: UUID, hour: datetime, receipts: int, root: bytes) -> str:
-    """Return what is sealed of one organization: how many receipts, and the root over them."""
-    return canonical(
-        {
-            "version": VERSION,
-            "organization_id": str(organization_id),
-            "hour": moment(hour),
-            "receipts": receipts,
-            "root": root.hex(),
-        }
-    )
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """What else is sealed of an organization's hour since the second version."""
+
+    #: Which of the organization's hours with usage it is, from 1.
+    number: int
+    #: The hash of its text of the hour before this number.
+    previous: bytes
+    #: By the ids of the prices that its receipts name: the hashes of their texts, in hexadecimal.
+    prices: Mapping[str, str] = field(default_factory=dict)
+
+
+def organization_document(
+    organization_id: UUID, hour: datetime, receipts: int, root: bytes, linked: Linked | None
+) -> str:
+    """Return what is sealed of one organization: how many receipts, and the root over them.
+
+    Without ``linked`` it is the text of the first version.
+    """
+    facts: dict[str, Any] = {
+        "version": ORGANIZATION_VERSION if linked else VERSION,
+        "organization_id": str(organization_id),
+        "hour": moment(hour),
+        "receipts": receipts,
+        "root": root.hex(),
+    }
+    if linked:
+        facts["number"] = linked.number
+        facts["previous"] = linked.previous.hex()
+        facts["prices"] = dict(linked.prices)
+    return canonical(facts)
 
 
 def hour_document(*, number: int, hour: datetime, previous: bytes, root: bytes, key_id: str) -> str:
@@ -117,3 +140,13 @@ def facts(seal: Seal) -> dict[str, Any]:
     """Return a seal as a row of ``PROOF`` has it."""
     names = ("number", "document", "hash", "signature")
     return {name: getattr(seal, name) for name in names} | {"key_id": seal.key.key_id}
+
+
+def key_set(keys: Iterable[SealingKey]) -> dict[str, Any]:
+    """Return public keys as a JSON Web Key Set (RFC 8037)."""
+    return {"keys": [_public_key(key.key_id, bytes(key.public_key)) for key in keys]}
+
+
+def _public_key(key_id: str, public: bytes) -> dict[str, str]:
+    text = base64.urlsafe_b64encode(public).rstrip(b"=").decode()
+    return {"kty": "OKP", "crv": "Ed25519", "kid": key_id, "use": "sig", "alg": "EdDSA", "x": text}

@@ -83,6 +83,10 @@ class Invoice(TimeStamped):
     total = models.DecimalField(max_digits=30, decimal_places=12)
     #: What the lines come to before each was rounded.
     exact_net = models.DecimalField(max_digits=30, decimal_places=12)
+    #: Of usage: the last seal over receipts when it was written. Printed, so that the chain is held to
+    #: it by whoever keeps the paper.
+    seal_number = models.PositiveIntegerField(null=True)
+    seal_hash = models.BinaryField(max_length=32, null=True)
     issued_at = models.DateTimeField()
     due_at = models.DateTimeField()
     paid_at = models.DateTimeField(null=True)
@@ -105,6 +109,11 @@ class Invoice(TimeStamped):
                 condition=models.Q(total=models.F("net") + models.F("tax")),
                 name="invoice_total_is_net_and_tax",
             ),
+            models.CheckConstraint(
+                condition=models.Q(seal_number=None, seal_hash=None)
+                | models.Q(seal_number__isnull=False, seal_hash__isnull=False),
+                name="invoice_names_a_seal_or_none",
+            ),
         )
         indexes = (
             models.Index(
@@ -121,6 +130,11 @@ class Invoice(TimeStamped):
     def gross(self) -> Money:
         """What is due, with tax."""
         return Money(self.total, self.currency)
+
+    @property
+    def seal_digits(self) -> str | None:
+        """The hash of that seal in hexadecimal, as people and the API read it."""
+        return bytes(self.seal_hash).hex() if self.seal_hash else None
 
     @property
     def payment_reference(self) -> str:

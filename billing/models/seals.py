@@ -60,6 +60,8 @@ class OrganizationSeal(AppendOnly):
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
     seal = models.ForeignKey(Seal, on_delete=models.PROTECT, related_name="organizations")
     document = models.TextField()
+    #: Which of the organization's hours it is, from 1; none of those sealed before they had numbers.
+    number = models.PositiveIntegerField(null=True)
     receipts = models.PositiveBigIntegerField()
     root = models.BinaryField(max_length=32)
     #: From this text's leaf to the hour's root: {"side", "hash"}.
@@ -69,6 +71,9 @@ class OrganizationSeal(AppendOnly):
         constraints = (
             models.UniqueConstraint(
                 fields=("organization", "seal"), name="organization_sealed_once_per_hour"
+            ),
+            models.UniqueConstraint(
+                fields=("organization", "number"), name="organization_sealed_in_one_chain"
             ),
         )
 

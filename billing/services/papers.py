@@ -11,7 +11,7 @@ from billing import agreements, customers
 from billing.agreements import StandingOrder
 from billing.customers import Customer
 from billing.drafts import DraftLine
-from billing.models import AccountKind, Invoice, InvoiceLine, Issuer
+from billing.models import AccountKind, Invoice, InvoiceLine, Issuer, Seal
 from billing.services import ledger, numbering, purchase_orders, telling
 from billing.services.ledger import Operation, Posting
 from billing.services.purchase_orders import Share
@@ -112,6 +112,7 @@ def keep_all(papers: Sequence[Paper]) -> list[Invoice]:
     ledger.book_all([it for it in map(_operation, invoices) if it.merged()])
     # From here on all who number in these series wait for the end of the transaction.
     _number(invoices)
+    _anchor(invoices)
     Invoice.objects.bulk_create(invoices)
     InvoiceLine.objects.bulk_create(line for paper in papers for line in paper.lines)
     purchase_orders.take((paper.invoice, paper.shares) for paper in papers)
@@ -130,6 +131,14 @@ def _number(invoices: Sequence[Invoice]) -> None:
         numbers = numbering.take(those[0].issuer, year, len(those))
         for invoice, number in zip(those, numbers, strict=True):
             invoice.number = number
+
+
+def _anchor(invoices: Sequence[Invoice]) -> None:
+    """Name the last seal on invoices of usage: the chain up to it can no longer be another."""
+    last = Seal.objects.order_by("-number").first()
+    for invoice in invoices:
+        if last and invoice.kind == Invoice.Kind.USAGE:
+            invoice.seal_number, invoice.seal_hash = last.number, bytes(last.hash)
 
 
 def _finalized(invoice: Invoice) -> AuditEntry:

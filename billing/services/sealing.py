@@ -1,5 +1,6 @@
 """Closes each hour that is over, and seals its receipts into the signed chain."""
 
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +12,8 @@ from django.utils import timezone
 
 from billing import receipts, seals, signing
 from billing.models import ClosedHour, OrganizationSeal, Seal, SealedLeaves, SealingKey
-from billing.seals import HOUR, PIECE
+from billing.sealed_prices import Prices
+from billing.seals import HOUR, PIECE, Linked
 from common import merkle
 from common.database import rows, service
 from common.ids import uuid7
@@ -50,8 +52,11 @@ def seal_due(now: datetime | None = None) -> int:
     """Seal every hour that is over, one after the other; answers how many were sealed."""
     sealed = 0
     while (hour := _due(now or timezone.now())) is not None:
-        if not (close(hour) and seal(hour)):
+        made = seal(hour) if close(hour) else None
+        if made is None:
             break
+        # The log leaves the database: whoever keeps it can tell later whether the chain is this one.
+        log.info("hour_sealed", number=made.number, hash=bytes(made.hash).hex())
         sealed += 1
     return sealed
 
@@ -93,7 +98,8 @@ def seal(hour: datetime) -> Seal | None:
         if not rows(ALONE)[0]["alone"] or next_hour() != hour:
             return None
         last = Seal.objects.order_by("-number").first()
-        sealed = [_sealed(organization, hour) for organization in active(hour)]
+        prices = Prices()
+        sealed = [_sealed(organization, hour, prices) for organization in active(hour)]
         tree = [merkle.leaf(each.document.encode()) for each in sealed]
         made = _chained(last, hour, merkle.root(tree))
         for place, each in enumerate(sealed):
@@ -127,13 +133,15 @@ def active(hour: datetime) -> list[UUID]:
     return [row["id"] for row in rows(ACTIVE, {"start": hour, "end": hour + HOUR})]
 
 
-def _sealed(organization: UUID, hour: datetime) -> OrganizationSeal:
+def _sealed(organization: UUID, hour: datetime, prices: Prices) -> OrganizationSeal:
     """Write the hashes of an organization's receipts and return the root over them."""
     key, roots, count = uuid7(), [], 0
+    named: set[str] = set()
     for number, piece in enumerate(pieces(organization, hour)):
         hashes = [merkle.leaf(receipts.document(row).encode()) for row in piece]
         roots.append(merkle.root(hashes))
         count += len(hashes)
+        named.update(row["price_ids"] for row in piece)
         SealedLeaves.objects.create(
             organization_id=organization,
             organization_seal_id=key,
@@ -144,10 +152,25 @@ def _sealed(organization: UUID, hour: datetime) -> OrganizationSeal:
             hashes=b"".join(hashes),
         )
     root = merkle.root(roots)
-    document = seals.organization_document(organization, hour, count, root)
+    ids = {price_id for text in named for price_id in json.loads(text).values()}
+    linked = _linked(organization, prices.hashes(ids))
     return OrganizationSeal(
-        id=key, organization_id=organization, document=document, receipts=count, root=root
+        id=key,
+        organization_id=organization,
+        number=linked.number,
+        document=seals.organization_document(organization, hour, count, root, linked),
+        receipts=count,
+        root=root,
     )
+
+
+def _linked(organization: UUID, prices: dict[str, str]) -> Linked:
+    """Return what names the organization's hour before, so that none of them can be left out."""
+    numbered = OrganizationSeal.objects.filter(organization_id=organization, number__isnull=False)
+    last = numbered.order_by("-number").first()
+    if last is None or last.number is None:
+        return Linked(1, seals.NOTHING, prices)
+    return Linked(last.number + 1, seals.digest(last.document), prices)
 
 
 def pieces(organization: UUID, hour: datetime) -> Iterator[list[dict[str, Any]]]:

@@ -1,16 +1,19 @@
 """Compares seals with each other, with their signatures, and with the receipts they seal."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
 from django.utils import timezone
 
 from billing import receipts, seals, signing
-from billing.models import OrganizationSeal, Seal, SealCheck
-from billing.seals import HOUR
+from billing.models import Invoice, OrganizationSeal, Seal, SealCheck
+from billing.sealed_prices import Prices
+from billing.seals import HOUR, Linked
 from billing.services import sealing
 from common import merkle
 from common.database import service
@@ -31,6 +34,10 @@ class Findings:
     through: int = 0
     receipts: int = 0
     problems: list[str] = field(default_factory=list)
+    #: The last numbered hour of each organization: its number, and the hash of its text.
+    links: dict[UUID, tuple[int, bytes]] = field(default_factory=dict)
+    #: What was first sealed of each price.
+    prices: dict[str, str] = field(default_factory=dict)
 
     def check(self, holds: bool, problem: str) -> None:
         """Note the problem unless what it denies holds."""
@@ -58,6 +65,9 @@ def verify(since: datetime | None = None) -> SealCheck:
             _compare_link(findings, seal, last)
             _compare_hour(findings, seal, is_told=first is None or seal.starts_at >= first)
         findings.through, last = seal.number, seal
+    with service():
+        _compare_prices(findings)
+        _compare_invoices(findings)
     for problem in findings.problems:
         log.error("seal_broken", problem=problem)
     with service():
@@ -119,13 +129,67 @@ def _compare_organization(findings: Findings, seal: Seal, sealed: OrganizationSe
     pieces = list(sealed.leaves.order_by("number"))
     hashes = [seals.split(bytes(piece.hashes)) for piece in pieces]
     roots = [merkle.root(each) for each in hashes]
+    name = f"seal {seal.number}: the {{}} of organization {sealed.organization_id} {{}}"
+    said = _said(sealed.document)
+    linked = _linked(said)
     document = seals.organization_document(
-        sealed.organization_id, seal.starts_at, sum(map(len, hashes)), merkle.root(roots)
+        sealed.organization_id,
+        seal.starts_at,
+        sum(map(len, hashes)),
+        merkle.root(roots),
+        linked,
     )
+    findings.check(sealed.document == document, name.format("hashes", "are not its own"))
+    if linked:
+        _compare_own_chain(findings, sealed, linked, name)
+
+
+def _compare_own_chain(
+    findings: Findings, sealed: OrganizationSeal, linked: Linked, name: str
+) -> None:
+    number, previous = findings.links.get(sealed.organization_id, (0, seals.NOTHING))
     findings.check(
-        sealed.document == document,
-        f"seal {seal.number}: the hashes of organization {sealed.organization_id} are not its own",
+        (linked.number, linked.previous) == (number + 1, previous),
+        name.format("hour before", "is missing"),
     )
+    findings.links[sealed.organization_id] = linked.number, seals.digest(sealed.document)
+    for price_id, found in linked.prices.items():
+        known = findings.prices.setdefault(price_id, found)
+        findings.check(known == found, name.format("prices", "are others than before"))
+
+
+def _said(document: str) -> dict[str, Any]:
+    """Return what a text says; nothing where it is none of ours any more."""
+    try:
+        said: dict[str, Any] = json.loads(document)
+    except ValueError:
+        return {}
+    return said
+
+
+def _linked(said: dict[str, Any]) -> Linked | None:
+    """Return what else a text says since the second version; None where it is not of that."""
+    try:
+        return Linked(said["number"], bytes.fromhex(said["previous"]), said["prices"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _compare_prices(findings: Findings) -> None:
+    now = Prices().hashes(findings.prices)
+    for price_id, found in sorted(findings.prices.items()):
+        findings.check(now.get(price_id) == found, f"price {price_id} is not as it was sealed")
+
+
+def _compare_invoices(findings: Findings) -> None:
+    """Name the invoices that were written beside another chain."""
+    chain = {number: bytes(digest) for number, digest in Seal.objects.values_list("number", "hash")}
+    named = Invoice.objects.filter(seal_number__isnull=False).order_by("seal_number", "number")
+    for invoice in named.only("number", "seal_number", "seal_hash").iterator():
+        findings.check(
+            chain.get(invoice.seal_number or 0) == bytes(invoice.seal_hash or b""),
+            f"invoice {invoice.number} names seal {invoice.seal_number}, which is not there",
+        )
 
 
 def _compare_receipts(findings: Findings, seal: Seal, sealed: OrganizationSeal) -> None:

@@ -5,7 +5,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 from billing.models import SealingKey
-from billing.seal_api import public_key
+from billing.seals import key_set
 from common.database import service
 
 
@@ -15,5 +15,4 @@ def keys(request: HttpRequest) -> JsonResponse:
     """List the public keys of all seals there ever were, as a JSON Web Key Set."""
     with service():
         found = list(SealingKey.objects.order_by("created_at"))
-    listed = [public_key(key.key_id, bytes(key.public_key)) for key in found]
-    return JsonResponse({"keys": listed})
+    return JsonResponse(key_set(found))
