@@ -96,6 +96,20 @@ def months(invoice: Invoice) -> list[Told]:
     return sorted({*told, *_counted(invoice, told)}, key=lambda it: (it.used_by, it.month.start))
 
 
+def earlier(invoice: Invoice) -> list[Invoice]:
+    """Return the invoices that told before of months which this one corrects. In its scope."""
+    corrected = [it for it in invoice.lines.values_list("corrects", flat=True) if it]
+    if not corrected:
+        return []
+    before = Invoice.objects.filter(
+        organization=invoice.organization,
+        kind=Invoice.Kind.USAGE,
+        issued_at__lt=invoice.issued_at,
+        period_end__gt=min(corrected),
+    )
+    return list(before.order_by("issued_at"))
+
+
 def _told_of(invoice: Invoice) -> list[Told]:
     with scope(invoice.organization_id):
         rows = set(invoice.lines.order_by().values_list("used_by", "corrects"))
@@ -190,16 +204,21 @@ def prices(invoice: Invoice) -> str:
     """Return, as CSV, the versions of prices that the invoice's usage was rated at."""
     found: dict[UUID, Price] = {}
     for told in months(invoice):
-        month = told.month
-        facts = {"organization": told.organization_id, "start": month.start, "end": month.end}
         with scope(told.organization_id):
-            named = [row["price_id"] for row in rows(PRICES, facts)]
+            named = price_ids(told)
             books = Price.objects.select_related("book", "offer")
             found |= books.in_bulk(named)
     ordered = sorted(
         found.values(), key=lambda it: (it.offer.name, it.token_part, it.effective_from)
     )
     return _csv([PRICE_COLUMNS, *map(_price, ordered)])
+
+
+def price_ids(told: Told) -> list[UUID]:
+    """Return which versions of prices a month's usage was rated at. In its organization's scope."""
+    month = told.month
+    facts = {"organization": told.organization_id, "start": month.start, "end": month.end}
+    return [row["price_id"] for row in rows(PRICES, facts)]
 
 
 def _price(price: Price) -> Sequence[Any]:

@@ -7,18 +7,25 @@ from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
-from billing import evidence, reading, shop
+from billing import evidence, evidence_zip, reading, shop
 from billing.api import PlainDecimal
+from billing.invoice_api import InvoiceDetailOut
 from billing.models import Invoice
 from common import streams
+from common.database import service
+from common.errors import NotFound
 from tenants.models import Permission
 from tenants.organization_api import OrganizationView
 from tenants.scope import scope
+from tenants.staff_api import StaffView
 
 CSV = "text/csv; charset=utf-8"
+ZIP = "application/zip"
 
 
 class InvoiceFile(OrganizationView):
@@ -75,6 +82,49 @@ class InvoiceCommitments(InvoiceFile):
         """Download the commitments that the usage of the invoice's months is held against."""
         text = evidence.commitments(self.invoice(number))
         return StreamingHttpResponse([text], content_type=CSV, headers=self.saved_as(number))
+
+
+class InvoiceEvidence(InvoiceFile):
+    """All that proves an invoice, in one file."""
+
+    @extend_schema(operation_id="invoice_evidence", responses={(200, ZIP): OpenApiTypes.BINARY})
+    def get(self, request: Request, org: str, number: str) -> HttpResponseBase:
+        """Download the receipts with what was sealed of them, for ``python -m verify``."""
+        return _evidence(request, self.invoice(number))
+
+
+class StaffInvoiceEvidence(StaffView):
+    """The same for the operator's staff."""
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Run the handler outside of the service role: it reads each organization by itself."""
+        return APIView.dispatch(self, request, *args, **kwargs)
+
+    @extend_schema(
+        operation_id="staff_invoice_evidence", responses={(200, ZIP): OpenApiTypes.BINARY}
+    )
+    def get(self, request: Request, number: str) -> HttpResponseBase:
+        """Download what its customer downloads."""
+        with service():
+            found = Invoice.objects.select_related("organization")
+            invoice = get_object_or_404(found, number=number)
+        return _evidence(request, invoice)
+
+
+def _evidence(request: Request, invoice: Invoice) -> HttpResponseBase:
+    if invoice.kind != Invoice.Kind.USAGE:
+        raise NotFound
+    with scope(invoice.organization):
+        texts = {"invoice.json": _as_json(invoice)}
+        texts |= {f"earlier-{it.number}.json": _as_json(it) for it in evidence.earlier(invoice)}
+    pieces = streams.served(request._request, evidence_zip.zipped(invoice, texts))
+    saved = {"Content-Disposition": f'attachment; filename="{invoice.number}-evidence.zip"'}
+    return StreamingHttpResponse(pieces, content_type=ZIP, headers=saved)
+
+
+def _as_json(invoice: Invoice) -> str:
+    text: bytes = JSONRenderer().render(InvoiceDetailOut(invoice).data)
+    return text.decode()
 
 
 class DayOut(serializers.Serializer[Any]):

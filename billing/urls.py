@@ -287,6 +287,16 @@ api_urlpatterns = [
         name="invoice-commitments",
     ),
     path(
+        "organizations/<slug:org>/invoices/<slug:number>/evidence.zip",
+        evidence_api.InvoiceEvidence.as_view(),
+        name="invoice-evidence",
+    ),
+    path(
+        "staff/invoices/<slug:number>/evidence.zip",
+        evidence_api.StaffInvoiceEvidence.as_view(),
+        name="staff-invoice-evidence",
+    ),
+    path(
         "organizations/<slug:org>/invoices/<slug:number>/lines/<int:position>/days",
         evidence_api.InvoiceLineDays.as_view(),
     ),

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes an invoice again from the requests and prices it was made of, and compares to the last digit.
 
-    python recompute.py invoice.json events.csv prices.csv [commitments.csv] [earlier-invoice.json ...]
+    python verify/invoice.py invoice.json events.csv prices.csv [commitments.csv] [earlier-invoice.json ...]
 
 The files are what the API answers at /api/v1/organizations/{org}/invoices/{number} and, below it, at
 /events.csv, /prices.csv and /commitments.csv. Where the invoice corrects earlier months, all invoices that
@@ -106,7 +106,9 @@ def rounded(amount: Decimal, digits: int) -> Decimal:
 
 def snapped(amount: Decimal) -> Decimal:
     """Bring to the end what does not end, so that half of a last digit is seen as half."""
-    return amount if amount.as_tuple().exponent >= -SNAPPED else rounded(amount, SNAPPED)
+    places = amount.as_tuple().exponent
+    is_short = isinstance(places, int) and places >= -SNAPPED
+    return amount if is_short else rounded(amount, SNAPPED)
 
 
 def number(price: Price, name: str, default: str = "0") -> Decimal:

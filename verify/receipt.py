@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Checks, without asking the operator, that a receipt stands as it was sealed.
 
-    python verify.py receipt.json keys.json [seals.json ...]
+    python verify/receipt.py receipt.json keys.json [seals.json ...]
 
 ``receipt.json`` is what GET /v1/receipts/{id} answers, or "Download the proof" on the page of a
 request. ``keys.json`` is /.well-known/receipt-keys.json, which is empty until the first hour is sealed:
 keep it from then on, and compare it.
 ``seals.json``, as many as you like, are pages of GET /api/v1/seals: with them the chain is checked,
-too. Needs Python and the package cryptography. README.md tells what the texts mean.
+too. Needs Python and the package cryptography. docs/receipts tells what the texts mean.
 """
 
 import base64

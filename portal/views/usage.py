@@ -78,7 +78,7 @@ def usage_request(request: TenantRequest, request_id: str) -> HttpResponse:
 @require_safe
 @requires(Permission.USAGE_READ)
 def usage_proof(request: TenantRequest, request_id: str) -> HttpResponse:
-    """Download what proves a receipt, for ``docs/receipts/verify.py`` and the like."""
+    """Download what proves a receipt, for ``verify/receipt.py`` and the like."""
     event = metering.request_named(request.organization, request_id)
     proof = proofs.of(event) if event else None
     if proof is None:

@@ -23,7 +23,7 @@ from tests.support.people import signed_in
 from tests.support.usage import used
 
 __all__ = ["profile", "used"]
-RECOMPUTE = ROOT / "docs" / "invoices" / "recompute.py"
+RECOMPUTE = ROOT / "verify" / "invoice.py"
 JANUARY, FEBRUARY = (periods.month(2026, number, "UTC") for number in (1, 2))
 
 

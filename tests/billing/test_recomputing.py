@@ -74,12 +74,12 @@ PRICES = {
 @pytest.fixture(scope="module")
 def script():
     """The script, as a module."""
-    spec = importlib.util.spec_from_file_location("recompute", ROOT / "docs/invoices/recompute.py")
+    spec = importlib.util.spec_from_file_location("invoice_again", ROOT / "verify/invoice.py")
     module = importlib.util.module_from_spec(spec)
-    sys.modules["recompute"] = module
+    sys.modules["invoice_again"] = module
     spec.loader.exec_module(module)
     yield module
-    del sys.modules["recompute"]
+    del sys.modules["invoice_again"]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from portal.environment import ROOT
 from tests.support.usage import used
 
 __all__ = ["used"]
-VERIFY = ROOT / "docs" / "receipts" / "verify.py"
+VERIFY = ROOT / "verify" / "receipt.py"
 
 
 @pytest.fixture

@@ -1,0 +1,208 @@
+"""All that proves an invoice of usage, in one file, for ``python -m verify`` on a machine without us.
+
+The receipts as they stand now, what was sealed of them, the chain, the prices and the invoice: whoever
+checks the file compares the first with the rest. ``docs/evidence.md`` describes each part.
+"""
+
+import base64
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext_lazy as _
+
+from billing import evidence, receipts, sealed_prices, seals
+from billing.evidence import Told
+from billing.models import Invoice, OrganizationSeal, Seal, SealedLeaves, SealingKey
+from billing.receipts import canonical, moment
+from billing.seals import HOUR
+from billing.services import sealing
+from common import archives
+from common.database import service
+from common.errors import Conflict
+from metering.queries import dropped_until
+from tenants.scope import scope
+
+#: So many seals of the chain are read at once.
+BATCH = 1000
+README = """\
+What an invoice was made of, and what proves it. On a machine with Python 3.11, the package cryptography
+and the folder "verify" of Tessera's sources, and without a network:
+
+    python -m verify THIS-FILE.zip [receipt-keys.json]
+
+Name the keys that you kept (/.well-known/receipt-keys.json): those in here are the operator's word.
+docs/evidence.md describes each file.
+"""
+
+
+class NotProvenYet(Conflict):
+    """Receipts of the invoice wait for their seal."""
+
+    code = "not_sealed"
+    detail = _(
+        "Not sealed yet: receipts are sealed a few minutes after the end of the hour they were "
+        "recorded in."
+    )
+
+
+class ReceiptsGone(Conflict):
+    """Receipts of the invoice are older than what is kept."""
+
+    code = "receipts_gone"
+    detail = _("The requests of this invoice are too old: they are not kept any more.")
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """An organization's sealed hours that an invoice was made of."""
+
+    organization_id: UUID
+    told: Sequence[Told]
+    sealed: Sequence[OrganizationSeal]
+    #: The numbered hour before them: it shows that none in between was left out.
+    before: OrganizationSeal | None
+    #: Whether it is the invoice's own; of others, what belongs to other months is nobody's here.
+    is_own: bool
+
+
+def zipped(invoice: Invoice, texts: Mapping[str, str]) -> Iterator[bytes]:
+    """Yield the file piece by piece, with these texts beside what is made here.
+
+    Raises :class:`NotProvenYet` and :class:`ReceiptsGone` before the first piece.
+    """
+    months = evidence.months(invoice)
+    first = min(told.month.start for told in months)
+    with service():
+        if not Seal.objects.filter(starts_at__gt=invoice.issued_at - HOUR).exists():
+            raise NotProvenYet
+        gone = dropped_until()
+    if gone and gone > first:
+        raise ReceiptsGone
+    found = _hours(invoice, months)
+    return archives.zipped(
+        [
+            ("README.txt", [README]),
+            *((name, [text]) for name, text in texts.items()),
+            ("commitments.csv", [evidence.commitments(invoice)]),
+            ("months.json", [canonical({"months": [_month(told) for told in months]})]),
+            ("prices.jsonl", _prices(found)),
+            ("keys.json", [canonical(seals.key_set(_keys()))]),
+            ("seals.jsonl", _chain(invoice, first, found)),
+            ("hours.jsonl", (_line(it) for hours in found for it in _sealed(hours))),
+            ("receipts.jsonl", (piece for hours in found for piece in _receipts(hours))),
+        ]
+    )
+
+
+def _hours(invoice: Invoice, months: Sequence[Told]) -> list[Hours]:
+    found = []
+    for organization in sorted({told.organization_id for told in months}):
+        told = [it for it in months if it.organization_id == organization]
+        # A meter's clock may be fast: what it said of the month may have been recorded before it.
+        first = min(it.month.start for it in told) - HOUR
+        with scope(organization):
+            own = OrganizationSeal.objects.select_related("seal").defer("path")
+            mine = own.filter(organization_id=organization)
+            within = mine.filter(seal__starts_at__gt=first - HOUR)
+            sealed = within.filter(seal__starts_at__lte=invoice.issued_at)
+            earlier = mine.filter(seal__starts_at__lte=first - HOUR, number__isnull=False)
+            found.append(
+                Hours(
+                    organization_id=organization,
+                    told=told,
+                    sealed=list(sealed.order_by("seal__number")),
+                    before=earlier.order_by("-number").first(),
+                    is_own=organization == invoice.organization_id,
+                )
+            )
+    return found
+
+
+def _month(told: Told) -> dict[str, str]:
+    return {
+        "label": told.month.label,
+        "organization_id": str(told.organization_id),
+        "used_by": told.used_by,
+        "start": moment(told.month.start),
+        "end": moment(told.month.end),
+    }
+
+
+def _prices(found: Iterable[Hours]) -> Iterator[str]:
+    """Yield the texts of the prices that were sealed with the hours, as they stand now."""
+    told: set[str] = set()
+    for hours in found:
+        said = [json.loads(it.document) for it in hours.sealed]
+        named = {price_id for it in said for price_id in it.get("prices", ())}
+        with scope(hours.organization_id):
+            # Hours that were sealed before their prices name none.
+            named |= {str(it) for month in hours.told for it in evidence.price_ids(month)}
+            named, told = named - told, told | named
+            texts = [sealed_prices.document(price) for price in sealed_prices.read(named)]
+        yield from (f"{text}\n" for text in texts)
+
+
+def _keys() -> list[SealingKey]:
+    with service():
+        return list(SealingKey.objects.order_by("created_at"))
+
+
+def _chain(invoice: Invoice, first: datetime, found: Iterable[Hours]) -> Iterator[str]:
+    """Yield the chain, without a gap, from the first seal that is needed to the invoice's hour."""
+    starts = [hours.before.seal.starts_at for hours in found if hours.before]
+    number, start = 0, min([first - HOUR, *starts])
+    while True:
+        with service():
+            chain = Seal.objects.select_related("key").filter(
+                starts_at__gt=start - HOUR, starts_at__lte=invoice.issued_at, number__gt=number
+            )
+            batch = list(chain.order_by("number")[:BATCH])
+        yield "".join(_line(seals.signed(seals.facts(seal))) for seal in batch)
+        if len(batch) < BATCH:
+            return
+        number = batch[-1].number
+
+
+def _sealed(hours: Hours) -> Iterator[dict[str, Any]]:
+    """Yield what was sealed of each hour: its text, its way to the seal, the hashes of its receipts."""
+    for sealed in [hours.before, *hours.sealed] if hours.before else hours.sealed:
+        with scope(hours.organization_id):
+            leaves = SealedLeaves.objects.filter(organization_seal=sealed).order_by("number")
+            hashes = b"".join(bytes(it) for it in leaves.values_list("hashes", flat=True))
+            path = sealed.path
+        yield {
+            "seal": sealed.seal.number,
+            "document": sealed.document,
+            "path": path,
+            "leaves": base64.b64encode(hashes).decode(),
+            "is_before": sealed is hours.before,
+        }
+
+
+def _receipts(hours: Hours) -> Iterator[str]:
+    for sealed in hours.sealed:
+        found = sealing.pieces(hours.organization_id, sealed.seal.starts_at)
+        while True:
+            with scope(hours.organization_id):
+                piece = next(found, None)
+            if piece is None:
+                break
+            yield "".join(_receipt(hours, row) for row in piece)
+
+
+def _receipt(hours: Hours, row: Mapping[str, Any]) -> str:
+    at = row["occurred_at"]
+    if hours.is_own or any(it.month.start <= at < it.month.end for it in hours.told):
+        return f"{receipts.document(row)}\n"
+    # A member's other months are not the payer's to read: their place is told, and their hash sealed.
+    return _line(
+        {"organization_id": str(hours.organization_id), "recorded_at": moment(row["recorded_at"])}
+    )
+
+
+def _line(facts: Mapping[str, Any]) -> str:
+    return f"{canonical(facts)}\n"

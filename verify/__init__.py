@@ -1,0 +1,5 @@
+"""Checks of invoices and receipts for whoever does not take the operator's word: an auditor, a customer.
+
+``python -m verify EXPORT`` checks all that proves an invoice of usage. Python's own library and the
+package ``cryptography`` are enough; no network is used, and nothing of the portal.
+"""

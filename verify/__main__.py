@@ -1,0 +1,47 @@
+"""Checks an exported invoice of usage, from its receipts to its total, without asking the operator.
+
+    python -m verify EXPORT [receipt-keys.json]
+
+EXPORT is the file that "Download the proof" on the page of an invoice saves, or a folder with what is in
+it. Name the keys that you kept or read elsewhere: those in the export are the operator's word.
+
+Answers 0 where everything holds, 1 with the first thing that does not, 2 where the export cannot be read.
+"""
+
+import sys
+import zipfile
+import zlib
+from decimal import localcontext
+from pathlib import Path
+
+from verify import invoice
+from verify.export import Differs, check
+from verify.files import Files
+
+
+def main(arguments: list[str]) -> int:
+    """Check, tell in plain words, and return the exit code."""
+    if len(arguments) not in (1, 2):
+        print(__doc__, file=sys.stderr)
+        return 2
+    try:
+        with localcontext(prec=120):
+            for told in check(Files(Path(arguments[0])), *map(Path, arguments[1:])):
+                print(told)
+    except (Differs, invoice.Differs) as difference:
+        print(f"DIFFERS: {difference}", file=sys.stderr)
+        return 1
+    except invoice.NotComparable as reason:
+        print(f"NOT CHECKED: {reason}", file=sys.stderr)
+        return 2
+    except (
+        ArithmeticError, AttributeError, EOFError, LookupError, OSError, TypeError, ValueError,
+        zipfile.BadZipFile, zlib.error,
+    ) as problem:  # fmt: skip
+        print(f"NOT CHECKED: the export is not what it should be ({problem!r})", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
