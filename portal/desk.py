@@ -169,6 +169,9 @@ def _counts(now: datetime, span: Span) -> dict[str, int]:
         ),
         "models": AIModel.objects.live(),
         "unasked": _enabled().filter(reachability=Reachability.UNKNOWN),
+        "ill": _ill(),
+        "retiring": _retiring(now),
+        "prices": _prices(now),
         **{it.words: it.waiting for it in (*_decisions(), *_drafts(), *_customers(now))},
     }
     return tallies.counts(asked)
@@ -177,11 +180,12 @@ def _counts(now: datetime, span: Span) -> dict[str, int]:
 def waiting(now: datetime, counts: Mapping[str, int]) -> list[Waiting]:
     """Return what waits for somebody, most pressing first; what there is none of is left out."""
     return [
-        *_servers(),
+        # What is told one by one is read where there is something to tell.
+        *(_ill_servers() if counts["ill"] else ()),
         *_told(_decisions(), counts),
-        *_retiring(now),
+        *(_retiring_models(now) if counts["retiring"] else ()),
         *_told(_drafts(), counts),
-        *_prices(now),
+        *(_coming_prices(now, counts["prices"]) if counts["prices"] else ()),
         *_told(_customers(now), counts),
     ]
 
@@ -196,16 +200,18 @@ def _enabled() -> QuerySet[Upstream]:
     return Upstream.objects.filter(is_enabled=True)
 
 
-def _servers() -> list[Waiting]:
-    well = (Reachability.UNKNOWN, Reachability.ANSWERS)
-    ill = _enabled().exclude(reachability__in=well)
+def _ill() -> QuerySet[Upstream]:
+    return _enabled().exclude(reachability__in=(Reachability.UNKNOWN, Reachability.ANSWERS))
+
+
+def _ill_servers() -> list[Waiting]:
     return [
         Waiting(
             _("The server “%(name)s” %(trouble)s.")
             % {"name": server.name, "trouble": server.get_reachability_display()},
             "staff:server-list",
         )
-        for server in ill[:TOP]
+        for server in _ill()[:TOP]
     ]
 
 
@@ -252,8 +258,11 @@ def _of_money() -> Iterator[tuple[str, QuerySet[Any]]]:
     yield _("Payouts to approve: %(count)s"), payouts
 
 
-def _retiring(now: datetime) -> list[Waiting]:
-    going = AIModel.objects.live().filter(retires_at__lte=now + SOON).order_by("retires_at")
+def _retiring(now: datetime) -> QuerySet[AIModel]:
+    return AIModel.objects.live().filter(retires_at__lte=now + SOON).order_by("retires_at")
+
+
+def _retiring_models(now: datetime) -> list[Waiting]:
     return [
         Waiting(
             _("“%(name)s” retires on %(day)s.")
@@ -261,7 +270,7 @@ def _retiring(now: datetime) -> list[Waiting]:
             "staff:model-list",
             "status=deprecated",
         )
-        for name, at in going.values_list("name", "retires_at")[:TOP]
+        for name, at in _retiring(now).values_list("name", "retires_at")[:TOP]
         if at is not None
     ]
 
@@ -272,15 +281,20 @@ def _drafts() -> Iterator[Tally]:
     yield Tally(words, drafts, "staff:model-list", "status=draft")
 
 
-def _prices(now: datetime) -> list[Waiting]:
-    coming = Price.objects.standard().upcoming(now).order_by("effective_from")
-    found = list(coming.values_list("effective_from", "offer__name"))
-    if not found:
-        return []
-    at, name = found[0]
+def _prices(now: datetime) -> QuerySet[Price]:
+    return Price.objects.standard().upcoming(now).order_by("effective_from")
+
+
+def _coming_prices(now: datetime, count: int) -> list[Waiting]:
     words = _("Prices that change: %(count)s, the first on %(day)s (%(offer)s)")
-    facts = {"count": len(found), "day": formats.date_format(at, "DATE_FORMAT"), "offer": name}
-    return [Waiting(words % facts, "staff:price-list")]
+    first = _prices(now).values_list("effective_from", "offer__name")[:1]
+    return [
+        Waiting(
+            words % {"count": count, "day": formats.date_format(at, "DATE_FORMAT"), "offer": name},
+            "staff:price-list",
+        )
+        for at, name in first
+    ]
 
 
 def _customers(now: datetime) -> Iterator[Tally]:
