@@ -7,6 +7,7 @@ from marketplace import (
     book_api,
     catalogue_api,
     change_api,
+    dossier_api,
     group_api,
     move_api,
     route_api,
@@ -84,6 +85,14 @@ api_urlpatterns = [
     path("models/<slug:slug>/similar", catalogue_api.SimilarModels.as_view()),
     path("staff/models/<slug:slug>/service-levels", change_api.LevelList.as_view()),
     path("staff/models/<slug:slug>/changes", change_api.Proposals.as_view()),
+    path("staff/models/<slug:slug>/files", dossier_api.DossierFileList.as_view()),
+    path("staff/models/<slug:slug>/files/<slug:sha256>", dossier_api.DossierFileDetail.as_view()),
+    path(
+        "staff/models/<slug:slug>/files/<slug:sha256>/show", dossier_api.DossierFileShow.as_view()
+    ),
+    path(
+        "staff/models/<slug:slug>/files/<slug:sha256>/hide", dossier_api.DossierFileHide.as_view()
+    ),
     path("staff/model-changes", change_api.ChangeList.as_view()),
     path("staff/model-changes/<uuid:change_id>", change_api.ChangeDetail.as_view()),
     path("staff/model-changes/<uuid:change_id>/approve", change_api.Approval.as_view()),

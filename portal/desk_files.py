@@ -3,7 +3,7 @@
 Rows are read batch by batch, each as the service role for itself, however many there are.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from uuid import UUID
 
 from django.db.models import F
@@ -139,3 +139,12 @@ def _orders(span: Span) -> Rows:
 
 def _named(name: str, span: Span) -> str:
     return f"{name}_{span.start}_{span.last}"
+
+
+#: By the name that stands in addresses.
+TABLES: dict[str, Callable[[Span], Sheet]] = {
+    "overview": overview,
+    "customers": lambda _span: customer_list(),
+    "revenue": revenue,
+    "orders": orders,
+}

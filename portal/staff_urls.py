@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from portal import staff_api
 from portal.views.staff import audit, customers, meters, overview, signals, support
 
 urlpatterns = [
@@ -35,4 +36,9 @@ urlpatterns = [
         for act in ("grant", "refuse")
     ),
     path("customers/<slug:slug>/status/", customers.customer_status, name="customer-status"),
+]
+
+api_urlpatterns = [
+    path("staff/overview", staff_api.DeskOverview.as_view()),
+    path("staff/exports/<slug:table>.<slug:form>", staff_api.DeskExport.as_view()),
 ]

@@ -75,6 +75,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include(billing.urls.api_urlpatterns)),
     path("api/v1/", include(marketplace.urls.api_urlpatterns)),
     path("api/v1/", include(studio.urls.api_urlpatterns)),
+    path("api/v1/", include(portal.staff_urls.api_urlpatterns)),
     path("v1/", include(files.urls.v1_urlpatterns)),
     path("v1/", include(gateway.urls.v1_urlpatterns)),
     path("v1/", include(studio.urls.v1_urlpatterns)),

@@ -1,7 +1,5 @@
 """The operator's desk: the business at a glance, and the way in."""
 
-from collections.abc import Callable
-
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -13,9 +11,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from front import face
-from portal import desk, desk_files, sheets
-from portal.sheets import Sheet
-from portal.spans import Span, SpanForm
+from portal import desk, sheets
+from portal.desk_files import TABLES
+from portal.spans import SpanForm
 from tenants.access import (
     StaffRequest,
     proved_second_factor,
@@ -24,13 +22,6 @@ from tenants.access import (
 )
 from tenants.models import User
 from tenants.queries import FACTORS
-
-TABLES: dict[str, Callable[[Span], Sheet]] = {
-    "overview": desk_files.overview,
-    "customers": lambda _span: desk_files.customer_list(),
-    "revenue": desk_files.revenue,
-    "orders": desk_files.orders,
-}
 
 
 @require_safe
