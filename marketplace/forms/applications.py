@@ -14,9 +14,9 @@ from marketplace.forms import fields, translating
 from marketplace.forms.models import FURTHEST, OTHER_LANGUAGES, PublisherInput
 from marketplace.forms.sections import FilledSection, Section
 from marketplace.forms.words import LANGUAGES
+from marketplace.listing import Listing
 from marketplace.models import AIModel, Application, ApplicationKind
 from marketplace.services import applications
-from marketplace.showcase import PricedOffer
 from tenants.models import Classification, Region
 
 ANY = ("", _("Any"))
@@ -238,7 +238,7 @@ class ServiceFilterForm(forms.Form):
     region = forms.ChoiceField(label=_("Region"), choices=[ANY], required=False)
     model = forms.ChoiceField(label=_("Model"), choices=[ANY], required=False)
 
-    def __init__(self, data: Mapping[str, Any], *, entries: Sequence[Listed[PricedOffer]]) -> None:
+    def __init__(self, data: Mapping[str, Any], *, entries: Sequence[Listed[Listing]]) -> None:
         super().__init__(data)
         regions = {it.code: it.name for entry in entries for it in entry.application.regions.all()}
         models = {it.slug: it.name for entry in entries for it in entry.application.uses.all()}
@@ -247,13 +247,13 @@ class ServiceFilterForm(forms.Form):
             assert isinstance(field, forms.ChoiceField)  # noqa: S101 - declared as one
             field.choices = [ANY, *sorted(found.items(), key=lambda pair: pair[1])]
 
-    def fitting(self, entries: Sequence[Listed[PricedOffer]]) -> list[Listed[PricedOffer]]:
+    def fitting(self, entries: Sequence[Listed[Listing]]) -> list[Listed[Listing]]:
         """Return those that meet every filter that makes sense."""
         self.is_valid()
         facts = self.cleaned_data
         return [it for it in entries if self._fits(it, facts)]
 
-    def _fits(self, entry: Listed[PricedOffer], facts: Mapping[str, Any]) -> bool:
+    def _fits(self, entry: Listed[Listing], facts: Mapping[str, Any]) -> bool:
         it = entry.application
         regions = {region.code for region in it.regions.all()}
         models = {model.slug for model in it.uses.all()}

@@ -5,13 +5,16 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from marketplace import readers, side_by_side
+from marketplace.side_by_side import Chosen
 
 
 @require_safe
 def compare(request: HttpRequest) -> HttpResponse:
     """Show up to four models in one table; the address says which, and works without scripts."""
-    entries = readers.offers_seen_by(readers.of(request))
-    chosen = side_by_side.chosen(entries, request.GET.getlist(side_by_side.PARAMETER))
+    reader = readers.of(request)
+    entries = readers.listings_seen_by(reader)
+    found = side_by_side.chosen(entries, request.GET.getlist(side_by_side.PARAMETER))
+    chosen = Chosen(readers.whole(reader, found.entries), found.beyond, found.unknown)
     rows = side_by_side.rows(chosen.entries)
     only_differences = request.GET.get("only") == "differences" and len(chosen.entries) > 1
     context = {

@@ -29,7 +29,7 @@ SECTION = "services"
 @require_safe
 def service_list(request: HttpRequest) -> HttpResponse:
     """List the services on offer; the filters stand in the address and work without scripts."""
-    entries = applications.seen(readers.offers_seen_by(readers.of(request)))
+    entries = applications.seen(readers.listings_seen_by(readers.of(request)))
     form = ServiceFilterForm(request.GET, entries=entries)
     context = {
         "form": form,

@@ -14,7 +14,8 @@ from django.views.decorators.http import require_safe
 
 from common.templatetags import formats
 from front import legal
-from marketplace import applications, showcase
+from marketplace import applications, readers, showcase
+from marketplace.readers import Reader
 from marketplace.showcase import PricedOffer
 from portal import social
 
@@ -43,7 +44,7 @@ def sitemap(request: HttpRequest) -> HttpResponse:
     ]
     pages += [
         (reverse("marketplace:service-detail", args=[entry.application.slug]), None)
-        for entry in applications.seen(showcase.offers())
+        for entry in applications.seen(readers.listings_seen_by(Reader()))
     ]
     context = {"pages": pages, "public_url": settings.PUBLIC_URL}
     return render(request, "sitemap.xml", context, content_type="application/xml")

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connections, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from common.database import APP, SERVICE, service
@@ -71,6 +72,16 @@ def test_what_has_not_changed_is_not_read_again(django_assert_num_queries):
         again = kept.everybodys(DEFAULT_CURRENCY)
     assert again == first == fresh()
     assert len(first) > 2
+
+
+@pytest.mark.parametrize(
+    "address", ["/models/compare/?m=atlas-mini&m=atlas-large", "/services/", "/sitemap.xml"]
+)
+def test_public_pages_read_no_prices_again(client, address):
+    assert client.get(address).status_code == 200
+    with CaptureQueriesContext(connections[APP]) as asked:
+        assert client.get(address).status_code == 200
+    assert [it["sql"] for it in asked if '"marketplace_price"' in it["sql"]] == []
 
 
 def test_a_statement_that_changes_nothing_is_no_change():

@@ -621,6 +621,7 @@ def test_a_taken_back_change_cannot_be_approved(minutes, staff_client, colleague
 def test_pages_ask_few_questions(
     minutes, staff_client, django_assert_max_num_queries, address, most
 ):
+    assert staff_client.get(address).status_code == 200
     with (
         django_assert_max_num_queries(most, using="service"),
         django_assert_max_num_queries(most),

@@ -285,3 +285,13 @@ def test_a_chart_is_drawn_of_plain_numbers_in_every_language(staff_client, acme)
 
     assert 'dir="rtl"' in page
     assert '<data value="1234.5' in page
+
+
+@pytest.mark.parametrize(("address", "most"), [("/staff/", 20), ("/staff/servers/", 8)])
+def test_pages_ask_few_questions(staff_client, acme, django_assert_max_num_queries, address, most):
+    assert staff_client.get(address).status_code == 200
+    with (
+        django_assert_max_num_queries(most, using="service"),
+        django_assert_max_num_queries(2),
+    ):
+        assert staff_client.get(address).status_code == 200
