@@ -23,12 +23,12 @@ class ServerChangeOut(serializers.ModelSerializer[ServerChange]):
     """What will be otherwise: empty stays. A credential is never told, only that there is another.
 
     `facts` are of a way: of one that is added its `priority`, `weight`, `role` and `share`, of a canary
-    its next `share`, or `role` where it is promoted. Of one that is added, `base_url` is where its
+    its next `share`, or `role` where it is promoted; of a server that is switched on `is_enabled`. Of one that is added, `base_url` is where its
     server is, which is agreed to as well.
     """
 
     kind = serializers.CharField(
-        help_text="`reach`: of the server; `name`, `add`, `promote`, `share`: of one way."
+        help_text="`reach`, `on`: of the server; `name`, `add`, `promote`, `share`: of one way."
     )
     offer = serializers.CharField(source="told_name", default=None)
     facts = serializers.DictField()

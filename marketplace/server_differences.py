@@ -50,6 +50,8 @@ def _differences(change: ServerChange) -> Iterator[Difference]:
         before = change.way.get("upstream_model", "")
         yield Difference(_("Model name at the server"), before, change.upstream_model)
     yield from _of_way(change)
+    if "is_enabled" in change.facts:
+        yield Difference(_("State"), _("Switched off"), _("Switched on"))
     stored = _("stored, never shown") if change.upstream.has_credential else _("none")
     if change.forgets_credential:
         yield Difference(_("Credential"), stored, _("removed"))

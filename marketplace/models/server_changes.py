@@ -29,12 +29,15 @@ class ServerChangeQuerySet(LockingQuerySet["ServerChange"]):
 class ServerChange(TimeStamped):
     """Another address or credential of a server, another name of a model there, or another way.
 
+    Or that a server is asked again, after somebody switched it off.
+
     One of the staff proposes it and another agrees, once the new way was probed. Until then requests
     go where they went.
     """
 
     class Kind(models.TextChoices):
         REACH = "reach", _("Another way to a server")
+        ON = "on", _("Switched on")
         NAME = "name", _("Another name of a model")
         ADD = "add", _("One more server for an offer")
         PROMOTE = "promote", _("A canary answers everything")
@@ -59,7 +62,8 @@ class ServerChange(TimeStamped):
         Offer, on_delete=models.PROTECT, related_name="way_changes", null=True, blank=True
     )
     #: What the way will be: of one that is added its ``priority``, ``weight``, ``role`` and ``share``;
-    #: of a canary another ``share``, or its ``role`` where it is promoted.
+    #: of a canary another ``share``, or its ``role`` where it is promoted. Of a server that is
+    #: switched on ``is_enabled``.
     facts = models.JSONField(default=dict, blank=True)
     #: What it will say; empty: as it is. Of a way that is added: where its server has to be.
     base_url = models.CharField(max_length=300, blank=True)
@@ -113,7 +117,8 @@ class ServerChange(TimeStamped):
         if self.offer_id is not None:
             return self.Kind.ADD
         if not (self.route_id or self.way):
-            return self.Kind.REACH
+            is_reach = self.base_url or self.sets_credential or self.forgets_credential
+            return self.Kind.REACH if is_reach else self.Kind.ON
         if self.upstream_model:
             return self.Kind.NAME
         return self.Kind.PROMOTE if self.facts.get("role") else self.Kind.SHARE

@@ -1,8 +1,8 @@
 """Where customers' requests go changes under four eyes: one person proposes, another agrees.
 
 A server is live while an offer that is on sale, or in review, has a way to it, and while a change of
-it waits: what a second person reads must hold until they agree. What does not lead elsewhere (names,
-seconds, draining, switching off), and what takes a way out of service, is one person's to change.
+it waits: what a second person reads must hold until they agree. So it is while it is switched off, and
+switching it on again is two people's. What does not lead elsewhere (names, seconds, draining, switching off), and what takes a way out of service, is one person's to change.
 """
 
 from collections.abc import Iterable, Mapping
@@ -31,8 +31,14 @@ WAY = ("priority", "weight", "role", "share")
 
 def is_live(upstream: Upstream) -> bool:
     """Whether requests of customers go there, or would once it is switched on or somebody agrees."""
-    if Route.objects.filter(upstream=upstream, offer__in=Offer.objects.watched()).exists():
-        return True
+    return _is_asked(upstream) or _waits(upstream)
+
+
+def _is_asked(upstream: Upstream) -> bool:
+    return Route.objects.filter(upstream=upstream, offer__in=Offer.objects.watched()).exists()
+
+
+def _waits(upstream: Upstream) -> bool:
     return ServerChange.objects.waiting().filter(upstream=upstream).exists()
 
 
@@ -48,9 +54,11 @@ def change(
     base_url = facts["base_url"] if facts["base_url"] != upstream.base_url else ""
     credential = facts["credential"] if facts["credential"] != upstream.credential else ""
     forgets = forget_credential and upstream.has_credential
+    # Whoever switched it off had a reason, and it may be another machine by now.
+    is_back = facts["is_enabled"] and not upstream.is_enabled and _is_asked(upstream)
     rest = {**facts, "base_url": upstream.base_url, "credential": ""}
-    upstreams.change(upstream, rest, by=by)
-    if not (base_url or credential or forgets):
+    upstreams.change(upstream, rest | ({"is_enabled": False} if is_back else {}), by=by)
+    if not (base_url or credential or forgets or is_back):
         return None
     return _propose(
         ServerChange(
@@ -59,6 +67,7 @@ def change(
             credential=credential,
             sets_credential=bool(credential),
             forgets_credential=forgets,
+            facts={"is_enabled": True} if is_back else {},
             proposed_by=by,
         )
     )
@@ -221,12 +230,16 @@ def in_the_way(change: ServerChange) -> str:
 def _do(change: ServerChange, credential: str, by: User) -> None:
     if change.kind == Kind.ADD:
         _add(change, by)
-    elif change.route is None:
+    elif change.kind in (Kind.REACH, Kind.ON):
         upstream = change.upstream
         present = {name: getattr(upstream, name) for name in upstreams.CHANGEABLE}
         facts = {**present, "credential": credential}
         facts["base_url"] = change.base_url or upstream.base_url
+        facts["is_enabled"] = change.facts.get("is_enabled", upstream.is_enabled)
         upstreams.change(upstream, facts, by=by, forget_credential=change.forgets_credential)
+    elif change.route is None:
+        # The database lets no way go while something of it waits.
+        raise Conflict
     elif change.kind == Kind.NAME:
         catalogue.rename_route(change.route, change.upstream_model, by=by)
     elif change.kind == Kind.PROMOTE:

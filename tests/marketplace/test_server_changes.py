@@ -614,3 +614,62 @@ def test_the_database_forgets_no_decision_and_no_proposal(sam, kim, mini, beside
     for facts in ({"route": mini.routes.exclude(pk=way.pk).get()}, {"route": None, "answer": "x"}):
         with pytest.raises(IntegrityError, match=refused), service():
             of_added.update(**facts)
+
+
+def test_a_server_that_was_switched_off_is_asked_again_by_two_people(
+    staff_client, colleague_client, server, engine
+):
+    send(staff_client, server, is_enabled="")
+    assert (addresses(), waiting()) == (set(), [])
+
+    page = send(staff_client, server, name="Renamed").content.decode()
+    (change,) = waiting()
+    server.refresh_from_db()
+    assert (server.name, server.is_enabled, change.kind) == ("Renamed", False, "on")
+    assert "Switched on" in page
+    assert (
+        "Switched off"
+        in colleague_client.get(f"/staff/server-changes/{change.pk}/").content.decode()
+    )
+    decide(staff_client, change, "approve")
+    assert (addresses(), engine.asked) == (set(), [])
+
+    decide(colleague_client, change, "approve")
+
+    assert addresses() == {(engine.base_url, SECRET)}
+    with service():
+        entry = AuditEntry.objects.get(action="server_change.applied")
+    assert entry.after["facts"] == {"is_enabled": True}
+
+
+def test_a_server_that_does_not_answer_is_not_switched_on(
+    staff_client, colleague_client, server, elsewhere
+):
+    send(staff_client, server, is_enabled="")
+    send(staff_client, server, base_url=elsewhere.base_url)
+    (change,) = waiting()
+    elsewhere.stop()
+
+    decide(colleague_client, change, "approve")
+
+    assert (change.kind, len(waiting()), addresses()) == ("reach", 1, set())
+
+
+def test_the_api_proposes_to_switch_on_and_a_free_server_is_on_at_once(
+    staff_client, server, beside
+):
+    def patch(it, **facts):
+        path = f"/api/v1/staff/servers/{it.pk}"
+        return staff_client.patch(path, {"facts": facts}, content_type="application/json").json()
+
+    for it in (server, beside):
+        assert patch(it, is_enabled=False)["change"] is None
+
+    asked, free = patch(server, is_enabled=True), patch(beside, is_enabled=True)
+
+    assert (asked["server"]["is_enabled"], asked["change"]["kind"]) == (False, "on")
+    assert asked["change"]["facts"] == {"is_enabled": True}
+    assert (free["server"]["is_enabled"], free["change"]) == (True, None)
+    # What waits stands in the way of no other change.
+    assert patch(server, idle_seconds=7)["server"]["is_enabled"] is False
+    assert len(waiting()) == 1
