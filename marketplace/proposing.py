@@ -12,7 +12,7 @@ from marketplace.forms import counting, translating
 from marketplace.forms.access import AccessForm
 from marketplace.forms.dossiers import DossierForm
 from marketplace.forms.levels import ServiceLevelForm, initial
-from marketplace.forms.models import CardForm, DeprecateForm, RetireForm, TermsForm
+from marketplace.forms.models import CardForm, DeprecateForm, NewModelForm, RetireForm, TermsForm
 from marketplace.forms.prices import BATCH, PriceForm
 from marketplace.forms.viewers import ViewersForm
 from marketplace.models import (
@@ -24,7 +24,7 @@ from marketplace.models import (
     TokenClass,
     TokenPart,
 )
-from marketplace.services import curation, levels
+from marketplace.services import catalogue, curation, levels
 from tenants.models import User
 
 Kind = ModelChange.Kind
@@ -38,6 +38,36 @@ def propose(model: AIModel, kind: str, facts: Facts, *, by: User) -> ModelChange
     What facts do not name stays as it is.
     """
     return PROPOSALS[kind](model, facts, by)
+
+
+def draft(facts: Facts, *, by: User) -> AIModel:
+    """Add a model as a draft, checked as the desk checks it.
+
+    What facts do not name is as the desk's form begins.
+    """
+    wanted = _with_class(translating.spread(facts))
+    return add(valid(NewModelForm(_merged(NewModelForm(), wanted)), wanted), by=by)
+
+
+def add(form: NewModelForm, *, by: User) -> AIModel:
+    """Add what a form that can be used says, as a draft."""
+    facts = form.cleaned_data
+    terms = catalogue.Terms(
+        name=facts["offer_name"],
+        upstream=facts["upstream"],
+        upstream_model=facts["upstream_model"],
+        version=facts["version"],
+        quantization=facts["quantization"],
+        token_class=facts["token_class"],
+        limits=form.limits(),
+    )
+    return catalogue.add(
+        card={**form.card(), "slug": facts["slug"]},
+        publisher_name=facts["publisher_name"],
+        terms=terms,
+        per_million=form.per_million(),
+        by=by,
+    )
 
 
 def valid(form: F, facts: Facts) -> F:
@@ -94,11 +124,17 @@ def _access(model: AIModel, facts: Facts, by: User) -> ModelChange | None:
 def _terms(model: AIModel, facts: Facts, by: User) -> ModelChange | None:
     wanted = dict(facts)
     offer = _offer(model, wanted)
-    if code := wanted.get("token_class"):
-        found = TokenClass.objects.filter(code=str(code)).first()
-        wanted["token_class"] = found.pk if found else code
+    wanted = _with_class(wanted)
     form = valid(TermsForm(_merged(TermsForm(instance=offer), wanted), instance=offer), wanted)
     return curation.change_terms(offer, form.cleaned_data, by=by)
+
+
+def _with_class(facts: Facts) -> dict[str, Any]:
+    """Return the facts with the class of tokens as forms ask for it."""
+    if not (code := facts.get("token_class")):
+        return dict(facts)
+    found = TokenClass.objects.filter(code=str(code).replace("\0", "")).first()
+    return {**facts, "token_class": found.pk if found else code}
 
 
 def _offer(model: AIModel, facts: dict[str, Any]) -> Offer:

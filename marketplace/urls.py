@@ -15,6 +15,7 @@ from marketplace import (
     server_change_api,
     service_api,
     staff_bundle_api,
+    staff_model_api,
     staff_service_api,
 )
 from marketplace.views import (
@@ -85,6 +86,7 @@ api_urlpatterns = [
     path("models/<slug:slug>/similar", catalogue_api.SimilarModels.as_view()),
     path("staff/models/<slug:slug>/service-levels", change_api.LevelList.as_view()),
     path("staff/models/<slug:slug>/changes", change_api.Proposals.as_view()),
+    path("staff/models", staff_model_api.StaffModelList.as_view()),
     path("staff/models/<slug:slug>/files", dossier_api.DossierFileList.as_view()),
     path("staff/models/<slug:slug>/files/<slug:sha256>", dossier_api.DossierFileDetail.as_view()),
     path(

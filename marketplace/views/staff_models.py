@@ -19,6 +19,7 @@ from marketplace import (
     due,
     model_page,
     previewing,
+    proposing,
     readiness,
     showcase,
     viewers,
@@ -27,7 +28,7 @@ from marketplace.errors import NotReady, TakesEffectInThePast
 from marketplace.forms.curation import SubmitForm
 from marketplace.forms.models import CardForm, DeprecateForm, NewModelForm, RetireForm
 from marketplace.models import AIModel, ModelChange, Status, Upstream
-from marketplace.services import catalogue, curation, publishing
+from marketplace.services import curation, publishing
 from tenants.access import StaffRequest, staff_required, staff_required_outside
 from tenants.models import Organization
 
@@ -64,7 +65,7 @@ def model_create(request: StaffRequest) -> HttpResponse:
     form = NewModelForm(request.POST or None, shown=request.GET.get("language", ""))
     if request.method == "POST" and form.is_valid():
         try:
-            model = _add(form, request)
+            model = proposing.add(form, by=request.user)
         except DomainError as refusal:
             show_refusal(form, refusal)
         else:
@@ -76,26 +77,6 @@ def model_create(request: StaffRequest) -> HttpResponse:
         "nav_section": SECTION,
     }
     return render(request, "staff/model_form.html", context, status=422 if form.is_bound else 200)
-
-
-def _add(form: NewModelForm, request: StaffRequest) -> AIModel:
-    facts = form.cleaned_data
-    terms = catalogue.Terms(
-        name=facts["offer_name"],
-        upstream=facts["upstream"],
-        upstream_model=facts["upstream_model"],
-        version=facts["version"],
-        quantization=facts["quantization"],
-        token_class=facts["token_class"],
-        limits=form.limits(),
-    )
-    return catalogue.add(
-        card={**form.card(), "slug": facts["slug"]},
-        publisher_name=facts["publisher_name"],
-        terms=terms,
-        per_million=form.per_million(),
-        by=request.user,
-    )
 
 
 @require_safe
