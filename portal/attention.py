@@ -253,7 +253,8 @@ def _unusual(membership: Membership, signal: AbuseSignal) -> Attention | None:
     )
     facts = {"spent": _amount(spend.spent), "usual": _amount(spend.usual)}
     url = reverse("portal:usage", args=[membership.organization.slug]) + "?period=7d"
-    text = f"{words % facts} {_('If you did not expect it, revoke the key that is used.')}"
+    advice = _("If you did not expect it, revoke the key that is used.")
+    text = f"{words % facts} {advice}"
     return Attention("warn", _("More is spent than usual"), text, url, _("See what was used"))
 
 
@@ -265,7 +266,8 @@ def _notices(organization: Organization) -> Iterator[Attention]:
         if notice.kind == Notice.Kind.PRICES:
             title = _("The prices of %(model)s rise on %(day)s")
             figures = "; ".join(map(str, raised.lines(notice)))
-            text = f"{figures}. {_('Requests before keep the price they had.')}"
+            kept = _("Requests before keep the price they had.")
+            text = f"{figures}. {kept}"
         else:
             title = _("%(model)s is retired on %(day)s")
             successor = notice.model.replaced_by

@@ -229,9 +229,9 @@ def duration(value: timedelta | Decimal | int | float | None) -> str:
         value = Decimal(value // timedelta(microseconds=1)) / 1000
     milliseconds = Decimal(value)
     if milliseconds < 1000 and (shown := rounded(milliseconds, 0)) < 1000:
-        return f"{grouped(shown)}{SPACE}{gettext('ms')}"
+        return grouped(shown) + SPACE + gettext("ms")
     if milliseconds < 10_000 and (shown := rounded(milliseconds / 1000, 2)) < 10:
-        return f"{grouped(shown)}{SPACE}{gettext('s')}"
+        return grouped(shown) + SPACE + gettext("s")
     return _long(int(rounded(milliseconds / 1000, 0)))
 
 

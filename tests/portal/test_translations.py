@@ -1,5 +1,6 @@
 """Every text is there in every language, with the places for its values kept."""
 
+import ast
 import re
 from datetime import date
 from decimal import Decimal
@@ -184,3 +185,17 @@ def test_no_word_on_a_page_stands_outside_the_translations(path):
 
     shown = {it for text in words.found for it in re.findall(r"[A-Za-z][\w-]+", text)}
     assert shown - UNTRANSLATED == set()
+
+
+def test_no_text_is_marked_where_nobody_looks_for_it():
+    """What collects texts does not look inside f-strings."""
+    assert [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for path in files("*.py")
+        for formatted in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(formatted, ast.JoinedStr)
+        for call in ast.walk(formatted)
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Name)
+        and call.func.id in FUNCTIONS
+    ] == []
