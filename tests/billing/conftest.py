@@ -18,6 +18,7 @@ from marketplace.models import Offer, Price, PriceBook, TokenClass
 from tenants.models import Project
 from tenants.scope import scope
 from tests.billing.loopback.driver import API_KEY, SECRET, Loopback
+from tests.billing.referring import agree, code, come, kim, propose, sam  # noqa: F401 - fixtures
 from tests.support import servers
 
 NOON = datetime(2026, 11, 20, 12, 7, tzinfo=UTC)
