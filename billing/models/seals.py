@@ -73,7 +73,9 @@ class OrganizationSeal(AppendOnly):
                 fields=("organization", "seal"), name="organization_sealed_once_per_hour"
             ),
             models.UniqueConstraint(
-                fields=("organization", "number"), name="organization_sealed_in_one_chain"
+                fields=("organization", "number"),
+                condition=models.Q(number__isnull=False),
+                name="organization_sealed_in_one_chain",
             ),
         )
 

@@ -48,6 +48,14 @@ BEGIN
 END $$;
 """
 
+#: What waits already is agreed to where its server is now.
+WAITING = """
+ALTER TABLE marketplace_serverchange DISABLE TRIGGER marketplace_server_proposal_stays;
+UPDATE marketplace_serverchange c SET base_url = u.base_url FROM marketplace_upstream u
+WHERE u.id = c.upstream_id AND c.status = 'proposed' AND c.offer_id IS NOT NULL;
+ALTER TABLE marketplace_serverchange ENABLE TRIGGER marketplace_server_proposal_stays;
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -55,5 +63,6 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RunSQL(AGREED.replace("/*there*/", THERE), AGREED.replace("/*there*/", ""))
+        migrations.RunSQL(WAITING, migrations.RunSQL.noop),
+        migrations.RunSQL(AGREED.replace("/*there*/", THERE), AGREED.replace("/*there*/", "")),
     ]
