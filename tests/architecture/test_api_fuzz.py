@@ -15,7 +15,7 @@ from tenants.services import api_keys
 
 PREFIX = "/api/v1/"
 #: Together these take some twenty seconds.
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "15"))
 CHECKED = settings(
     max_examples=EXAMPLES,
     deadline=None,
