@@ -149,10 +149,10 @@ def test_an_open_list_goes_on_asking_while_something_is_open(acme, alice_client,
 @pytest.mark.parametrize(
     ("role", "step", "who"),
     [
-        (Role.DEVELOPER, "credit", "Owner, Admin, Billing."),
-        (Role.VIEWER, "credit", "Owner, Admin, Billing."),
-        (Role.VIEWER, "key", "Owner, Admin, Developer."),
-        (Role.BILLING, "key", "Owner, Admin, Developer."),
+        (Role.DEVELOPER, "credit", "Owner, Admin, and Billing."),
+        (Role.VIEWER, "credit", "Owner, Admin, and Billing."),
+        (Role.VIEWER, "key", "Owner, Admin, and Developer."),
+        (Role.BILLING, "key", "Owner, Admin, and Developer."),
     ],
 )
 def test_who_may_not_is_told_who_may(acme, bob, bob_client, role, step, who):
