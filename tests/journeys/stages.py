@@ -69,7 +69,7 @@ def confirm_status_mail(page, site, address="confirm@readers.example"):
     page.get_by_label("E-mail address").fill(address)
     page.get_by_role("button", name="Send the link").click()
     page.get_by_text("Open your mail").wait_for()
-    page.goto(steps.read_mail(page, address, re.compile(r"https?://\S+/status/mail/confirm/\S+")))
+    page.goto(steps.mailed(page, address, re.compile(r"https?://\S+/status/mail/confirm/\S+")))
 
 
 def choose_status_mail(page, site, address="choose@readers.example"):
