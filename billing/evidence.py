@@ -9,7 +9,7 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -34,6 +34,7 @@ from tenants.models import Organization
 from tenants.scope import scope
 
 BATCH = 1000
+HALF_A_MONTH = timedelta(days=14)
 EVENT_COLUMNS = (
     "month", "request_id", "source", "occurred_at", "recorded_at", "model", "region",
     "project_id", "api_key_id", "part", "tokens", "price_id", "amount", "currency", "uncovered",
@@ -92,13 +93,19 @@ def months(invoice: Invoice) -> list[Told]:
     Both with those that it corrects, oldest first. What members used in a month counts towards what
     who pays committed to, though no line may tell of it.
     """
-    told = _told_of(invoice)
+    told = told_of(invoice)
     return sorted({*told, *_counted(invoice, told)}, key=lambda it: (it.used_by, it.month.start))
 
 
 def earlier(invoice: Invoice) -> list[Invoice]:
-    """Return the invoices that told before of months which this one corrects. In its scope."""
-    corrected = [it for it in invoice.lines.values_list("corrects", flat=True) if it]
+    """Return the invoices that told before of months which this one corrects. In its scope.
+
+    Where it has no line of its own month, of that, too: it was held, and a later month's told of it.
+    """
+    lines = set(invoice.lines.order_by().values_list("used_by", "corrects"))
+    corrected = [corrects for _used_by, corrects in lines if corrects]
+    if (None, None) not in lines and invoice.period_start:
+        corrected.append(invoice.period_start)
     if not corrected:
         return []
     before = Invoice.objects.filter(
@@ -110,7 +117,20 @@ def earlier(invoice: Invoice) -> list[Invoice]:
     return list(before.order_by("issued_at"))
 
 
-def _told_of(invoice: Invoice) -> list[Told]:
+def told_before(invoice: Invoice) -> set[tuple[str, str]]:
+    """Return which months, by user and label, those invoices told of. In its scope."""
+    lines = InvoiceLine.objects.filter(invoice__in=earlier(invoice)).order_by()
+    rows = lines.values_list("used_by", "corrects", "invoice__period_start").distinct()
+    # Time zones are less than a day apart: two weeks on it is that month everywhere.
+    return {
+        (str(used_by or ""), f"{start + HALF_A_MONTH:%Y-%m}")
+        for used_by, corrects, period_start in rows
+        if (start := corrects or period_start)
+    }
+
+
+def told_of(invoice: Invoice) -> list[Told]:
+    """Return the months that its lines tell of, and its own."""
     with scope(invoice.organization_id):
         rows = set(invoice.lines.order_by().values_list("used_by", "corrects"))
         starts = dict(groups.parts_of(invoice).values_list("organization", "period_start"))
@@ -202,12 +222,13 @@ def _parts(told: Told, row: dict[str, Any]) -> Iterator[Sequence[Any]]:
 
 def prices(invoice: Invoice) -> str:
     """Return, as CSV, the versions of prices that the invoice's usage was rated at."""
-    found: dict[UUID, Price] = {}
+    named: set[UUID] = set()
     for told in months(invoice):
         with scope(told.organization_id):
-            named = price_ids(told)
-            books = Price.objects.select_related("book", "offer")
-            found |= books.in_bulk(named)
+            named |= {*price_ids(told)}
+    # What was used at a group's price is told of after its customer left the group, too.
+    with service():
+        found = Price.objects.select_related("book", "offer").in_bulk(named)
     ordered = sorted(
         found.values(), key=lambda it: (it.offer.name, it.token_part, it.effective_from)
     )

@@ -8,7 +8,7 @@ import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from common import archives
 from common.database import service
 from common.errors import Conflict
 from metering.queries import dropped_until
+from tenants.models import Organization
 from tenants.scope import scope
 
 #: So many seals of the chain are read at once.
@@ -65,6 +66,8 @@ class Hours:
     sealed: Sequence[OrganizationSeal]
     #: The numbered hour before them: it shows that none in between was left out.
     before: OrganizationSeal | None
+    #: The first one after the invoice, once there is one: it shows that none was left out before it.
+    after: OrganizationSeal | None
     #: Whether it is the invoice's own; of others, what belongs to other months is nobody's here.
     is_own: bool
 
@@ -76,19 +79,23 @@ def zipped(invoice: Invoice, texts: Mapping[str, str]) -> Iterator[bytes]:
     """
     months = evidence.months(invoice)
     first = min(told.month.start for told in months)
+    with scope(invoice.organization_id):
+        before = evidence.told_before(invoice)
+    told = {*evidence.told_of(invoice)}
     with service():
         if not Seal.objects.filter(starts_at__gt=invoice.issued_at - HOUR).exists():
             raise NotProvenYet
         gone = dropped_until()
     if gone and gone > first:
         raise ReceiptsGone
-    found = _hours(invoice, months)
+    found = _hours(invoice, months, gone)
+    listed = [_month(it, is_told=it in told, before=before) for it in months]
     return archives.zipped(
         [
             ("README.txt", [README]),
             *((name, [text]) for name, text in texts.items()),
             ("commitments.csv", [evidence.commitments(invoice)]),
-            ("months.json", [canonical({"months": [_month(told) for told in months]})]),
+            ("months.json", [canonical({"months": listed})]),
             ("prices.jsonl", _prices(found)),
             ("keys.json", [canonical(seals.key_set(_keys()))]),
             ("seals.jsonl", _chain(invoice, first, found)),
@@ -98,52 +105,64 @@ def zipped(invoice: Invoice, texts: Mapping[str, str]) -> Iterator[bytes]:
     )
 
 
-def _hours(invoice: Invoice, months: Sequence[Told]) -> list[Hours]:
+def _hours(invoice: Invoice, months: Sequence[Told], gone: datetime | None) -> list[Hours]:
     found = []
     for organization in sorted({told.organization_id for told in months}):
         told = [it for it in months if it.organization_id == organization]
         # A meter's clock may be fast: what it said of the month may have been recorded before it.
         first = min(it.month.start for it in told) - HOUR
+        # Receipts of the month before may be gone: then their last hour is there as the one before.
+        first = max(first, gone) if gone else first
         with scope(organization):
             own = OrganizationSeal.objects.select_related("seal").defer("path")
             mine = own.filter(organization_id=organization)
             within = mine.filter(seal__starts_at__gt=first - HOUR)
             sealed = within.filter(seal__starts_at__lte=invoice.issued_at)
-            earlier = mine.filter(seal__starts_at__lte=first - HOUR, number__isnull=False)
+            numbered = mine.filter(number__isnull=False)
+            earlier = numbered.filter(seal__starts_at__lte=first - HOUR)
+            later = numbered.filter(seal__starts_at__gt=invoice.issued_at)
             found.append(
                 Hours(
                     organization_id=organization,
                     told=told,
                     sealed=list(sealed.order_by("seal__number")),
                     before=earlier.order_by("-number").first(),
+                    after=later.order_by("number").first(),
                     is_own=organization == invoice.organization_id,
                 )
             )
     return found
 
 
-def _month(told: Told) -> dict[str, str]:
+def _month(told: Told, *, is_told: bool, before: set[tuple[str, str]]) -> dict[str, Any]:
+    with scope(told.organization_id):
+        zone = Organization.objects.get(pk=told.organization_id).time_zone
     return {
         "label": told.month.label,
         "organization_id": str(told.organization_id),
         "used_by": told.used_by,
+        "time_zone": zone,
+        "is_told": is_told,
+        "is_told_before": (told.used_by, told.month.label) in before,
         "start": moment(told.month.start),
         "end": moment(told.month.end),
     }
 
 
 def _prices(found: Iterable[Hours]) -> Iterator[str]:
-    """Yield the texts of the prices that were sealed with the hours, as they stand now."""
-    told: set[str] = set()
+    """Yield the texts of the prices that the receipts name, as they stand now."""
+    named: set[str] = set()
     for hours in found:
-        said = [json.loads(it.document) for it in hours.sealed]
-        named = {price_id for it in said for price_id in it.get("prices", ())}
         with scope(hours.organization_id):
-            # Hours that were sealed before their prices name none.
             named |= {str(it) for month in hours.told for it in evidence.price_ids(month)}
-            named, told = named - told, told | named
-            texts = [sealed_prices.document(price) for price in sealed_prices.read(named)]
-        yield from (f"{text}\n" for text in texts)
+        if hours.is_own:
+            # At which prices a member used anything in its other months is not the payer's to read.
+            said = [json.loads(it.document) for it in hours.sealed]
+            named |= {price_id for it in said for price_id in it.get("prices", ())}
+    # Whoever left a group no longer reads its prices, but used at them all the same.
+    with service():
+        texts = [sealed_prices.document(price) for price in sealed_prices.read(named)]
+    yield from (f"{text}\n" for text in texts)
 
 
 def _keys() -> list[SealingKey]:
@@ -152,13 +171,20 @@ def _keys() -> list[SealingKey]:
 
 
 def _chain(invoice: Invoice, first: datetime, found: Iterable[Hours]) -> Iterator[str]:
-    """Yield the chain, without a gap, from the first seal that is needed to the invoice's hour."""
+    """Yield the chain, without a gap, from the first seal that is needed to the last.
+
+    That is the invoice's hour, or the first one later in which somebody used something again.
+    """
     starts = [hours.before.seal.starts_at for hours in found if hours.before]
-    number, start = 0, min([first - HOUR, *starts])
+    ends = [hours.after.seal.starts_at for hours in found if hours.after]
+    with service():
+        named = Seal.objects.filter(number=invoice.seal_number or 0).first()
+    number, start = 0, min([first - HOUR, *starts, *([named.starts_at] if named else [])])
+    end = max([invoice.issued_at, *ends])
     while True:
         with service():
             chain = Seal.objects.select_related("key").filter(
-                starts_at__gt=start - HOUR, starts_at__lte=invoice.issued_at, number__gt=number
+                starts_at__gt=start - HOUR, starts_at__lte=end, number__gt=number
             )
             batch = list(chain.order_by("number")[:BATCH])
         yield "".join(_line(seals.signed(seals.facts(seal))) for seal in batch)
@@ -169,9 +195,11 @@ def _chain(invoice: Invoice, first: datetime, found: Iterable[Hours]) -> Iterato
 
 def _sealed(hours: Hours) -> Iterator[dict[str, Any]]:
     """Yield what was sealed of each hour: its text, its way to the seal, the hashes of its receipts."""
-    for sealed in [hours.before, *hours.sealed] if hours.before else hours.sealed:
+    for sealed in filter(None, [hours.before, *hours.sealed, hours.after]):
         with scope(hours.organization_id):
             leaves = SealedLeaves.objects.filter(organization_seal=sealed).order_by("number")
+            # What was used after the invoice is no part of it, nor are its hashes.
+            leaves = leaves.none() if sealed is hours.after else leaves
             hashes = b"".join(bytes(it) for it in leaves.values_list("hashes", flat=True))
             path = sealed.path
         yield {
@@ -180,6 +208,7 @@ def _sealed(hours: Hours) -> Iterator[dict[str, Any]]:
             "path": path,
             "leaves": base64.b64encode(hashes).decode(),
             "is_before": sealed is hours.before,
+            "is_after": sealed is hours.after,
         }
 
 
@@ -199,9 +228,8 @@ def _receipt(hours: Hours, row: Mapping[str, Any]) -> str:
     if hours.is_own or any(it.month.start <= at < it.month.end for it in hours.told):
         return f"{receipts.document(row)}\n"
     # A member's other months are not the payer's to read: their place is told, and their hash sealed.
-    return _line(
-        {"organization_id": str(hours.organization_id), "recorded_at": moment(row["recorded_at"])}
-    )
+    hour = row["recorded_at"].astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    return _line({"organization_id": str(hours.organization_id), "hour": moment(hour)})
 
 
 def _line(facts: Mapping[str, Any]) -> str:

@@ -67,6 +67,7 @@ class InvoiceLineOut(serializers.ModelSerializer[InvoiceLine]):
 class InvoiceDetailOut(InvoiceOut):
     """The same with its lines and its parties."""
 
+    organization_id = serializers.UUIDField()
     seal_hash = serializers.CharField(
         source="seal_digits",
         allow_null=True,
@@ -76,7 +77,8 @@ class InvoiceDetailOut(InvoiceOut):
 
     class Meta(InvoiceOut.Meta):
         fields = (  # type: ignore[assignment]
-            *InvoiceOut.Meta.fields, "seal_number", "seal_hash", "seller", "buyer", "lines",
+            *InvoiceOut.Meta.fields, "organization_id", "seal_number", "seal_hash", "seller",
+            "buyer", "lines",
         )  # fmt: skip
 
 

@@ -5,7 +5,9 @@
 EXPORT is the file that "Download the proof" on the page of an invoice saves, or a folder with what is in
 it. Name the keys that you kept or read elsewhere: those in the export are the operator's word.
 
-Answers 0 where everything holds, 1 with the first thing that does not, 2 where the export cannot be read.
+Answers 0 where everything holds, 1 with the first thing that does not, 2 where the export cannot be read,
+3 where everything holds, but what an export proves otherwise is not proven by this one. All that is for
+people to compare is told as NOT PROVEN.
 """
 
 import sys
@@ -15,8 +17,9 @@ from decimal import localcontext
 from pathlib import Path
 
 from verify import invoice
-from verify.export import Differs, check
+from verify.export import check
 from verify.files import Files
+from verify.findings import Differs, Unproven, Word
 
 
 def main(arguments: list[str]) -> int:
@@ -24,10 +27,12 @@ def main(arguments: list[str]) -> int:
     if len(arguments) not in (1, 2):
         print(__doc__, file=sys.stderr)
         return 2
+    code = 0
     try:
         with localcontext(prec=120):
             for told in check(Files(Path(arguments[0])), *map(Path, arguments[1:])):
-                print(told)
+                print(f"NOT PROVEN: {told}" if isinstance(told, Word) else told)
+                code = 3 if isinstance(told, Unproven) else code
     except (Differs, invoice.Differs) as difference:
         print(f"DIFFERS: {difference}", file=sys.stderr)
         return 1
@@ -35,12 +40,12 @@ def main(arguments: list[str]) -> int:
         print(f"NOT CHECKED: {reason}", file=sys.stderr)
         return 2
     except (
-        ArithmeticError, AttributeError, EOFError, LookupError, OSError, TypeError, ValueError,
-        zipfile.BadZipFile, zlib.error,
+        ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError,
+        TypeError, ValueError, zipfile.BadZipFile, zlib.error,
     ) as problem:  # fmt: skip
         print(f"NOT CHECKED: the export is not what it should be ({problem!r})", file=sys.stderr)
         return 2
-    return 0
+    return code
 
 
 if __name__ == "__main__":

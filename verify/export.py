@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,14 +11,19 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from verify import earlier, months
 from verify import invoice as invoices
 from verify import receipt as proofs
-from verify.files import Files
+from verify.files import Files, parsed
+from verify.findings import Differs, Unproven, Word, need
 from verify.invoice import instant
+from verify.months import Month
 
 HOUR = timedelta(hours=1)
 HASH = 32
 NOTHING = "0" * 64
+#: So long after the end of the last seal an invoice is issued at most, while hours are sealed in time.
+LATE = timedelta(hours=3)
 #: What a part without a price of its own costs as much as.
 FALLBACK = {
     "cached_input": "input", "cache_write": "input", "image_input": "input",
@@ -28,16 +34,6 @@ REQUESTS, SECONDS = "requests", "gpu_seconds"
 Facts = dict[str, Any]
 #: A line of the receipts: its text, and what that says.
 Line = tuple[str, Facts]
-
-
-class Differs(proofs.NotProven):
-    """The first thing that is not as it was sealed."""
-
-
-def need(holds: bool, problem: str) -> None:
-    """Stop with the problem unless what it denies holds."""
-    if not holds:
-        raise Differs(problem)
 
 
 def leaf(text: str) -> bytes:
@@ -51,16 +47,6 @@ def root(hashes: Sequence[bytes]) -> bytes:
         return hashes[0] if hashes else hashlib.sha256().digest()
     half = 1 << (len(hashes) - 1).bit_length() - 1
     return hashlib.sha256(b"\1" + root(hashes[:half]) + root(hashes[half:])).digest()
-
-
-@dataclass
-class Month:
-    """A month of an organization that the invoice was made of."""
-
-    label: str
-    used_by: str
-    start: datetime
-    end: datetime
 
 
 @dataclass
@@ -81,57 +67,123 @@ class Hour:
 
 
 @dataclass
+class Chained:
+    """An organization's hours so far: the last of them."""
+
+    hour: str = ""
+    number: int = 0
+    hash: str = NOTHING
+    is_over: bool = False
+
+
+@dataclass
 class Found:
     """What was checked so far."""
 
+    asked: Facts
+    months: dict[str, list[Month]]
     chain: dict[int, Facts] = field(default_factory=dict)
     prices: dict[str, Facts] = field(default_factory=dict)
     price_hashes: dict[str, str] = field(default_factory=dict)
+    proven_prices: set[str] = field(default_factory=set)
+    hours: dict[str, Chained] = field(default_factory=dict)
     events: list[invoices.Event] = field(default_factory=list)
-    receipts: int = 0
+    #: Short hashes of the requests that there are receipts of: each is there once.
+    requests: set[bytes] = field(default_factory=set)
+    receipts: Counter[str] = field(default_factory=Counter)
+    hidden: Counter[str] = field(default_factory=Counter)
     late: int = 0
-    hidden: int = 0
-    unpriced_hours: int = 0
+    #: Receipts of before the price that they name took effect.
+    ahead: int = 0
+    unnumbered_hours: int = 0
+
+    @property
+    def issued(self) -> datetime:
+        """When the invoice says that it was issued."""
+        return instant(self.asked["issued_at"])
+
+    @property
+    def own(self) -> str:
+        """Whose invoice it is."""
+        own: str = self.asked["organization_id"]
+        return own
 
 
 def check(files: Files, keys_file: Path | None = None) -> Iterator[str]:
     """Yield, in plain words, what holds; raise :class:`Differs` at the first thing that does not."""
     asked: Facts = files.json("invoice.json")
-    months = _months(files)
-    issued = instant(asked["issued_at"])
-    keys = json.loads(keys_file.read_text("utf-8")) if keys_file else files.json("keys.json")
-    found = Found()
+    commitments = files.table("commitments.csv")
+    found = Found(asked, months.read(files.json("months.json"), asked, commitments))
+    keys = parsed(keys_file.read_text("utf-8")) if keys_file else files.json("keys.json")
     try:
         _check_chain(found, files, proofs.public_keys(keys))
     except proofs.NotProven as problem:
         raise Differs(str(problem)) from None
-    first = min(month.start for its in months.values() for month in its)
-    _check_reach(found, first, issued)
+    _check_reach(found)
     yield f"{len(found.chain)} seals, numbers {min(found.chain)} to {max(found.chain)}: one signed chain"
-    yield _check_anchor(found, asked)
+    yield _check_anchor(found)
     _read_prices(found, files)
-    _check_hours(found, files, months, issued)
+    _check_hours(found, files)
     yield (
-        f"{found.receipts} receipts stand as they were sealed, {found.late} of them recorded in a "
-        "later hour than that of the request"
+        f"{found.receipts.total()} receipts stand as they were sealed, {found.late} of them recorded "
+        "in a later hour than that of the request"
     )
-    if found.hidden:
-        yield f"{found.hidden} more belong to other months of others: only their hashes are here"
-    yield f"{len(found.prices)} prices stand as they were sealed"
-    if found.unpriced_hours:
-        yield f"{found.unpriced_hours} hours are older than seals over prices"
-    yield _check_invoice(found, files, asked)
+    yield f"{len(found.proven_prices)} prices stand as they were sealed"
+    yield from _of_organizations(found)
+    if found.unnumbered_hours:
+        yield Unproven(
+            f"{found.unnumbered_hours} hours are older than seals over prices: others like them may be "
+            "missing, and their prices are taken as they stand"
+        )
+    if found.ahead:
+        yield Word(f"{found.ahead} receipts are of before the price they name took effect")
+    before = earlier.read(files, asked, found.chain)
+    yield from earlier.told(before, found.months, asked)
+    yield _check_invoice(found, commitments, before)
+    yield from earlier.compared(before, found.months, found.events, found.prices, commitments)
+    yield from _of_the_operator(found, commitments)
     signers = sorted({seal["key_id"] for seal in found.chain.values()})
     whence = "named by you" if keys_file else "from the export: compare them with those you know"
     yield f"signed with {', '.join(signers)}; keys {whence}"
 
 
-def _months(files: Files) -> dict[str, list[Month]]:
-    found: dict[str, list[Month]] = {}
-    for it in files.json("months.json")["months"]:
-        month = Month(it["label"], it["used_by"], instant(it["start"]), instant(it["end"]))
-        found.setdefault(it["organization_id"], []).append(month)
-    return found
+def _of_organizations(found: Found) -> Iterator[str]:
+    """Yield whose receipts of which months these are, and what of them is not here."""
+    for organization, its in found.months.items():
+        cuts = ", ".join(
+            f"{it.label} ({it.start:%Y-%m-%d %H:%M} until {it.end:%Y-%m-%d %H:%M} UTC)"
+            for it in its
+        )
+        whose = "the invoice's own organization" if organization == found.own else "organization"
+        yield (
+            f"{whose} {organization}: {found.receipts[organization]} receipts; months of "
+            f"{its[0].time_zone}: {cuts}"
+        )
+        if found.hidden[organization]:
+            yield Word(
+                f"{found.hidden[organization]} more belong to other months of others, of organization "
+                f"{organization}, as the operator says: only their hashes are here"
+            )
+        if organization not in found.hours or not found.hours[organization].is_over:
+            yield Word(
+                f"no later hour of organization {organization} is sealed yet: its last hours before "
+                "the invoice may be missing, with their receipts. Download the proof again later"
+            )
+
+
+def _of_the_operator(found: Found, commitments: Sequence[dict[str, str]]) -> Iterator[str]:
+    """Yield what of the invoice is not made of receipts: to be compared with papers."""
+    asked = found.asked
+    yield Word(
+        f"that it was issued at {asked['issued_at']} and is taxed at {asked['tax_rate']} is what the "
+        "invoice says: compare it with the paper"
+    )
+    credits = invoices.service_credits(asked["lines"])
+    if credits:
+        yield Word(f"service credits of {credits} {asked['currency']} in all: they were measured")
+    if commitments:
+        contracts = ", ".join(sorted({it["contract"] for it in commitments}))
+        yield Word(f"commitments are taken from commitments.csv: compare them with {contracts}")
 
 
 # The chain.
@@ -158,34 +210,48 @@ def _check_chain(found: Found, files: Files, keys: dict[str, bytes]) -> None:
     need(last is not None, "there is no seal")
 
 
-def _check_reach(found: Found, first: datetime, issued: datetime) -> None:
+def _check_reach(found: Found) -> None:
     numbers = sorted(found.chain)
     begins, ends = (instant(found.chain[it]["hour"]) for it in (numbers[0], numbers[-1]))
+    first = min(month.start for its in found.months.values() for month in its)
     need(
         numbers[0] == 1 or begins <= first,
         f"seal {numbers[0] - 1} is missing: the chain begins after the usage of the invoice",
     )
     need(
-        ends + HOUR > issued,
+        ends + HOUR > found.issued,
         f"seal {numbers[-1] + 1} is missing: the chain ends before the invoice was issued",
     )
 
 
-def _check_anchor(found: Found, asked: Facts) -> str:
+def _check_anchor(found: Found) -> str:
     """Compare the seal that is printed on the invoice with the chain."""
-    number, digest = asked.get("seal_number"), asked.get("seal_hash")
+    number, digest = found.asked["seal_number"], found.asked["seal_hash"]
     if number is None:
-        return "no seal is printed on the invoice: it was issued before there were any"
+        first = found.chain[min(found.chain)]
+        if first["number"] == 1 and found.issued - instant(first["hour"]) - HOUR < LATE:
+            return "no seal is printed on the invoice: it was issued before there were any"
+        return Unproven(
+            "no seal is printed on the invoice, and there were some: it is older than seals on "
+            "invoices, or the chain is not the one it was issued beside"
+        )
     seal = found.chain.get(number)
     if seal is None:
-        need(
-            number < min(found.chain), f"seal {number}, printed on the invoice, is not in the chain"
-        )
-        return f"the invoice names seal {number} {digest}, from before its usage"
+        raise Differs(f"seal {number}, printed on the invoice, is not in the chain")
     need(
         seal["hash"] == digest,
         f"seal {number} has the hash {seal['hash']}, printed on the invoice is {digest}",
     )
+    since = found.issued - instant(seal["hour"]) - HOUR
+    need(
+        since >= timedelta(0),
+        f"seal {number}, printed on the invoice, is of an hour that ended after it was issued",
+    )
+    if since > LATE:
+        return Unproven(
+            f"seal {number} {digest} is in it (compare it with what is printed on the invoice), but is "
+            f"of {since} before the invoice was issued: all seals since are the operator's word"
+        )
     return f"seal {number} {digest} is in it: compare it with what is printed on the invoice"
 
 
@@ -194,40 +260,36 @@ def _check_anchor(found: Found, asked: Facts) -> str:
 
 def _read_prices(found: Found, files: Files) -> None:
     for text in files.lines("prices.jsonl"):
-        price = json.loads(text)
+        price = parsed(text)
+        need(price["price_id"] not in found.prices, f"price {price['price_id']} is there twice")
         found.prices[price["price_id"]] = price
         found.price_hashes[price["price_id"]] = leaf(text).hex()
 
 
-def _check_hours(
-    found: Found, files: Files, months: dict[str, list[Month]], issued: datetime
-) -> None:
+def _check_hours(found: Found, files: Files) -> None:
     """Compare hour by hour; receipts stand in the order of the hours."""
-    told = ((text, json.loads(text)) for text in files.lines("receipts.jsonl"))
+    told = ((text, parsed(text)) for text in files.lines("receipts.jsonl"))
     groups = groupby(told, lambda line: _place(line[1]))
     group = next(groups, None)
-    last: dict[str, Facts] = {}
     for sealed in files.records("hours.jsonl"):
-        hour = _check_hour(found, sealed, last)
-        its_months = months[hour.organization_id]
-        if sealed["is_before"]:
-            first = min(month.start for month in its_months)
-            need(instant(hour.hour) < first, f"{hour.name}: its receipts are missing")
+        hour = _check_hour(found, sealed)
+        if sealed["is_before"] or sealed["is_after"]:
             continue
-        _check_prices(found, hour)
+        found.unnumbered_hours += hour.number is None
         lines: list[Line] = []
         if group and group[0] == (hour.organization_id, hour.hour):
             lines = list(group[1])
             group = next(groups, None)
         _compare(hour, lines)
         for _text, said in lines:
-            _keep(found, hour, said, its_months, issued)
+            _keep(found, hour, said)
     if group:
         raise Differs(f"hour {group[0][1]} of organization {group[0][0]}: nothing was sealed of it")
 
 
 def _place(said: Facts) -> tuple[str, str]:
-    return said["organization_id"], f"{said['recorded_at'][:13]}:00:00.000000Z"
+    hour = said["hour"] if _is_hidden(said) else f"{said['recorded_at'][:13]}:00:00.000000Z"
+    return said["organization_id"], hour
 
 
 def _is_hidden(said: Facts) -> bool:
@@ -235,17 +297,18 @@ def _is_hidden(said: Facts) -> bool:
     return "request_id" not in said
 
 
-def _check_hour(found: Found, told: Facts, last: dict[str, Facts]) -> Hour:
+def _check_hour(found: Found, told: Facts) -> Hour:
     """Return an hour once its hashes, its way into the seal and the hour before hold."""
     text, data = told["document"], base64.b64decode(told["leaves"])
-    said: Facts = json.loads(text)
+    said: Facts = parsed(text)
     hour = Hour(
         said["organization_id"],
         said["hour"],
-        said.get("number"),
+        said["number"] if said["version"] > 1 else None,
         [data[at : at + HASH] for at in range(0, len(data), HASH)],
-        said.get("prices") or {},
+        said["prices"] if said["version"] > 1 else {},
     )
+    need(hour.organization_id in found.months, f"{hour.name}: the invoice is not about it")
     seal = found.chain.get(told["seal"])
     if seal is None:
         raise Differs(f"{hour.name}: its seal {told['seal']} is missing")
@@ -254,39 +317,49 @@ def _check_hour(found: Found, told: Facts, last: dict[str, Facts]) -> Hour:
         f"{hour.name}: is not what seal {told['seal']} was made over",
     )
     need(seal["hour"] == hour.hour, f"{hour.name}: stands in the seal of another hour")
-    need(
-        root(hour.leaves).hex() == said["root"] and len(hour.leaves) == said["receipts"],
-        f"{hour.name}: its hashes are not those that were sealed",
+    if not told["is_after"]:
+        need(
+            root(hour.leaves).hex() == said["root"] and len(hour.leaves) == said["receipts"],
+            f"{hour.name}: its hashes are not those that were sealed",
+        )
+    _check_own_chain(found, hour, said, told)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    before = found.hours.get(hour.organization_id, Chained())
+    found.hours[hour.organization_id] = Chained(
+        hour.hour,
+        hour.number or before.number,
+        digest if hour.number else before.hash,
+        is_over=told["is_after"],
     )
-    _check_own_chain(
-        hour, said["previous"] if hour.number else "", last, is_first=told["is_before"]
-    )
-    if hour.number:
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        last[hour.organization_id] = {"number": hour.number, "hash": digest}
     return hour
 
 
-def _check_own_chain(hour: Hour, previous: str, last: dict[str, Facts], *, is_first: bool) -> None:
-    """Compare with the organization's hour before; the first is allowed to have none."""
-    if hour.number is None or is_first:
-        return
-    before = last.get(hour.organization_id, {"number": 0, "hash": NOTHING})
+def _check_own_chain(found: Found, hour: Hour, said: Facts, told: Facts) -> None:
+    """Compare with the organization's hour before: none is missing, and none is there twice."""
+    before = found.hours.get(hour.organization_id, Chained())
+    need(before.hour < hour.hour, f"{hour.name}: is there twice, or not in its order")
+    at, is_before, is_after = instant(hour.hour), told["is_before"], told["is_after"]
+    first = min(month.start for month in found.months[hour.organization_id])
+    need(not is_before or at < first, f"{hour.name}: its receipts are missing")
     need(
-        (hour.number, previous) == (before["number"] + 1, before["hash"]),
+        not before.is_over and not (is_before and before.hour), f"{hour.name}: is out of its order"
+    )
+    need(
+        (at > found.issued) == is_after,
+        f"{hour.name}: its receipts are {'missing' if is_after else 'of after the invoice'}",
+    )
+    if hour.number is None:
+        need(
+            not (before.number or is_before or is_after),
+            f"{hour.name}: has no number, though an hour before it has: others may be missing",
+        )
+        return
+    if is_before:
+        return
+    need(
+        (hour.number, said["previous"]) == (before.number + 1, before.hash),
         f"{hour.name}: the organization's hour before it, number {hour.number - 1}, is missing",
     )
-
-
-def _check_prices(found: Found, hour: Hour) -> None:
-    if hour.number is None:
-        found.unpriced_hours += 1
-    for price_id, digest in hour.prices.items():
-        need(price_id in found.prices, f"price {price_id} is missing, sealed in {hour.name}")
-        need(
-            found.price_hashes[price_id] == digest,
-            f"price {price_id} is not as it was sealed in {hour.name}",
-        )
 
 
 def _compare(hour: Hour, lines: Sequence[Line]) -> None:
@@ -316,20 +389,60 @@ def _named(hour: Hour, said: Facts) -> str:
     return f"receipt {said['request_id']} ({said['source']}) of {hour.name}"
 
 
-def _keep(found: Found, hour: Hour, said: Facts, months: Sequence[Month], issued: datetime) -> None:
+def _keep(found: Found, hour: Hour, said: Facts) -> None:
     """Keep what the invoice was made of: what was known when it was issued, of its months."""
     if _is_hidden(said):
-        found.hidden += 1
+        need(
+            hour.organization_id != found.own,
+            f"{_named(hour, said)} is hidden: it is the invoice's own",
+        )
+        found.hidden[hour.organization_id] += 1
         return
-    found.receipts += 1
+    request = json.dumps([hour.organization_id, said["source"], said["request_id"]]).encode()
+    short = hashlib.sha256(request).digest()[:16]
+    need(
+        short not in found.requests, f"{_named(hour, said)} is there twice: in an hour before, too"
+    )
+    found.requests.add(short)
+    found.receipts[hour.organization_id] += 1
     occurred, recorded = instant(said["occurred_at"]), instant(said["recorded_at"])
     found.late += occurred < instant(hour.hour)
     for price_id in said["price_ids"].values():
         if hour.number and price_id not in hour.prices:
             raise Differs(f"{_named(hour, said)} names price {price_id}, which was not sealed")
-    for month in months:
-        if month.start <= occurred < month.end and recorded <= issued:
-            found.events += _parts(said, month)
+    for month in found.months[hour.organization_id]:
+        if month.start <= occurred < month.end:
+            parts = list(_parts(said, month))
+            for part in parts:
+                _check_price(found, hour, said, part)
+            if recorded <= found.issued:
+                found.events += parts
+
+
+def _check_price(found: Found, hour: Hour, said: Facts, part: invoices.Event) -> None:
+    """Compare the price of a receipt's part with what was sealed of it."""
+    price_id = part["price_id"]
+    if not price_id:
+        return
+    need(price_id in found.prices, f"price {price_id} is missing, sealed in {hour.name}")
+    price = found.prices[price_id]
+    if hour.number:
+        need(
+            found.price_hashes[price_id] == hour.prices[price_id],
+            f"price {price_id} is not as it was sealed in {hour.name}",
+        )
+        found.proven_prices.add(price_id)
+    currencies = price["currency"], said["currency"]
+    need(
+        currencies == (found.asked["currency"],) * 2,
+        f"{_named(hour, said)} is in {said['currency']}, its price {price_id} in {price['currency']}, "
+        f"the invoice in {found.asked['currency']}",
+    )
+    need(
+        price["part"] in (part["part"], FALLBACK.get(part["part"])),
+        f"{_named(hour, said)} names price {price_id} of {price['part']} for {part['part']}",
+    )
+    found.ahead += instant(said["occurred_at"]) < instant(price["effective_from"])
 
 
 def _parts(said: Facts, month: Month) -> Iterator[invoices.Event]:
@@ -362,23 +475,17 @@ def _parts(said: Facts, month: Month) -> Iterator[invoices.Event]:
 # The invoice.
 
 
-def _check_invoice(found: Found, files: Files, asked: Facts) -> str:
+def _check_invoice(
+    found: Found, commitments: Sequence[dict[str, str]], before: Sequence[Facts]
+) -> str:
     """Make the invoice again from the receipts and prices, and compare to the last digit."""
-    prices = [
-        {
-            "price_id": price["price_id"],
-            "part": price["part"],
-            "service_tier": price["service_tier"],
-            "definition": json.dumps(price["definition"]),
-        }
-        for price in found.prices.values()
-    ]
-    earlier = [files.json(name) for name in files.names() if name.startswith("earlier-")]
-    for event in found.events:
-        if event["price_id"] and event["price_id"] not in found.prices:
-            raise Differs(f"price {event['price_id']} of receipt {event['request_id']} is missing")
-    commitments = files.table("commitments.csv")
-    lines = invoices.compare(asked, found.events, prices, commitments, earlier)
+    asked = found.asked
+    own = next(it for it in found.months[found.own] if it.start == instant(asked["period_start"]))
+    # A month that a later one's invoice has told of, because it was held, has no lines of its own.
+    also = [] if own.is_told_before else [own.label]
+    lines = invoices.compare(
+        asked, found.events, earlier.prices(found.prices), commitments, before, also
+    )
     requests = len({invoices.request_of(event) for event in found.events})
     return (
         f"invoice {asked['number']}: {lines} lines made again from {requests} receipts, "

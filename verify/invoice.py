@@ -494,32 +494,43 @@ def whose(line: dict[str, Any]) -> str:
     return user
 
 
-def compare_usage(
+def compare_month(
     user: str,
+    label: str,
     invoice: dict[str, Any],
     events: Sequence[Event],
     commitments: Sequence[dict[str, str]],
     book: Book,
     earlier: Sequence[dict[str, Any]],
 ) -> None:
-    """Compare what an organization used, month by month."""
-    lines = [line for line in invoice["lines"] if whose(line) == user]
-    asked = [row for row in commitments if row["used_by"] == user]
+    """Compare what an organization used in a month."""
+    lines = list(lines_about(label, user, [invoice]))
     own = [event for event in events if event["used_by"] == user]
     # What members of a group use counts towards what who pays for them committed to.
     others = [] if user else [event for event in events if event["used_by"]]
-    for label in sorted({month_of(line, invoice) for line in lines}):
-        before = [it for it in earlier if any(lines_about(label, user, [it]))]
-        closings = sorted(instant(it["issued_at"]) for it in before)
-        usage = Usage(of_month(own, label), of_month(others, label), of_month(asked, label))
-        expected = rate(usage, book, closings)
-        if any(it["corrects"] for it in lines if month_of(it, invoice) == label):
-            expected = correct(expected, told(lines_about(label, user, before)))
-        found = told(it for it in lines if month_of(it, invoice) == label)
-        for key in {**found.charges, **expected.charges}:
-            name = " ".join([label, *map(str, filter(None, key[:-1]))]).replace(" usage", "")
-            same(name, found.charges.get(key), expected.charges.get(key))
-        same(f"{label} covered by credit", found.covered, expected.covered)
+    asked = [row for row in commitments if row["used_by"] == user]
+    before = [it for it in earlier if any(lines_about(label, user, [it]))]
+    closings = sorted(instant(it["issued_at"]) for it in before)
+    usage = Usage(of_month(own, label), of_month(others, label), of_month(asked, label))
+    expected = rate(usage, book, closings)
+    if any(it["corrects"] for it in lines):
+        expected = correct(expected, told(lines_about(label, user, before)))
+    found = told(lines)
+    for key in {**found.charges, **expected.charges}:
+        name = " ".join([label, *map(str, filter(None, key[:-1]))]).replace(" usage", "")
+        same(name, found.charges.get(key), expected.charges.get(key))
+    same(f"{label} covered by credit", found.covered, expected.covered)
+    total = sum((Decimal(it["amount"]) for it in lines), ZERO)
+    if (credits := service_credits(lines)) and total < 0:
+        raise Differs(f"{label} service credits: {credits} is more than the month comes to")
+
+
+def service_credits(lines: Iterable[dict[str, Any]]) -> Decimal:
+    """Return what service credits take off; none of them asks for anything."""
+    credits = [Decimal(it["amount"]) for it in lines if it["kind"] == SERVICE_CREDIT]
+    if any(it > 0 for it in credits):
+        raise Differs(f"service credit: the invoice asks for {max(credits)}; credits take off")
+    return sum(credits, ZERO)
 
 
 def compare(
@@ -528,25 +539,33 @@ def compare(
     prices: Sequence[dict[str, str]],
     commitments: Sequence[dict[str, str]],
     earlier: Sequence[dict[str, Any]],
+    also: Sequence[str] = (),
 ) -> int:
     """Compare every line and every total; return how many lines there are.
 
     Where the invoice is divided, the lines of all sections together are what was rated at once. Where
-    it is for several organizations, each was rated by itself.
+    it is for several organizations, each was rated by itself. Of its own organization the months that
+    are named in ``also`` are compared whether or not a line tells of them.
     """
     if not invoice["period_start"]:
         raise NotComparable(f"{invoice['number']} is of a purchase; no usage was made into it")
     if any(line["kind"] == "commitment" for line in invoice["lines"]) and not commitments:
         raise NotComparable(f"{invoice['number']} asks for a commitment; name its commitments.csv")
     book = Book(prices, invoice["currency"])
-    for user in sorted({whose(line) for line in invoice["lines"]} | {""}):
-        compare_usage(user, invoice, events, commitments, book, earlier)
+    told_of = {(whose(line), month_of(line, invoice)) for line in invoice["lines"]}
+    for user, label in sorted(told_of | {("", label) for label in also}):
+        compare_month(user, label, invoice, events, commitments, book, earlier)
+    compare_totals(invoice)
+    return len(invoice["lines"])
+
+
+def compare_totals(invoice: dict[str, Any]) -> None:
+    """Compare net, tax and total with the lines."""
     net = sum((Decimal(line["amount"]) for line in invoice["lines"]), ZERO)
     same("net", Decimal(invoice["net"]), net)
-    tax = rounded(net * Decimal(invoice["tax_rate"]), book.digits)
+    tax = rounded(net * Decimal(invoice["tax_rate"]), DIGITS.get(invoice["currency"], 2))
     same("tax", Decimal(invoice["tax"]), tax)
     same("total", Decimal(invoice["total"]), net + tax)
-    return len(invoice["lines"])
 
 
 def of_month(rows: Sequence[dict[str, str]], label: str) -> list[dict[str, str]]:
