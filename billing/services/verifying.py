@@ -147,6 +147,7 @@ def _compare_organization(findings: Findings, seal: Seal, sealed: OrganizationSe
 def _compare_own_chain(
     findings: Findings, sealed: OrganizationSeal, linked: Linked, name: str
 ) -> None:
+    findings.check(sealed.number == linked.number, name.format("number", "is not as it was sealed"))
     number, previous = findings.links.get(sealed.organization_id, (0, seals.NOTHING))
     findings.check(
         (linked.number, linked.previous) == (number + 1, previous),
