@@ -1,9 +1,11 @@
 """An auditor checks an invoice without us: all that is changed, left out or put in is named."""
 
+import json
 import subprocess
 import sys
 import zipfile
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from django.db import DatabaseError
@@ -16,7 +18,8 @@ from billing.models import Invoice, OrganizationSeal, Payer, Seal, SealedLeaves
 from billing.services import invoicing, sealing, verifying
 from common import merkle
 from common.database import service
-from marketplace.models import Price
+from marketplace.models import Offer, Price
+from marketplace.services import books
 from portal.environment import ROOT
 from tenants.services import organizations
 from tests.billing.test_evidence import JANUARY, use
@@ -144,6 +147,9 @@ def test_a_correction_is_checked_with_what_it_corrects(acme, names, recorded, ex
     assert (done.returncode, done.stderr) == (0, "")
     assert verify(export(first)).returncode == 0
     assert "lines made again from 7 receipts" in done.stdout
+    assert (
+        f"NOT PROVEN: earlier invoice {first.number}: net {first.net.normalize():f}" in done.stdout
+    )
 
 
 # The hours are numbered for each organization, the seals for all of them.
@@ -348,6 +354,92 @@ def test_receipts_that_are_gone_prove_nothing(invoice, owner, alice_client):
     assert "too old" in answer.content.decode()
 
 
+def test_the_month_before_may_be_gone(acme, use, owner, export):
+    """Its last hour is the one before the invoice's, without its receipts."""
+    december = periods.month(2025, 12, "UTC")
+    old, kept = use(1_000_000, day=30, period=december), use(2_000_000, day=0)
+    for table in ("metering_usageevent", "billing_ratedusage"):
+        for name, at in ((old, "2025-12-31 23:10"), (kept, "2026-01-01 00:10")):
+            owner(f"UPDATE {table} SET recorded_at = '{at}+00' WHERE event_id = '{name}'")  # noqa: S608
+    for _hour in range(2):
+        with service():
+            hour = sealing.next_hour()
+        sealing.seal(hour)
+    owner(
+        "INSERT INTO metering_droppedmonth (id, table_name, month, rows, dropped_at)"
+        " VALUES (gen_random_uuid(), 'metering_usageevent', '2025-12-01', 5, now())"
+    )
+    made = invoicing.finalize(acme, JANUARY)
+    issued = datetime(2026, 1, 1, 1, 30, tzinfo=UTC)
+    with service():
+        sealing.seal(sealing.next_hour())
+        first = Seal.objects.get(number=1)
+    owner(
+        f"UPDATE billing_invoice SET issued_at = '{issued}', seal_number = 1, "  # noqa: S608
+        f"seal_hash = '\\x{bytes(first.hash).hex()}'",
+        f"DELETE FROM metering_usageevent WHERE event_id = '{old}'",  # noqa: S608
+        f"DELETE FROM billing_ratedusage WHERE event_id = '{old}'",  # noqa: S608
+    )
+    with service():
+        made = Invoice.objects.select_related("organization").get(pk=made.pk)
+
+    path = export(made)
+    done = verify(path)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    with zipfile.ZipFile(path) as archive:
+        hours = [json.loads(it) for it in archive.read("hours.jsonl").splitlines()]
+    assert [it["is_before"] for it in hours] == [True, False]
+
+
+def test_an_hour_after_the_invoice_shows_that_none_before_is_missing(
+    invoice, recorded, export, owner
+):
+    assert (
+        "is sealed yet: its last hours before the invoice may be missing"
+        in verify(export(invoice)).stdout
+    )
+    recorded(-1, 6_000_000)
+    with service():
+        sealing.seal(sealing.next_hour())
+
+    done = verify(export(invoice))
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "is sealed yet" not in done.stdout
+    owner("DELETE FROM billing_organizationseal WHERE number = 3")
+    assert "hour before it, number 3, is missing" in verify(export(invoice)).stderr
+
+
+def test_what_was_used_at_the_price_of_a_group_is_proven_after_it_was_left(
+    acme, use, used, export, alice_client
+):
+    use(1_000_000)
+    with service():
+        group = books.open_group(code="partners", name="Partners", by=None)
+        books.join(acme, group, by=None)
+        book = books.create(code="partners", name="Partners", currency="EUR", by=None, group=group)
+        price = Price.objects.create(
+            book=book, offer=Offer.objects.get(name="atlas-mini"), token_part="input",
+            definition={"model": "per_unit", "unit_amount": "0.001"},
+            effective_from=JANUARY.start,
+        )  # fmt: skip
+    amounts, at = {"input": Decimal(1)}, JANUARY.start + timedelta(days=9)
+    used("1", parts={"input": 1000}, amounts=amounts, price_ids={"input": price.pk}, occurred_at=at)
+    made = invoicing.finalize(acme, JANUARY)
+    seal_all()
+    with service():
+        books.join(acme, None, by=None)
+
+    done = verify(export(made))
+    address = f"/api/v1/organizations/acme/invoices/{made.number}/prices.csv"
+    prices = b"".join(alice_client.get(address)).decode()
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "2 prices stand as they were sealed" in done.stdout
+    assert str(price.pk) in prices
+
+
 def test_nobody_else_downloads_it(invoice, charlie_client, bob_client, client, staff_client):
     address = f"/api/v1/organizations/acme/invoices/{invoice.number}/evidence.zip"
     desk = f"/api/v1/staff/invoices/{invoice.number}/evidence.zip"
@@ -360,13 +452,25 @@ def test_nobody_else_downloads_it(invoice, charlie_client, bob_client, client, s
     assert staff_client.get("/api/v1/staff/invoices/none/evidence.zip").status_code == 404
 
 
-def test_who_pays_for_others_reads_their_month_and_no_more(acme, charlie, recorded, use, export):
+def test_who_pays_for_others_reads_their_month_and_no_more(acme, charlie, recorded, used, export):
     globex = organizations.found(name="Globex", owner=charlie, country="FR")
     with service():
         Payer.objects.create(organization=globex, payer=acme, first_month="2026-01")
     recorded(0, 1_000_000)
     recorded(0, 2_000_000, organization=globex)
-    secret = use(4_000_000, organization=globex, period=periods.month(2026, 2, "UTC"))
+    with service():
+        own = Price.objects.create(
+            book=books.create(
+                code="globex", name="Globex", currency="EUR", by=None, organization=globex
+            ),
+            offer=Offer.objects.get(name="atlas-mini"), token_part="input",
+            definition={"model": "per_unit", "unit_amount": "0.000777"},
+            effective_from=JANUARY.start,
+        )  # fmt: skip
+    secret = used(
+        "1", parts={"input": 1000}, amounts={"input": Decimal(1)}, price_ids={"input": own.pk},
+        occurred_at=JANUARY.end + timedelta(days=9), organization=globex,
+    )  # fmt: skip
     made = invoicing.finalize(acme, JANUARY)
     seal_all()
 
@@ -376,7 +480,10 @@ def test_who_pays_for_others_reads_their_month_and_no_more(acme, charlie, record
     assert (done.returncode, done.stderr) == (0, "")
     assert "1 more belong to other months of others" in done.stdout
     with zipfile.ZipFile(path) as archive:
-        assert secret not in archive.read("receipts.jsonl").decode()
+        receipts = archive.read("receipts.jsonl").decode()
+        assert secret not in receipts
+        assert {"organization_id", "hour"} in [set(json.loads(it)) for it in receipts.splitlines()]
+        assert "0.000777" not in archive.read("prices.jsonl").decode()
 
 
 def test_the_command_on_the_server_finds_prices_hours_and_invoices(invoice, names, owner):
@@ -392,6 +499,14 @@ def test_the_command_on_the_server_finds_prices_hours_and_invoices(invoice, name
     assert "is not as it was sealed" in found
     assert "the hour before of organization" in found
     assert f"invoice {invoice.number} names seal {invoice.seal_number}, which is not" in found
+
+
+def test_it_finds_an_hour_with_another_number_than_the_sealed_one(invoice, owner):
+    owner("UPDATE billing_organizationseal SET number = 9 WHERE number = 3")
+
+    [problem] = verifying.verify().problems
+    assert "the number of organization" in problem
+    assert "is not as it was sealed" in problem
 
 
 def test_a_sealer_that_dies_halfway_leaves_nothing(acme, recorded, owner_connection):
