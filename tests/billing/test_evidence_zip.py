@@ -14,13 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing import periods
-from billing.models import Invoice, OrganizationSeal, Payer, Seal, SealedLeaves
+from billing.models import Contract, Invoice, OrganizationSeal, Payer, Seal, SealedLeaves
 from billing.services import invoicing, sealing, verifying
 from common import merkle
 from common.database import service
 from marketplace.models import Offer, Price
 from marketplace.services import books
 from portal.environment import ROOT
+from tenants.models import Organization
 from tenants.services import organizations
 from tests.billing.test_evidence import JANUARY, use
 from tests.support.usage import used
@@ -352,6 +353,54 @@ def test_receipts_that_are_gone_prove_nothing(invoice, owner, alice_client):
 
     assert answer.status_code == 409
     assert "too old" in answer.content.decode()
+
+
+def test_a_group_with_a_commitment_is_proven_month_by_month(acme, charlie, use, export):
+    globex = organizations.found(name="Globex", owner=charlie, country="JP")
+    march = periods.month(2026, 3, "UTC")
+    with service():
+        Organization.objects.filter(pk=globex.pk).update(time_zone="Asia/Tokyo")
+        globex.refresh_from_db()
+        Payer.objects.create(
+            organization=globex, organization_name="Globex", payer=acme, payer_name="Acme",
+            first_month="2026-01",
+        )  # fmt: skip
+        Contract.objects.create(
+            organization=acme, number="C-1", status="active", starts_on=JANUARY.start.date(),
+            time_zone="UTC", effective_from=JANUARY.start, signed_at=JANUARY.start,
+            commitment=Decimal(100_000), late_days=3650,
+        )  # fmt: skip
+    made = []
+    for tokens, period in (
+        (1_000_000, JANUARY),
+        (30_000, periods.month(2026, 2, "UTC")),
+        (7, march),
+    ):
+        use(tokens)
+        use(tokens, period=period)
+        use(tokens + 1, organization=globex, period=period)
+        made.append(invoicing.finalize(acme, period))
+    seal_all()
+
+    for invoice in made:
+        done = verify(export(invoice))
+
+        assert (done.returncode, done.stderr) == (0, "")
+        assert f"organization {globex.pk}: " in done.stdout
+        assert "commitments are taken from commitments.csv: compare them with C-1" in done.stdout
+
+
+def test_a_month_that_was_told_of_by_a_later_ones_invoice_is_proven(acme, use, export):
+    use(1_000_000)
+    use(2_000_000, period=periods.month(2026, 2, "UTC"))
+    later = invoicing.finalize(acme, periods.month(2026, 2, "UTC"))
+    seal_all()
+
+    done = verify(export(later))
+
+    assert (done.returncode, done.stderr) == (3, "")
+    assert "NOT PROVEN: month 2026-01 of organization" in done.stdout
+    assert "is told of here for the first time" in done.stdout
 
 
 def test_the_month_before_may_be_gone(acme, use, owner, export):
