@@ -183,7 +183,11 @@ def _of_the_operator(found: Found, commitments: Sequence[dict[str, str]]) -> Ite
         yield Word(f"service credits of {credits} {asked['currency']} in all: they were measured")
     if commitments:
         contracts = ", ".join(sorted({it["contract"] for it in commitments}))
-        yield Word(f"commitments are taken from commitments.csv: compare them with {contracts}")
+        members = ", ".join(sorted(found.months.keys() - {found.own})) or "nobody else"
+        yield Word(
+            f"commitments are taken from commitments.csv: compare them with {contracts}. Besides its "
+            f"own organization's usage that of {members} counts towards them: compare that, too"
+        )
 
 
 # The chain.

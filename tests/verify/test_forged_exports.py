@@ -124,7 +124,7 @@ def test_what_counts_towards_a_commitment_holds(check, group):
 
     assert code == 0, told
     assert "globex: 1 receipts" in told
-    assert "compare them with C-1" in told
+    assert "compare them with C-1. Besides its own organization's usage that of globex" in told
 
 
 def test_hours_are_there_once(check, honest):
@@ -488,6 +488,18 @@ def test_a_member_without_hours_is_told(check, group):
     assert code == 0
     assert "globex: 0 receipts" in told
     assert "NOT PROVEN: no later hour of organization globex is sealed yet" in told
+
+
+def test_who_else_counts_towards_a_commitment_is_told(check, group):
+    group.months.pop()
+    group.hours = [it for it in group.hours if GLOBEX not in it["document"]]
+    group.receipts = [it for it in group.receipts if it["organization_id"] == ACME]
+    group.invoice = invoice(line("3"), commitment("7"), seal=group.seals[9])
+
+    code, told = check(group)
+
+    assert code == 0
+    assert "that of nobody else counts towards them: compare that, too" in told
 
 
 def test_hours_without_numbers_prove_less(check):
