@@ -186,9 +186,9 @@ def withdraw(version: PriceBookVersion, *, by: User | None) -> PriceBookVersion:
     # The order in which everybody locks offers: two books may price the same ones.
     offers = [Offer.objects.locked(pk) for pk in sorted({price.offer_id for price in scheduled})]
     told = [(user, offer) for offer in offers for user in notices.users(offer)]
-    with notices.watching(told, begins):
-        for price in scheduled:
-            _undo(price)
+    for price in scheduled:
+        _undo(price)
+    notices.tell(told, [begins])
     audit.record(
         organization=book.organization,
         actor=by,

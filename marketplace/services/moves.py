@@ -54,8 +54,7 @@ def take_back(move: PriceMove, *, by: User) -> PriceMove:
     move = PriceMove.objects.locked(move.pk)
     if move.status != Status.PLANNED:
         raise Conflict
-    notices.take_back(move)
-    return _moved(move, Status.WITHDRAWN, by)
+    return _close(move, Status.WITHDRAWN, _uses(move), by)
 
 
 @atomic()
@@ -72,17 +71,19 @@ def do_due(move: PriceMove) -> PriceMove:
     soon = notices.instants(uses, until=promised)
     try:
         rises = notices.rises(uses, lambda: _act(move), [None, *soon])
-        if notices.untold(move, rises, notices.beginning(uses, lambda: _act(move), soon)):
+        if notices.untold(move, rises):
             notices.take_back(move)
-            return _plan(move, uses, promised, None)
+            _plan(move, uses, promised, None)
+            notices.tell_anew(uses)
+            return move
         with atomic():
             _act(move)
     except DomainError as refusal:
         move.answer = in_words(refusal)[:1000]
-        notices.take_back(move)
-        return _moved(move, Status.FAILED, None)
+        return _close(move, Status.FAILED, uses, None)
+    _moved(move, Status.DONE, None)
     notices.tell_anew(uses)
-    return _moved(move, Status.DONE, None)
+    return move
 
 
 @atomic()
@@ -100,6 +101,16 @@ def _make(move: PriceMove) -> PriceMove | int:
     done = _act(move)
     notices.tell_anew(uses)
     return done
+
+
+def _close(
+    move: PriceMove, status: PriceMove.Status, uses: list[notices.Use], by: User | None
+) -> PriceMove:
+    """Let what was planned not come about: what was told with it holds no more, but for prices."""
+    notices.take_back(move)
+    _moved(move, status, by)
+    notices.tell_anew(uses)
+    return move
 
 
 def _refuse_planned(move: PriceMove) -> None:

@@ -39,28 +39,29 @@ def is_for_many(book: PriceBook) -> bool:
     return book.is_default or book.customer_group_id is not None
 
 
-@contextmanager
-def watching(uses: Iterable[Use], at: datetime) -> Iterator[None]:
-    """Keep what each use comes to cost more from the instant on, by what is done within.
+def tell(uses: list[Use], moments: Iterable[datetime]) -> None:
+    """Keep what each use comes to cost more from each of these on, as everything is now.
 
     What was kept for the same instant before, and is no more, is taken back.
     """
-    uses = list(uses)
-    yield
-    _tell_of_rises(uses, _beginning(uses, [at])[at], at)
+    for at, found in _beginning(uses, moments).items():
+        _tell_of_rises(uses, found, at)
 
 
 @contextmanager
-def keeping_promise(uses: Iterable[Use], at: datetime, *, field: str) -> Iterator[None]:
-    """Refuse what is done within, where a use comes to cost more at the instant, and that is soon.
+def keeping_promise(
+    uses: Iterable[Use], moments: Collection[datetime], *, field: str
+) -> Iterator[None]:
+    """Refuse what is done within, where a use comes to cost more at one of these, and that is soon.
 
     Raises :class:`NoticeTooShort`, where it is sooner than customers were promised to be told.
     """
     uses = list(uses)
-    before = _paid(uses, at)
+    before = {at: _paid(uses, at) for at in moments}
     yield
-    if _between(before, _paid(uses, at)):
-        refuse_short(at, field=field)
+    for at in moments:
+        if _between(before[at], _paid(uses, at)):
+            refuse_short(at, field=field)
 
 
 class _Undone(Exception):
@@ -137,40 +138,38 @@ def used_by(customers: Collection[Organization]) -> list[Use]:
 def tell_of_move(move: PriceMove, rises: Rises, later: Mapping[datetime, Rises]) -> None:
     """Keep for each use what it comes to cost more by the move, and by prices that begin later.
 
-    Who is told of such a price already is told anew when the move has come about.
+    Who is told of as much already is not told again.
     """
     _tell_of_rises(list(rises), rises, move.takes_effect_at, move)
     for at, begin in later.items():
         told = _told(list(begin), at)
-        rest = {it: found for it, found in begin.items() if not _is_told(told, it)}
+        rest = {it: found for it, found in begin.items() if _is_above(found, told.get(_key(it)))}
         _tell_of_rises(list(rest), rest, at, move)
 
 
-def tell_anew(uses: list[Use]) -> None:
-    """Keep for each use what it comes to cost more at each price to come, as everything is now."""
-    for at, found in _beginning(uses, instants(uses)).items():
-        _tell_of_rises(uses, found, at)
+def tell_anew(uses: list[Use], moments: Iterable[datetime] = ()) -> None:
+    """Keep for each use what it comes to cost more at each price to come, as everything is now.
 
-
-def untold(
-    move: PriceMove,
-    rises: Mapping[datetime | None, Rises],
-    begin: Mapping[datetime, Rises],
-) -> bool:
-    """Whether some use would cost more by the move of which its customer was not told.
-
-    That is by the move itself, or by a price that begins soon after it.
+    The same at the moments, where no price begins by itself.
     """
-    kept = Notice.objects.filter(move=move, taken_back_at=None)
-    by_move = set(kept.values_list("organization_id", "offer_id"))
-    for at, found in rises.items():
-        told = _told(list(found), at) if at else {}
-        for it in found:
-            begins = at is not None and it in begin.get(at, {})
-            known = (it[0].pk, it[1].pk) in by_move and not begins
-            if not known and not _is_told(told, it):
-                return True
-    return False
+    tell(uses, sorted({*instants(uses), *moments}))
+
+
+def untold(move: PriceMove, rises: Mapping[datetime | None, Rises]) -> bool:
+    """Whether some use would come to cost more by the move than its customer was told.
+
+    What was told for the day of the move counts, and of prices that begin after it until then.
+    """
+    uses = {use for found in rises.values() for use in found}
+    told: dict[tuple[UUID, UUID], list[Notice]] = {}
+    for notice in _prices_told(uses).filter(happens_at__gte=move.takes_effect_at):
+        told.setdefault((notice.organization_id, notice.offer_id), []).append(notice)
+    now = max(timezone.now(), move.takes_effect_at)
+    return any(
+        _is_above(found, *(it for it in told.get(_key(use), ()) if it.happens_at <= (at or now)))
+        for at, rising in rises.items()
+        for use, found in rising.items()
+    )
 
 
 def take_back(move: PriceMove) -> None:
@@ -221,29 +220,44 @@ def _tell_of_rises(
     """Keep what is to be told; who was told something else for this instant is told anew."""
     told, kept = _told(uses, at), []
     for use in uses:
-        prices = [it.facts for it in rises.get(use, ())]
-        user, offer = use
-        present = told.get((user.pk, offer.pk))
+        found = rises.get(use, [])
+        prices = [it.facts for it in found]
+        present = told.get(_key(use))
+        if present is not None and move is None and _is_to_come(present, found):
+            continue
         if present is not None:
-            _tell_otherwise(present, prices)
+            _tell_otherwise(present, prices, move)
         elif prices:
             notice = _notice(use, Notice.Kind.PRICES, at)
-            notice.move, notice.currency, notice.prices = move, user.currency, prices
+            notice.move, notice.currency, notice.prices = move, use[0].currency, prices
             kept.append(notice)
     _keep(kept)
 
 
-def _tell_otherwise(notice: Notice, prices: list[dict[str, Any]]) -> None:
+def _is_to_come(notice: Notice, rises: list[Rise]) -> bool:
+    """Whether a notice says what a planned move will let begin, and what begins now is no more."""
+    move = notice.move
+    if move is None or move.status != PriceMove.Status.PLANNED or notice.taken_back_at is not None:
+        return False
+    begins = Price.objects.upcoming(timezone.now()).filter(effective_from=notice.happens_at)
+    is_day = notice.happens_at == move.takes_effect_at
+    return (is_day or begins.filter(offer=notice.offer_id).exists()) and not _is_above(
+        rises, notice
+    )
+
+
+def _tell_otherwise(notice: Notice, prices: list[dict[str, Any]], move: PriceMove | None) -> None:
     """Let a notice say other prices, which are written of anew; without any, take it back."""
     found = Notice.objects.filter(pk=notice.pk)
     if not prices:
         _take_back(found)
     elif notice.taken_back_at is not None or notice.prices != prices:
         now = timezone.now()
-        found.update(
-            prices=prices, taken_back_at=None, sent_at=None, claimed_at=None, updated_at=now
-        )
+        again = {"taken_back_at": None, "sent_at": None, "claimed_at": None, "updated_at": now}
+        found.update(prices=prices, move=move, **again)
         jobs.enqueue("marketplace.send_notices")
+    elif notice.move_id != (move.pk if move else None):
+        found.update(move=move)
 
 
 def _take_back(told: QuerySet[Notice]) -> None:
@@ -254,18 +268,38 @@ def _take_back(told: QuerySet[Notice]) -> None:
 
 def _told(uses: list[Use], at: datetime) -> dict[tuple[UUID, UUID], Notice]:
     """Return what was told of prices at the instant, by customer and offer."""
-    found = Notice.objects.filter(
-        organization__in={user.pk for user, _offer in uses},
-        offer__in={offer.pk for _user, offer in uses},
-        kind=Notice.Kind.PRICES,
-        happens_at=at,
-    )
+    found = _prices_told(uses).filter(happens_at=at)
     return {(it.organization_id, it.offer_id): it for it in found}
 
 
-def _is_told(told: Mapping[tuple[UUID, UUID], Notice], use: Use) -> bool:
-    notice = told.get((use[0].pk, use[1].pk))
-    return notice is not None and notice.taken_back_at is None
+def _prices_told(uses: Collection[Use]) -> QuerySet[Notice]:
+    return Notice.objects.filter(
+        organization__in={user.pk for user, _offer in uses},
+        offer__in={offer.pk for _user, offer in uses},
+        kind=Notice.Kind.PRICES,
+    ).select_related("move")
+
+
+def _key(use: Use) -> tuple[UUID, UUID]:
+    user, offer = use
+    return user.pk, offer.pk
+
+
+def _is_above(rises: Iterable[Rise], *told: Notice | None) -> bool:
+    """Whether a part comes to cost more than each notice says that still holds; or none names it."""
+    held = [it for it in told if it is not None and it.taken_back_at is None]
+    return _exceed(rises, [fact for notice in held for fact in notice.prices])
+
+
+def _exceed(rises: Iterable[Rise], said: Collection[Mapping[str, Any]]) -> bool:
+    return any(
+        all(
+            rising.can_cost_more(rise.part, it["after"], rise.after)
+            for it in said
+            if (it["tier"], it["part"]) == (rise.tier, rise.part)
+        )
+        for rise in rises
+    )
 
 
 def _notice(use: Use, kind: Notice.Kind, at: datetime) -> Notice:

@@ -98,15 +98,16 @@ def apply(
     batch = {part: halved(definition) for part, definition in definitions.items()} | dict(batch)
     said: Said = {ServiceTier.STANDARD: definitions, ServiceTier.BATCH: batch}
     is_more = raising.says_more(change.book, change.offer, change.begins, said)
-    told = _told(change, is_more=is_more)
-    with _keeping_notice(change, is_more=is_more), notices.watching(told, change.begins):
+    with _keeping_notice(change, is_more=is_more):
         for part, definition in batch.items():
             _set(change, part, definition, ServiceTier.BATCH)
-        return [
+        made = [
             price
             for part, definition in definitions.items()
             if (price := _set(change, part, definition, ServiceTier.STANDARD))
         ]
+    notices.tell(_told(change, is_more=is_more), [change.begins])
+    return made
 
 
 def _keeping_notice(change: Change, *, is_more: bool) -> AbstractContextManager[None]:

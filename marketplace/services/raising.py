@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from marketplace import ports, rising
-from marketplace.models import Offer, PriceBook, PriceBookVersion
+from marketplace.models import CustomerGroup, Offer, PriceBook, PriceBookVersion, PriceMove
 from marketplace.models.catalogue import LIVE
 from marketplace.rising import Said
 from marketplace.services import notices
@@ -19,10 +19,22 @@ FIELD = "effective_from"
 
 
 def payers(book: PriceBook) -> list[Organization]:
-    """Return the customers a book is for by name: its own, and of contracts that were signed."""
-    own = [book.organization] if book.organization else []
+    """Return the customers a book is for: its own, its group's, of contracts that were signed.
+
+    Those it will be for by what is planned are among them.
+    """
+    found = _audience(book, book.organization, book.customer_group)
+    for move in PriceMove.objects.planned().filter(kind=PriceMove.Kind.AUDIENCE, book=book):
+        found += _audience(book, move.customer, move.group)
     named = ports.contracts.naming(book.pk)
-    return list(dict.fromkeys([*own, *(it.organization for it in named if not it.is_draft)]))
+    return list(dict.fromkeys([*found, *(it.organization for it in named if not it.is_draft)]))
+
+
+def _audience(
+    book: PriceBook, customer: Organization | None, group: CustomerGroup | None
+) -> list[Organization]:
+    members = Organization.objects.filter(customer_group__group=group, currency=book.currency)
+    return [*([customer] if customer else []), *(members.order_by("pk") if group else [])]
 
 
 def says_more(book: PriceBook, offer: Offer, at: datetime, definitions: Said) -> bool:
@@ -51,7 +63,7 @@ def refusing(
     """
     is_theirs = offer.status in LIVE and not notices.is_for_many(book)
     customers = payers(book) if is_theirs and not _was_signed(book, version) else []
-    with notices.keeping_promise([(it, offer) for it in customers], at, field=FIELD):
+    with notices.keeping_promise([(it, offer) for it in customers], [at], field=FIELD):
         yield
 
 

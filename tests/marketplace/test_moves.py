@@ -10,7 +10,7 @@ from django.utils import timezone
 from common.database import service
 from common.errors import Conflict
 from marketplace import announced, books, due, mails, queries
-from marketplace.errors import MovePlanned
+from marketplace.errors import MovePlanned, NoticeTooShort
 from marketplace.models import Notice, Offer, PriceBook, PriceMove
 from marketplace.services import books as booking
 from marketplace.services import moves, notices
@@ -77,13 +77,13 @@ def pays(organization, offer):
         return found["input"].definition["unit_amount"]
 
 
-def publish(book, offer, amount, *, begins):
+def publish(book, offer, amount, *, begins, by=None):
     """Let the book say from then on what a token read costs."""
     with service():
         version = booking.draft(book, by=None)
         price = {"model": "per_unit", "unit_amount": amount}
         booking.put(version, offer, {("input", "standard"): price})
-        booking.publish(version, by=None, effective_from=begins)
+        return booking.publish(version, by=by, effective_from=begins)
 
 
 def open_group(code):
@@ -110,15 +110,23 @@ def told(organization):
         return announced.to(organization)
 
 
+def kept(organization):
+    """Return what the organization was told and still holds, by day; also of a model told before."""
+    with service():
+        return list(Notice.objects.filter(organization=organization, taken_back_at=None))
+
+
 def make(act, *args, **facts):
     with service():
         return act(*args, **facts)
 
 
 def come(move):
-    """Let the day of the move come."""
+    """Let the day of the move come, as it was told."""
     with service():
-        PriceMove.objects.filter(pk=move.pk).update(takes_effect_at=timezone.now())
+        now, day = timezone.now(), PriceMove.objects.get(pk=move.pk).takes_effect_at
+        Notice.objects.filter(move=move, happens_at=day).update(happens_at=now)
+        PriceMove.objects.filter(pk=move.pk).update(takes_effect_at=now)
 
 
 @pytest.mark.usefixtures("used")
@@ -379,6 +387,87 @@ def test_who_leaves_a_list_that_rises_is_told_of_it_no_more(sam, acme, mini, gro
     assert make(moves.join, acme, group, by=sam) == 1
 
     assert told(acme) == []
+
+
+@pytest.mark.usefixtures("used")
+def test_a_move_waits_again_where_it_comes_to_more_than_was_told(sam, acme, mini, cheap):
+    move = make(moves.end, cheap, by=sam)
+    standard = PriceBook.objects.get(code="standard")
+    publish(standard, mini, DEAR, begins=None)
+
+    come(move)
+    due.make_moves()
+
+    assert pays(acme, mini) == CHEAP
+    assert inputs(told(acme)[0]) == (CHEAP, DEAR)
+    come(move)
+    due.make_moves()
+    assert pays(acme, mini) == DEAR
+
+
+@pytest.mark.usefixtures("used")
+def test_a_move_comes_about_where_it_comes_to_less_than_was_told(sam, acme, mini, cheap):
+    move = make(moves.end, cheap, by=sam)
+    standard = PriceBook.objects.get(code="standard")
+    publish(standard, mini, "0.00000012", begins=None)
+
+    come(move)
+    due.make_moves()
+
+    assert pays(acme, mini) == "0.00000012"
+
+
+@pytest.mark.usefixtures("used")
+def test_a_book_that_is_to_be_a_customers_is_raised_with_notice_alone(sam, acme, mini):
+    book = open_book("dear", mini, "0.0000002")
+    make(moves.assign, book, organization=acme, by=sam)
+
+    for begins in (None, timezone.now() + NOTICE - DAY):
+        with pytest.raises(NoticeTooShort):
+            publish(book, mini, DEAR, begins=begins, by=sam)
+
+
+@pytest.mark.usefixtures("used")
+def test_another_move_leaves_what_a_planned_one_lets_begin_told(sam, acme, mini, cheap):
+    standard = PriceBook.objects.get(code="standard")
+    rises_at = timezone.now() + 45 * DAY
+    publish(standard, mini, DEAR, begins=rises_at)
+    move = make(moves.end, cheap, by=sam)
+    with service():
+        empty = booking.create(code="empty", name="Empty", currency="EUR", by=None)
+
+    assert make(moves.assign, empty, organization=acme, by=sam) == 1
+
+    assert [it.happens_at for it in kept(acme)] == [move.takes_effect_at, rises_at]
+    come(move)
+    due.make_moves()
+    assert pays(acme, mini) == LISTED
+    assert inputs(kept(acme)[-1]) == (LISTED, DEAR)
+
+
+@pytest.mark.usefixtures("used")
+def test_a_price_that_begins_no_more_is_told_with_no_move(sam, acme, mini, cheap):
+    standard = PriceBook.objects.get(code="standard")
+    version = publish(standard, mini, DEAR, begins=timezone.now() + 45 * DAY)
+    move = make(moves.end, cheap, by=sam)
+
+    make(booking.withdraw, version, by=sam)
+
+    assert [it.happens_at for it in kept(acme)] == [move.takes_effect_at]
+
+
+@pytest.mark.usefixtures("used")
+def test_who_is_told_of_a_price_stays_told_where_a_move_is_taken_back(sam, acme, mini, cheap):
+    standard, rises_at = PriceBook.objects.get(code="standard"), timezone.now() + 45 * DAY
+    publish(cheap, mini, "0.00000012", begins=rises_at)
+    publish(standard, mini, DEAR, begins=rises_at)
+    move = make(moves.join, acme, None, by=sam)
+    assert inputs(kept(acme)[-1]) == (LISTED, DEAR)
+
+    make(moves.take_back, move, by=sam)
+
+    [notice] = kept(acme)
+    assert (notice.happens_at, inputs(notice)) == (rises_at, (CHEAP, "0.00000012"))
 
 
 @pytest.mark.usefixtures("used", "cheap")
