@@ -73,6 +73,7 @@ def naming(book: UUID, at: datetime) -> list[ports.NamingContract]:
             it.number,
             it.is_draft,
             it.effective_from is not None and it.effective_from <= at,
+            it.effective_from,
         )
         for it in found.order_by("organization__name", "starts_on")
     ]

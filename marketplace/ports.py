@@ -59,6 +59,8 @@ class NamingContract:
     number: str
     is_draft: bool
     holds: bool
+    #: None of a draft.
+    begins: datetime | None
 
 
 class Contracts(Protocol):

@@ -1,6 +1,7 @@
 """Price books: who they are for, and their versions from a draft to history."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -35,7 +36,7 @@ from marketplace.models import (
     ServiceTier,
     TokenPart,
 )
-from marketplace.services import notices, pricing
+from marketplace.services import notices, pricing, raising
 from tenants.models import Organization, User
 from tenants.services import audit
 
@@ -171,7 +172,11 @@ def publish(
 
 @atomic()
 def withdraw(version: PriceBookVersion, *, by: User | None) -> PriceBookVersion:
-    """Take a scheduled version back: what held before goes on, as if it had never been."""
+    """Take a scheduled version back: what held before goes on, as if it had never been.
+
+    Raises :class:`NoticeTooShort` where somebody would pay more soon by another price, of which
+    they were not told, as this version kept it from them.
+    """
     book = PriceBook.objects.locked(version.book_id)
     version = PriceBookVersion.objects.locked(version.pk)
     if version.status == Status.WITHDRAWN:
@@ -186,9 +191,11 @@ def withdraw(version: PriceBookVersion, *, by: User | None) -> PriceBookVersion:
     # The order in which everybody locks offers: two books may price the same ones.
     offers = [Offer.objects.locked(pk) for pk in sorted({price.offer_id for price in scheduled})]
     told = [(user, offer) for offer in offers for user in notices.users(offer)]
-    for price in scheduled:
-        _undo(price)
-    notices.tell(told, [begins])
+    refusing = notices.refusing_untold(told, field="effective_from") if by else nullcontext()
+    with refusing:
+        for price in scheduled:
+            _undo(price)
+    notices.tell_anew(told, raising.moments(book, begins))
     audit.record(
         organization=book.organization,
         actor=by,

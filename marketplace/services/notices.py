@@ -30,6 +30,8 @@ Rises = Mapping[Use, list[Rise]]
 ALONE = "SELECT pg_advisory_xact_lock(hashtextextended('marketplace.moves', 0))"
 #: How long nothing of a day's prices must have changed before they are told: one mail, not many.
 SETTLES = timedelta(minutes=10)
+#: By how much a notice may be shorter: whoever writes a day down sends it a little later.
+SLACK = timedelta(minutes=1)
 #: How many mails a sweep sends at most.
 MOST = 500
 
@@ -182,9 +184,26 @@ def one_at_a_time() -> None:
     rows(ALONE)
 
 
+@contextmanager
+def refusing_untold(uses: list[Use], *, field: str) -> Iterator[None]:
+    """Refuse what is done within, where a price that begins soon is then a rise that is not told.
+
+    Raises :class:`NoticeTooShort`.
+    """
+    soon = instants(uses, until=timezone.now() + settings.PRICE_NOTICE - SLACK)
+    before = _beginning(uses, soon)
+    yield
+    for at, found in _beginning(uses, soon).items():
+        told = _told(list(found), at)
+        for use, rises in found.items():
+            known = [it.facts for it in before[at].get(use, ())]
+            if _is_above([it for it in rises if _exceed([it], known)], told.get(_key(use))):
+                refuse_short(at, field=field)
+
+
 def refuse_short(at: datetime, *, field: str) -> None:
     """Refuse a rise that comes sooner than customers were promised to be told of it."""
-    if at < timezone.now() + settings.PRICE_NOTICE - timedelta(minutes=1):
+    if at < timezone.now() + settings.PRICE_NOTICE - SLACK:
         raise NoticeTooShort(field_errors={field: [NoticeTooShort.detail]})
 
 

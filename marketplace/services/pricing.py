@@ -106,7 +106,7 @@ def apply(
             for part, definition in definitions.items()
             if (price := _set(change, part, definition, ServiceTier.STANDARD))
         ]
-    notices.tell(_told(change, is_more=is_more), [change.begins])
+    _tell(change, is_more=is_more)
     return made
 
 
@@ -119,14 +119,14 @@ def _keeping_notice(change: Change, *, is_more: bool) -> AbstractContextManager[
     return raising.refusing(change.book, change.offer, change.begins, change.version)
 
 
-def _told(change: Change, *, is_more: bool) -> list[notices.Use]:
-    """Return who is to be told if they come to pay more, or was told so and will not."""
-    offer = change.offer
-    if not notices.is_for_many(change.book):
-        customers = set(raising.payers(change.book))
-        return [(it, offer) for it in notices.users(offer) if it in customers]
-    is_told = is_more or notices.are_told(offer, change.begins)
-    return [(it, offer) for it in notices.users(offer)] if is_told else []
+def _tell(change: Change, *, is_more: bool) -> None:
+    """Tell who comes to pay more, or was told so and will not; of prices that begin later, too."""
+    offer, book, begins = change.offer, change.book, change.begins
+    if notices.is_for_many(book) and (is_more or notices.are_told(offer, begins)):
+        notices.tell([(it, offer) for it in notices.users(offer)], [begins])
+    if not book.is_default and (payers := set(raising.payers(book))):
+        uses = [(it, offer) for it in notices.users(offer) if it in payers]
+        notices.tell_anew(uses, raising.moments(book, begins))
 
 
 def _refuse_in_review(change: Change) -> None:

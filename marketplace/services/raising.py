@@ -37,6 +37,13 @@ def _audience(
     return [*([customer] if customer else []), *(members.order_by("pk") if group else [])]
 
 
+def moments(book: PriceBook, at: datetime) -> list[datetime]:
+    """Return the instant, and those after it at which a signed contract lets a customer pay by it."""
+    named = ports.contracts.naming(book.pk)
+    later = {it.begins for it in named if not it.is_draft and it.begins and it.begins > at}
+    return [at, *sorted(later)]
+
+
 def says_more(book: PriceBook, offer: Offer, at: datetime, definitions: Said) -> bool:
     """Whether a book would come to say more of an offer than it does, to whoever pays by it.
 
@@ -59,11 +66,13 @@ def refusing(
 ) -> Iterator[None]:
     """Refuse what is done within, where it lets a customer of the book pay more too soon.
 
-    That is by a book that begins to price an offer: until then they paid by another.
+    That is by a book that begins to price an offer: until then they paid by another. Whose contract
+    begins later pays by it from then on.
     """
     is_theirs = offer.status in LIVE and not notices.is_for_many(book)
     customers = payers(book) if is_theirs and not _was_signed(book, version) else []
-    with notices.keeping_promise([(it, offer) for it in customers], [at], field=FIELD):
+    uses = [(it, offer) for it in customers]
+    with notices.keeping_promise(uses, moments(book, at), field=FIELD):
         yield
 
 

@@ -9,7 +9,7 @@ from billing.models import Contract
 from common.database import service
 from marketplace import announced
 from marketplace.errors import NoticeTooShort
-from marketplace.models import Price, PriceBook, PriceBookVersion
+from marketplace.models import Notice, Price, PriceBook, PriceBookVersion
 from marketplace.services import books, drafting
 from metering.models import UsageDay
 
@@ -62,9 +62,19 @@ def contract(acme, named):
 @pytest.fixture
 def used(acme, mini):
     """Acme has used the model yesterday."""
-    yesterday = timezone.now().date() - DAY
+    use(acme, mini)
+
+
+def use(organization, offer):
+    facts = {"offer_name": offer.name, "day": timezone.now().date() - DAY, "requests": 1}
     with service():
-        UsageDay.objects.create(organization=acme, offer_name=mini.name, day=yesterday, requests=1)
+        UsageDay.objects.create(organization=organization, **facts)
+
+
+def kept(organization):
+    """Return what the organization was told and still holds, by day."""
+    with service():
+        return list(Notice.objects.filter(organization=organization, taken_back_at=None))
 
 
 def told(organization):
@@ -179,6 +189,89 @@ def test_what_a_further_version_begins_to_price_is_compared_with_the_list(
         publish(named, other, DEAR, by=sam)
 
     publish(named, other, CHEAP, by=sam)
+
+
+def test_what_a_book_begins_to_price_before_its_contract_begins_is_compared(
+    sam, acme, named, contract, mini
+):
+    contract(begins=timezone.now() + 2 * DAY)
+    other = _other_than(mini)
+    publish(named, mini, CHEAP, by=sam)
+
+    with pytest.raises(NoticeTooShort):
+        publish(named, other, DEAR, by=sam)
+
+    publish(named, other, CHEAP, by=sam)
+
+
+def test_who_pays_more_when_their_contract_begins_is_told_for_that_day(
+    sam, acme, named, contract, mini
+):
+    begins = timezone.now() + 40 * DAY
+    other = _other_than(mini)
+    use(acme, other)
+    contract(begins=begins)
+    publish(named, mini, CHEAP, by=sam)
+
+    publish(named, other, DEAR, by=sam)
+
+    assert [(it.offer_id, it.happens_at) for it in kept(acme)] == [(other.pk, begins)]
+
+
+@pytest.mark.usefixtures("used")
+def test_who_a_version_keeps_from_a_rise_has_it_until_they_are_told(sam, acme, own, mini):
+    now = timezone.now()
+    version = publish(own, mini, CHEAP, by=sam, begins=now + DAY)
+    publish(_standard(), mini, DEAR, by=None, begins=now + 2 * DAY)
+    assert kept(acme) == []
+
+    with service(), pytest.raises(NoticeTooShort) as refused:
+        books.withdraw(version, by=sam)
+
+    assert list(refused.value.field_errors) == ["effective_from"]
+    with service():
+        assert PriceBookVersion.objects.get(pk=version.pk).is_scheduled
+
+
+@pytest.mark.usefixtures("used")
+def test_who_a_withdrawn_version_kept_from_a_later_rise_is_told_of_it(sam, acme, own, mini):
+    now = timezone.now()
+    version = publish(own, mini, CHEAP, by=sam, begins=now + 40 * DAY)
+    publish(_standard(), mini, DEAR, by=sam, begins=now + 41 * DAY)
+    assert kept(acme) == []
+
+    with service():
+        books.withdraw(version, by=sam)
+
+    assert [it.happens_at for it in kept(acme)] == [now + 41 * DAY]
+
+
+@pytest.mark.usefixtures("used")
+def test_a_version_that_keeps_nobody_from_a_rise_is_withdrawn_at_any_time(sam, acme, own, mini):
+    now = timezone.now()
+    publish(_standard(), mini, DEAR, by=None, begins=now + 2 * DAY)
+    version = publish(own, mini, CHEAP, by=sam, begins=now + 3 * DAY)
+
+    with service():
+        assert not books.withdraw(version, by=sam).is_scheduled
+
+    assert [it.happens_at for it in kept(acme)] == [now + 2 * DAY]
+
+
+@pytest.mark.usefixtures("used")
+def test_a_rise_that_an_own_book_keeps_away_is_told_no_more(sam, acme, own, mini):
+    now = timezone.now()
+    publish(_standard(), mini, DEAR, by=sam, begins=now + 41 * DAY)
+    assert [it.happens_at for it in kept(acme)] == [now + 41 * DAY]
+
+    publish(own, mini, CHEAP, by=sam, begins=now + 40 * DAY)
+
+    assert kept(acme) == []
+
+
+def _standard():
+    with service():
+        return PriceBook.objects.get(code="standard")
 
 
 def _other_than(offer):
