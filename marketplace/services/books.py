@@ -139,6 +139,8 @@ def publish(
 
     From here on neither the version nor its prices change.
     """
+    # Before any other lock, as whoever moves customers between prices.
+    notices.one_at_a_time()
     book = PriceBook.objects.locked(version.book_id)
     version = open_draft(version)
     now = timezone.now()
@@ -177,6 +179,8 @@ def withdraw(version: PriceBookVersion, *, by: User | None) -> PriceBookVersion:
     Raises :class:`NoticeTooShort` where somebody would pay more soon by another price, of which
     they were not told, as this version kept it from them.
     """
+    # Before any other lock, as whoever moves customers between prices.
+    notices.one_at_a_time()
     book = PriceBook.objects.locked(version.book_id)
     version = PriceBookVersion.objects.locked(version.pk)
     if version.status == Status.WITHDRAWN:

@@ -180,7 +180,7 @@ def take_back(move: PriceMove) -> None:
 
 
 def one_at_a_time() -> None:
-    """Wait for whoever else moves customers between prices; until the transaction ends."""
+    """Wait for whoever else sets prices or moves customers between them; until the transaction ends."""
     rows(ALONE)
 
 

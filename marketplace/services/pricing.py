@@ -63,6 +63,8 @@ def change(
     them. One person alone raises prices with notice; ``is_agreed`` says that a second one approved.
     Answers the prices that were set, without those of batches.
     """
+    # Before any other lock, as whoever moves customers between prices.
+    notices.one_at_a_time()
     # The offer's row is locked, so that two people who change one price do not pass each other.
     offer = Offer.objects.locked(offer.pk)
     now = timezone.now()

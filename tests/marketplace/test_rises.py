@@ -1,13 +1,16 @@
 """A price that rises, however it does, keeps its notice, and whoever pays it is told."""
 
+import threading
+from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.core import mail
+from django.db import OperationalError, connections
 from django.utils import timezone
 
-from common.database import service
+from common.database import atomic, rows, service
 from marketplace import announced, mails, raised
 from marketplace.errors import NoticeTooShort
 from marketplace.models import Notice, Offer, Price, PriceBook
@@ -153,6 +156,46 @@ def test_a_group_whose_own_book_is_above_the_list_is_told(sam, acme, mini):
     assert rises["standard", "input"]["after"]["unit_amount"] == OUTPUT
     assert ("standard", "output") not in rises
     assert (notice.happens_at, notice.currency) == (begins, "EUR")
+
+
+@contextmanager
+def somebody_moving():
+    """Let another connection move customers between prices, and whoever waits for it not wait long."""
+    moves, ends = threading.Event(), threading.Event()
+
+    def move():
+        with service(), atomic():
+            notices.one_at_a_time()
+            moves.set()
+            ends.wait(60)
+        connections.close_all()
+
+    other = threading.Thread(target=move)
+    other.start()
+    moves.wait(60)
+    try:
+        with service(), atomic():
+            rows("SELECT set_config('lock_timeout', '300ms', true)")
+            yield
+    finally:
+        ends.set()
+        other.join()
+
+
+def test_who_sets_prices_waits_for_who_moves_customers_between_them(sam, standard, mini):
+    begins = timezone.now() + 40 * DAY
+    scheduled = publish(standard, mini, {("input", "standard"): PLAIN}, by=sam, begins=begins)
+    with service():
+        draft = books.draft(standard, by=sam)
+        books.put(draft, mini, {("input", "standard"): TIERS})
+
+    for act in (
+        lambda: pricing.change(mini, {"input": Decimal(9)}, by=sam, effective_from=begins),
+        lambda: books.publish(draft, by=sam, effective_from=begins),
+        lambda: books.withdraw(scheduled, by=sam),
+    ):
+        with pytest.raises(OperationalError, match="lock timeout"), somebody_moving():
+            act()
 
 
 @pytest.mark.usefixtures("used")
