@@ -41,7 +41,9 @@ def balance_alert(organization_id: UUID) -> None:
         if context["is_used_up"]
         else _("The credit of %(organization)s gets low")
     )
-    mails.write(addresses, subject % {"organization": organization}, "balance", context)
+    occasion = f"balance:{watch.pk}:{watch.told_at}"
+    named = subject % {"organization": organization}
+    mails.write(addresses, named, "balance", context, occasion=occasion)
 
 
 def expiry_alert(organization_id: UUID, grant_id: UUID) -> None:
@@ -63,7 +65,8 @@ def expiry_alert(organization_id: UUID, grant_id: UUID) -> None:
         "link": mails.link("billing:overview", grant.organization.slug),
     }
     subject = _("Credit of %(organization)s expires soon")
-    mails.write(addresses, subject % {"organization": grant.organization}, "expiry", context)
+    named = subject % {"organization": grant.organization}
+    mails.write(addresses, named, "expiry", context, occasion=f"expiry:{grant.pk}")
 
 
 def top_up_alert(organization_id: UUID, reason: str, order_id: str) -> None:

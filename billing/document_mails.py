@@ -63,13 +63,20 @@ def document(organization_id: UUID, kind: str, document_id: UUID) -> None:
         )
         message = _message(found) if found.mailed_at is None else None
     if message is not None:
-        if not mail.deliver([message]):
+        if not _went(message):
             log.warning("document_refused", organization=organization_id, document=found.number)
             cache.set(guard, 1, timeout=REFUSED)
             return
         with service():
             model.objects.filter(pk=document_id).update(mailed_at=timezone.now())
     cache.delete(guard)
+
+
+def _went(message: EmailMultiAlternatives) -> bool:
+    try:
+        return mail.deliver([message]) > 0
+    except mail.ShutOut:
+        return False
 
 
 def _guard(document_id: UUID) -> str:

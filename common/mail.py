@@ -1,6 +1,7 @@
 """Mail handed over message by message: one that the mail server refuses holds up no other."""
 
 import hashlib
+import re
 from collections.abc import Iterable
 from enum import Enum
 from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPSenderRefused
@@ -27,12 +28,18 @@ class Fate(Enum):
     SENT = "sent"
     #: The mail server will never take it, or no mail can be addressed so.
     DROPPED = "dropped"
+    #: The same, by a rule of the mail server's (5.7.x): about who is written to, or about us.
+    SHUT_OUT = "shut_out"
     #: The mail server does not take it now: it stays due.
     PUT_OFF = "put_off"
 
 
 class PutOff(OSError):
     """Some messages are not taken now; all others went out."""
+
+
+class ShutOut(PutOff):
+    """A rule of the mail server's holds all messages up: that is about us, and none went out."""
 
 
 def hand_over(message: EmailMessage, connection: BaseEmailBackend) -> Fate:
@@ -47,10 +54,10 @@ def hand_over(message: EmailMessage, connection: BaseEmailBackend) -> Fate:
         message.send()
     except SMTPRecipientsRefused as refusal:
         codes = [code for code, _words in refusal.recipients.values()]
-        fate = _fate(codes)
+        fate = _fate(refusal.recipients.values())
     except SMTPDataError as refusal:
         codes = [refusal.smtp_code]
-        fate = _fate(codes)
+        fate = _fate([(refusal.smtp_code, refusal.smtp_error)])
     except SMTPSenderRefused as refusal:
         # That is about us: whoever is written to gets it when it is set right.
         codes, fate = [refusal.smtp_code], Fate.PUT_OFF
@@ -65,13 +72,16 @@ def hand_over(message: EmailMessage, connection: BaseEmailBackend) -> Fate:
     return fate
 
 
-def deliver(messages: Iterable[EmailMessage]) -> int:
+def deliver(messages: Iterable[EmailMessage], *, occasion: str = "") -> int:
     """Hand over all of them; return how many went out, now or before.
 
-    Raises :class:`PutOff` after the last where the server did not take some now, and another
-    ``OSError`` where it is away. Called again with the same, it sends what did not go out.
+    Raises :class:`PutOff` after the last where the server did not take some now,
+    :class:`ShutOut` where it takes none by a rule of its own, and another ``OSError`` where it is
+    away. Called again with the same, it sends what did not go out. Messages of one occasion, which
+    never comes again, are the same for whom they go to, whatever they say by now; without one, those
+    are that say the same.
     """
-    wanted = {_mark(it): it for it in messages}
+    wanted = {_mark(it, occasion): it for it in messages}
     if not wanted:
         return 0
     known = cache.get_many(wanted)
@@ -82,17 +92,26 @@ def deliver(messages: Iterable[EmailMessage]) -> int:
                 fates[mark] = hand_over(wanted[mark], connection)
     finally:
         ended = {mark: fate.value for mark, fate in fates.items() if fate is not Fate.PUT_OFF}
-        if len(ended) < len(wanted):
+        if is_ours := set(fates.values()) == {Fate.SHUT_OUT}:
+            ended = {}
+        if len(ended) < len(wanted) or occasion:
             cache.set_many(ended, timeout=REMEMBERED)
         elif known:
             cache.delete_many(wanted)
+    if is_ours:
+        raise ShutOut(f"{len(wanted)} messages are not taken by a rule of the mail server's")
     if len(ended) < len(wanted):
         raise PutOff(f"{len(wanted) - len(ended)} of {len(wanted)} messages are not taken now")
     return sum(fate is Fate.SENT for fate in fates.values())
 
 
-def _fate(codes: Iterable[int]) -> Fate:
-    return Fate.DROPPED if all(code >= 500 for code in codes) else Fate.PUT_OFF
+def _fate(refusals: Iterable[tuple[int, bytes | str]]) -> Fate:
+    """Return what becomes of a message that all whom it is to refuse, by their codes and words."""
+    said = [(code, words.encode() if isinstance(words, str) else words) for code, words in refusals]
+    if not all(code >= 500 for code, _words in said):
+        return Fate.PUT_OFF
+    by_rule = all(re.match(rb"\s*5\.7\.\d", words) for _code, words in said)
+    return Fate.SHUT_OUT if by_rule else Fate.DROPPED
 
 
 def _is_odd(address: str) -> bool:
@@ -104,7 +123,8 @@ def _is_odd(address: str) -> bool:
     return False
 
 
-def _mark(message: EmailMessage) -> str:
+def _mark(message: EmailMessage, occasion: str) -> str:
     """Return the name by which a message is known again."""
-    said = "\0".join((*message.recipients(), str(message.subject), str(message.body)))
+    what = (occasion,) if occasion else (str(message.subject), str(message.body))
+    said = "\0".join((*message.recipients(), *what))
     return f"mailed:{hashlib.sha256(said.encode()).hexdigest()}"

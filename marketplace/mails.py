@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from common import sweeping
 from common.database import service
-from common.mail import PutOff
+from common.mail import PutOff, ShutOut
 from marketplace import raised, viewers
 from marketplace.models import AIModel, Notice
 from marketplace.services import notices
@@ -31,7 +31,12 @@ def _send(pk: UUID) -> bool:
     if not told:
         return False
     try:
-        _write(told)
+        if not _write(told):
+            notices.put_off(told)
+            return False
+    except ShutOut:
+        notices.put_off(told)
+        return False
     except PutOff:
         # Some addresses take it later: the claim runs out, and another sends to them.
         return False
@@ -43,7 +48,8 @@ def _send(pk: UUID) -> bool:
     return True
 
 
-def _write(told: list[Notice]) -> None:
+def _write(told: list[Notice]) -> bool:
+    """Write to all whom it concerns; tell whether one of them got it, or there is nobody."""
     first = told[0]
     organization = first.organization
     with scope(organization.pk):
@@ -56,8 +62,9 @@ def _write(told: list[Notice]) -> None:
         subject = _("Prices of models that you use rise on %(day)s") % {"day": day}
         rises = [(it, raised.lines(it), _page(it)) for it in told]
         context = {"organization": organization, "rises": rises}
-        mails.write(sorted(addresses), subject, "price_notice", context)
-        return
+        return not addresses or bool(
+            mails.write(sorted(addresses), subject, "price_notice", context)
+        )
     subject = _("%(model)s will be retired") % {"model": first.model.name}
     context = {
         "organization": organization,
@@ -65,7 +72,7 @@ def _write(told: list[Notice]) -> None:
         "replacement": _replacement(first),
         "link": _page(first),
     }
-    mails.write(sorted(addresses), subject, "model_notice", context)
+    return not addresses or bool(mails.write(sorted(addresses), subject, "model_notice", context))
 
 
 def _page(notice: Notice) -> str:

@@ -50,13 +50,22 @@ def message(
     return made
 
 
-def write(addresses: Iterable[str], subject: str, template: str, context: dict[str, Any]) -> None:
-    """Send each address a message of its own: nobody reads who else got it.
+def write(
+    addresses: Iterable[str],
+    subject: str,
+    template: str,
+    context: dict[str, Any],
+    *,
+    occasion: str = "",
+) -> int:
+    """Send each address a message of its own: nobody reads who else got it. Answers how many do.
 
     An address that takes no mail is passed over. Raises ``OSError`` where one takes it later, or
-    the mail server is away: done again, only those get it who did not.
+    the mail server is away: done again, only those get it who did not. What says other figures
+    when it is done again names the occasion, so that it is known as the same.
     """
-    mail.deliver(message(subject, template, context, to=[address]) for address in addresses)
+    messages = (message(subject, template, context, to=[address]) for address in addresses)
+    return mail.deliver(messages, occasion=occasion)
 
 
 def tell_status(organization_id: UUID, reason: str) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import structlog
 from django.conf import settings
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
@@ -19,8 +20,11 @@ from common.database import atomic, rows, service
 from marketplace import ports, rising, viewers
 from marketplace.errors import NoticeTooShort
 from marketplace.models import AIModel, Notice, Offer, Price, PriceBook, PriceMove
+from marketplace.models.notices import LEASE
 from marketplace.rising import Rise, Said
 from tenants.models import Organization
+
+log = structlog.get_logger(__name__)
 
 #: What a customer used of late.
 Use = tuple[Organization, Offer]
@@ -32,6 +36,9 @@ ALONE = "SELECT pg_advisory_xact_lock(hashtextextended('marketplace.moves', 0))"
 SETTLES = timedelta(minutes=10)
 #: By how much a notice may be shorter: whoever writes a day down sends it a little later.
 SLACK = timedelta(minutes=1)
+DAY = timedelta(days=1)
+#: For how long a notice that no address takes is sent again, once a day.
+GIVEN_UP = timedelta(days=30)
 #: How many mails a sweep sends at most.
 MOST = 500
 
@@ -378,6 +385,17 @@ def sent(told: Iterable[Notice]) -> None:
         for notice in told:
             alike = Notice.objects.filter(pk=notice.pk, claimed_at=notice.claimed_at)
             alike.update(sent_at=timezone.now())
+
+
+def put_off(told: Iterable[Notice]) -> None:
+    """Let notices that nobody took be sent again in a day; after a month they count as sent."""
+    now = timezone.now()
+    with service():
+        for notice in told:
+            log.error("notice_refused", notice=str(notice.pk), organization=notice.organization_id)
+            alike = Notice.objects.filter(pk=notice.pk, claimed_at=notice.claimed_at)
+            is_over = notice.updated_at < now - GIVEN_UP
+            alike.update(sent_at=now) if is_over else alike.update(claimed_at=now + DAY - LEASE)
 
 
 def give_back(told: Iterable[Notice]) -> None:

@@ -16,8 +16,9 @@ def server(settings):
         yield server
 
 
-def deliver(body="news", to=(A, B, C)):
-    return mail.deliver(EmailMessage("Hello", body, "us@operator.example", [it]) for it in to)
+def deliver(body="news", to=(A, B, C), occasion=""):
+    messages = (EmailMessage("Hello", body, "us@operator.example", [it]) for it in to)
+    return mail.deliver(messages, occasion=occasion)
 
 
 def test_who_takes_none_now_gets_it_with_the_next_try_and_the_others_once(server):
@@ -77,6 +78,43 @@ def test_other_words_are_another_message(server):
             deliver(body)
 
     assert server.taken == [A, C, A, C]
+
+
+def test_what_says_more_by_now_is_one_message_of_its_occasion(server):
+    server.refused[B] = 450
+    with pytest.raises(mail.PutOff):
+        deliver("10 left", occasion="low")
+    server.refused.clear()
+
+    assert [deliver("9 left", occasion="low"), deliver("8 left", occasion="low")] == [3, 3]
+
+    assert server.taken == [A, C, B]
+
+
+def test_the_same_words_on_another_occasion_are_another_message(server):
+    server.refused[B] = 450
+    for occasion in ("morning", "evening"):
+        with pytest.raises(mail.PutOff):
+            deliver("used up", occasion=occasion)
+
+    assert server.taken == [A, C, A, C]
+
+
+def test_a_rule_that_lets_nobody_have_it_is_about_us(server):
+    server.words = b"5.7.1 client host blocked"
+    server.refused |= {A: 554, B: 554, (mail_server.AFTER_DATA, C): 550}
+    with pytest.raises(mail.ShutOut):
+        deliver()
+    server.refused.clear()
+
+    assert deliver() == 3
+
+
+def test_a_rule_that_lets_one_not_have_it_is_about_them(server):
+    server.words = b"5.7.1 no mail from outside"
+    server.refused[B] = 550
+
+    assert deliver() == 2
 
 
 @pytest.mark.parametrize("odd", ["b@@x", f"b@{'ü' * 70}.example", "b\n@x.example"])

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from django.core import mail
 from django.db import OperationalError, connections
+from django.db.models import F
 from django.utils import timezone
 
 from common.database import atomic, rows, service
@@ -325,7 +326,7 @@ def test_an_address_that_no_mail_can_have_leaves_others_theirs(rise, alice, mini
             happens_at=begins, prices=rise.prices, currency="EUR",
         )  # fmt: skip
 
-    assert send() == 2
+    assert send() == 1
     assert [it.to for it in mail.outbox] == [["charlie@elsewhere.example"]]
     assert send() == 0
 
@@ -344,12 +345,36 @@ def test_who_takes_no_mail_now_gets_the_notice_later_and_others_once(rise, alice
     assert server.taken == [bob.email, alice.email]
 
 
+@pytest.mark.parametrize("words", [b"no such user", b"5.7.1 client host blocked"])
+def test_what_nobody_takes_is_sent_again_the_next_day(rise, alice, settings, words):
+    with mail_server.run(settings) as server:
+        server.words, server.refused[alice.email] = words, 550
+        sent = [mails.send_notices(), mails.send_notices()]
+        asked = server.asked[alice.email]
+        pass_a_day()
+        server.refused.clear()
+        later = [mails.send_notices(), mails.send_notices()]
+
+    assert (sent, asked) == ([0, 0], 1)
+    assert (later, server.taken) == ([1, 0], [alice.email])
+
+
 def test_who_takes_no_mail_is_not_asked_for_ever(rise, alice, settings):
     with mail_server.run(settings) as server:
         server.refused[alice.email] = 550
-        sent = [mails.send_notices(), mails.send_notices()]
+        mails.send_notices()
+        with service():
+            Notice.objects.update(updated_at=timezone.now() - notices.GIVEN_UP - DAY)
+        for _each in range(3):
+            pass_a_day()
+            mails.send_notices()
 
-    assert (sent, server.asked[alice.email]) == ([1, 0], 1)
+    assert server.asked[alice.email] == 2
+
+
+def pass_a_day():
+    with service():
+        Notice.objects.update(claimed_at=F("claimed_at") - DAY)
 
 
 def test_figures_that_change_while_a_mail_is_sent_are_told(rise, mini):

@@ -20,7 +20,7 @@ class Session(socketserver.StreamRequestHandler):
             word = line.split()[0].upper().decode()
             code = getattr(self, f"do_{word.lower()}", self.do_other)(line.decode())
             self.refusals += code >= 400
-            self.wfile.write(b"%d of course\r\n" % code)
+            self.wfile.write(b"%d %s\r\n" % (code, self.server.words))
             if code in (221, 421) or self.refusals == 3:
                 return
 
@@ -63,6 +63,7 @@ class Server(socketserver.ThreadingTCPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Session)
         self.refused, self.taken, self.asked, self.sessions = {}, [], Counter(), 0
+        self.words = b"of course"
 
 
 @contextmanager
