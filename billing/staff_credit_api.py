@@ -14,6 +14,7 @@ from billing.api import GrantOut, PlainInteger
 from billing.credit_forms import CreditForm, ReasonForm
 from billing.models import CreditGrant
 from billing.services import credits
+from common.api import Named
 from common.errors import Conflict, DomainError, NotFound
 from marketplace.models import TokenClass
 from tenants.models import Organization
@@ -33,7 +34,7 @@ class CreditIn(serializers.Serializer[Any]):
 
     unit = serializers.ChoiceField(CreditGrant.Unit.choices)
     quantity = serializers.RegexField(r"^[0-9]+(\.[0-9]+)?\Z", max_length=40)
-    token_class = serializers.SlugRelatedField(
+    token_class = Named(
         "code", queryset=TokenClass.objects.all(), required=False, help_text="Of tokens: the class."
     )
     starts_on = serializers.DateField(required=False)

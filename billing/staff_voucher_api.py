@@ -13,6 +13,7 @@ from billing.api import PlainDecimal, PlainInteger
 from billing.models import VoucherCampaign
 from billing.services import vouchers
 from billing.voucher_forms import MOST_CODES, MOST_USES, CampaignForm
+from common.api import Named
 from common.errors import NotFound
 from front import asked
 from marketplace.models import TokenClass
@@ -33,9 +34,7 @@ class CampaignIn(Strict):
         AMOUNT, help_text="Money before tax, or a whole number of tokens."
     )
     currency = serializers.CharField(max_length=3, help_text="Three letters, such as EUR.")
-    token_class = serializers.SlugRelatedField(
-        "code", queryset=TokenClass.objects.all(), required=False, allow_null=True
-    )
+    token_class = Named("code", queryset=TokenClass.objects.all(), required=False, allow_null=True)
     validity_days = PlainInteger(min_value=1, max_value=LONGEST_DAYS)
     last_day = serializers.DateField(help_text="The last day to redeem, in UTC.")
     codes = PlainInteger(min_value=1, max_value=MOST_CODES, default=1)

@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig, Validati
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils.module_loading import import_string
-from rest_framework import exceptions
+from rest_framework import exceptions, serializers
 from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
@@ -81,6 +81,16 @@ class InOrderPagination(NewestFirstPagination):
     def get_previous_link(self) -> str | None:
         """Return where the page before begins."""
         return self._link(self._before) if self.has_previous else None
+
+
+class Named(serializers.SlugRelatedField[Any]):
+    """What a word names; the database is not asked for one that holds a NUL, as nothing does."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return what the word names."""
+        if isinstance(data, str) and "\0" in data:
+            self.fail("does_not_exist", slug_name=self.slug_field, value=data.replace("\0", ""))
+        return super().to_internal_value(data)
 
 
 class BoundedJSONParser(JSONParser):

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from common.api import Named
 from common.errors import NotFound
 from marketplace import bookshelf, comparison
 from marketplace.forms.prices import FURTHEST
@@ -109,7 +110,7 @@ class DraftIn(serializers.Serializer[Any]):
 class PriceIn(serializers.Serializer[Any]):
     """What one part of a model is to cost."""
 
-    model = serializers.SlugRelatedField("name", queryset=Offer.objects.all())
+    model = Named("name", queryset=Offer.objects.all())
     part = serializers.CharField(max_length=20)
     tier = serializers.CharField(max_length=10, default="standard")
     definition = serializers.DictField()

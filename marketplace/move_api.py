@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.api import NewestFirstPagination
+from common.api import Named, NewestFirstPagination
 from common.errors import NotFound
 from marketplace.book_api import BookForIn, BookOut, find_book
 from marketplace.models import Offer, PriceMove
@@ -22,9 +22,7 @@ from tenants.staff_api import StaffView
 class BookEndIn(Strict):
     """Of which model a book is to say nothing more; of all of them, if it does not say."""
 
-    model = serializers.SlugRelatedField(
-        "name", queryset=Offer.objects.all(), required=False, allow_null=True
-    )
+    model = Named("name", queryset=Offer.objects.all(), required=False, allow_null=True)
 
 
 class BookEndOut(serializers.Serializer[Any]):

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from common.api import Named
 from common.errors import NotFound
 from marketplace import showcase
 from marketplace.forms.bundles import LONGEST_DAYS, BundleForm
@@ -34,7 +35,7 @@ class StaffBundleIn(Strict):
     grant_quantity = serializers.RegexField(
         AMOUNT, help_text="Money of the bundle's currency, or a number of tokens."
     )
-    token_class = serializers.SlugRelatedField(
+    token_class = Named(
         "code",
         queryset=TokenClass.objects.all(),
         required=False,
