@@ -160,3 +160,19 @@ def test_what_is_not_there_is_not_found(send, alice_client, client):
         assert stranger.get(MOVES).status_code == 404
         assert stranger.post(BOOKS, OPEN, content_type="application/json").status_code == 404
         assert stranger.post(f"{BOOKS}/standard/end").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("price-books/public/end", "model"),
+        ("bundles", "token_class"),
+        ("vouchers", "token_class"),
+    ],
+)
+@pytest.mark.usefixtures("cheap")
+def test_a_name_that_holds_a_nul_is_nobodys(send, path, field):
+    refused = send(f"{API}/{path}", {field: "x\0"}, **{"Idempotency-Key": "nul"})
+
+    assert refused.status_code in {400, 422}
+    assert field in refused.json()["field_errors"]
