@@ -95,7 +95,9 @@ def deliver(messages: Iterable[EmailMessage], *, occasion: str = "") -> int:
         if is_ours := set(fates.values()) == {Fate.SHUT_OUT}:
             ended = {}
         if len(ended) < len(wanted) or occasion:
-            cache.set_many(ended, timeout=REMEMBERED)
+            # A cache may take no empty lot.
+            if ended:
+                cache.set_many(ended, timeout=REMEMBERED)
         elif known:
             cache.delete_many(wanted)
     if is_ours:

@@ -1,6 +1,7 @@
 """Messages to many: who takes none holds up nobody, and nobody gets one twice."""
 
 import pytest
+from django.core.cache import cache
 from django.core.mail import EmailMessage
 
 from common import mail
@@ -11,7 +12,8 @@ A, B, C = (f"{name}@readers.example" for name in "abc")
 
 @pytest.fixture
 def server(settings):
-    """A real mail server."""
+    """A real mail server, and nobody who got anything already."""
+    cache.clear()
     with mail_server.run(settings) as server:
         yield server
 
