@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPSenderRefused
 
@@ -91,20 +91,22 @@ def deliver(messages: Iterable[EmailMessage], *, occasion: str = "") -> int:
             for mark in [it for it in wanted if it not in fates]:
                 fates[mark] = hand_over(wanted[mark], connection)
     finally:
-        ended = {mark: fate.value for mark, fate in fates.items() if fate is not Fate.PUT_OFF}
-        if is_ours := set(fates.values()) == {Fate.SHUT_OUT}:
-            ended = {}
-        if len(ended) < len(wanted) or occasion:
-            # A cache may take no empty lot.
-            if ended:
-                cache.set_many(ended, timeout=REMEMBERED)
-        elif known:
-            cache.delete_many(wanted)
+        is_ours = set(fates.values()) == {Fate.SHUT_OUT}
+        ended = {it: fate for it, fate in fates.items() if fate is not Fate.PUT_OFF and not is_ours}
+        _remember(wanted, ended, is_kept=len(ended) < len(wanted) or bool(occasion))
     if is_ours:
         raise ShutOut(f"{len(wanted)} messages are not taken by a rule of the mail server's")
     if len(ended) < len(wanted):
         raise PutOff(f"{len(wanted) - len(ended)} of {len(wanted)} messages are not taken now")
     return sum(fate is Fate.SENT for fate in fates.values())
+
+
+def _remember(wanted: Iterable[str], ended: Mapping[str, Fate], *, is_kept: bool) -> None:
+    """Keep what became of messages while some are still to go out, or their occasion may come back."""
+    if not is_kept:
+        cache.delete_many(wanted)
+    elif ended:
+        cache.set_many({it: fate.value for it, fate in ended.items()}, timeout=REMEMBERED)
 
 
 def _fate(refusals: Iterable[tuple[int, bytes | str]]) -> Fate:

@@ -33,8 +33,11 @@ def payers(book: PriceBook) -> list[Organization]:
 def _audience(
     book: PriceBook, customer: Organization | None, group: CustomerGroup | None
 ) -> list[Organization]:
-    members = Organization.objects.filter(customer_group__group=group, currency=book.currency)
-    return [*([customer] if customer else []), *(members.order_by("pk") if group else [])]
+    found = [customer] if customer else []
+    if group is not None:
+        members = Organization.objects.filter(customer_group__group=group, currency=book.currency)
+        found += members.order_by("pk")
+    return found
 
 
 def moments(book: PriceBook, at: datetime) -> list[datetime]:
