@@ -21,18 +21,6 @@ from tenants.services import organizations, sign_ups
 
 
 @pytest.fixture
-def sam(person):
-    """One of the staff, who proposes."""
-    return person("sam-proposes@operator.example", is_staff=True)
-
-
-@pytest.fixture
-def kim(person):
-    """One of the staff, who decides."""
-    return person("kim-decides@operator.example", is_staff=True)
-
-
-@pytest.fixture
 def propose(sam):
     """Propose terms of ten euros for thirty days."""
 
