@@ -12,6 +12,8 @@ from playwright.sync_api import expect
 
 PASSWORD = "correct horse battery"  # what every person of the journeys types
 STEP = 30
+#: Seconds before its end in which a code is not begun to be typed.
+LET_PASS = 6
 #: Seconds within which workers have done what they are asked for every half-minute.
 LONGEST = 90
 
@@ -240,7 +242,14 @@ def set_up_app(page):
 
 
 def totp(secret):
-    """Return the code that an authenticator app shows now (RFC 6238)."""
+    """Return the code that an authenticator app shows now (RFC 6238).
+
+    A code about to turn over is let pass, as a person does who sees the app's ring run out:
+    typed and sent, it would arrive when the next one is asked for.
+    """
+    left = STEP - time.time() % STEP
+    if left < LET_PASS:
+        time.sleep(left)
     counter = struct.pack(">Q", int(time.time()) // STEP)
     digest = hmac.new(base64.b32decode(secret), counter, hashlib.sha1).digest()
     start = digest[-1] & 15
