@@ -63,6 +63,8 @@ class StatusSubscription(TimeStamped):
     regions = models.ManyToManyField(Region, related_name="+", blank=True)
     named_models = models.ManyToManyField(AIModel, related_name="+", blank=True)
     confirmed_at = models.DateTimeField(null=True)
+    #: What waited beside it and was confirmed last: the link to that leads here from then on.
+    confirmed_as = models.UUIDField(null=True, unique=True)
     #: When the mail with the link went out; empty while it is to go.
     invited_at = models.DateTimeField(null=True)
     #: No sooner does the link go out: it was not taken before.

@@ -6,6 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import IntegrityError
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -61,10 +62,16 @@ def ask(email: str, choice: Choice) -> StatusSubscription:
 @atomic()
 def confirm(subscription_id: UUID) -> StatusSubscription | None:
     """Let what was asked for hold from now on; None where it was forgotten, twice is once."""
-    waiting = StatusSubscription.objects.filter(pk=subscription_id).first()
+    waiting = invited(subscription_id)
     if waiting is None or waiting.confirmed_at is not None:
         return waiting
     return _confirmed(waiting.email, choice_of(waiting))
+
+
+def invited(subscription_id: UUID) -> StatusSubscription | None:
+    """Return what a link to confirm leads to: what waits, or what it has become."""
+    found = StatusSubscription.objects.prefetch_related("regions", "named_models")
+    return found.filter(Q(pk=subscription_id) | Q(confirmed_as=subscription_id)).first()
 
 
 @atomic()
@@ -151,10 +158,10 @@ def _asked_for(address: str, language: str) -> StatusSubscription:
 def _confirmed(address: str, choice: Choice) -> StatusSubscription:
     """Let the choice hold for an address, whatever it got or waited for before.
 
-    What waited is what holds from then on, so that its link leads there when it is opened again;
-    where the address gets mail already, that stays, for the links in its letters.
+    What waited is what holds from then on; where the address gets mail already, that stays, for the
+    links in its letters. The link to what waited leads there when it is opened again.
     """
-    now = timezone.now()
+    now, merged = timezone.now(), None
     waiting = StatusSubscription.objects.waiting().filter(email=address)
     try:
         with atomic():
@@ -162,6 +169,7 @@ def _confirmed(address: str, choice: Choice) -> StatusSubscription:
     except IntegrityError as error:
         if "status_mail_once_an_address" not in str(error):
             raise
+        merged = waiting.values_list("pk", flat=True).first()
         waiting.delete()
     StatusSubscription.objects.bulk_create(
         [
@@ -173,12 +181,13 @@ def _confirmed(address: str, choice: Choice) -> StatusSubscription:
     )
     held = StatusSubscription.objects.confirmed().get(email=address)
     held = StatusSubscription.objects.locked(held.pk)
+    held.confirmed_as = merged or held.confirmed_as
     _take(held, choice)
     return held
 
 
 def _take(subscription: StatusSubscription, choice: Choice) -> None:
     subscription.language = choice.language
-    subscription.save(update_fields=["language", "invited_at", "updated_at"])
+    subscription.save(update_fields=["language", "invited_at", "confirmed_as", "updated_at"])
     subscription.regions.set(choice.regions)
     subscription.named_models.set(choice.models)

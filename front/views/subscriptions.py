@@ -46,7 +46,8 @@ def subscribe(request: HttpRequest) -> HttpResponse:
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
     """Show what was asked for; the button lets it hold, no program that only follows links."""
     with service():
-        found = _found(tokens.read(token, tokens.CONFIRM))
+        subscription_id = tokens.read(token, tokens.CONFIRM)
+        found = subscribing.invited(subscription_id) if subscription_id else None
         if found is None:
             return render(request, GONE, status=410)
         if request.method == "POST":

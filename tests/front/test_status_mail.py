@@ -100,6 +100,39 @@ def test_a_link_that_is_opened_twice_confirms_once(client, db):
     assert addresses() == [READER]
 
 
+def test_a_link_of_who_gets_mail_already_says_when_opened_again_that_it_is_confirmed(client, db):
+    held = subscribed()
+    asks(client, email=READER)
+    path = link()
+
+    waiting = client.get(path).content.decode()
+    pressed = [client.post(path) for _time in range(2)]
+    again = client.get(path)
+
+    own = f"/status/mail/{tokens.made(held, tokens.OWN)}"
+    assert [it.status_code for it in pressed] == [302, 302]
+    assert all(it["Location"].split(":")[0] == own.split(":")[0] for it in pressed)
+    assert "From now on you get mail about the service." not in waiting
+    assert again.status_code == 200
+    assert "From now on you get mail about the service." in again.content.decode()
+    assert addresses() == [READER]
+
+
+def test_a_waiting_link_leads_to_what_its_owner_switched_on_meanwhile(client, alice, confirmed):
+    confirmed(alice)
+    with service():
+        subscribing.switch_on(alice, Choice("en"))
+    asks(client, email=alice.email)
+    path = link()
+    with service():
+        subscribing.switch_on(alice, Choice("en"))
+
+    assert client.get(path).status_code == 200
+    with service():
+        subscribing.switch_off(alice)
+    assert client.get(path).status_code == 410
+
+
 def test_two_clicks_at_once_confirm_once(db):
     with service():
         pk = subscribing.ask(READER, Choice("en")).pk
