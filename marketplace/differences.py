@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 from django.template.defaultfilters import date as formatted
-from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django_stubs_ext import StrOrPromise
 
@@ -33,6 +32,7 @@ from marketplace.models import (
     TokenPart,
 )
 from marketplace.models.catalogue import Status
+from marketplace.models.dossier import SHOWN
 from marketplace.queries import DEFAULT_CURRENCY
 from marketplace.services import levels
 from marketplace.services.applying import moment
@@ -108,11 +108,26 @@ def _publication(change: ModelChange) -> Iterator[Difference]:
         yield Difference(found.label, "", found.after, fresh)
     yield from in_languages(CardForm.translated, {}, model.translations)
     yield Difference(_("Who sees it"), "", viewers.of(model).words)
+    yield from _asking({"text": "", "needs_approval": False}, _asked_now(model))
+    dossier = Dossier.objects.filter(model=model).first() or Dossier()
+    facts = {name: getattr(dossier, name) for name in SHOWN}
+    yield from _measured(Dossier(), {**facts, "energy": dossiers.plain(dossier.energy)})
     for entry in showcase.offers_of(model):
-        prices = ((_("input"), entry.input_price), (_("output"), entry.output_price))
-        words = format_html_join(", ", "{} {}", ((it, cost(price)) for it, price in prices))
-        yield Difference(entry.api_name, "", format_html("{}: {}", entry.region, words))
+        yield from _offered(entry)
     yield from _ways(model)
+
+
+def _offered(entry: showcase.PricedOffer) -> Iterator[Difference]:
+    """Yield under which name, where, at which prices and within which limits it is to be sold."""
+    prices = ((_("input"), entry.input_price), (_("output"), entry.output_price))
+    words = languages.listed(f"{it} {cost(price)}" for it, price in prices)
+    yield Difference(entry.api_name, "", f"{words} · {entry.region}")
+    offer, version = entry.offer, entry.offer.model_version
+    told = f"{version.label} {version.quantization}".rstrip()
+    yield Difference(f"{entry.api_name} · {_('Version')}", "", told)
+    for name, field in TermsForm.base_fields.items():
+        value = getattr(offer, name)
+        yield Difference(f"{entry.api_name} · {field.label}", "", _named(value))
 
 
 def _ways(model: AIModel) -> Iterator[Difference]:
@@ -179,8 +194,13 @@ def lines(before: str, after: str) -> Iterable[Line]:
 
 
 def _dossier(change: ModelChange) -> Iterator[Difference]:
-    model, facts = change.model, change.facts
+    model = change.model
     present = Dossier.objects.filter(model=model).first() or Dossier(model=model)
+    yield from _measured(present, change.facts)
+
+
+def _measured(present: Dossier, facts: Mapping[str, Any]) -> Iterator[Difference]:
+    """Yield what customers read of the dossier beside what the facts say."""
     if "evaluations" in facts:
         before, after = (
             dossiers.written(present.evaluations),
@@ -212,12 +232,21 @@ def _audience(change: ModelChange) -> Iterator[Difference]:
 
 
 def _access(change: ModelChange) -> Iterator[Difference]:
-    model, facts = change.model, change.facts
+    yield from _asking(_asked_now(change.model), change.facts)
+
+
+def _asked_now(model: AIModel) -> dict[str, Any]:
+    text = model.terms.text if model.terms else ""
+    return {"text": text, "needs_approval": model.needs_approval}
+
+
+def _asking(present: Mapping[str, Any], facts: Mapping[str, Any]) -> Iterator[Difference]:
+    """Yield what the model asks of customers beside what the facts say."""
     if "text" in facts:
-        before = model.terms.text if model.terms else ""
-        yield Difference(_("Terms to accept"), "", "", tuple(lines(before, facts["text"])))
+        changed_lines = tuple(lines(present["text"], facts["text"]))
+        yield Difference(_("Terms to accept"), "", "", changed_lines)
     if "needs_approval" in facts:
-        before, after = _asked(model.needs_approval), _asked(facts["needs_approval"])
+        before, after = (_asked(it["needs_approval"]) for it in (present, facts))
         yield Difference(_("Each customer asks for access"), before, after)
 
 

@@ -18,6 +18,12 @@ LET_PASS = 6
 LONGEST = 90
 
 
+def speak(page, site, language):
+    """Let the portal answer this window in a language; return the page."""
+    page.context.add_cookies([{"name": "django_language", "value": language, "url": site.origin}])
+    return page
+
+
 def read_mail(page, email, pattern):
     """Return what the pattern finds in the newest message to the address that has it."""
     mailbox = page.context.new_page()

@@ -74,12 +74,6 @@ both_directions = pytest.mark.parametrize(
 )
 
 
-def speak(page, site, language):
-    """Let the portal answer this window in a language; return the page."""
-    page.context.add_cookies([{"name": "django_language", "value": language, "url": site.origin}])
-    return page
-
-
 @pytest.fixture
 def receiver():
     """A server that is told by webhook; it fails once."""
@@ -162,7 +156,7 @@ def test_the_desk(site, desk, signed_in, language, views):
     book, version = steps.open_version(page, "Public bodies", "Version 2")
     refund = steps.refund_of(page, "northwind-ai")
     end = steps.end_of_contract(page, MINISTRY)
-    speak(page, site, language)
+    steps.speak(page, site, language)
     walk = Walk(page, f"desk-{language}", views=views)
     walk.addresses |= {
         BOOK: book,
@@ -180,7 +174,7 @@ def test_the_desk(site, desk, signed_in, language, views):
 
 @both_directions
 def test_an_organization(site, ministry, disputed, sealed, taught, mendable, language, views):
-    page = speak(ministry, site, language)
+    page = steps.speak(ministry, site, language)
     walk = Walk(page, f"organization-{language}", org=MINISTRY, views=views)
     walk.addresses |= {INVOICE: disputed, REQUEST: sealed, CANCEL: f"{taught}cancel/"}
     walk.addresses[MEND] = f"{mendable}mend/"
@@ -239,7 +233,9 @@ def test_everything_else(site, window, language, views):
     for visitor in (anonymous, newcomer, holder_of_an_app, holder_of_a_passkey):
         page = window()
         visitor(page, language)
-        walk = Walk(speak(page, site, language), f"{visitor.__name__}-{language}", views=views)
+        walk = Walk(
+            steps.speak(page, site, language), f"{visitor.__name__}-{language}", views=views
+        )
         wanted = walk.over(wanted | OWN) | walk.elsewhere
         problems += walk.problems
 

@@ -107,6 +107,27 @@ def test_a_publication_shows_its_checklist(staff_client, colleague_client, form)
     assert model("nova-1-5").status == "published"
 
 
+def test_who_approves_a_publication_sees_all_that_was_written_before_it(staff_client, form):
+    """A draft's dossier, terms and limits are saved without a second person, who agrees here."""
+    staff_client.post("/staff/models/new/", form)
+    path = "/api/v1/staff/models/nova-1-5/changes"
+    measured = {"evaluations": "MMLU | ar | 61.2 % | 2026-03-31 | our run", "energy": "1.5"}
+    propose(staff_client, "dossier", {**measured, "energy_source": "our meters"}, path)
+    propose(staff_client, "access", {"text": "Be kind.", "needs_approval": True}, path)
+    propose(staff_client, "terms", {"offer": form["offer_name"], "default_rpm": 31}, path)
+
+    change = staff_client.post(path, {"kind": "publish"}, **JSON).json()["change"]
+
+    told = {it["field"]: it for it in change["differences"]}
+    assert told["Terms to accept"]["lines"][0]["text"] == "Be kind."
+    assert told["Each customer asks for access"]["after"] == "yes"
+    assert "MMLU" in told["Evaluations"]["lines"][0]["text"]
+    assert told["Energy per million tokens, in watt-hours"]["after"] == "1.5"
+    assert told["How it was measured"]["after"] == "our meters"
+    assert told[f"{form['offer_name']} · Requests per minute"]["after"] == "31"
+    assert told[f"{form['offer_name']} · Version"]["after"] == "1.0"
+
+
 def test_it_is_refused_with_a_reason_and_taken_back(staff_client, colleague_client):
     first = propose(staff_client, "card", {"summary": "One."}).json()["change"]
     address = f"{CHANGES}/{first['id']}"
