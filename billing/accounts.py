@@ -161,21 +161,42 @@ class Standing:
     """What some days earned in one currency, and what was owed for at their end."""
 
     currency: str
-    recognized: Money
+    #: Usage, less what credit notes took back.
+    revenue: Money
+    #: Credit that expired.
+    breakage: Money
+    #: Given away, written off and rounded.
+    adjustments: Money
     deferred: Money
+
+    @property
+    def recognized(self) -> Money:
+        """What the days earned."""
+        return self.revenue + self.breakage + self.adjusted
+
+    @property
+    def adjusted(self) -> Money:
+        """What giving away and writing off added to it: below zero where more was given."""
+        return -self.adjustments
 
 
 def between(start: date, end: date) -> list[Standing]:
     """Return what the days from ``start`` (in) to ``end`` (out) earned, by currency."""
-    earned: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    earned: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(lambda: ZERO))
     deferred: dict[str, Decimal] = defaultdict(lambda: ZERO)
     for it in movements(end - timedelta(days=1)):
         if it.account in EARNED and it.day >= start:
-            earned[it.currency] -= it.net
+            earned[it.currency][it.account] += it.net
         if it.account in DEFERRED:
             deferred[it.currency] -= it.net
     return [
-        Standing(currency, Money(earned[currency], currency), Money(deferred[currency], currency))
+        Standing(
+            currency,
+            revenue=Money(-earned[currency][AccountKind.REVENUE], currency),
+            breakage=Money(-earned[currency][AccountKind.BREAKAGE], currency),
+            adjustments=Money(earned[currency][AccountKind.ADJUSTMENTS], currency),
+            deferred=Money(deferred[currency], currency),
+        )
         for currency in sorted({*earned, *deferred})
     ]
 

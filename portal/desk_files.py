@@ -39,6 +39,9 @@ def _overview(span: Span) -> Rows:
         yield ("all", name, "", *days, compared.now, compared.before)
     yield ("all", "usage", seen.worth.money.currency, *days, seen.worth.now, seen.worth.before)
     for standing in seen.standings:
+        yield _amount("revenue", standing.revenue, span)
+        yield _amount("breakage", standing.breakage, span)
+        yield _amount("adjustments", standing.adjustments, span)
         yield _amount("recognized", standing.recognized, span)
         yield _amount("deferred", standing.deferred, span)
     for total in seen.margins:

@@ -43,7 +43,14 @@ class DeskStandingOut(serializers.Serializer[Any]):
     """What the days earned in one currency, and what was owed for at their end."""
 
     currency = serializers.CharField()
-    recognized = PlainDecimal(source="recognized.amount")
+    revenue = PlainDecimal(source="revenue.amount", help_text="Usage, less what was taken back.")
+    breakage = PlainDecimal(source="breakage.amount", help_text="Credit that expired.")
+    adjustments = PlainDecimal(
+        source="adjustments.amount", help_text="Given away, written off and rounded."
+    )
+    recognized = PlainDecimal(
+        source="recognized.amount", help_text="Revenue and breakage, less the adjustments."
+    )
     deferred = PlainDecimal(source="deferred.amount")
 
 

@@ -223,6 +223,20 @@ def test_what_is_earned_and_deferred_is_the_ledgers(acme, alice, clock):
     assert standing.recognized.amount == 0
 
 
+def test_what_is_given_away_is_told_beside_what_is_earned(acme, alice, staff_client, clock):
+    with service():
+        credits.grant(
+            acme, unit="money", quantity=Decimal(25), kind="promotional", source_key="gift"
+        )
+
+    (standing,) = seen(spans.named("month")).standings
+
+    assert (standing.revenue.amount, standing.adjusted.amount) == (0, Decimal(-25))
+    assert standing.recognized.amount == Decimal(-25)
+    page = staff_client.get("/staff/").content.decode()
+    assert "Given away or written off" in page
+
+
 def test_the_margin_is_of_models_whose_cost_is_stated(acme, person, clock):
     sam = person("sam@operator.example", is_staff=True)
     use(acme, amount="500", at=on(date(2026, 3, 3)))
