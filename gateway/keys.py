@@ -40,7 +40,7 @@ UNADMITTED = {
 
 LOOK_UP = """
 SELECT k.id, k.organization_id, k.project_id, k.name, k.scopes, k.allowed_models, k.ip_ranges,
-       k.rpm_limit, k.tpm_limit, k.concurrency_limit, k.expires_at, k.revoked_at,
+       k.digest, k.former_until, k.rpm_limit, k.tpm_limit, k.concurrency_limit, k.expires_at, k.revoked_at,
        o.slug AS organization_slug, o.status AS organization_status, o.admission, o.currency,
        o.allowed_jurisdictions, ARRAY[o.classification, p.classification] AS classifications,
        ARRAY[p.rpm_limit, p.tpm_limit, p.concurrency_limit] AS project_limits,
@@ -77,7 +77,16 @@ SELECT k.id, k.organization_id, k.project_id, k.name, k.scopes, k.allowed_models
 FROM tenants_apikey k
 JOIN tenants_organization o ON o.id = k.organization_id
 JOIN tenants_project p ON p.id = k.project_id
-WHERE k.digest = %s
+WHERE k.digest = %(digest)s OR k.former_digest = %(digest)s
+"""
+#: Keeps that a text was used which another has replaced; whoever changes the key is not waited for.
+NOTE_FORMER = """
+UPDATE tenants_apikey SET former_used_at = now() WHERE id = (
+    SELECT id FROM tenants_apikey
+    WHERE former_digest = %(digest)s AND former_until > now()
+        AND (former_used_at IS NULL OR former_used_at < now() - interval '1 minute')
+    FOR UPDATE SKIP LOCKED
+)
 """
 
 
@@ -218,7 +227,12 @@ class KeyDirectory:
     async def _look_up(self, digest: bytes, patience: float | None) -> Caller | None:
         async with self._pool.connection(timeout=patience) as connection:
             cursor = connection.cursor(row_factory=dict_row)
-            row = await (await cursor.execute(LOOK_UP, [digest])).fetchone()
+            row = await (await cursor.execute(LOOK_UP, {"digest": digest})).fetchone()
+            if row and row["digest"] != digest:
+                # It was rotated: the text before goes on until its own end.
+                ends = (row["expires_at"], row["former_until"])
+                row["expires_at"] = min(it for it in ends if it is not None)
+                await connection.execute(NOTE_FORMER, {"digest": digest})
         caller = msgspec.convert(row, Caller) if row else None
         if len(self._known) >= CAPACITY:
             self._known.clear()

@@ -1,6 +1,7 @@
 """Keys, members and audit over the management API."""
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 from django.shortcuts import get_object_or_404
@@ -28,7 +29,26 @@ class ApiKeyOut(serializers.ModelSerializer[ApiKey]):
         fields = (
             "id", "project_id", "name", "prefix", "last_four", "state", "scopes",
             "allowed_models", "ip_ranges", "expires_at", *LIMITS, "last_used_at", "created_at",
+            "former_last_four", "former_until", "former_used_at",
         )  # fmt: skip
+        extra_kwargs = {
+            "former_last_four": {"help_text": "Of the text before the key was rotated."},
+            "former_until": {"help_text": "Until when that text is accepted too."},
+            "former_used_at": {"help_text": "When it was last used, to the minute."},
+        }
+
+
+class Rotation(serializers.Serializer[Any]):
+    """How a key's text is replaced."""
+
+    last_four = serializers.CharField(
+        min_length=4, max_length=4, help_text="Of the text that is to be replaced."
+    )
+    overlap_seconds = serializers.IntegerField(
+        min_value=0,
+        max_value=int(api_keys.LONGEST_OVERLAP.total_seconds()),
+        help_text="So long the replaced text is still accepted; 0 ends it within five seconds.",
+    )
 
 
 class ApiKeyTerms(LimitsIn):
@@ -148,6 +168,44 @@ class KeyDetail(OrganizationView):
             key = get_object_or_404(self.organization.api_keys, pk=key_id)
             api_keys.revoke(key, by=request.user, through=key_of(request))
         return Response(status=204)
+
+
+class KeyRotation(OrganizationView):
+    """A key's text, and the one before it."""
+
+    permissions = {"POST": Permission.KEYS_MANAGE, "DELETE": Permission.KEYS_MANAGE}
+
+    @extend_schema(request=Rotation, responses={201: MintedKeyOut})
+    @once(secrets=("key",))
+    def post(self, request: Request, org: str, key_id: uuid.UUID) -> Response:
+        """Replace the key's text; the new one is in this answer alone.
+
+        Name, terms, budgets and usage stay with the key. A key that was rotated already is 409
+        `key_rotated_already`; one whose former text still works is 409 `key_rotating`.
+        """
+        wanted = Rotation(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        assert isinstance(request.user, User)  # noqa: S101 - the gate has seen to it
+        with scope(self.organization):
+            key = get_object_or_404(self.organization.api_keys.made(), pk=key_id)
+            minted = api_keys.rotate(
+                key,
+                replacing=wanted.validated_data["last_four"],
+                overlap=timedelta(seconds=wanted.validated_data["overlap_seconds"]),
+                by=request.user,
+                through=key_of(request),
+            )
+            body = {"api_key": ApiKeyOut(minted.api_key).data, "key": minted.text}
+        return Response(body, status=201, headers={"Cache-Control": "no-store"})
+
+    @extend_schema(responses=ApiKeyOut)
+    def delete(self, request: Request, org: str, key_id: uuid.UUID) -> Response:
+        """End the text before the present one now; twice is once."""
+        assert isinstance(request.user, User)  # noqa: S101 - the gate has seen to it
+        with scope(self.organization):
+            key = get_object_or_404(self.organization.api_keys.made(), pk=key_id)
+            key = api_keys.end_former(key, by=request.user, through=key_of(request))
+            return Response(ApiKeyOut(key).data)
 
 
 class MemberList(OrganizationView):

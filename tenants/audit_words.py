@@ -25,8 +25,10 @@ from tenants.models import AuditEntry
 ACTIONS: dict[str, StrOrPromise] = {
     "api_key.changed": _("API key changed"),
     "api_key.created": _("API key made"),
+    "api_key.former_ended": _("Old text of an API key ended"),
     "api_key.leaked": _("API key reported as leaked"),
     "api_key.revoked": _("API key revoked"),
+    "api_key.rotated": _("API key rotated"),
     "balance.alert_set": _("Balance alert set"),
     "bank_line.settled": _("Bank line settled"),
     "bank_statement.imported": _("Bank statement imported"),

@@ -32,7 +32,7 @@ class ApiKeyAuthentication(BaseAuthentication):
             if found is None:
                 raise AuthenticationFailed("The API key is not valid.")
             _check(found, request.META.get("REMOTE_ADDR") or "")
-            _note_use(found)
+            _note_use(found, key)
         return found.created_by, found
 
     def authenticate_header(self, request: Request) -> str:
@@ -43,9 +43,8 @@ class ApiKeyAuthentication(BaseAuthentication):
 def _usable(key: str) -> ApiKey | None:
     """Return the key whose maker may still sign in."""
     usable = ApiKey.objects.usable().filter(created_by__is_active=True)
-    return (
-        usable.select_related("organization", "created_by").filter(digest=keys.digest(key)).first()
-    )
+    found = usable.select_related("organization", "created_by")
+    return found.with_text([keys.digest(key)]).first()
 
 
 def _check(key: ApiKey, address: str) -> None:
@@ -58,7 +57,9 @@ def _check(key: ApiKey, address: str) -> None:
         )
 
 
-def _note_use(key: ApiKey) -> None:
+def _note_use(key: ApiKey, text: str) -> None:
     now = timezone.now()
-    long_ago = Q(last_used_at=None) | Q(last_used_at__lt=now - NOTED_EVERY)
-    ApiKey.objects.filter(long_ago, pk=key.pk).update(last_used_at=now)
+    is_former = bytes(key.digest) != keys.digest(text)
+    for name in ("last_used_at", "former_used_at")[: 1 + is_former]:
+        long_ago = Q(**{name: None}) | Q(**{f"{name}__lt": now - NOTED_EVERY})
+        ApiKey.objects.filter(long_ago, pk=key.pk).update(**{name: now})

@@ -101,6 +101,23 @@ class KeyClosed(Conflict):
     detail = _("This key was revoked or has expired; it stays as it is. Make another.")
 
 
+class KeyRotatedAlready(Conflict):
+    """The text that was to be replaced is not the key's text any more."""
+
+    code = "key_rotated_already"
+    detail = _(
+        "This key was rotated already, and its new text was shown then. If you do not have it, "
+        "end the old one and rotate the key once more."
+    )
+
+
+class KeyRotating(Conflict):
+    """A key whose former text still opens the door was to be rotated once more."""
+
+    code = "key_rotating"
+    detail = _("The text before the present one still works. End it first: a key has two at most.")
+
+
 class TimeZoneFixed(Conflict):
     """Months were invoiced in the present time zone; in another one, hours would count twice."""
 

@@ -2,6 +2,7 @@
 
 import zoneinfo
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -117,6 +118,28 @@ class OrganizationSettingsForm(LimitsForm, forms.ModelForm[Organization]):
                 params={"name": name},
             )
         return name
+
+
+class RotationForm(forms.Form):
+    """How long programs may take to change to a key's new text."""
+
+    overlap = forms.TypedChoiceField(
+        label=_("The old key works for"),
+        coerce=int,
+        initial=24,
+        choices=[
+            (0, _("no longer: it stops at once")),
+            (1, _("1 hour")),
+            (24, _("1 day")),
+            (7 * 24, _("7 days")),
+            (30 * 24, _("30 days")),
+        ],
+    )
+    last_four = forms.CharField(widget=forms.HiddenInput, min_length=4, max_length=4)
+
+    def clean_overlap(self) -> timedelta:
+        """Return the hours as a time."""
+        return timedelta(hours=self.cleaned_data["overlap"])
 
 
 class ApiKeyForm(LimitsForm, forms.ModelForm[ApiKey]):

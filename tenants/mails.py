@@ -145,8 +145,10 @@ def tell_support(organization_id: UUID, access_id: UUID) -> None:
     write(addresses, subject % {"organization": organization}, "support", context)
 
 
-def tell_leaked_key(organization_id: UUID, key_id: UUID) -> None:
+def tell_leaked_key(organization_id: UUID, key_id: UUID, ends: tuple[str, str]) -> None:
     """Write to those who manage keys that one was reported as leaked and is revoked.
+
+    ``ends`` are the first and the last letters of the text that was found; empty, of the present.
 
     Where it was found stands in their audit log: an address that a stranger wrote is no link to
     send out in our name.
@@ -157,6 +159,8 @@ def tell_leaked_key(organization_id: UUID, key_id: UUID) -> None:
     slug = api_key.organization.slug
     context = {
         "api_key": api_key,
+        "prefix": ends[0] or api_key.prefix,
+        "last_four": ends[1] or api_key.last_four,
         "link": link("tenants:key-list", slug),
         "log": link("tenants:audit-log", slug),
     }

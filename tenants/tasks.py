@@ -110,6 +110,8 @@ def tell_support(organization_id: str, access_id: str) -> None:
     retry_backoff=FIRST_PAUSE,
     max_retries=8,
 )
-def tell_leaked_key(organization_id: str, key_id: str) -> None:
+def tell_leaked_key(
+    organization_id: str, key_id: str, prefix: str = "", last_four: str = ""
+) -> None:
     """Mail those who manage keys that one was reported as leaked, and is revoked."""
-    mails.tell_leaked_key(uuid.UUID(organization_id), uuid.UUID(key_id))
+    mails.tell_leaked_key(uuid.UUID(organization_id), uuid.UUID(key_id), (prefix, last_four))

@@ -38,6 +38,8 @@ urlpatterns = [
     path("o/<slug:org>/keys/new/", api_keys.key_create, name="key-create"),
     path("o/<slug:org>/keys/<uuid:key_id>/", api_keys.key_detail, name="key-detail"),
     path("o/<slug:org>/keys/<uuid:key_id>/revoke/", api_keys.key_revoke, name="key-revoke"),
+    path("o/<slug:org>/keys/<uuid:key_id>/rotate/", api_keys.key_rotate, name="key-rotate"),
+    path("o/<slug:org>/keys/<uuid:key_id>/end/", api_keys.key_end_former, name="key-end-former"),
     path("o/<slug:org>/members/", members.member_list, name="member-list"),
     path("o/<slug:org>/members/invite/", invitations.member_invite, name="member-invite"),
     path(
@@ -145,6 +147,7 @@ api_urlpatterns = [
     path(f"{ENDPOINT}/deliveries/<uuid:delivery_id>/replay", webhooks_api.DeliveryReplay.as_view()),
     path("organizations/<slug:org>/keys", api.KeyList.as_view()),
     path("organizations/<slug:org>/keys/<uuid:key_id>", api.KeyDetail.as_view()),
+    path("organizations/<slug:org>/keys/<uuid:key_id>/rotation", api.KeyRotation.as_view()),
     path("organizations/<slug:org>/projects", projects_api.ProjectList.as_view()),
     path(
         "organizations/<slug:org>/projects/<uuid:project_id>", projects_api.ProjectDetail.as_view()

@@ -15,7 +15,9 @@ from gateway.errors import InvalidKey
 from gateway.keys import Caller
 
 INFERENCE = "inference"
-CALLER = keys.LOOK_UP.replace("k.digest = %s", "k.id = %s")
+CALLER = keys.LOOK_UP.replace(
+    "k.digest = %(digest)s OR k.former_digest = %(digest)s", "k.id = %(id)s"
+)
 #: A key is worth what the person who made it is: whoever has left opens nothing with it.
 MAKER = """
 SELECT 1 FROM tenants_apikey k
@@ -33,7 +35,7 @@ def caller_of(api_key_id: UUID) -> Caller:
         with django.connection.cursor(row_factory=dict_row) as cursor:
             # On Django's connections JSON stays text.
             set_json_loads(json.loads, cursor)
-            row = cursor.execute(CALLER, [api_key_id]).fetchone()
+            row = cursor.execute(CALLER, {"id": api_key_id}).fetchone()
             maker = cursor.execute(MAKER, [api_key_id]).fetchone()
     return _checked(row, is_member=maker is not None)
 
@@ -41,7 +43,7 @@ def caller_of(api_key_id: UUID) -> Caller:
 async def still(connection: AsyncConnection[TupleRow], api_key_id: UUID) -> Caller:
     """Return the same while lines run."""
     cursor = connection.cursor(row_factory=dict_row)
-    row = await (await cursor.execute(CALLER, [api_key_id])).fetchone()
+    row = await (await cursor.execute(CALLER, {"id": api_key_id})).fetchone()
     maker = await (await connection.execute(MAKER, [api_key_id])).fetchone()
     return _checked(row or {}, is_member=maker is not None)
 

@@ -1,5 +1,7 @@
 """Keys that programs call with."""
 
+from collections.abc import Iterable
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -30,6 +32,12 @@ class ApiKeyQuerySet(LockingQuerySet["ApiKey"]):
     def made(self) -> "ApiKeyQuerySet":
         """Those that somebody made and keeps; the passes of the playground are not kept anywhere."""
         return self.filter(is_pass=False)
+
+    def with_text(self, digests: Iterable[bytes]) -> "ApiKeyQuerySet":
+        """Those whose text, or the one before it that still opens the door, has such a SHA-256."""
+        wanted = list(digests)
+        former = models.Q(former_digest__in=wanted, former_until__gt=Now())
+        return self.filter(models.Q(digest__in=wanted) | former)
 
     def closed(self) -> "ApiKeyQuerySet":
         """Those that never open it again."""
@@ -65,6 +73,12 @@ class ApiKey(Limited, TimeStamped):
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    #: What it was called with before it was rotated, and until when that opens the door too.
+    former_digest = models.BinaryField(max_length=32, unique=True, null=True)
+    former_prefix = models.CharField(max_length=20, blank=True)
+    former_last_four = models.CharField(max_length=4, blank=True)
+    former_until = models.DateTimeField(null=True, blank=True)
+    former_used_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
@@ -80,6 +94,11 @@ class ApiKey(Limited, TimeStamped):
                 fields=("organization", "created_by", "project"),
                 condition=models.Q(is_pass=True, revoked_at=None),
                 name="one_pass_a_person_and_project",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(former_digest=None, former_until=None)
+                | models.Q(former_digest__isnull=False, former_until__isnull=False, is_pass=False),
+                name="former_text_ends",
             ),
         )
 
@@ -101,6 +120,11 @@ class ApiKey(Limited, TimeStamped):
         """What it may do beyond what keys are for."""
         usual = {key_scopes.POWERS[scope] for scope in key_scopes.USUAL}
         return [words for words in self.powers if words not in usual]
+
+    @property
+    def is_rotating(self) -> bool:
+        """Whether the text before the present one still opens the door."""
+        return self.former_until is not None and self.former_until > timezone.now()
 
     @property
     def state(self) -> str:

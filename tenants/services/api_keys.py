@@ -1,8 +1,8 @@
-"""Making and revoking keys."""
+"""Making, rotating and revoking keys."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,10 +12,21 @@ from django.utils import timezone
 from common.database import atomic
 from common.ids import uuid7
 from tenants import keys, ports
-from tenants.errors import KeyClosed, KeyMadeAlready, UnknownModel
+from tenants.errors import (
+    KeyClosed,
+    KeyMadeAlready,
+    KeyRotatedAlready,
+    KeyRotating,
+    UnknownModel,
+)
 from tenants.key_scopes import USUAL
 from tenants.models import ApiKey, Organization, Project, User
 from tenants.services import audit, restrictions
+
+NO_OVERLAP, LONGEST_OVERLAP = timedelta(0), timedelta(days=30)
+#: What is kept of a key's text, and of the one before it.
+TEXT = ("prefix", "last_four", "digest")
+FORMER = ("former_digest", "former_prefix", "former_last_four", "former_until", "former_used_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +141,79 @@ def _refuse_unknown(organization: Organization, names: Sequence[str]) -> None:
     offered = ports.catalogue.names(organization)
     if unknown := [name for name in names if name not in offered]:
         raise UnknownModel.named(unknown)
+
+
+@atomic()
+def rotate(
+    api_key: ApiKey,
+    *,
+    replacing: str,
+    overlap: timedelta,
+    by: User,
+    through: ApiKey | None = None,
+) -> MintedKey:
+    """Give the key another text; name, terms, budgets and usage stay with it.
+
+    The text before it opens the door for ``overlap`` more, :data:`LONGEST_OVERLAP` at most; none
+    is at once, which gateways know within five seconds. ``replacing`` is the last four of the text
+    that is to go: a second click finds another one there and raises ``KeyRotatedAlready``, so that
+    programs do not lose both. While an earlier text still works, ``KeyRotating`` is raised.
+    """
+    if not NO_OVERLAP <= overlap <= LONGEST_OVERLAP:
+        raise ValueError(f"{overlap} is not between none and {LONGEST_OVERLAP}.")
+    api_key = ApiKey.objects.locked(api_key.pk)
+    if api_key.state != "active" or api_key.is_pass:
+        raise KeyClosed
+    if api_key.last_four != replacing:
+        raise KeyRotatedAlready
+    if api_key.is_rotating:
+        raise KeyRotating
+    until = timezone.now() + overlap if overlap else None
+    if until is not None and api_key.expires_at is not None:
+        until = min(until, api_key.expires_at)
+    _put_former(api_key, until)
+    text = keys.mint("test" if api_key.organization.is_demo else "live")
+    api_key.prefix, api_key.last_four = text[:12], text[-4:]
+    api_key.digest = keys.digest(text)
+    api_key.save(update_fields=[*TEXT, *FORMER, "updated_at"])
+    audit.record(
+        organization=api_key.organization,
+        actor=through or by,
+        action="api_key.rotated",
+        target=api_key,
+        before={"last_four": replacing},
+        after={"last_four": api_key.last_four, "former_until": until},
+    )
+    return MintedKey(api_key, text)
+
+
+def _put_former(api_key: ApiKey, until: datetime | None) -> None:
+    """Let the present text be the former one until then; without a time, let there be none."""
+    kept = until is not None
+    api_key.former_digest = api_key.digest if kept else None
+    api_key.former_prefix = api_key.prefix if kept else ""
+    api_key.former_last_four = api_key.last_four if kept else ""
+    api_key.former_until, api_key.former_used_at = until, None
+
+
+@atomic()
+def end_former(api_key: ApiKey, *, by: User | None, through: ApiKey | None = None) -> ApiKey:
+    """Close the text before the present one now; where none works any more, change nothing."""
+    api_key = ApiKey.objects.locked(api_key.pk)
+    if not api_key.is_rotating:
+        return api_key
+    last_four, until = api_key.former_last_four, api_key.former_until
+    _put_former(api_key, None)
+    api_key.save(update_fields=[*FORMER, "updated_at"])
+    audit.record(
+        organization=api_key.organization,
+        actor=through or by,
+        action="api_key.former_ended",
+        target=api_key,
+        before={"last_four": last_four, "former_until": until},
+        after={},
+    )
+    return api_key
 
 
 @atomic()

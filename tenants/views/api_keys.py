@@ -1,4 +1,4 @@
-"""Keys: the list, a new one shown once, revoking."""
+"""Keys: the list, a new one shown once, rotating, revoking."""
 
 import copy
 import uuid
@@ -17,9 +17,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from tenants import ports
 from tenants.access import TenantRequest, requires
-from tenants.errors import KeyMadeAlready
-from tenants.forms import ApiKeyForm
-from tenants.models import Permission
+from tenants.errors import KeyClosed, KeyMadeAlready, KeyRotatedAlready, KeyRotating
+from tenants.forms import ApiKeyForm, RotationForm
+from tenants.models import ApiKey, Permission
 from tenants.queries import with_use
 from tenants.services import api_keys
 
@@ -73,7 +73,10 @@ def key_create(request: TenantRequest) -> HttpResponse:
 
 
 def _shown_once(
-    request: TenantRequest, minted: api_keys.MintedKey, models: Sequence[str]
+    request: TenantRequest,
+    minted: api_keys.MintedKey,
+    models: Sequence[str],
+    **more: object,
 ) -> HttpResponse:
     base_url = f"{settings.PUBLIC_URL}/v1"
     context = {
@@ -82,6 +85,7 @@ def _shown_once(
         "samples": ports.catalogue.first_call(models, key=minted.text, base_url=base_url),
         "crumbs": _crumbs(request),
         "nav_section": "keys",
+        **more,
     }
     return render(request, "tenants/key_created.html", context, status=201)
 
@@ -115,10 +119,47 @@ def key_detail(request: TenantRequest, key_id: uuid.UUID) -> HttpResponse:
         "entry": entry,
         "budgets": ports.budgets.of_key(key),
         "may_change": may_change,
+        "rotation": RotationForm(initial={"last_four": key.last_four}),
         "crumbs": _crumbs(request),
         "nav_section": "keys",
     }
     return render(request, "tenants/key_detail.html", context, status=422 if form.is_bound else 200)
+
+
+@require_POST
+@never_cache
+@requires(Permission.KEYS_MANAGE)
+def key_rotate(request: TenantRequest, key_id: uuid.UUID) -> HttpResponse:
+    """Give a key another text and show it, this once."""
+    key = get_object_or_404(request.organization.api_keys.made(), pk=key_id)
+    form = RotationForm(request.POST)
+    if not form.is_valid():
+        return _not_rotated(request, key, _("Choose how long the old key works."))
+    facts = form.cleaned_data
+    try:
+        minted = api_keys.rotate(
+            key, replacing=facts["last_four"], overlap=facts["overlap"], by=request.user
+        )
+    except (KeyClosed, KeyRotatedAlready, KeyRotating) as refusal:
+        return _not_rotated(request, key, str(refusal.detail))
+    models = ports.catalogue.names(request.organization)
+    usable = minted.api_key.allowed_models or models
+    return _shown_once(request, minted, usable, is_rotated=True)
+
+
+def _not_rotated(request: TenantRequest, key: ApiKey, why: str) -> HttpResponse:
+    messages.warning(request, why)
+    return redirect("tenants:key-detail", org=request.organization.slug, key_id=key.pk)
+
+
+@require_POST
+@requires(Permission.KEYS_MANAGE)
+def key_end_former(request: TenantRequest, key_id: uuid.UUID) -> HttpResponse:
+    """Close the text before a rotated key's present one."""
+    key = get_object_or_404(request.organization.api_keys.made(), pk=key_id)
+    api_keys.end_former(key, by=request.user)
+    messages.success(request, _("The old key does not work any more."))
+    return redirect("tenants:key-detail", org=request.organization.slug, key_id=key.pk)
 
 
 @require_POST

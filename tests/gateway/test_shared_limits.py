@@ -67,7 +67,7 @@ def test_no_limit_of_a_customers_own_loosens_the_operators(make_key, own):
 
     with service(), connections[SERVICE].cursor() as cursor:
         Organization.objects.update(**own_limits, restricted_tpm=7, restricted_concurrency=3)
-        cursor.execute(LOOK_UP, [keys.digest(key)])
+        cursor.execute(LOOK_UP, {"digest": keys.digest(key)})
         names = [column.name for column in cursor.description]
         found = dict(zip(names, cursor.fetchone(), strict=True))
 
@@ -81,7 +81,7 @@ def test_first_limits_hold_beside_the_others(make_key):
         Organization.objects.update(
             tpm_limit=9, restricted_concurrency=3, first_rpm=5, first_tpm=8, first_concurrency=2
         )
-        cursor.execute(LOOK_UP, [keys.digest(key)])
+        cursor.execute(LOOK_UP, {"digest": keys.digest(key)})
         names = [column.name for column in cursor.description]
         found = dict(zip(names, cursor.fetchone(), strict=True))
 

@@ -47,7 +47,7 @@ def test_a_reported_key_is_closed_and_told(key, acme, mailoutbox):
     assert (signal.kind, signal.level, signal.api_key_id) == ("leaked_key", 3, key.api_key.pk)
     assert signal.figures["found_at"] == PLACE
     assert set(told) == {"api_key.created", "api_key.revoked", "api_key.leaked"}
-    assert told["api_key.leaked"] == {"found_at": PLACE}
+    assert told["api_key.leaked"] == {"found_at": PLACE, "last_four": key.text[-4:]}
     assert (event.type, event.data["last_four"]) == ("api_key.leaked", key.text[-4:])
     (mail,) = mailoutbox
     assert mail.recipients() == ["alice@acme.example"]
