@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.utils import formats, timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from billing import periods
@@ -26,7 +27,8 @@ class RehearsalForm(forms.Form):
 
     first_month = forms.ChoiceField(label=_("First month"))
     last_month = forms.ChoiceField(
-        label=_("Last month"),
+        # The last of them, not the one before this: other languages have two words.
+        label=capfirst(_("last month")),
         help_text=_("At most twelve months. Each is rated as a whole, as its invoice is."),
     )
 

@@ -14,7 +14,7 @@ from django import template
 from django.utils import formats
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, ngettext, pgettext
+from django.utils.translation import get_language_bidi, gettext, ngettext, pgettext
 
 from common import languages
 from common.money import minor_digits
@@ -25,6 +25,7 @@ GROUP = "\N{NARROW NO-BREAK SPACE}"
 SPACE = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EM DASH}"
+MARK = "\N{LEFT-TO-RIGHT MARK}"
 LESS, MORE = f"<{SPACE}", f">{SPACE}"
 MILLION = 1_000_000
 #: Seconds of one.
@@ -200,23 +201,31 @@ def _three_digits(number: Decimal) -> Decimal:
 @register.filter
 def percent(share: Decimal | float | None) -> str:
     """Show a share of one as a percentage: ``0.125`` reads ``12.5 %``."""
-    if share is None:
-        return NOTHING
+    return NOTHING if share is None else _in_order(_percent(share))
+
+
+def _percent(share: Decimal | float) -> str:
     return f"{grouped(trimmed(rounded(Decimal(share) * 100, 1), 0))}{SPACE}%"
+
+
+def _in_order(text: str) -> str:
+    """Keep a sign before its number and a unit after it, between words written from the right too."""
+    return f"{MARK}{text}{MARK}" if get_language_bidi() else text
 
 
 @register.filter
 def per_cent(value: Decimal | None) -> str:
     """Show what is counted in hundredths already, to its last digit: ``99.95`` reads ``99.95 %``."""
-    return NOTHING if value is None else f"{grouped(trimmed(value, 0))}{SPACE}%"
+    return NOTHING if value is None else _in_order(f"{grouped(trimmed(value, 0))}{SPACE}%")
 
 
 @register.filter
 def change(share: Decimal | None) -> str:
     """Show by which share something grew or shrank: ``+12.5 %``, ``-3 %``."""
-    shown = percent(share)
-    is_more = share is not None and rounded(share * 100, 1) > 0
-    return f"+{shown}" if is_more else shown
+    if share is None:
+        return NOTHING
+    sign = "+" if rounded(share * 100, 1) > 0 else ""
+    return _in_order(sign + _percent(share))
 
 
 @register.filter

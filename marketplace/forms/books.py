@@ -128,6 +128,16 @@ class PlaceForm(forms.Form):
         self.fields["offer"].queryset = Offer.objects.all()  # type: ignore[attr-defined]
 
 
+class Definition(forms.JSONField):
+    """A price definition as it is written: over several lines, and nothing where there is none."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """Return what the form shows; what could not be read stays as it was typed."""
+        if value is None or isinstance(value, str):
+            return value
+        return json.dumps(value, indent=2, ensure_ascii=False)
+
+
 class DraftPriceForm(PlaceForm):
     """One price of a draft: an amount, or a definition for all that is not plain."""
 
@@ -138,7 +148,7 @@ class DraftPriceForm(PlaceForm):
         decimal_places=12,
         help_text=_("Per million tokens; requests and GPU hours each. Excluding tax."),
     )
-    definition = forms.JSONField(
+    definition = Definition(
         label=_("Or a price definition"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false", "dir": "ltr"}),
@@ -162,14 +172,14 @@ class DraftPriceForm(PlaceForm):
         return {"model": "per_unit", "unit_amount": f"{unit.normalize():f}"}
 
 
-def shown(part: str, definition: Any) -> dict[str, str]:
+def shown(part: str, definition: Any) -> dict[str, Any]:
     """Return what the form begins with for a price that is there."""
     if definition is None:
         return {}
     if set(definition) == {"model", "unit_amount"}:
         amount = Decimal(definition["unit_amount"]) * price_words.size(part)
         return {"amount": f"{amount.normalize():f}"}
-    return {"definition": json.dumps(definition, indent=2)}
+    return {"definition": definition}
 
 
 class AdjustForm(forms.Form):

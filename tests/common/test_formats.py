@@ -64,6 +64,13 @@ def test_a_change_has_a_sign(share, shown):
     assert read(formats.change(Decimal(share))) == shown
 
 
+def test_a_sign_stays_before_its_number_between_words_from_the_right():
+    with translation.override("ar"):
+        assert formats.change(Decimal("-0.125")) == "\u200e\u221212,5\u00a0%\u200e"
+        assert formats.percent(Decimal("0.125")) == "\u200e12,5\u00a0%\u200e"
+        assert formats.per_cent(Decimal("99.95")) == "\u200e99,95\u00a0%\u200e"
+
+
 def test_a_change_from_nothing_is_no_share():
     assert formats.change(None) == "—"
 

@@ -1,5 +1,6 @@
 """The operator's desk over price books."""
 
+import json
 from datetime import timedelta
 from decimal import Decimal
 
@@ -182,6 +183,37 @@ def test_a_price_form_begins_with_what_the_draft_says(staff_client, address, min
     asked = f"{address}price/?offer={mini.pk}&part=input&tier=standard"
 
     assert staff_client.get(asked).context["form"]["amount"].initial == "0.15"
+
+
+def test_a_price_form_of_no_price_yet_is_empty(staff_client, address):
+    page = staff_client.get(f"{address}price/")
+
+    assert page.context["form"]["amount"].value() is None
+    assert page.context["form"]["definition"].value() is None
+
+
+def test_a_price_in_tiers_is_opened_and_saved_again(staff_client, address, draft, mini):
+    tiers = [{"up_to": "1000", "unit_amount": "0.2"}, {"up_to": None, "unit_amount": "0.1"}]
+    given = {"model": "graduated", "tiers": tiers}
+    place = {"offer": mini.pk, "part": "input", "tier": "standard"}
+    staff_client.post(f"{address}price/", {**place, "definition": json.dumps(given)})
+
+    page = staff_client.get(f"{address}price/", place)
+    written = page.context["form"]["definition"].value()
+    reply = staff_client.post(f"{address}price/", {**place, "definition": written})
+
+    assert json.loads(written) == given
+    assert reply.status_code == 302
+    line = next(it for it in staff_client.get(address).context["lines"] if it.is_changed)
+    assert line.new == given
+
+
+def test_what_is_no_definition_stays_as_it_was_typed(staff_client, address, mini):
+    line = {"offer": mini.pk, "part": "input", "tier": "standard", "definition": '{"model": '}
+
+    page = staff_client.post(f"{address}price/", line)
+
+    assert page.context["form"]["definition"].value() == '{"model": '
 
 
 def test_a_draft_is_thrown_away(staff_client, address, draft):
