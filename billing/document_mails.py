@@ -49,8 +49,9 @@ def _unsent(kind: str) -> list[tuple[UUID, str, UUID]]:
 def document(organization_id: UUID, kind: str, document_id: UUID) -> None:
     """Send an invoice or a credit note to who asked for it.
 
-    Two workers do not send one twice. A worker that dies after sending and before it has noted so
-    sends it again: better twice than never. Raises ``OSError`` where the mail server is away, or
+    Two workers do not send one twice. Each address gets a message of its own, and the document is
+    sent when each has it or will never take it. A worker that dies after sending and before it has
+    noted so may send it again: better twice than never. Raises ``OSError`` where the mail server is away, or
     does not take it now.
     """
     guard = _guard(document_id)
@@ -61,9 +62,9 @@ def document(organization_id: UUID, kind: str, document_id: UUID) -> None:
         found = model.objects.select_related("organization").get(
             organization=organization_id, pk=document_id
         )
-        message = _message(found) if found.mailed_at is None else None
-    if message is not None:
-        if not _went(message):
+        messages = _messages(found) if found.mailed_at is None else None
+    if messages is not None:
+        if not _went(messages):
             log.warning("document_refused", organization=organization_id, document=found.number)
             cache.set(guard, 1, timeout=REFUSED)
             return
@@ -72,9 +73,9 @@ def document(organization_id: UUID, kind: str, document_id: UUID) -> None:
     cache.delete(guard)
 
 
-def _went(message: EmailMultiAlternatives) -> bool:
+def _went(messages: list[EmailMultiAlternatives]) -> bool:
     try:
-        return mail.deliver([message]) > 0
+        return mail.deliver(messages) > 0
     except mail.ShutOut:
         return False
 
@@ -83,7 +84,8 @@ def _guard(document_id: UUID) -> str:
     return f"mailing:{document_id}"
 
 
-def _message(found: Invoice | CreditNote) -> EmailMultiAlternatives:
+def _messages(found: Invoice | CreditNote) -> list[EmailMultiAlternatives]:
+    """Return one for each address: who does not take it now gets it later, and nobody twice."""
     organization = found.organization
     if isinstance(found, Invoice):
         paper, name = documents.of_invoice(found, organization.time_zone), "billing:invoice-detail"
@@ -95,12 +97,16 @@ def _message(found: Invoice | CreditNote) -> EmailMultiAlternatives:
         "total": f"{round_to_minor(found.total, found.currency)} {found.currency}",
         "link": mails.link(name, organization.slug, found.number),
     }
-    message = mails.message(paper.title, "document", context, to=_recipients(found))
-    message.attach(paper.file_name, pdf.invoice(paper), "application/pdf")
+    files = [(paper.file_name, pdf.invoice(paper), "application/pdf")]
     if "ubl" in dict(downloads.offered(paper)):
         file = downloads.file(paper, "ubl")
-        message.attach(file.name, file.content, "application/xml")
-    return message
+        files.append((file.name, file.content, "application/xml"))
+    addresses = list(dict.fromkeys(_recipients(found)))
+    messages = [mails.message(paper.title, "document", context, to=[it]) for it in addresses]
+    for message in messages:
+        for name, content, kind in files:
+            message.attach(name, content, kind)
+    return messages
 
 
 def _recipients(found: Invoice | CreditNote) -> list[str]:

@@ -20,6 +20,7 @@ from billing.errors import DocumentBreaksRules
 from billing.models import Correction, CreditNote, Invoice, Issuer
 from billing.services import corrections, invoicing
 from common.database import service
+from common.mail import PutOff
 from portal.celery import app
 from tenants.services import organizations
 from tests.billing.paper import invoice_of
@@ -195,8 +196,8 @@ def test_documents_are_mailed_once_with_their_files(invoice, profile):
     for _twice in range(2):
         app.tasks["billing.mail_documents"].delay()
 
-    [message] = sent()
-    assert message.to == ["books@acme.example", "cfo@acme.example"]
+    message, _other = sent()
+    assert [it.to for it in sent()] == [["books@acme.example"], ["cfo@acme.example"]]
     assert invoice.number in message.subject
     names = [(name, kind) for name, _content, kind in message.attachments]
     assert names == [
@@ -250,6 +251,24 @@ def test_a_worker_that_died_before_sending_leaves_the_document_to_another(acme, 
     app.tasks["billing.mail_documents"].delay()
 
     assert len(sent()) == 1
+
+
+def test_who_does_not_take_it_now_gets_it_later_and_nobody_twice(acme, profile, settings):
+    profile(emails=["a@acme.example", "b@acme.example"])
+    invoice = invoice_of(acme, "10.00")
+    ring = app.tasks["billing.mail_documents"].delay
+    with mail_server.run(settings) as server:
+        server.refused["b@acme.example"] = 450
+        with pytest.raises(PutOff):
+            ring()
+        taken = list(server.taken)
+        server.refused.clear()
+        cache.delete(f"mailing:{invoice.pk}")  # Ten minutes later.
+        ring()
+        ring()
+
+    assert taken == ["a@acme.example"]
+    assert server.taken == ["a@acme.example", "b@acme.example"]
 
 
 def test_a_document_that_is_refused_is_tried_once_a_day_and_holds_up_no_other(
