@@ -6,15 +6,16 @@ Read as the service, from the days that are summed up and the entries since.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
-from django.db.models import Case, F, Sum, When
+from django.db.models import Case, DateTimeField, F, Sum, Value, When
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
-from billing.models import AccountKind, LedgerDay, LedgerEntry
-from billing.services.ledger_days import beginning
+from billing.models import AccountKind, LedgerDay, LedgerEntry, LedgerHour
+from billing.services.ledger_days import ONE_DAY, ONE_HOUR, beginning
 from common.money import Money
 
 ZERO = Decimal(0)
@@ -117,24 +118,39 @@ def _lines(currency: str, sides: Mapping[str, list[Decimal]]) -> list[Line]:
 
 
 def movements(as_of: date) -> Iterable[Movement]:
-    """Return what each day until then moved, the oldest first."""
-    last: date | None = None
-    columns = ("day_id", "account", "currency", "debit", "credit")
-    for row in LedgerDay.objects.filter(day__lte=as_of).order_by("day_id").values_list(*columns):
-        yield (moved := Movement(*row))
-        last = moved.day
-    # Days closed since that have no sums have no entries either; of one that is summed up beside us,
+    """Return what each day until then moved, the oldest first; two queries."""
+    end = beginning(as_of + ONE_DAY)
+    since: datetime | None = None
+    for day, account, currency, debit, credit, hour in _summed_up(as_of, end):
+        yield Movement(day, account, currency, debit, credit)
+        since = hour + ONE_HOUR if hour else beginning(day + ONE_DAY)
+    # What is summed up since and has no sums has no entries either; of what is summed up beside us,
     # they are read here.
-    yield from _since(last, as_of)
+    yield from _since(since, end)
 
 
-def _since(last: date | None, as_of: date) -> Iterable[Movement]:
-    """Return what entries moved after the last day that is summed up."""
-    entries = LedgerEntry.objects.filter(
-        transaction__recorded_at__lt=beginning(as_of + timedelta(days=1))
+def _summed_up(as_of: date, end: datetime) -> Iterable[tuple[Any, ...]]:
+    """Return the sums of days, and those of the hours since, in the order of time.
+
+    In one statement: hours are there until their day is.
+    """
+    nothing = Value(None, DateTimeField())
+    columns = ("account", "currency", "debit", "credit")
+    days = LedgerDay.objects.filter(day__lte=as_of).order_by().annotate(hour=nothing)
+    hours = LedgerHour.objects.filter(starts_at__lt=end).order_by()
+    since = hours.annotate(on=TruncDate("starts_at", tzinfo=UTC), hour=F("starts_at"))
+    rows = days.values_list("day_id", *columns, "hour").union(
+        since.values_list("on", *columns, "hour"), all=True
     )
-    if last is not None:
-        entries = entries.filter(transaction__recorded_at__gte=beginning(last + timedelta(days=1)))
+    found: Iterable[tuple[Any, ...]] = rows.order_by("day_id", F("hour").asc(nulls_first=True))
+    return found
+
+
+def _since(start: datetime | None, end: datetime) -> Iterable[Movement]:
+    """Return what entries moved after all that is summed up."""
+    entries = LedgerEntry.objects.filter(transaction__recorded_at__lt=end)
+    if start is not None:
+        entries = entries.filter(transaction__recorded_at__gte=start)
     rows = (
         entries.annotate(on=TruncDate("transaction__recorded_at", tzinfo=UTC))
         .values_list("on", "account__kind", "account__currency")

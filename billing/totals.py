@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 from common.database import rows
 from metering.models import TOKEN_PARTS
@@ -41,71 +41,158 @@ OF_SPENDING = {
     "counts": "currency, requests, 0, amount",
     "which": "coalesce(of, currency) = currency",
 }
-TOTALS = """
-SELECT name, {column}, t.currency, sign * requests, sign * tokens, sign * amount
-FROM edges JOIN billing_runningtotal t ON day_id = day AND {column} IS NOT NULL
-    AND (edges.currency IS NULL OR t.currency = edges.currency)
+OF_MODELS = """
+SELECT name, offer_name, t.currency, sign * requests, sign * tokens, sign * amount
+FROM edges JOIN billing_runningtotal t ON day_id = day AND t.currency = edges.currency
+    AND customer IS NULL AND offer_name IS NOT NULL
+UNION ALL
+SELECT name, offer_name, t.currency, sign * requests, sign * tokens, sign * amount
+FROM edges JOIN billing_runningtotal t ON day_id = day AND edges.currency IS NULL
+    AND customer IS NULL AND offer_name IS NOT NULL
 """
 # What is read beside the totals: the days after the last of them, and any before the first. Bounds that
 # stand in one row are looked up in an index; computed in the condition, they would not be.
-MOVED = """
-WITH {known},
+ASKED = f"""
+WITH {KNOWN},
 asked(name, start, until, currency) AS (
     SELECT * FROM unnest(%(names)s::text[], %(starts)s::date[], %(ends)s::date[], %(of)s::text[])
 ),
 edges(name, currency, day, sign) AS MATERIALIZED (
-    SELECT name, currency, least(until - 1, last), 1
-    FROM asked CROSS JOIN known WHERE start <= last
+    SELECT name, currency, least(until - 1, last), 1 FROM asked CROSS JOIN known
     UNION ALL
-    SELECT name, currency, start - 1, -1 FROM asked CROSS JOIN known WHERE start <= last
+    SELECT name, currency, least(start - 1, last), -1 FROM asked CROSS JOIN known
 ),
 beside(name, of, start, until) AS MATERIALIZED (
     SELECT name, currency, greatest(start, last + 1), until FROM asked CROSS JOIN known
     UNION ALL
     SELECT name, currency, start, least(until, first)
     FROM asked CROSS JOIN known WHERE first IS NOT NULL
-),
-moved(name, key, currency, requests, tokens, amount) AS ({parts})
-"""
-SUMS = """
+)
+"""  # noqa: S608 - the names are the house's own
+BY_MODEL = f"""
+{ASKED},
+moved(name, key, currency, requests, tokens, amount) AS (
+    {OF_MODELS}
+    UNION ALL {BESIDE.format(key="offer_name", **OF_USAGE)}
+    UNION ALL {BESIDE.format(key="offer_name", **OF_SPENDING)}
+)
 SELECT name, key, currency, sum(requests)::bigint AS requests, sum(tokens)::bigint AS tokens,
     sum(amount) AS amount
 FROM moved GROUP BY name, key, currency HAVING sum(requests) <> 0 OR sum(amount) <> 0
+"""  # noqa: S608 - the names are the house's own
+# What is told of a customer: a column, until an edge of days and from one on; see `Beside`.
+COUNTED = {
+    "now_requests": ("requests", "now_until", "now_start"),
+    "now_tokens": ("tokens", "now_until", "now_start"),
+    "before_requests": ("requests", "before_until", "before_start"),
+    "before_tokens": ("tokens", "before_until", "before_start"),
+    "broken_requests": ("requests", "broken_until", "before_until"),
+}
+PAID = {
+    "requests": ("requests", "shown_until", "shown_start"),
+    "worth": ("amount", "shown_until", "shown_start"),
+    "whole": ("amount", "whole_until", "shown_start"),
+    "before": ("amount", "whole_before_until", "whole_before_start"),
+}
+# Whoever used anything until any of the edges stands in the totals of the last, the first one named.
+# All lie in the order of customers, so that they are read along together.
+OF_CUSTOMERS = """
+SELECT {last}.customer AS key, {columns}
+FROM billing_runningtotal {last} {joined}
+WHERE {last}.day_id = {day} AND {last}.currency = {currency} AND {last}.customer IS NOT NULL
 """
+DIFFERENCE = "coalesce({until}.{column}, 0) - coalesce({start}.{column}, 0) AS {told}"
+JOINED = """
+LEFT JOIN billing_runningtotal {edge} ON {edge}.day_id = {day}
+    AND {edge}.currency = {currency} AND {edge}.customer = {last}.customer
+"""
+EDGE = "(SELECT day FROM edges WHERE name = '{name}' AND sign = {sign})"
+SIGNS = {"until": 1, "start": -1}
+# The same of what is read beside the totals.
+OF_CUSTOMERS_BESIDE = """
+SELECT organization_id AS key, {columns}
+FROM beside JOIN {table} ON day >= start AND day < until
+WHERE {which} GROUP BY organization_id
+"""
+SUM = "sum({column}) FILTER (WHERE name = '{name}') AS {told}"
+#: What is told, and how.
+Told = Mapping[str, tuple[str, str, str]]
+
+
+def _from_totals(told: Told, currency: str) -> str:
+    last, *others = dict.fromkeys(edge for _column, *edges in told.values() for edge in edges)
+    columns = (
+        DIFFERENCE.format(told=name, column=column, until=until, start=start)
+        for name, (column, until, start) in told.items()
+    )
+    joined = (
+        JOINED.format(edge=edge, day=_day(edge), currency=currency, last=last) for edge in others
+    )
+    return OF_CUSTOMERS.format(
+        last=last,
+        day=_day(last),
+        currency=currency,
+        columns=", ".join(columns),
+        joined="".join(joined),
+    )
+
+
+def _day(edge: str) -> str:
+    name, _, kind = edge.rpartition("_")
+    return EDGE.format(name=name, sign=SIGNS[kind])
+
+
+def _from_days(told: Told, table: str, which: str, meant: Mapping[str, str]) -> str:
+    columns = (
+        SUM.format(told=name, column=meant.get(column, column), name=until.removesuffix("_until"))
+        for name, (column, until, _start) in told.items()
+    )
+    return OF_CUSTOMERS_BESIDE.format(table=table, which=which, columns=", ".join(columns))
+
+
+def _together(told: Told, one: str, other: str, of: str) -> str:
+    both = "(coalesce({one}.{told}, 0) + coalesce({other}.{told}, 0)){of} AS {told}"
+    return ", ".join(both.format(one=one, other=other, told=name, of=of) for name in told)
+
+
 # Everybody is summed up, and of the few that are shown the names are told. Of two that are equal the
 # first by name comes first, and last among those that grew.
-RANKED = """
-, sums AS (
-    SELECT key,
-        coalesce(sum(requests) FILTER (WHERE name = 'now'), 0) AS now_requests,
-        coalesce(sum(tokens) FILTER (WHERE name = 'now'), 0) AS now_tokens,
-        coalesce(sum(requests) FILTER (WHERE name = 'before'), 0) AS before_requests,
-        coalesce(sum(tokens) FILTER (WHERE name = 'before'), 0) AS before_tokens,
-        coalesce(sum(requests) FILTER (WHERE name = 'broken'), 0) AS broken_requests,
-        coalesce(sum(requests) FILTER (WHERE name = 'shown'), 0) AS requests,
-        coalesce(sum(amount) FILTER (WHERE name = 'shown'), 0) AS worth,
-        coalesce(sum(amount) FILTER (WHERE name = 'whole'), 0) AS whole,
-        coalesce(sum(amount) FILTER (WHERE name = 'whole_before'), 0) AS before
-    FROM moved GROUP BY key
+RANKED = f"""
+{ASKED},
+counted AS ({_from_totals(COUNTED, "''")}),
+paid AS ({_from_totals(PAID, "%(currency)s")}),
+used AS ({_from_days(COUNTED, "metering_usageday", "of = ''", {"tokens": TOKENS})}),
+spent AS ({
+    _from_days(PAID, "billing_spendday", "of = %(currency)s AND currency = %(currency)s", {})
+}),
+moved AS (
+    SELECT key, {_together(COUNTED, "counted", "used", "::bigint")},
+        {_together(PAID, "paid", "spent", "")}
+    FROM counted FULL JOIN paid USING (key) FULL JOIN used USING (key) FULL JOIN spent USING (key)
 ),
-ranked AS (
-    SELECT o.name AS label, o.slug, sums.*,
-        sum(now_requests) OVER () AS all_now_requests,
-        sum(now_tokens) OVER () AS all_now_tokens,
-        sum(before_requests) OVER () AS all_before_requests,
-        sum(before_tokens) OVER () AS all_before_tokens,
-        count(*) FILTER (WHERE now_requests > 0) OVER () AS here,
-        count(*) FILTER (WHERE before_requests + broken_requests > 0) OVER () AS there,
-        count(*) FILTER (
-            WHERE now_requests > 0 AND before_requests + broken_requests > 0) OVER () AS stayed,
-        row_number() OVER (ORDER BY worth DESC, o.name COLLATE "C") AS top,
-        row_number() OVER (ORDER BY whole - before DESC, worth, o.name COLLATE "C" DESC) AS up,
-        row_number() OVER (ORDER BY whole - before, worth DESC, o.name COLLATE "C") AS down
-    FROM sums JOIN tenants_organization o ON o.id = key
+sums AS MATERIALIZED (
+    SELECT o.name AS label, o.slug, moved.* FROM moved JOIN tenants_organization o ON o.id = key
+),
+everybody AS (
+    SELECT sum(now_requests) AS all_now_requests,
+        sum(now_tokens) AS all_now_tokens,
+        sum(before_requests) AS all_before_requests,
+        sum(before_tokens) AS all_before_tokens,
+        count(*) FILTER (WHERE now_requests > 0) AS here,
+        count(*) FILTER (WHERE before_requests + broken_requests > 0) AS there,
+        count(*) FILTER (WHERE now_requests > 0 AND before_requests + broken_requests > 0) AS stayed
+    FROM sums
+),
+shown AS (
+    (SELECT key FROM sums ORDER BY worth DESC, label COLLATE "C" LIMIT %(most)s)
+    UNION
+    (SELECT key FROM sums
+    ORDER BY whole - before DESC, worth, label COLLATE "C" DESC LIMIT %(most)s)
+    UNION
+    (SELECT key FROM sums ORDER BY whole - before, worth DESC, label COLLATE "C" LIMIT %(most)s)
 )
-SELECT * FROM ranked WHERE top <= %(most)s OR up <= %(most)s OR down <= %(most)s
-"""
-COLUMNS = {"customer": "organization_id", "offer_name": "offer_name"}
+SELECT * FROM sums JOIN shown USING (key) CROSS JOIN everybody
+"""  # noqa: S608 - the names are the house's own
 BY_DAY = f"""
 WITH {KNOWN},
 totals AS (
@@ -158,6 +245,32 @@ class Used:
     amount: Decimal = ZERO
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Days beside earlier ones; of none is anything asked after the end of ``now``.
+
+    The worth of both is compared until days of their own, and who was there before is looked for a
+    little longer than what they used is counted.
+    """
+
+    now: Days
+    before: Days
+    broken_until: date
+    whole_until: date
+    whole_before_until: date
+
+    def asked(self, currency: str) -> dict[str, Asked]:
+        """Return the days by their names; without a currency what is counted."""
+        return {
+            "now": (*self.now, ""),
+            "before": (*self.before, ""),
+            "broken": (self.before[1], self.broken_until, ""),
+            "shown": (*self.now, currency),
+            "whole": (self.now[0], self.whole_until, currency),
+            "whole_before": (self.before[0], self.whole_before_until, currency),
+        }
+
+
 #: By the name of the days, then by whose it is and its currency; without one, tokens are counted.
 Found = Mapping[str, Mapping[tuple[str, str], Used]]
 
@@ -165,34 +278,19 @@ Found = Mapping[str, Mapping[tuple[str, str], Used]]
 def by_model(asked: Mapping[str, Asked]) -> Found:
     """Return what was used of each model in each of these days; one query."""
     found: dict[str, dict[tuple[str, str], Used]] = {name: {} for name in asked}
-    for it in rows(_moved("offer_name") + SUMS, _facts(asked)):
+    for it in rows(BY_MODEL, _facts(asked)):
         used = Used(it["requests"], it["tokens"], it["amount"])
         found[it["name"]][it["key"], it["currency"]] = used
     return found
 
 
-def of_customers(
-    counted: Mapping[str, Days], paid: Mapping[str, Days], currency: str, most: int
-) -> list[dict[str, Any]]:
+def of_customers(days: Beside, currency: str, most: int) -> list[dict[str, Any]]:
     """Return so many customers of each kind: with the most worth, those that grew and that shrank.
 
-    With each stand the sums over all customers; see the query. ``counted`` names the days ``now``,
-    ``before`` and ``broken``, ``paid`` those ``shown``, ``whole`` and ``whole_before``. One query.
+    With each stand the sums over all customers; see the query. One query.
     """
-    asked = {name: (*days, "") for name, days in counted.items()}
-    asked |= {name: (*days, currency) for name, days in paid.items()}
-    return rows(_moved("customer") + RANKED, {**_facts(asked), "most": most})
-
-
-def _moved(column: Literal["customer", "offer_name"]) -> str:
-    """Return the beginning of a statement: what moved by a customer, or of a model."""
-    key = COLUMNS[column]
-    parts = (
-        TOTALS.format(column=column),
-        BESIDE.format(key=key, **OF_USAGE),
-        BESIDE.format(key=key, **OF_SPENDING),
-    )
-    return MOVED.format(known=KNOWN, parts=" UNION ALL ".join(parts))
+    facts = {**_facts(days.asked(currency)), "currency": currency, "most": most}
+    return rows(RANKED, facts)
 
 
 def _facts(asked: Mapping[str, Asked]) -> dict[str, Any]:

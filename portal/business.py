@@ -18,7 +18,7 @@ from django.utils import formats
 from django.utils.translation import gettext as _
 
 from billing import totals
-from billing.totals import Days, Used
+from billing.totals import Beside, Days, Used
 from common.money import Money
 from common.templatetags.formats import grouped
 from marketplace.queries import DEFAULT_CURRENCY
@@ -101,13 +101,16 @@ class Use:
 def activity(span: Span, rest: Used) -> tuple[Use, Ranking]:
     """Return what was used by how many, and by which customers most; one query."""
     until = span.before_until.date()
-    counted = {
-        "now": (span.start, span.end),
-        "before": (span.before_start, until),
+    whole = len(span.whole_days) * ONE_DAY
+    days = Beside(
+        now=(span.start, span.end),
+        before=(span.before_start, until),
         # The day that is not over when it is compared: enough to tell who was there.
-        "broken": (until, until + ONE_DAY if span.broken_day else until),
-    }
-    found = totals.of_customers(counted, _worths(span), DEFAULT_CURRENCY, TOP)
+        broken_until=until + ONE_DAY if span.broken_day else until,
+        whole_until=span.start + whole,
+        whole_before_until=span.before_start + whole,
+    )
+    found = totals.of_customers(days, DEFAULT_CURRENCY, TOP)
     all_ = found[0] if found else defaultdict[str, Decimal](Decimal)
     requests, tokens = all_["all_before_requests"], all_["all_before_tokens"]
     use = Use(

@@ -24,7 +24,7 @@ from billing.models.gpu_costs import GpuCost
 from billing.models.grants import HOLD, CreditGrant, Lease
 from billing.models.invoices import Invoice, InvoiceLine, InvoiceSequence
 from billing.models.ledger import AccountKind, LedgerAccount, LedgerEntry, LedgerTransaction
-from billing.models.ledger_days import ClosedLedgerDay, LedgerDay
+from billing.models.ledger_days import ClosedLedgerDay, LedgerDay, LedgerHour
 from billing.models.orders import Order, StripeEvent
 from billing.models.payers import InvoicePart, Payer
 from billing.models.payments import (
@@ -95,6 +95,7 @@ __all__ = [
     "LedgerAccount",
     "LedgerDay",
     "LedgerEntry",
+    "LedgerHour",
     "LedgerTransaction",
     "ManualPayment",
     "Order",

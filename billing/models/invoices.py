@@ -121,6 +121,9 @@ class Invoice(TimeStamped):
                 condition=models.Q(mailed_at=None),
                 name="invoices_to_mail",
             ),
+            models.Index(
+                fields=("due_at",), condition=models.Q(status="open"), name="invoices_to_be_paid"
+            ),
         )
 
     def __str__(self) -> str:

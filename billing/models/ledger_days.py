@@ -1,4 +1,4 @@
-"""The ledger summed up by day, so that reports do not read every entry there ever was."""
+"""The ledger summed up by day, and by hour until a day is over, so that reports do not read every entry there ever was."""
 
 from django.db import models
 from django.utils import timezone
@@ -41,3 +41,26 @@ class LedgerDay(Row):
 
     def __str__(self) -> str:
         return f"{self.day_id} {self.account} {self.currency}"
+
+
+class LedgerHour(Row):
+    """The same of an hour that is over, on a day that is not summed up yet; it goes with the day's sums."""
+
+    starts_at = models.DateTimeField()
+    account = models.CharField(max_length=20, choices=AccountKind)
+    currency = models.CharField(max_length=3)
+    debit = models.DecimalField(max_digits=30, decimal_places=12)
+    credit = models.DecimalField(max_digits=30, decimal_places=12)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("starts_at", "account", "currency"), name="ledger_hour_summed_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(debit__gte=0, credit__gte=0), name="ledger_hour_has_two_sides"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.starts_at:%Y-%m-%d %H} {self.account} {self.currency}"

@@ -53,7 +53,8 @@ class RunningTotal(Row):
     class Meta:
         constraints = (
             models.UniqueConstraint(
-                fields=("day", "customer", "offer_name", "currency"),
+                # All customers' of a day in a currency stand together; see billing.totals.
+                fields=("day", "currency", "customer", "offer_name"),
                 name="running_total_once",
                 nulls_distinct=False,
             ),

@@ -23,6 +23,7 @@ PATIENCE = timedelta(hours=1)
 ALONE = "SELECT pg_try_advisory_xact_lock(8204, 0)"
 OF_DAY = "SELECT pg_try_advisory_xact_lock(8205, %(day)s::date - DATE '2000-01-01')"
 TOKENS = " + ".join(f"{part}_tokens" for part in TOKEN_PARTS)
+# Rows lie in the order in which pages read them.
 ADD_UP = f"""
 INSERT INTO billing_runningtotal (
     id, day_id, customer, offer_name, currency, requests, tokens, amount)
@@ -41,6 +42,7 @@ FROM (
     GROUP BY GROUPING SETS ((organization_id, currency), (offer_name, currency), (currency))
 ) moved
 GROUP BY customer, offer_name, currency
+ORDER BY currency, customer, offer_name
 """  # noqa: S608 - the names are the house's own
 FORGET_QUARTERS = """
 DELETE FROM billing_quartertotal WHERE starts_at >= %(start)s AND starts_at < %(end)s

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing import accounts
-from billing.models import AccountKind, ClosedLedgerDay, LedgerDay
+from billing.models import AccountKind, ClosedLedgerDay, LedgerDay, LedgerHour
 from billing.services import credits, ledger, ledger_days
 from billing.services.ledger import Posting
 from common.database import SERVICE, service
@@ -133,6 +133,72 @@ def test_a_day_is_summed_up_once_an_hour_after_its_end(spring, time_machine):
     assert sum(at_once(ledger_days.close_days, 4)) == 1
 
 
+def test_hours_of_a_day_that_is_not_over_are_summed_up(acme, give, used, time_machine):
+    time_machine.move_to(datetime(2027, 4, 2, 9, 59, 59, tzinfo=UTC), tick=False)
+    grant = give("50", cost="40")
+    time_machine.move_to(datetime(2027, 4, 2, 11, tzinfo=UTC), tick=False)
+    used(grant, "10.000000000001")
+    before = balances(APRIL)
+
+    for hour, minute, hours in ((10, 59, set()), (11, 0, {9}), (23, 30, {9, 11})):
+        sweep_at(time_machine, hour, minute)
+        assert {it.starts_at.hour for it in LedgerHour.objects.using(SERVICE)} == hours
+        assert balances(APRIL) == before
+
+    # The day's sums take the place of its hours'.
+    time_machine.move_to(datetime(2027, 4, 3, 1, tzinfo=UTC), tick=False)
+    assert ledger_days.close_days() == 1
+    assert not LedgerHour.objects.using(SERVICE).exists()
+    assert balances(APRIL) == before
+
+
+def sweep_at(time_machine, hour, minute):
+    time_machine.move_to(datetime(2027, 4, 2, hour, minute, tzinfo=UTC), tick=False)
+    assert ledger_days.close_days() == 0
+
+
+def test_hours_that_are_summed_up_are_what_is_read(acme, give, time_machine):
+    time_machine.move_to(datetime(2027, 4, 2, 9, tzinfo=UTC), tick=False)
+    give("50", cost="40")
+    sweep_at(time_machine, 11, 0)
+    with service():
+        LedgerHour.objects.filter(account="customer_prepaid").update(credit=7)
+        (found,) = accounts.trial_balance(APRIL)
+
+    assert {it.account: it.balance.amount for it in found.lines}["customer_prepaid"] == -7
+
+
+def test_what_is_booked_after_the_last_summed_hour_counts(acme, give, time_machine):
+    time_machine.move_to(datetime(2027, 4, 2, 9, tzinfo=UTC), tick=False)
+    give("50", cost="40")
+    time_machine.move_to(datetime(2027, 4, 2, 10, tzinfo=UTC), tick=False)
+    give("7", cost="7")
+    sweep_at(time_machine, 11, 0)
+
+    assert balances(APRIL)["customer_prepaid"] == -57
+
+
+def test_hours_and_days_are_summed_up_by_one_at_a_time(acme, give, time_machine):
+    time_machine.move_to(datetime(2027, 4, 2, 9, tzinfo=UTC), tick=False)
+    give("50", cost="40")
+    before = balances(APRIL)
+    time_machine.move_to(datetime(2027, 4, 2, 11, tzinfo=UTC), tick=False)
+    at_once(ledger_days.close_days, 4)
+    assert balances(APRIL) == before
+
+    time_machine.move_to(datetime(2027, 4, 3, 1, tzinfo=UTC), tick=False)
+    with ThreadPoolExecutor(1) as beside:
+        with service():
+            ledger_days.alone()
+            waits = beside.submit(close_and_leave)
+            with pytest.raises(TimeoutError):
+                waits.result(0.5)
+            assert LedgerHour.objects.exists()
+        waits.result()
+    assert not LedgerHour.objects.using(SERVICE).exists()
+    assert balances(APRIL) == before
+
+
 def test_a_month_earns_what_was_used_and_expired_less_what_was_given(spring):
     with service():
         april, march = accounts.months(APRIL)
@@ -178,5 +244,6 @@ def test_a_day_that_cannot_be_is_refused_with_words(staff_client, day):
 
 def test_customers_see_none_of_it(alice_client, acme):
     assert alice_client.get(PAGE).status_code == 404
-    with scope(acme), pytest.raises(DatabaseError, match="permission denied"):
-        LedgerDay.objects.count()
+    for sums in (LedgerDay, LedgerHour):
+        with scope(acme), pytest.raises(DatabaseError, match="permission denied"):
+            sums.objects.count()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from billing import totals
 from billing.models import LateDay, RunningTotal, SpendBucket, SpendDay, TotalledDay
 from billing.services import totalling
-from billing.totals import Used
+from billing.totals import Beside, Used
 from common.database import service
 from metering.models import UsageBucket, UsageDay
 from tenants.services import organizations
@@ -96,17 +96,40 @@ def agrees():
         assert found == Used(counts["r"], counts["t"], worth["a"])
 
 
-def of_customers_agree(days):
-    names = ("now", "before", "broken"), ("shown", "whole", "whole_before")
-    counted, paid = (dict.fromkeys(each, days) for each in names)
-    found = totals.of_customers(counted, paid, "EUR", 5)
-    expected = plain("organization_id", days)
-    for it in found:
-        used = expected.get((it["key"], ""), Used())
-        worth = expected.get((it["key"], "EUR"), Used())
-        assert (it["now_requests"], it["now_tokens"]) == (used.requests, used.tokens)
-        assert (it["requests"], it["worth"]) == (worth.requests, worth.amount)
-    assert {it["key"] for it in found} >= {key for key, currency in expected if currency == "EUR"}
+def of_customers_agree(span):
+    """Of days beside earlier ones; of some that begin today, and of some before all totals."""
+    for now in (span, RANGES["all"], (TODAY, TODAY + DAY)):
+        before = date(2026, 2, 26), date(2026, 3, 2)
+        days = Beside(now, before, before[1] + DAY, min(now[0] + 4 * DAY, now[1]), before[1])
+        used = {
+            name: plain("organization_id", (start, until))
+            for name, (start, until, _of) in days.asked("EUR").items()
+        }
+        found = {it["key"]: it for it in totals.of_customers(days, "EUR", 5)}
+        for key, it in found.items():
+            for told, (column, name, currency) in TOLD.items():
+                assert it[told] == getattr(used[name].get((key, currency), Used()), column), told
+        assert {key for rows in used.values() for key, of in rows if of != "MAD"} <= {*found}
+        here, there = (
+            {key for name in names for key, currency in used[name] if not currency}
+            for names in (("now",), ("before", "broken"))
+        )
+        for it in found.values():
+            counts = len(here), len(there), len(here & there)
+            assert (it["here"], it["there"], it["stayed"]) == counts
+
+
+TOLD = {
+    "now_requests": ("requests", "now", ""),
+    "now_tokens": ("tokens", "now", ""),
+    "before_requests": ("requests", "before", ""),
+    "before_tokens": ("tokens", "before", ""),
+    "broken_requests": ("requests", "broken", ""),
+    "requests": ("requests", "shown", "EUR"),
+    "worth": ("amount", "shown", "EUR"),
+    "whole": ("amount", "whole", "EUR"),
+    "before": ("amount", "whole_before", "EUR"),
+}
 
 
 USES = st.tuples(
