@@ -3,12 +3,14 @@
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import IO, Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, ValidationError
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils.module_loading import import_string
+from drf_spectacular.utils import OpenApiParameter, inline_serializer
 from rest_framework import exceptions, serializers
 from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import JSONParser
@@ -22,6 +24,9 @@ from common.errors import DomainError
 DEFAULT_HANDLER = "rest_framework.views.exception_handler"
 
 
+#: How pages are asked for.
+CURSOR = OpenApiParameter("cursor", str, description="Where a page begins, from `next`.")
+LIMIT = OpenApiParameter("limit", int, description="Rows of a page, at most 200.")
 #: A cursor that skips more than this is none of ours.
 MOST_SKIPPED = 1_000_000
 
@@ -81,6 +86,19 @@ class InOrderPagination(NewestFirstPagination):
     def get_previous_link(self) -> str | None:
         """Return where the page before begins."""
         return self._link(self._before) if self.has_previous else None
+
+
+@cache
+def paged(row: type[serializers.BaseSerializer[Any]]) -> serializers.Serializer[Any]:
+    """Describe a page of these: its rows, and where the pages beside it are."""
+    return inline_serializer(
+        f"{row.__name__.removesuffix('Out')}Page",
+        {
+            "next": serializers.URLField(allow_null=True),
+            "previous": serializers.URLField(allow_null=True),
+            "results": row(many=True),
+        },
+    )
 
 
 class Named(serializers.SlugRelatedField[Any]):

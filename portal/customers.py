@@ -2,16 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet, Sum, TextField, UUIDField, Value
+from django.db.models import F, Q, QuerySet, Sum, TextChoices, TextField, UUIDField, Value
 from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django_stubs_ext import StrOrPromise
 
 from billing import chargebacks
 from billing import queries as billing
@@ -73,7 +72,7 @@ class Matter:
     """A contract, a dispute or a request for access: its name, how it stands, since when."""
 
     name: str
-    state: StrOrPromise
+    state: TextChoices
     at: datetime
     #: Of a dispute, the invoice it is about.
     invoice_id: UUID | None
@@ -94,6 +93,8 @@ class Portrait:
     chargebacks: list[Chargeback]
     memberships: list[Membership]
     audit: list[audit_words.Row]
+    #: What was used on each of the last days, in the customer's currency, and that drawn.
+    days: dict[date, Decimal]
     chart: dict[str, Any]
     #: Contracts, disputes and requests for access, each the newest first.
     matters: dict[str, list[Matter]]
@@ -175,6 +176,7 @@ def portrait(organization: Organization) -> Portrait:
         ModelUse(str(name), sums, worth.get((name,), nothing)) for (name,), sums in by_model.items()
     ]
     entries = AuditEntry.objects.filter(organization=organization)[:SHOWN]
+    days = _days(organization, now)
     counts = tallies.counts(
         {
             "usable_keys": organization.api_keys.usable(),
@@ -195,7 +197,8 @@ def portrait(organization: Organization) -> Portrait:
         chargebacks=list(chargebacks.of(organization)[:SHOWN]),
         memberships=list(organization.memberships.select_related("user")),
         audit=[audit_words.row(entry) for entry in entries],
-        chart=_chart(organization, now),
+        days=days,
+        chart=business.bars(list(days), days, organization.currency, now.date()),
         matters=_matters(organization),
         notes=list(
             CustomerNote.objects.filter(organization=organization)
@@ -213,7 +216,7 @@ def portrait(organization: Organization) -> Portrait:
 
 
 #: Of each kind of matter, what its states are called.
-STATES: dict[str, Any] = {
+STATES: dict[str, type[TextChoices]] = {
     "contracts": Contract.Status,
     "disputes": Dispute.Status,
     "access": AccessRequest.State,
@@ -236,14 +239,14 @@ def _matters(organization: Organization) -> dict[str, list[Matter]]:
     )
     found: dict[str, list[Matter]] = {kind: [] for kind in STATES}
     for kind, name, state, at, invoice_id in first.union(*others, all=True):
-        found[kind].append(Matter(name, STATES[kind](state).label, at, invoice_id))
+        found[kind].append(Matter(name, STATES[kind](state), at, invoice_id))
     for rows in found.values():
         rows.sort(key=lambda it: it.at, reverse=True)
     return found
 
 
-def _chart(organization: Organization, now: datetime) -> dict[str, Any]:
-    """Return the worth of each of the last days, as components/chart.html draws it."""
+def _days(organization: Organization, now: datetime) -> dict[date, Decimal]:
+    """Return the worth of each of the last days, those without usage too."""
     span = spans.named("30d", now)
     rows = SpendDay.objects.filter(
         organization=organization, currency=organization.currency, day__gte=span.start
@@ -251,7 +254,7 @@ def _chart(organization: Organization, now: datetime) -> dict[str, Any]:
     sums = dict(
         rows.order_by().values("day").annotate(Sum("amount")).values_list("day", "amount__sum")
     )
-    return business.bars(span.days, sums, organization.currency, now.date())
+    return {day: sums.get(day, ZERO) for day in span.days}
 
 
 def _month_start() -> datetime:

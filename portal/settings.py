@@ -376,6 +376,13 @@ SPECTACULAR_SETTINGS = {
         "ServiceChangeStatusEnum": "marketplace.models.ApplicationChange.Status",
         "SignUpWayEnum": "tenants.models.SignUpPolicy.Way",
         "SupportWayEnum": "tenants.models.SupportAccess.Way",
+        "CustomerKindEnum": "tenants.models.Organization.Kind",
+        "CustomerStatusEnum": "tenants.models.Organization.Status",
+        "HappeningKindEnum": "portal.staff_customer_api.KINDS",
+        "PricedPartEnum": "marketplace.models.PRICED_PARTS",
+        "CorrectionKindEnum": "billing.models.Correction.Kind",
+        "CorrectionStatusEnum": "billing.models.Correction.Status",
+        "DisputeStatusEnum": "billing.models.Dispute.Status",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

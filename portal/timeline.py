@@ -1,11 +1,12 @@
 """What happened with a customer, of all kinds in one order; read as the service role."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -18,16 +19,52 @@ from tenants.models import AuditEntry, CustomerNote, Organization, Restriction
 PAGE = 50
 
 
+@dataclass(frozen=True, order=True, slots=True)
+class Mark:
+    """Where a happening stands in the order: things of one moment by where they are written."""
+
+    at: datetime
+    source: str
+    pk: UUID
+
+    def __str__(self) -> str:
+        return f"{self.at.isoformat()}_{self.source}_{self.pk}"
+
+    @classmethod
+    def read(cls, text: str) -> "Mark | None":
+        """Return the mark that was written so; of anything else, None."""
+        at, _cut, rest = text.partition("_")
+        source, _cut, pk = rest.rpartition("_")
+        try:
+            found = cls(datetime.fromisoformat(at), source, UUID(pk))
+        except ValueError:
+            return None
+        return found if found.at.tzinfo else None
+
+
 @dataclass(frozen=True, slots=True)
 class Happening:
     """One thing that happened: when, what, about what, by whom, and where it is seen."""
 
-    at: datetime
+    mark: Mark
     kind: str
     what: StrOrPromise
     about: str = ""
     who: str = ""
     url: str = ""
+
+    @property
+    def at(self) -> datetime:
+        """When it happened."""
+        return self.mark.at
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A page of what happened, newest first, and where the next one begins."""
+
+    happenings: list[Happening]
+    older: Mark | None
 
 
 #: The kinds a reader can choose among.
@@ -42,85 +79,89 @@ KINDS: dict[str, StrOrPromise] = {
 }
 
 
-def happenings(
-    organization: Organization, kinds: list[str], before: datetime | None
-) -> list[Happening]:
-    """Return what happened before a moment, newest first: a page of it, and one more if there is."""
-    found = [it for kind in kinds for it in READERS[kind](organization, before)]
-    return sorted(found, key=lambda it: it.at, reverse=True)[: PAGE + 1]
+def leaf(organization: Organization, kinds: Sequence[str], before: Mark | None = None) -> Leaf:
+    """Return a page of what happened before a mark, of these kinds or of all."""
+    found = [it for kind in kinds or KINDS for it in READERS[kind](organization, before)]
+    found.sort(key=lambda it: it.mark, reverse=True)
+    shown = found[:PAGE]
+    return Leaf(shown, shown[-1].mark if len(found) > PAGE else None)
 
 
-def _latest(rows: QuerySet[Any], field: str, before: datetime | None) -> QuerySet[Any]:
+def _latest(
+    rows: QuerySet[Any], field: str, before: Mark | None, source: str = ""
+) -> Iterator[tuple[Mark, Any]]:
+    """Return the newest rows before a mark, each with its own; ``source`` tells rows of a kind apart."""
+    source = source or rows.model._meta.model_name or ""
     rows = rows.filter(**{f"{field}__isnull": False})
     if before is not None:
-        rows = rows.filter(**{f"{field}__lt": before})
-    return rows.order_by(f"-{field}", "-pk")[: PAGE + 1]
+        is_before = Q(**{f"{field}__lt": before.at})
+        if source <= before.source:
+            same = Q(**{field: before.at})
+            is_before |= same & Q(pk__lt=before.pk) if source == before.source else same
+        rows = rows.filter(is_before)
+    for row in rows.order_by(f"-{field}", "-pk")[: PAGE + 1]:
+        yield Mark(getattr(row, field), source, row.pk), row
 
 
-def _acts(organization: Organization, before: datetime | None) -> Iterator[Happening]:
+def _acts(organization: Organization, before: Mark | None) -> Iterator[Happening]:
     rows = AuditEntry.objects.filter(organization=organization)
-    for entry in _latest(rows, "occurred_at", before):
+    for mark, entry in _latest(rows, "occurred_at", before):
         row = audit_words.row(entry)
-        yield Happening(
-            entry.occurred_at, "acts", row.action, entry.target_label, entry.actor_label
-        )
+        yield Happening(mark, "acts", row.action, entry.target_label, entry.actor_label)
 
 
-def _orders(organization: Organization, before: datetime | None) -> Iterator[Happening]:
-    for order in _latest(Order.objects.filter(organization=organization), "created_at", before):
+def _orders(organization: Organization, before: Mark | None) -> Iterator[Happening]:
+    rows = Order.objects.filter(organization=organization)
+    for mark, order in _latest(rows, "created_at", before):
         words = _("Order: %(state)s") % {"state": order.get_status_display()}
-        yield Happening(order.created_at, "orders", words, order.bundle_name)
+        yield Happening(mark, "orders", words, order.bundle_name)
 
 
-def _invoices(organization: Organization, before: datetime | None) -> Iterator[Happening]:
+def _invoices(organization: Organization, before: Mark | None) -> Iterator[Happening]:
     invoices = Invoice.objects.filter(organization=organization)
-    for invoice in _latest(invoices, "issued_at", before):
-        yield _of_invoice(invoice, invoice.issued_at, _("Invoice issued"))
-    for invoice in _latest(invoices, "paid_at", before):
-        yield _of_invoice(invoice, invoice.paid_at, _("Invoice paid"))
+    for mark, invoice in _latest(invoices, "issued_at", before, "invoice_issued"):
+        yield _of_invoice(mark, invoice, _("Invoice issued"))
+    for mark, invoice in _latest(invoices, "paid_at", before, "invoice_paid"):
+        yield _of_invoice(mark, invoice, _("Invoice paid"))
     notes = CreditNote.objects.filter(organization=organization)
-    for note in _latest(notes, "issued_at", before):
-        yield Happening(note.issued_at, "invoices", _("Credit note issued"), note.number)
+    for mark, note in _latest(notes, "issued_at", before, "note_issued"):
+        yield Happening(mark, "invoices", _("Credit note issued"), note.number)
 
 
-def _mails(organization: Organization, before: datetime | None) -> Iterator[Happening]:
+def _mails(organization: Organization, before: Mark | None) -> Iterator[Happening]:
     invoices = Invoice.objects.filter(organization=organization)
-    for invoice in _latest(invoices, "mailed_at", before):
-        yield _of_invoice(invoice, invoice.mailed_at, _("Invoice mailed"), "mails")
+    for mark, invoice in _latest(invoices, "mailed_at", before, "invoice_mailed"):
+        yield _of_invoice(mark, invoice, _("Invoice mailed"), "mails")
     notes = CreditNote.objects.filter(organization=organization)
-    for note in _latest(notes, "mailed_at", before):
-        yield Happening(note.mailed_at, "mails", _("Credit note mailed"), note.number)
+    for mark, note in _latest(notes, "mailed_at", before, "note_mailed"):
+        yield Happening(mark, "mails", _("Credit note mailed"), note.number)
 
 
-def _of_invoice(invoice: Invoice, at: Any, what: str, kind: str = "invoices") -> Happening:
+def _of_invoice(mark: Mark, invoice: Invoice, what: str, kind: str = "invoices") -> Happening:
     url = reverse("staff:invoice", kwargs={"invoice_id": invoice.pk})
-    return Happening(at, kind, what, invoice.number, url=url)
+    return Happening(mark, kind, what, invoice.number, url=url)
 
 
-def _disputes(organization: Organization, before: datetime | None) -> Iterator[Happening]:
+def _disputes(organization: Organization, before: Mark | None) -> Iterator[Happening]:
     rows = Dispute.objects.filter(organization=organization).select_related("invoice", "opened_by")
-    for dispute in _latest(rows, "created_at", before):
+    for mark, dispute in _latest(rows, "created_at", before):
         words = _("Dispute: %(state)s") % {"state": dispute.get_status_display()}
-        yield Happening(
-            dispute.created_at, "disputes", words, dispute.invoice.number, dispute.opened_by.email
-        )
+        yield Happening(mark, "disputes", words, dispute.invoice.number, dispute.opened_by.email)
 
 
-def _restrictions(organization: Organization, before: datetime | None) -> Iterator[Happening]:
+def _restrictions(organization: Organization, before: Mark | None) -> Iterator[Happening]:
     rows = Restriction.objects.filter(organization=organization).select_related("set_by")
-    for it in _latest(rows, "starts_at", before):
-        yield Happening(
-            it.starts_at, "restrictions", it.get_level_display(), it.reason, it.set_by.email
-        )
+    for mark, it in _latest(rows, "starts_at", before):
+        yield Happening(mark, "restrictions", it.get_level_display(), it.reason, it.set_by.email)
 
 
-def _notes(organization: Organization, before: datetime | None) -> Iterator[Happening]:
+def _notes(organization: Organization, before: Mark | None) -> Iterator[Happening]:
     rows = CustomerNote.objects.filter(organization=organization).select_related("author")
-    for note in _latest(rows, "created_at", before):
-        yield Happening(note.created_at, "notes", _("Note"), note.text, note.author.email)
+    for mark, note in _latest(rows, "created_at", before):
+        yield Happening(mark, "notes", _("Note"), note.text, note.author.email)
 
 
-READERS: dict[str, Callable[[Organization, datetime | None], Iterator[Happening]]] = {
+READERS: dict[str, Callable[[Organization, Mark | None], Iterator[Happening]]] = {
     "acts": _acts,
     "orders": _orders,
     "invoices": _invoices,

@@ -1,6 +1,7 @@
 """Notes of staff about a customer, and the customer's timeline."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, ProgrammingError, connections
@@ -101,7 +102,7 @@ def test_the_timeline_tells_all_kinds_in_one_order(staff_client, acme, sam):
     with service():
         restrictions.impose(acme, level="warn", reason="Unpaid", by=sam)
 
-    found = staff_client.get(f"{PAGE}timeline/").context["happenings"]
+    found = staff_client.get(f"{PAGE}timeline/").context["leaf"].happenings
 
     assert [it.kind for it in found if it.kind != "acts"] == ["restrictions", "notes"]
     assert {it.kind for it in found} == {"acts", "restrictions", "notes"}
@@ -113,11 +114,13 @@ def test_the_timeline_is_narrowed_and_paged(staff_client, acme, sam, monkeypatch
     written(acme, sam, "One", "Two", "Three")
 
     first = staff_client.get(f"{PAGE}timeline/?kind=notes&kind=moon")
-    rest = staff_client.get(f"{PAGE}timeline/", {"kind": "notes", "before": first.context["older"]})
+    rest = staff_client.get(
+        f"{PAGE}timeline/", {"kind": "notes", "before": str(first.context["leaf"].older)}
+    )
 
-    assert [it.about for it in first.context["happenings"]] == ["Three", "Two"]
-    assert [it.about for it in rest.context["happenings"]] == ["One"]
-    assert rest.context["older"] is None
+    assert [it.about for it in first.context["leaf"].happenings] == ["Three", "Two"]
+    assert [it.about for it in rest.context["leaf"].happenings] == ["One"]
+    assert rest.context["leaf"].older is None
 
 
 @pytest.mark.parametrize("before", ["never", "2026-03-15", "%00"])
@@ -129,4 +132,4 @@ def test_orders_and_invoices_stand_in_the_timeline(acme):
     long_ago = timezone.now() - timedelta(days=400)
 
     with service():
-        assert timeline.happenings(acme, list(timeline.KINDS), long_ago) == []
+        assert timeline.leaf(acme, [], timeline.Mark(long_ago, "order", uuid4())).happenings == []

@@ -2,7 +2,6 @@
 
 import copy
 import uuid
-from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -179,27 +178,16 @@ def customer_timeline(request: StaffRequest, slug: str) -> HttpResponse:
     """Show what happened with a customer, newest first; the kinds stand in the address."""
     organization = get_object_or_404(Organization, slug=slug)
     chosen = [kind for kind in request.GET.getlist("kind") if kind in timeline.KINDS]
-    before = _moment(request.GET.get("before", ""))
-    found = timeline.happenings(organization, chosen or list(timeline.KINDS), before)
-    shown = found[: timeline.PAGE]
+    before = timeline.Mark.read(request.GET.get("before", ""))
     context = {
         "organization": organization,
-        "happenings": shown,
+        "leaf": timeline.leaf(organization, chosen, before),
         "kinds": [(kind, words, kind in chosen) for kind, words in timeline.KINDS.items()],
         "chosen": chosen,
-        "older": shown[-1].at.isoformat() if len(found) > timeline.PAGE else None,
         "is_first": before is None,
         "nav_section": SECTION,
     }
     return render(request, "staff/customer_timeline.html", context)
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo else None
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
