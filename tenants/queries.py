@@ -121,6 +121,16 @@ def audit_entries(organization: Organization, search: Search) -> QuerySet[AuditE
     return searched(AuditEntry.objects.filter(organization=organization), search)
 
 
+def operator_entries(*, everybody: bool) -> QuerySet[AuditEntry, AuditEntry]:
+    """Return what everybody did, or what staff did and the operator on its own behalf, newest first.
+
+    By key, which is in the order of time: no page has to sort the whole log.
+    """
+    entries = AuditEntry.objects.select_related("organization").order_by("-id")
+    ours = Q(organization=None) | Q(actor_kind="staff")
+    return entries if everybody else entries.filter(ours)
+
+
 def searched(
     entries: QuerySet[AuditEntry, AuditEntry], search: Search
 ) -> QuerySet[AuditEntry, AuditEntry]:

@@ -2,7 +2,6 @@
 
 import uuid
 
-from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -10,12 +9,9 @@ from django.views.decorators.http import require_safe
 from tenants import audit_words
 from tenants.access import StaffRequest, staff_required
 from tenants.forms import AuditSearchForm
-from tenants.models import AuditEntry
-from tenants.queries import searched
+from tenants.queries import operator_entries, searched
 
 PAGE = 50
-#: What the operator did, or did on its own behalf.
-OURS = Q(organization=None) | Q(actor_kind="staff")
 
 
 @require_safe
@@ -25,10 +21,7 @@ def audit_log(request: StaffRequest) -> HttpResponse:
     form = AuditSearchForm(request.GET)
     is_readable = form.is_valid()
     everybody = request.GET.get("who") == "everybody"
-    # By key, which is in the order of time: no page has to sort the whole log.
-    entries = AuditEntry.objects.select_related("organization").order_by("-id")
-    if not everybody:
-        entries = entries.filter(OURS)
+    entries = operator_entries(everybody=everybody)
     customer = request.GET.get("customer", "").replace("\0", "")[:50]
     if customer:
         entries = entries.filter(organization__slug=customer)
