@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
@@ -29,8 +30,9 @@ WORDS: dict[str, StrOrPromise] = {
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One fact on which the two disagree."""
+    """One fact on which the two disagree: as programs call it, and as people do."""
 
+    field: str
     name: StrOrPromise
     counted: Any
     refused: Any
@@ -52,18 +54,25 @@ class Leaf:
     older: uuid.UUID | None
 
 
+def refused() -> QuerySet[UsageConflict]:
+    """Return what was refused, newest first. As the service: it is of all customers."""
+    return UsageConflict.objects.select_related("organization").order_by("-id")
+
+
+def told(conflicts: Sequence[UsageConflict]) -> list[Contradiction]:
+    """Return these beside what counts instead; one query however many they are."""
+    counted = _counted(conflicts)
+    return [Contradiction(it, _differences(it.body, counted.get(_key(it)))) for it in conflicts]
+
+
 def leaf(before: uuid.UUID | None = None) -> Leaf:
-    """Return the contradictions before this one. As the service: they are of all customers."""
-    rows = UsageConflict.objects.select_related("organization").order_by("-id")
+    """Return the contradictions before this one."""
+    rows = refused()
     if before:
         rows = rows.filter(pk__lt=before)
     found = list(rows[: PAGE + 1])
     shown = found[:PAGE]
-    counted = _counted(shown)
-    return Leaf(
-        [Contradiction(each, _differences(each.body, counted.get(_key(each)))) for each in shown],
-        shown[-1].pk if len(found) > PAGE else None,
-    )
+    return Leaf(told(shown), shown[-1].pk if len(found) > PAGE else None)
 
 
 def _key(row: UsageConflict | UsageEvent) -> tuple[uuid.UUID, str, str]:
@@ -80,14 +89,14 @@ def _counted(conflicts: Sequence[UsageConflict]) -> dict[tuple[uuid.UUID, str, s
 
 
 def _differences(body: dict[str, Any], event: UsageEvent | None) -> list[Difference]:
-    refused = _facts(body)
+    told_later = _facts(body)
     counted = {} if event is None else _recorded(event)
     words = WORDS | {f"{part}_tokens": TokenPart(part).label for part in TOKEN_PARTS}
     words[GPU_SECONDS] = _("Seconds of GPUs")
     return [
-        Difference(words[name], counted.get(name), refused[name])
+        Difference(name, words[name], counted.get(name), told_later[name])
         for name in words
-        if name in refused and refused[name] != counted.get(name)
+        if name in told_later and told_later[name] != counted.get(name)
     ]
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal import staff_api, staff_customer_api
+from portal import staff_api, staff_customer_api, staff_meter_api
 from portal.views.staff import audit, customers, meters, overview, signals, support
 
 urlpatterns = [
@@ -41,8 +41,8 @@ urlpatterns = [
 api_urlpatterns = [
     path("staff/overview", staff_api.DeskOverview.as_view()),
     path("staff/exports/<slug:table>.<slug:form>", staff_api.DeskExport.as_view()),
-    path("staff/meter-conflicts".MeterConflictList.as_view()),
-    path("staff/sealing".Sealing.as_view()),
+    path("staff/meter-conflicts", staff_meter_api.MeterConflictList.as_view()),
+    path("staff/sealing", staff_meter_api.Sealing.as_view()),
     path("staff/customers", staff_customer_api.CustomerList.as_view()),
     path("staff/customers/<slug:slug>", staff_customer_api.CustomerDetail.as_view()),
     path("staff/customers/<slug:slug>/timeline", staff_customer_api.CustomerTimeline.as_view()),
