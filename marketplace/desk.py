@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Min, Q, QuerySet
 from django.utils import timezone
 
-from marketplace import ports, queries, showcase
-from marketplace.models import AIModel, Offer, Price, Route, Upstream
+from marketplace import ports, queries, readiness, showcase, viewers
+from marketplace.models import AIModel, ModelChange, Offer, Price, Route, Upstream
+from marketplace.readiness import Check
 from marketplace.showcase import PricedOffer
+from marketplace.viewers import Audience
 
 DAY = timedelta(days=1)
 
@@ -28,6 +30,19 @@ class PlacedOffer:
 
     entry: PricedOffer
     routes: list[Route]
+
+
+@dataclass(frozen=True, slots=True)
+class WholeModel:
+    """A model with where it is sold, what it still lacks, what waits, and who sees and calls it."""
+
+    model: AIModel
+    offers: list[PlacedOffer]
+    checks: list[Check]
+    #: Changes that wait for a decision, or for their day.
+    changes: list[ModelChange]
+    audience: Audience
+    requests_last_day: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +81,18 @@ def offers_of(model: AIModel) -> list[PlacedOffer]:
         Route.objects.filter(offer__in=[it.offer.pk for it in entries]).select_related("upstream")
     )
     return [PlacedOffer(it, [r for r in routes if r.offer_id == it.offer.pk]) for it in entries]
+
+
+def whole(model: AIModel) -> WholeModel:
+    """Return all that staff sees of one model."""
+    return WholeModel(
+        model,
+        offers_of(model),
+        readiness.checklist(model),
+        list(model.changes.open().select_related("offer", "proposed_by")),
+        viewers.of(model),
+        requests_last_day(model),
+    )
 
 
 def price_list() -> list[PriceRow]:

@@ -1,15 +1,19 @@
-"""What one customer will see of a model, and pay for it; or why they see nothing."""
+"""What customers will see of a model: everybody, or one of them, with what that one will pay."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from marketplace import model_page, showcase, viewers
-from marketplace.models import AIModel
+from marketplace import differences, model_page, showcase, viewers
+from marketplace.models import AIModel, ModelChange
 from marketplace.viewers import Audience
 from tenants.models import Organization
 from tenants.models.classification import cleared_for
+
+Kind = ModelChange.Kind
+#: What is proposed of a model that a preview shows as if it were done.
+SEEN_BEFORE = (Kind.CARD, Kind.AUDIENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,36 @@ class Sight:
     #: Why offers of the model are not theirs to see; empty: they see all.
     hidden: tuple[str, ...]
     context: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A model's page once what is proposed of it is done."""
+
+    context: dict[str, Any]
+    #: What one customer sees; none: it is what everybody does.
+    sight: Sight | None
+    #: Whom it will be shown to, where that is not everybody, or is to change.
+    audience: Audience | None
+    #: Whether its card is one that is proposed.
+    has_card: bool
+
+
+def of(model: AIModel, customer: Organization | None = None) -> Preview:
+    """Return the page as customers will see it, or as this one will."""
+    changes = {it.kind: it for it in model.changes.open().filter(kind__in=SEEN_BEFORE)}
+    audience = viewers.of(model)
+    if shown := changes.get(Kind.AUDIENCE):
+        audience = viewers.proposed(shown.facts)
+    if card := changes.get(Kind.CARD):
+        model = differences.changed(model, card)
+    seen = sight(model, customer, audience) if customer else None
+    return Preview(
+        seen.context if seen else model_page.context(model),
+        seen,
+        audience if audience.is_restricted or shown else None,
+        card is not None,
+    )
 
 
 def sight(model: AIModel, organization: Organization, audience: Audience | None = None) -> Sight:

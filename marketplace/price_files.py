@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from defusedcsv import csv
+from django.http import HttpResponse
 from django.utils.translation import gettext as _
 
 from common.errors import DomainError
@@ -49,6 +50,14 @@ def write(version: PriceBookVersion) -> str:
         place = (line.offer.name, line.token_part, line.service_tier)
         writer.writerow((*place, *_cells(line.token_part, line.definition)))
     return file.getvalue()
+
+
+def response(version: PriceBookVersion) -> HttpResponse:
+    """Return the file as it is downloaded, named by the book and the version's number."""
+    sent = HttpResponse(write(version), content_type="text/csv; charset=utf-8")
+    name = f"{version.book.code}-{version.number}.csv"
+    sent["Content-Disposition"] = f'attachment; filename="{name}"'
+    return sent
 
 
 def _cells(part: str, definition: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -8,6 +8,7 @@ from marketplace import (
     catalogue_api,
     change_api,
     dossier_api,
+    draft_api,
     group_api,
     move_api,
     route_api,
@@ -16,7 +17,9 @@ from marketplace import (
     service_api,
     staff_bundle_api,
     staff_model_api,
+    staff_model_detail_api,
     staff_service_api,
+    staff_tokenizer_api,
 )
 from marketplace.views import (
     access,
@@ -78,6 +81,8 @@ urlpatterns = [
     ),
 ]
 
+VERSION = "staff/price-books/<slug:code>/versions/<int:number>"
+
 api_urlpatterns = [
     path("models", catalogue_api.ModelList.as_view()),
     path("models/compare", catalogue_api.Comparison.as_view()),
@@ -87,6 +92,8 @@ api_urlpatterns = [
     path("staff/models/<slug:slug>/service-levels", change_api.LevelList.as_view()),
     path("staff/models/<slug:slug>/changes", change_api.Proposals.as_view()),
     path("staff/models", staff_model_api.StaffModelList.as_view()),
+    path("staff/models/<slug:slug>", staff_model_detail_api.StaffModelDetail.as_view()),
+    path("staff/models/<slug:slug>/preview", staff_model_detail_api.StaffModelPreview.as_view()),
     path("staff/models/<slug:slug>/files", dossier_api.DossierFileList.as_view()),
     path("staff/models/<slug:slug>/files/<slug:sha256>", dossier_api.DossierFileDetail.as_view()),
     path(
@@ -94,6 +101,10 @@ api_urlpatterns = [
     ),
     path(
         "staff/models/<slug:slug>/files/<slug:sha256>/hide", dossier_api.DossierFileHide.as_view()
+    ),
+    path(
+        "staff/models/<slug:slug>/versions/<uuid:version_id>/tokenizer",
+        staff_tokenizer_api.VersionTokenizer.as_view(),
     ),
     path("staff/model-changes", change_api.ChangeList.as_view()),
     path("staff/model-changes/<uuid:change_id>", change_api.ChangeDetail.as_view()),
@@ -163,15 +174,12 @@ api_urlpatterns = [
     path("staff/price-moves", move_api.MoveList.as_view()),
     path("staff/price-moves/<uuid:move_id>/withdraw", move_api.MoveWithdrawal.as_view()),
     path("staff/price-books/<slug:code>/versions", book_api.VersionList.as_view()),
-    path("staff/price-books/<slug:code>/versions/<int:number>", book_api.VersionDetail.as_view()),
-    path(
-        "staff/price-books/<slug:code>/versions/<int:number>/publish",
-        book_api.VersionPublish.as_view(),
-    ),
-    path(
-        "staff/price-books/<slug:code>/versions/<int:number>/withdraw",
-        book_api.VersionWithdraw.as_view(),
-    ),
+    path(VERSION, book_api.VersionDetail.as_view()),
+    path(f"{VERSION}/prices.csv", draft_api.DraftFile.as_view()),
+    path(f"{VERSION}/prices", draft_api.DraftPrices.as_view()),
+    path(f"{VERSION}/adjust", draft_api.DraftAdjust.as_view()),
+    path(f"{VERSION}/publish", book_api.VersionPublish.as_view()),
+    path(f"{VERSION}/withdraw", book_api.VersionWithdraw.as_view()),
 ]
 
 staff_urlpatterns = [

@@ -13,17 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from common.database import service
 from common.errors import DomainError
-from marketplace import (
-    desk,
-    differences,
-    due,
-    model_page,
-    previewing,
-    proposing,
-    readiness,
-    showcase,
-    viewers,
-)
+from marketplace import desk, due, previewing, proposing, showcase
 from marketplace.errors import NotReady, TakesEffectInThePast
 from marketplace.forms.curation import SubmitForm
 from marketplace.forms.models import CardForm, DeprecateForm, NewModelForm, RetireForm
@@ -35,8 +25,6 @@ from tenants.models import Organization
 SECTION = "staff-models"
 PAGE_SIZE = 50
 Kind = ModelChange.Kind
-#: What is proposed of a model that a preview shows as if it were done.
-SEEN_BEFORE = (Kind.CARD, Kind.AUDIENCE)
 
 
 @require_safe
@@ -88,18 +76,19 @@ def model_detail(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
 
 
 def _detail(model: AIModel, **facts: Any) -> dict[str, Any]:
+    whole = desk.whole(model)
     return {
         "model": model,
-        "offers": desk.offers_of(model),
-        "checks": readiness.checklist(model),
-        "changes": model.changes.open().select_related("offer", "proposed_by"),
+        "offers": whole.offers,
+        "checks": whole.checks,
+        "changes": whole.changes,
         "submit_form": SubmitForm(),
         "can_submit": model.status in (Status.DRAFT, Status.DEPRECATED),
         "steps": publishing.ALLOWED[model.status],
         "deprecate_form": DeprecateForm(model=model),
         "retire_form": RetireForm(model=model),
-        "requests_last_day": desk.requests_last_day(model),
-        "audience": viewers.of(model),
+        "requests_last_day": whole.requests_last_day,
+        "audience": whole.audience,
         "nav_section": SECTION,
         **facts,
     }
@@ -110,20 +99,14 @@ def _detail(model: AIModel, **facts: Any) -> dict[str, Any]:
 def model_preview(request: StaffRequest, model_id: uuid.UUID) -> HttpResponse:
     """Show the model's page as customers, or one of them, will see it."""
     model = get_object_or_404(showcase.all_models(), pk=model_id)
-    changes = {it.kind: it for it in model.changes.open().filter(kind__in=SEEN_BEFORE)}
-    audience = viewers.of(model)
-    if shown := changes.get(Kind.AUDIENCE):
-        audience = viewers.proposed(shown.facts)
-    if card := changes.get(Kind.CARD):
-        model = differences.changed(model, card)
     slug = request.GET.get("customer", "").replace("\0", "").strip()[:100]
     customer = Organization.objects.filter(slug=slug).first()
-    seen = previewing.sight(model, customer, audience) if customer else None
+    preview = previewing.of(model, customer)
     context = {
-        **(seen.context if seen else model_page.context(model)),
-        "has_card": card is not None,
-        "audience": audience if audience.is_restricted or shown else None,
-        "sight": seen,
+        **preview.context,
+        "has_card": preview.has_card,
+        "audience": preview.audience,
+        "sight": preview.sight,
         "slug": slug,
         "is_preview": True,
     }

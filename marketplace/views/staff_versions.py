@@ -196,11 +196,7 @@ def version_discard(request: StaffRequest, version_id: uuid.UUID) -> HttpRespons
 @staff_required
 def version_csv(request: StaffRequest, version_id: uuid.UUID) -> HttpResponse:
     """Give the version's prices as a file."""
-    version = _found(version_id)
-    response = HttpResponse(price_files.write(version), content_type="text/csv; charset=utf-8")
-    name = f"{version.book.code}-{version.number}.csv"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    return price_files.response(_found(version_id))
 
 
 @require_http_methods(GET_OR_POST)
