@@ -20,6 +20,7 @@ from billing import (
     spend_api,
     staff_alarm_api,
     staff_contract_api,
+    staff_correction_api,
     staff_credit_api,
     staff_currency_api,
     staff_margin_api,
@@ -350,6 +351,24 @@ api_urlpatterns = [
     path("staff/customers/<slug:slug>/payers", staff_payer_api.PayerList.as_view()),
     path("staff/customers/<slug:slug>/currency", staff_currency_api.CustomerCurrency.as_view()),
     path("staff/payers/<uuid:payer_id>/end", staff_payer_api.PayerEnd.as_view()),
+    path("staff/invoices/<slug:number>", staff_correction_api.StaffInvoice.as_view()),
+    path(
+        "staff/invoices/<slug:number>/corrections",
+        staff_correction_api.InvoiceCorrections.as_view(),
+    ),
+    path("staff/disputes", staff_correction_api.StaffDisputeList.as_view()),
+    path(
+        "staff/disputes/<uuid:dispute_id>/refuse", staff_correction_api.StaffDisputeRefuse.as_view()
+    ),
+    path("staff/corrections", staff_correction_api.CorrectionList.as_view()),
+    path(
+        "staff/corrections/<uuid:correction_id>/approve",
+        staff_correction_api.CorrectionApprove.as_view(),
+    ),
+    path(
+        "staff/corrections/<uuid:correction_id>/refuse",
+        staff_correction_api.CorrectionRefuse.as_view(),
+    ),
     path("staff/chargebacks", chargeback_api.StaffChargebackList.as_view()),
     path("staff/service-levels", staff_service_level_api.ServiceBoard.as_view()),
     path("staff/margins", staff_margin_api.MarginDetail.as_view()),
