@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from django.forms import Form
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -65,12 +66,12 @@ class CreditList(StaffView):
         organization = _customer(slug)
         wanted = CreditIn(data=request.data)
         wanted.is_valid(raise_exception=True)
-        operation = uuid.uuid5(organization.pk, _key(request))
+        operation = uuid.uuid5(organization.pk, asked_once(request))
         typed = wanted.validated_data | {"operation": operation}
         if token_class := typed.get("token_class"):
             typed["token_class"] = token_class.pk
         form = CreditForm(typed, currency=organization.currency)
-        _check(form)
+        check(form)
         facts = form.facts()
         given = credits.give(organization, by=self.user, **facts)
         same = ("unit", "token_class", "priority", "expires_at")
@@ -93,7 +94,7 @@ class CreditVoid(StaffView):
         if given is None:
             raise NotFound
         form = ReasonForm(request.data if isinstance(request.data, dict) else {})
-        _check(form)
+        check(form)
         credits.void(given, by=self.user, reason=form.cleaned_data["reason"])
         given.refresh_from_db()
         return Response(GrantOut(given).data)
@@ -106,7 +107,7 @@ def _customer(slug: str) -> Organization:
     return found
 
 
-def _key(request: Request) -> str:
+def asked_once(request: Request) -> str:
     """Return the name that makes asking twice once; without one nothing is granted."""
     key: str = request.headers.get("Idempotency-Key", "")
     if not key or len(key) > LONGEST_KEY:
@@ -114,7 +115,7 @@ def _key(request: Request) -> str:
     return key
 
 
-def _check(form: CreditForm | ReasonForm) -> None:
+def check(form: Form) -> None:
     """Refuse what the desk's form refuses, by its fields."""
     if not form.is_valid():
         raise DomainError(

@@ -26,6 +26,7 @@ from billing import (
     staff_margin_api,
     staff_payer_api,
     staff_plan_api,
+    staff_recurring_api,
     staff_referral_api,
     staff_service_level_api,
     staff_trial_api,
@@ -327,6 +328,14 @@ api_urlpatterns = [
     path(
         "staff/customers/<slug:slug>/credits/<uuid:grant_id>/void",
         staff_credit_api.CreditVoid.as_view(),
+    ),
+    path(
+        "staff/customers/<slug:slug>/monthly-credits",
+        staff_recurring_api.MonthlyCreditList.as_view(),
+    ),
+    path(
+        "staff/customers/<slug:slug>/monthly-credits/<uuid:recurring_id>/end",
+        staff_recurring_api.MonthlyCreditEnd.as_view(),
     ),
     path("staff/customers/<slug:slug>/contracts", staff_contract_api.ContractList.as_view()),
     path(

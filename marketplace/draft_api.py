@@ -104,12 +104,11 @@ class DraftPrices(StaffView):
         version = find_version(code, number)
         wanted = DraftPricesIn(data=request.data)
         wanted.is_valid(raise_exception=True)
-        for it in wanted.validated_data["prices"]:
-            place = Place(it["model"], it["part"], it["tier"])
-            if it["definition"] is None:
-                drafting.take_out(version, place, by=self.user)
-            else:
-                drafting.set_price(version, place, it["definition"], by=self.user)
+        prices = {
+            Place(it["model"], it["part"], it["tier"]): it["definition"]
+            for it in wanted.validated_data["prices"]
+        }
+        drafting.set_prices(version, prices, by=self.user)
         return Response(VersionOut(version).data)
 
 

@@ -90,6 +90,21 @@ def take_out(version: PriceBookVersion, place: Place, *, by: User | None) -> Non
 
 
 @atomic()
+def set_prices(
+    version: PriceBookVersion,
+    prices: Mapping[Place, Mapping[str, Any] | None],
+    *,
+    by: User | None,
+) -> None:
+    """Let a draft say these prices, or nothing where there is none: all of it, or nothing changes."""
+    for place, definition in prices.items():
+        if definition is None:
+            take_out(version, place, by=by)
+        else:
+            set_price(version, place, definition, by=by)
+
+
+@atomic()
 def adjust(
     version: PriceBookVersion,
     *,
