@@ -10,6 +10,7 @@ from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
 from django.db import connections
 from django.test import Client
+from structlog.testing import capture_logs
 
 from common.database import service
 from front import face, tokens
@@ -473,6 +474,65 @@ def test_letters_wait_while_the_operators_own_address_is_refused(staff, clock, s
     clock.shift(301)
 
     assert letters.send() == 3
+
+
+BLOCKED = b"5.7.1 client host blocked"
+
+
+def test_letters_wait_while_the_mail_server_lets_none_of_them_go(staff, clock, server):
+    letters_for_three(staff)
+    server.words = BLOCKED
+    server.refused |= {A: 554, B: 550, (mail_server.AFTER_DATA, C): 554}
+    with capture_logs() as logs:
+        opened(staff)
+    server.refused.clear()
+
+    at_once = letters.send()
+    clock.shift(3_601)
+    later = letters.send()
+
+    assert (at_once, later, letters.send()) == (0, 3, 0)
+    assert sorted(server.taken) == [A, B, C]
+    [alarm] = [it for it in logs if it["event"] == "status_mail_refused"]
+    assert (alarm["log_level"], alarm["letters"], alarm["links"]) == ("error", 3, 0)
+
+
+def test_a_rule_that_keeps_one_letter_out_is_about_its_address(staff, clock, server):
+    letters_for_three(staff)
+    server.words = BLOCKED
+    server.refused[B] = 550
+    opened(staff)
+    server.refused.clear()
+    clock.shift(3_601)
+
+    assert letters.send() == 0
+    assert sorted(server.taken) == [A, C]
+
+
+def test_links_wait_an_hour_for_a_server_that_lets_none_go_and_for_a_day_at_most(clock, server, db):
+    server.words = BLOCKED
+    server.refused |= {B: 554, C: 554}
+    with service():
+        for email in (B, C):
+            subscribing.ask(email, Choice("en"))
+    letters.send()
+    del server.refused[C]
+
+    clock.shift(3_601)
+    at_first = letters.send()
+    clock.shift(3_601)
+    # C's was taken by then: what keeps B's out is about B.
+    assert (at_first, server.taken, letters.send(), server.asked[B]) == (1, [C], 0, 2)
+
+    server.refused[A] = 554
+    with service():
+        subscribing.ask(A, Choice("en"))
+    tries = []
+    for _hour in range(30):
+        letters.send()
+        tries.append(server.asked[A])
+        clock.shift(3_601)
+    assert tries[-1] == tries[-3] == 25
 
 
 def test_an_address_that_no_mail_can_have_holds_nobody_up(staff, clock, server):
