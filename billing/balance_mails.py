@@ -16,6 +16,7 @@ from billing.models import (
 )
 from billing.payments.provider import NEEDS_PAYER
 from billing.services import receiving, watching
+from common import jobs
 from common.money import Money, round_to_minor
 from tenants import mails
 from tenants.models import Permission
@@ -85,7 +86,8 @@ def top_up_alert(organization_id: UUID, reason: str, order_id: str) -> None:
         else mails.link("billing:automatic", slug),
     }
     subject = _("Automatic top-up of %(organization)s could not buy")
-    mails.write(addresses, subject % {"organization": rule.organization}, "top_up", context)
+    named = subject % {"organization": rule.organization}
+    mails.write(addresses, named, "top_up", context, occasion=jobs.running())
 
 
 def charge_alert(organization_id: UUID, charge_id: UUID) -> None:
@@ -105,7 +107,8 @@ def charge_alert(organization_id: UUID, charge_id: UUID) -> None:
         "link": mails.link(page, slug, number),
     }
     subject = _("Invoice %(number)s could not be charged")
-    mails.write(addresses, subject % {"number": number}, "charge", context)
+    named = subject % {"number": number}
+    mails.write(addresses, named, "charge", context, occasion=jobs.running())
 
 
 def reminder(organization_id: UUID, invoice_id: UUID) -> None:
@@ -127,7 +130,8 @@ def reminder(organization_id: UUID, invoice_id: UUID) -> None:
         "link": mails.link("billing:invoice-detail", invoice.organization.slug, invoice.number),
     }
     subject = _("Reminder: invoice %(number)s is overdue")
-    mails.write(sorted(addresses), subject % {"number": invoice.number}, "reminder", context)
+    named = subject % {"number": invoice.number}
+    mails.write(sorted(addresses), named, "reminder", context, occasion=jobs.running())
 
 
 def proforma(organization_id: UUID, order_id: UUID) -> None:
@@ -145,7 +149,7 @@ def proforma(organization_id: UUID, order_id: UUID) -> None:
         "link": mails.link("billing:checkout-return", order.organization.slug, order.pk),
     }
     subject = _("Your order of %(bundle)s: what to transfer") % {"bundle": order.bundle_name}
-    mails.write(sorted(addresses), subject, "proforma", context)
+    mails.write(sorted(addresses), subject, "proforma", context, occasion=f"proforma:{order.pk}")
 
 
 def _money(amount: Money) -> str:

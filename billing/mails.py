@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from billing.models import BudgetWindow, CreditNote, Dispute, Referral
+from common import jobs
 from common.database import service
 from common.money import round_to_minor
 from tenants import mails
@@ -34,7 +35,8 @@ def budget_alert(organization_id: UUID, window_id: UUID, percent: int) -> None:
         "link": mails.link("billing:budget-list", budget.organization.slug),
     }
     subject = _("%(percent)s %% of the budget “%(name)s” is spent")
-    mails.write(addresses, subject % {"percent": percent, "name": budget.name}, "budget", context)
+    named = subject % {"percent": percent, "name": budget.name}
+    mails.write(addresses, named, "budget", context, occasion=jobs.running())
 
 
 def dispute_decision(organization_id: UUID, dispute_id: UUID) -> None:
@@ -55,7 +57,8 @@ def dispute_decision(organization_id: UUID, dispute_id: UUID) -> None:
     }
     subject = _("Your dispute about invoice %(number)s") % {"number": dispute.invoice.number}
     # Who has left reads no more of it: those who manage billing go on with what they began.
-    mails.write([opener] if opener in may_read else in_charge, subject, "dispute", context)
+    addresses = [opener] if opener in may_read else in_charge
+    mails.write(addresses, subject, "dispute", context, occasion=f"dispute:{dispute.pk}")
 
 
 def spend_alert(organization_id: UUID, signal_id: UUID) -> None:
@@ -77,7 +80,8 @@ def spend_alert(organization_id: UUID, signal_id: UUID) -> None:
         "budgets": mails.link("billing:budget-list", slug),
     }
     subject = _("%(organization)s spends more than usual")
-    mails.write(addresses, subject % {"organization": signal.organization}, "spend", context)
+    named = subject % {"organization": signal.organization}
+    mails.write(addresses, named, "spend", context, occasion=jobs.running())
 
 
 def referral(referral_id: UUID) -> None:
@@ -112,4 +116,5 @@ def _write_of_referral(told: Referral, addresses: Iterable[str]) -> None:
         "expires_at": given.expires_at,
         "link": mails.link("billing:referrals", told.organization.slug),
     }
-    mails.write(addresses, _("You were credited for a new customer"), "referral", context)
+    subject, occasion = _("You were credited for a new customer"), f"referral:{told.pk}"
+    mails.write(addresses, subject, "referral", context, occasion=occasion)

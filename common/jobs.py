@@ -11,6 +11,12 @@ from common.database import on_commit
 log = structlog.get_logger(__name__)
 
 
+def running() -> str:
+    """Return the name of the task that is run; it keeps it when it is tried again. Else empty."""
+    task = current_app.current_task
+    return (task.request.id or "") if task else ""
+
+
 def enqueue(name: str, **arguments: Any) -> None:
     """Send the named task after commit; an unknown name raises ``KeyError`` at once.
 

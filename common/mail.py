@@ -93,7 +93,8 @@ def deliver(messages: Iterable[EmailMessage], *, occasion: str = "") -> int:
     finally:
         is_ours = set(fates.values()) == {Fate.SHUT_OUT}
         ended = {it: fate for it, fate in fates.items() if fate is not Fate.PUT_OFF and not is_ours}
-        _remember(wanted, ended, is_kept=len(ended) < len(wanted) or bool(occasion))
+        is_kept = len(ended) < len(wanted) or bool(occasion and Fate.SENT in ended.values())
+        _remember(wanted, ended, is_kept=is_kept)
     if is_ours:
         raise ShutOut(f"{len(wanted)} messages are not taken by a rule of the mail server's")
     if len(ended) < len(wanted):

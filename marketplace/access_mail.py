@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
+from common import jobs
 from marketplace.models import AccessRequest
 from tenants import mails
 from tenants.scope import scope
@@ -18,4 +19,5 @@ def send(organization_id: UUID, request_id: UUID) -> None:
         return
     link = mails.link("marketplace:access", asked.organization.slug, asked.model.slug)
     subject = _("Access to %(name)s") % {"name": asked.model.name}
-    mails.write([asked.asked_by.email], subject, "access", {"asked": asked, "link": link})
+    context = {"asked": asked, "link": link}
+    mails.write([asked.asked_by.email], subject, "access", context, occasion=jobs.running())

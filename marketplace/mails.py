@@ -1,6 +1,8 @@
 """Writes to those who used a model of late what will change of it."""
 
+from collections.abc import Collection
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.utils.formats import date_format
@@ -62,9 +64,7 @@ def _write(told: list[Notice]) -> bool:
         subject = _("Prices of models that you use rise on %(day)s") % {"day": day}
         rises = [(it, raised.lines(it), _page(it)) for it in told]
         context = {"organization": organization, "rises": rises}
-        return not addresses or bool(
-            mails.write(sorted(addresses), subject, "price_notice", context)
-        )
+        return _wrote(addresses, subject, "price_notice", context, told)
     subject = _("%(model)s will be retired") % {"model": first.model.name}
     context = {
         "organization": organization,
@@ -72,7 +72,21 @@ def _write(told: list[Notice]) -> bool:
         "replacement": _replacement(first),
         "link": _page(first),
     }
-    return not addresses or bool(mails.write(sorted(addresses), subject, "model_notice", context))
+    return _wrote(addresses, subject, "model_notice", context, told)
+
+
+def _wrote(
+    addresses: Collection[str],
+    subject: str,
+    template: str,
+    context: dict[str, Any],
+    told: list[Notice],
+) -> bool:
+    """Write to these; what was told anew since is another mail, though it says the same again."""
+    said = ",".join(sorted(f"{it.pk}:{it.updated_at}" for it in told))
+    wanted = sorted(addresses)
+    done = mails.write(wanted, subject, template, context, occasion=f"notices:{said}")
+    return done > 0 or not wanted
 
 
 def _page(notice: Notice) -> str:

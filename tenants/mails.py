@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from common import mail
+from common import jobs, mail
 from tenants import ports
 from tenants.models import (
     GRANTS,
@@ -56,13 +56,13 @@ def write(
     template: str,
     context: dict[str, Any],
     *,
-    occasion: str = "",
+    occasion: str,
 ) -> int:
     """Send each address a message of its own: nobody reads who else got it. Answers how many do.
 
     An address that takes no mail is passed over. Raises ``OSError`` where one takes it later, or
-    the mail server is away: done again, only those get it who did not. What says other figures
-    when it is done again names the occasion, so that it is known as the same.
+    the mail server is away: done again, only those get it who did not. They are known by the
+    occasion, whatever it says by then; the same words on another occasion are written again.
     """
     messages = (message(subject, template, context, to=[address]) for address in addresses)
     return mail.deliver(messages, occasion=occasion)
@@ -85,7 +85,13 @@ def tell_status(organization_id: UUID, reason: str) -> None:
         "reason": reason,
         "link": link("portal:dashboard", organization.slug),
     }
-    write(addresses, subject % {"organization": organization}, "status", context)
+    write(
+        addresses,
+        subject % {"organization": organization},
+        "status",
+        context,
+        occasion=jobs.running(),
+    )
 
 
 def tell_restriction(
@@ -105,7 +111,9 @@ def tell_restriction(
         "reason": reason,
         "link": link("portal:dashboard", organization.slug),
     }
-    write(addresses, subject % {"organization": organization}, "restriction", context)
+    occasion = f"restriction:{restriction.pk}:{is_over}"
+    named = subject % {"organization": organization}
+    write(addresses, named, "restriction", context, occasion=occasion)
 
 
 def tell_sign_up(organization_id: UUID) -> None:
@@ -122,7 +130,8 @@ def tell_sign_up(organization_id: UUID) -> None:
     )
     context = {"sign_up": sign_up, "link": link("portal:dashboard", organization.slug)}
     addresses = [sign_up.applicant.email]
-    write(addresses, subject % {"organization": organization}, "sign_up", context)
+    named = subject % {"organization": organization}
+    write(addresses, named, "sign_up", context, occasion=jobs.running())
 
 
 def tell_support(organization_id: UUID, access_id: UUID) -> None:
@@ -142,7 +151,9 @@ def tell_support(organization_id: UUID, access_id: UUID) -> None:
         "is_open": is_open,
         "link": link("tenants:support", organization.slug),
     }
-    write(addresses, subject % {"organization": organization}, "support", context)
+    occasion = f"support:{access.pk}:{access.state}"
+    named = subject % {"organization": organization}
+    write(addresses, named, "support", context, occasion=occasion)
 
 
 def tell_leaked_key(organization_id: UUID, key_id: UUID, ends: tuple[str, str]) -> None:
@@ -165,4 +176,5 @@ def tell_leaked_key(organization_id: UUID, key_id: UUID, ends: tuple[str, str]) 
         "log": link("tenants:audit-log", slug),
     }
     subject = _("A key of %(organization)s leaked and is revoked")
-    write(addresses, subject % {"organization": api_key.organization}, "leaked_key", context)
+    named = subject % {"organization": api_key.organization}
+    write(addresses, named, "leaked_key", context, occasion=f"leak:{api_key.pk}")

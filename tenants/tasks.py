@@ -5,6 +5,7 @@ import uuid
 from celery import shared_task
 from django.utils.translation import gettext as _
 
+from common import jobs
 from common.mail import FIRST_PAUSE
 from tenants import mails, ports
 from tenants.models import Invitation, Permission, WebhookEndpoint
@@ -32,7 +33,7 @@ def send_invitation(organization_id: str, invitation_id: str, token: str) -> Non
     context = {"invitation": invitation, "link": mails.link("tenants:invitation", token)}
     names = {"organization": invitation.organization, "operator": ports.operator.face().name}
     subject = _("Join %(organization)s on %(operator)s") % names
-    mails.write([invitation.email], subject, "invitation", context)
+    mails.write([invitation.email], subject, "invitation", context, occasion=jobs.running())
 
 
 @shared_task(name="tenants.deliver_webhook")
@@ -60,7 +61,9 @@ def tell_webhook_disabled(organization_id: str, endpoint_id: str) -> None:
         addresses = mails.who_may(endpoint.organization, Permission.SETTINGS_MANAGE)
     link = mails.link("tenants:webhook-detail", endpoint.organization.slug, endpoint.pk)
     subject = _("Webhooks to %(url)s are switched off") % {"url": endpoint.url}
-    mails.write(addresses, subject, "webhook_disabled", {"endpoint": endpoint, "link": link})
+    occasion = f"webhook:{endpoint.pk}:{endpoint.disabled_at}"
+    context = {"endpoint": endpoint, "link": link}
+    mails.write(addresses, subject, "webhook_disabled", context, occasion=occasion)
 
 
 @shared_task(

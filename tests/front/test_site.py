@@ -123,7 +123,13 @@ def test_messages_come_from_the_operator_and_carry_its_words(staff):
         site.publish(SiteVersion.objects.drafts().get(), by=staff)
 
     with translation.override("en"):
-        mails.write(["a@b.example"], "Hello", "status", {"organization": "Acme", "reason": "x"})
+        mails.write(
+            ["a@b.example"],
+            "Hello",
+            "status",
+            {"organization": "Acme", "reason": "x"},
+            occasion="x",
+        )
 
     (message,) = mail.outbox
     html = message.alternatives[0].content

@@ -345,6 +345,20 @@ def test_who_takes_no_mail_now_gets_the_notice_later_and_others_once(rise, alice
     assert server.taken == [bob.email, alice.email]
 
 
+def test_who_was_told_otherwise_meanwhile_is_told_the_same_again(rise, alice, bob, settings):
+    with mail_server.run(settings) as server:
+        server.refused[alice.email] = 450
+        mails.send_notices()
+        server.refused.clear()
+        with service():
+            # As it is where the rise was taken back meanwhile, and is to come again.
+            again = timezone.now() - notices.SETTLES
+            Notice.objects.update(claimed_at=None, updated_at=again)
+        mails.send_notices()
+
+    assert sorted(server.taken) == sorted([bob.email, bob.email, alice.email])
+
+
 @pytest.mark.parametrize("words", [b"no such user", b"5.7.1 client host blocked"])
 def test_what_nobody_takes_is_sent_again_the_next_day(rise, alice, settings, words):
     with mail_server.run(settings) as server:
