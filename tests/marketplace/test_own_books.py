@@ -216,6 +216,22 @@ def test_who_pays_more_when_their_contract_begins_is_told_for_that_day(
     publish(named, other, DEAR, by=sam)
 
     assert [(it.offer_id, it.happens_at) for it in kept(acme)] == [(other.pk, begins)]
+    assert [(it.offer_id, it.happens_at) for it in told(acme)] == [(other.pk, begins)]
+
+
+def test_what_a_contract_that_does_not_begin_was_to_raise_is_not_announced(
+    sam, acme, named, contract, mini
+):
+    other = _other_than(mini)
+    use(acme, other)
+    agreed = contract(begins=timezone.now() + 40 * DAY)
+    publish(named, mini, CHEAP, by=sam)
+    publish(named, other, DEAR, by=sam)
+
+    before = told(acme)
+    with service():
+        Contract.objects.filter(pk=agreed.pk).update(effective_until=agreed.effective_from)
+    assert (len(before), told(acme)) == (1, [])
 
 
 @pytest.mark.usefixtures("used")
