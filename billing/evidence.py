@@ -9,7 +9,7 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -20,9 +20,10 @@ from django.db.models import Sum
 from django.db.models.functions import TruncDate
 
 from billing import commitments as committed
-from billing import divisions, groups, periods
+from billing import divisions, evidence_months, groups, periods
 from billing.commitments import Commitment
 from billing.counted import COLUMNS, GPU_HOURS, REQUESTS
+from billing.evidence_months import Told, months
 from billing.models import Invoice, InvoiceLine, PricedBucket
 from billing.rating import units
 from billing.receipts import moment, plain
@@ -34,7 +35,6 @@ from tenants.models import Organization
 from tenants.scope import scope
 
 BATCH = 1000
-HALF_A_MONTH = timedelta(days=14)
 EVENT_COLUMNS = (
     "month", "request_id", "source", "occurred_at", "recorded_at", "model", "region",
     "project_id", "api_key_id", "part", "tokens", "price_id", "amount", "currency", "uncovered",
@@ -77,90 +77,6 @@ class Day:
     amount: Money
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """An organization's month that an invoice tells of."""
-
-    organization_id: UUID
-    month: periods.Period
-    #: Empty of the organization that is invoiced.
-    used_by: str
-
-
-def months(invoice: Invoice) -> list[Told]:
-    """Return the months whose requests the invoice was made of: its own, then its members'.
-
-    Both with those that it corrects, oldest first. What members used in a month counts towards what
-    who pays committed to, though no line may tell of it.
-    """
-    told = told_of(invoice)
-    return sorted({*told, *_counted(invoice, told)}, key=lambda it: (it.used_by, it.month.start))
-
-
-def earlier(invoice: Invoice) -> list[Invoice]:
-    """Return the invoices that told before of months which this one corrects. In its scope.
-
-    Where it has no line of its own month, of that, too: it was held, and a later month's told of it.
-    """
-    lines = set(invoice.lines.order_by().values_list("used_by", "corrects"))
-    corrected = [corrects for _used_by, corrects in lines if corrects]
-    if (None, None) not in lines and invoice.period_start:
-        corrected.append(invoice.period_start)
-    if not corrected:
-        return []
-    before = Invoice.objects.filter(
-        organization=invoice.organization,
-        kind=Invoice.Kind.USAGE,
-        issued_at__lt=invoice.issued_at,
-        period_end__gt=min(corrected),
-    )
-    return list(before.order_by("issued_at"))
-
-
-def told_before(invoice: Invoice) -> set[tuple[str, str]]:
-    """Return which months, by user and label, those invoices told of. In its scope."""
-    lines = InvoiceLine.objects.filter(invoice__in=earlier(invoice)).order_by()
-    rows = lines.values_list("used_by", "corrects", "invoice__period_start").distinct()
-    # Time zones are less than a day apart: two weeks on it is that month everywhere.
-    return {
-        (str(used_by or ""), f"{start + HALF_A_MONTH:%Y-%m}")
-        for used_by, corrects, period_start in rows
-        if (start := corrects or period_start)
-    }
-
-
-def told_of(invoice: Invoice) -> list[Told]:
-    """Return the months that its lines tell of, and its own."""
-    with scope(invoice.organization_id):
-        rows = set(invoice.lines.order_by().values_list("used_by", "corrects"))
-        starts = dict(groups.parts_of(invoice).values_list("organization", "period_start"))
-    own = invoice.period_start
-    found = {
-        (used_by, corrects or (starts[used_by] if used_by else own)) for used_by, corrects in rows
-    } | {(None, own)}
-    return [_told(invoice, used_by, start) for used_by, start in found if start]
-
-
-def _counted(invoice: Invoice, told: Sequence[Told]) -> Iterator[Told]:
-    """Yield the members' months that count towards a commitment of the invoiced organization."""
-    with service():
-        own = [it.month for it in told if not it.used_by]
-        for month in own:
-            if committed.of(invoice.organization, month):
-                for member in groups.members(invoice.organization, month.label):
-                    theirs = periods.parse(month.label, member.time_zone)
-                    yield Told(member.pk, theirs, str(member.pk))
-
-
-def _told(invoice: Invoice, used_by: UUID | None, start: datetime) -> Told:
-    if used_by is None:
-        month = periods.containing(start, invoice.organization.time_zone)
-        return Told(invoice.organization_id, month, "")
-    with scope(used_by):
-        zone = Organization.objects.get(pk=used_by).time_zone
-    return Told(used_by, periods.containing(start, zone), str(used_by))
-
-
 def events(invoice: Invoice) -> Iterator[str]:
     """Yield the requests as CSV, piece by piece; each piece opens the scope for itself."""
     yield _csv([EVENT_COLUMNS])
@@ -170,6 +86,7 @@ def events(invoice: Invoice) -> Iterator[str]:
 
 
 def _pieces(invoice: Invoice, told: Told) -> Iterator[list[dict[str, Any]]]:
+    """Yield the month's requests as far as they are the invoice's to show."""
     facts = {
         "organization": told.organization_id,
         "start": told.month.start,
@@ -181,7 +98,7 @@ def _pieces(invoice: Invoice, told: Told) -> Iterator[list[dict[str, Any]]]:
         with scope(told.organization_id):
             found = rows(EVENTS, {**facts, "after": after, "last": last})
         if found:
-            yield found
+            yield [row for row in found if told.is_shown(row["recorded_at"])]
             after, last = found[-1]["occurred_at"], found[-1]["id"]
         if len(found) < BATCH:
             return
@@ -222,10 +139,7 @@ def _parts(told: Told, row: dict[str, Any]) -> Iterator[Sequence[Any]]:
 
 def prices(invoice: Invoice) -> str:
     """Return, as CSV, the versions of prices that the invoice's usage was rated at."""
-    named: set[UUID] = set()
-    for told in months(invoice):
-        with scope(told.organization_id):
-            named |= {*price_ids(told)}
+    named = {price_id for told in months(invoice) for price_id in price_ids(invoice, told)}
     # What was used at a group's price is told of after its customer left the group, too.
     with service():
         found = Price.objects.select_related("book", "offer").in_bulk(named)
@@ -235,11 +149,15 @@ def prices(invoice: Invoice) -> str:
     return _csv([PRICE_COLUMNS, *map(_price, ordered)])
 
 
-def price_ids(told: Told) -> list[UUID]:
-    """Return which versions of prices a month's usage was rated at. In its organization's scope."""
+def price_ids(invoice: Invoice, told: Told) -> set[UUID]:
+    """Return which versions of prices a month's usage was rated at, as far as it is shown."""
+    if told.elsewhere:
+        shown = (row for found in _pieces(invoice, told) for row in found)
+        return {UUID(it) for row in shown for it in json.loads(row["price_ids"]).values()}
     month = told.month
     facts = {"organization": told.organization_id, "start": month.start, "end": month.end}
-    return [row["price_id"] for row in rows(PRICES, facts)]
+    with scope(told.organization_id):
+        return {row["price_id"] for row in rows(PRICES, facts)}
 
 
 def _price(price: Price) -> Sequence[Any]:
@@ -261,7 +179,8 @@ def _price(price: Price) -> Sequence[Any]:
 def commitments(invoice: Invoice) -> str:
     """Return, as CSV, what contracts ask for in the invoice's months, whatever was used."""
     lines: list[Sequence[Any]] = [COMMITMENT_COLUMNS]
-    for told in months(invoice):
+    # What others committed to in months that they paid for themselves is theirs to read.
+    for told in (it for it in months(invoice) if not it.elsewhere):
         with scope(told.organization_id):
             organization = Organization.objects.get(pk=told.organization_id)
             lines += [_committed(told, it) for it in committed.of(organization, told.month)]
@@ -305,6 +224,26 @@ def days(organization: Organization, line: InvoiceLine) -> list[Day]:
         .order_by("by_day")
     )
     return [_day(row["by_day"], row["sum"], line) for row in found]
+
+
+def late_days(organization: Organization, line: InvoiceLine) -> list[Day] | None:
+    """Return the same of a month that somebody else was invoiced for before: of what came late alone.
+
+    None where there is no such month. All sections are told together; opens its scopes by itself.
+    """
+    told = evidence_months.of_line(line)
+    if told is None:
+        return None
+    found: dict[date, int] = {}
+    shown = (row for piece in _pieces(line.invoice, told) for row in piece)
+    for cells in (cells for row in shown for cells in _parts(told, row)):
+        its = dict(zip(EVENT_COLUMNS, cells, strict=True))
+        asked = line.offer_name, line.part, str(line.price_id)
+        if (its["model"], its["part"], its["price_id"]) == asked:
+            at = datetime.fromisoformat(its["occurred_at"])
+            day = at.astimezone(ZoneInfo(organization.time_zone)).date()
+            found[day] = found.get(day, 0) + its["tokens"]
+    return [_day(day, tokens, line) for day, tokens in sorted(found.items())]
 
 
 def _day(day: date, tokens: Decimal | int, line: InvoiceLine) -> Day:

@@ -1,5 +1,6 @@
 """What an invoice was made of, to make it again: its requests, their prices, its lines by day."""
 
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpResponseBase, StreamingHttpResponse
@@ -12,10 +13,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from billing import evidence, evidence_zip, reading, shop
+from billing import evidence, evidence_months, evidence_zip, reading, shop
 from billing.api import PlainDecimal
-from billing.invoice_api import InvoiceDetailOut
-from billing.models import Invoice
+from billing.evidence_months import Part
+from billing.invoice_api import InvoiceDetailOut, InvoiceLineOut
+from billing.models import Invoice, InvoiceLine
 from common import streams
 from common.database import service
 from common.errors import NotFound
@@ -116,7 +118,10 @@ def _evidence(request: Request, invoice: Invoice) -> HttpResponseBase:
         raise NotFound
     with scope(invoice.organization):
         texts = {"invoice.json": _as_json(invoice)}
-        texts |= {f"earlier-{it.number}.json": _as_json(it) for it in evidence.earlier(invoice)}
+        own = evidence_months.earlier(invoice)
+        texts |= {f"earlier-{it.number}.json": _as_json(it) for it in own}
+    parts = evidence_months.parts(invoice)
+    texts |= {f"earlier-{it.invoice.number}.json": _part_as_json(it) for it in parts}
     pieces = streams.served(request._request, evidence_zip.zipped(invoice, texts))
     saved = {"Content-Disposition": f'attachment; filename="{invoice.number}-evidence.zip"'}
     return StreamingHttpResponse(pieces, content_type=ZIP, headers=saved)
@@ -125,6 +130,26 @@ def _evidence(request: Request, invoice: Invoice) -> HttpResponseBase:
 def _as_json(invoice: Invoice) -> str:
     text: bytes = JSONRenderer().render(InvoiceDetailOut(invoice).data)
     return text.decode()
+
+
+def _part_as_json(part: Part) -> str:
+    """Return of somebody else's invoice what it told of the reader's months."""
+    invoice = part.invoice
+    lines = [_of_reader(*it) for it in part.lines]
+    head = {
+        name: getattr(invoice, name)
+        for name in ("number", "kind", "currency", "organization_id", "issued_at", "seal_number")
+    }
+    text: bytes = JSONRenderer().render(
+        {**head, "seal_hash": invoice.seal_digits, "is_part": True, "lines": lines}
+    )
+    return text.decode()
+
+
+def _of_reader(used_by: str, start: datetime, line: InvoiceLine) -> dict[str, Any]:
+    told = InvoiceLineOut(line).data
+    left = {name: it for name, it in told.items() if name not in ("description", "section")}
+    return {**left, "corrects": start, "used_by": used_by or None}
 
 
 class DayOut(serializers.Serializer[Any]):

@@ -14,8 +14,8 @@ from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
-from billing import evidence, receipts, sealed_prices, seals
-from billing.evidence import Told
+from billing import evidence, evidence_months, receipts, sealed_prices, seals
+from billing.evidence_months import Elsewhere, Told
 from billing.models import Invoice, OrganizationSeal, Seal, SealedLeaves, SealingKey
 from billing.receipts import canonical, moment
 from billing.seals import HOUR
@@ -77,11 +77,10 @@ def zipped(invoice: Invoice, texts: Mapping[str, str]) -> Iterator[bytes]:
 
     Raises :class:`NotProvenYet` and :class:`ReceiptsGone` before the first piece.
     """
-    months = evidence.months(invoice)
+    months = evidence_months.months(invoice)
     first = min(told.month.start for told in months)
-    with scope(invoice.organization_id):
-        before = evidence.told_before(invoice)
-    told = {*evidence.told_of(invoice)}
+    before = evidence_months.told_before(invoice)
+    told = {_name(it) for it in evidence_months.told_of(invoice)}
     with service():
         if not Seal.objects.filter(starts_at__gt=invoice.issued_at - HOUR).exists():
             raise NotProvenYet
@@ -89,14 +88,14 @@ def zipped(invoice: Invoice, texts: Mapping[str, str]) -> Iterator[bytes]:
     if gone and gone > first:
         raise ReceiptsGone
     found = _hours(invoice, months, gone)
-    listed = [_month(it, is_told=it in told, before=before) for it in months]
+    listed = [_month(it, is_told=_name(it) in told, before=before) for it in months]
     return archives.zipped(
         [
             ("README.txt", [README]),
             *((name, [text]) for name, text in texts.items()),
             ("commitments.csv", [evidence.commitments(invoice)]),
             ("months.json", [canonical({"months": listed})]),
-            ("prices.jsonl", _prices(found)),
+            ("prices.jsonl", _prices(invoice, found)),
             ("keys.json", [canonical(seals.key_set(_keys()))]),
             ("seals.jsonl", _chain(invoice, first, found)),
             ("hours.jsonl", (_line(it) for hours in found for it in _sealed(hours))),
@@ -143,18 +142,33 @@ def _month(told: Told, *, is_told: bool, before: set[tuple[str, str]]) -> dict[s
         "used_by": told.used_by,
         "time_zone": zone,
         "is_told": is_told,
-        "is_told_before": (told.used_by, told.month.label) in before,
+        "is_told_before": bool(told.elsewhere) or _name(told) in before,
+        "told_elsewhere": [_told_elsewhere(it) for it in told.elsewhere],
         "start": moment(told.month.start),
         "end": moment(told.month.end),
     }
 
 
-def _prices(found: Iterable[Hours]) -> Iterator[str]:
+def _name(told: Told) -> tuple[str, str]:
+    return told.used_by, told.month.label
+
+
+def _told_elsewhere(it: Elsewhere) -> dict[str, Any]:
+    return {
+        "number": it.number,
+        "since": moment(it.since) if it.since else None,
+        "issued_at": moment(it.issued_at),
+        "seal_number": it.seal_number,
+        "seal_hash": it.seal_digits,
+    }
+
+
+def _prices(invoice: Invoice, found: Iterable[Hours]) -> Iterator[str]:
     """Yield the texts of the prices that the receipts name, as they stand now."""
     named: set[str] = set()
     for hours in found:
-        with scope(hours.organization_id):
-            named |= {str(it) for month in hours.told for it in evidence.price_ids(month)}
+        each = (evidence.price_ids(invoice, month) for month in hours.told)
+        named |= {str(it) for its in each for it in its}
         if hours.is_own:
             # At which prices a member used anything in its other months is not the payer's to read.
             said = [json.loads(it.document) for it in hours.sealed]
@@ -224,12 +238,17 @@ def _receipts(hours: Hours) -> Iterator[str]:
 
 
 def _receipt(hours: Hours, row: Mapping[str, Any]) -> str:
-    at = row["occurred_at"]
-    if hours.is_own or any(it.month.start <= at < it.month.end for it in hours.told):
+    if hours.is_own or any(_is_shown(it, row) for it in hours.told):
         return f"{receipts.document(row)}\n"
-    # A member's other months are not the payer's to read: their place is told, and their hash sealed.
+    # What a member used in other months, or was invoiced for itself, is not the payer's to read:
+    # its place is told, and its hash sealed.
     hour = row["recorded_at"].astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     return _line({"organization_id": str(hours.organization_id), "hour": moment(hour)})
+
+
+def _is_shown(told: Told, row: Mapping[str, Any]) -> bool:
+    is_within = told.month.start <= row["occurred_at"] < told.month.end
+    return is_within and told.is_shown(row["recorded_at"])
 
 
 def _line(facts: Mapping[str, Any]) -> str:

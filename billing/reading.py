@@ -61,7 +61,12 @@ def days(organization: Organization, line: InvoiceLine) -> list[Day]:
         with scope(organization):
             return evidence.days(organization, line)
     with service():
-        return evidence.days(Organization.objects.get(pk=line.used_by), line)
+        used_by = Organization.objects.get(pk=line.used_by)
+    late = evidence.late_days(used_by, line)
+    if late is not None:
+        return late
+    with service():
+        return evidence.days(used_by, line)
 
 
 def _asked(organization: Organization, month: str, ask: Callable[[], T]) -> T:

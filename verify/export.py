@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from verify import earlier, months
+from verify import earlier, late, months
 from verify import invoice as invoices
 from verify import receipt as proofs
 from verify.files import Files, parsed
@@ -88,6 +88,8 @@ class Found:
     proven_prices: set[str] = field(default_factory=set)
     hours: dict[str, Chained] = field(default_factory=dict)
     events: list[invoices.Event] = field(default_factory=list)
+    #: What came late of months that somebody else was invoiced for before.
+    late_events: list[invoices.Event] = field(default_factory=list)
     #: Short hashes of the requests that there are receipts of: each is there once.
     requests: set[bytes] = field(default_factory=set)
     receipts: Counter[str] = field(default_factory=Counter)
@@ -137,10 +139,7 @@ def check(files: Files, keys_file: Path | None = None) -> Iterator[str]:
         )
     if found.ahead:
         yield Word(f"{found.ahead} receipts are of before the price they name took effect")
-    before = earlier.read(files, asked, found.chain)
-    yield from earlier.told(before, found.months, asked)
-    yield _check_invoice(found, commitments, before)
-    yield from earlier.compared(before, found.months, found.events, found.prices, commitments)
+    yield from _check_invoices(found, files, commitments)
     yield from _of_the_operator(found, commitments)
     signers = sorted({seal["key_id"] for seal in found.chain.values()})
     whence = "named by you" if keys_file else "from the export: compare them with those you know"
@@ -162,7 +161,8 @@ def _of_organizations(found: Found) -> Iterator[str]:
         if found.hidden[organization]:
             yield Word(
                 f"{found.hidden[organization]} more belong to other months of others, of organization "
-                f"{organization}, as the operator says: only their hashes are here"
+                f"{organization}, or were invoiced to others, as the operator says: only their hashes "
+                "are here"
             )
         if organization not in found.hours or not found.hours[organization].is_over:
             yield Word(
@@ -419,8 +419,10 @@ def _keep(found: Found, hour: Hour, said: Facts) -> None:
             parts = list(_parts(said, month))
             for part in parts:
                 _check_price(found, hour, said, part)
+            its = [it.number for it in month.elsewhere if it.has(recorded)]
+            need(not its, f"{_named(hour, said)} was invoiced to somebody else, on {its}")
             if recorded <= found.issued:
-                found.events += parts
+                (found.late_events if month.elsewhere else found.events).extend(parts)
 
 
 def _check_price(found: Found, hour: Hour, said: Facts, part: invoices.Event) -> None:
@@ -476,11 +478,27 @@ def _parts(said: Facts, month: Month) -> Iterator[invoices.Event]:
         uncovered = "0"
 
 
-# The invoice.
+# The invoice, and those before it.
+
+
+def _check_invoices(
+    found: Found, files: Files, commitments: Sequence[dict[str, str]]
+) -> Iterator[str]:
+    before = earlier.read(files, found.asked, found.chain, found.months)
+    yield from earlier.told(before, found.months, found.asked)
+    apart = [it for its in found.months.values() for it in its if it.elsewhere]
+    for month in apart:
+        yield from late.told(month, found.chain)
+    yield _check_invoice(found, commitments, before, apart)
+    yield from _check_apart(found, before, apart)
+    yield from earlier.compared(before, found.months, found.events, found.prices, commitments)
 
 
 def _check_invoice(
-    found: Found, commitments: Sequence[dict[str, str]], before: Sequence[Facts]
+    found: Found,
+    commitments: Sequence[dict[str, str]],
+    before: Sequence[Facts],
+    apart: Sequence[Month],
 ) -> str:
     """Make the invoice again from the receipts and prices, and compare to the last digit."""
     asked = found.asked
@@ -488,10 +506,26 @@ def _check_invoice(
     # A month that a later one's invoice has told of, because it was held, has no lines of its own.
     also = [] if own.is_told_before else [own.label]
     lines = invoices.compare(
-        asked, found.events, earlier.prices(found.prices), commitments, before, also
+        asked,
+        found.events,
+        earlier.prices(found.prices),
+        commitments,
+        before,
+        also,
+        [(it.used_by, it.label) for it in apart],
     )
-    requests = len({invoices.request_of(event) for event in found.events})
+    its = found.events, found.late_events
+    requests = len({invoices.request_of(event) for events in its for event in events})
     return (
         f"invoice {asked['number']}: {lines} lines made again from {requests} receipts, "
         f"net {asked['net']}, tax {asked['tax']}, total {asked['total']} {asked['currency']}"
     )
+
+
+def _check_apart(found: Found, before: Sequence[Facts], apart: Sequence[Month]) -> Iterator[str]:
+    """Compare what was corrected of months that somebody else was invoiced for before."""
+    book = invoices.Book(earlier.prices(found.prices), found.asked["currency"])
+    for month in apart:
+        its = (month.used_by, month.label)
+        events = [it for it in found.late_events if (it["used_by"], it["month"]) == its]
+        yield from late.compare(month, found.asked, events, book, before)

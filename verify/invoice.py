@@ -13,7 +13,7 @@ import csv
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime, time, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal, localcontext
 from pathlib import Path
@@ -540,12 +540,14 @@ def compare(
     commitments: Sequence[dict[str, str]],
     earlier: Sequence[dict[str, Any]],
     also: Sequence[str] = (),
+    apart: Collection[tuple[str, str]] = (),
 ) -> int:
     """Compare every line and every total; return how many lines there are.
 
     Where the invoice is divided, the lines of all sections together are what was rated at once. Where
     it is for several organizations, each was rated by itself. Of its own organization the months that
-    are named in ``also`` are compared whether or not a line tells of them.
+    are named in ``also`` are compared whether or not a line tells of them; those of users that are
+    ``apart`` are left to who calls.
     """
     if not invoice["period_start"]:
         raise NotComparable(f"{invoice['number']} is of a purchase; no usage was made into it")
@@ -553,7 +555,7 @@ def compare(
         raise NotComparable(f"{invoice['number']} asks for a commitment; name its commitments.csv")
     book = Book(prices, invoice["currency"])
     told_of = {(whose(line), month_of(line, invoice)) for line in invoice["lines"]}
-    for user, label in sorted(told_of | {("", label) for label in also}):
+    for user, label in sorted((told_of | {("", label) for label in also}) - {*apart}):
         compare_month(user, label, invoice, events, commitments, book, earlier)
     compare_totals(invoice)
     return len(invoice["lines"])

@@ -2,14 +2,32 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from verify.findings import need
 from verify.invoice import instant, month_of, whose
 
+HOUR = timedelta(hours=1)
+
 Facts = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """An invoice to somebody else that told of a month which the invoice's organization did not pay."""
+
+    number: str
+    #: When the one before it was issued; None where it was the first to tell.
+    since: datetime | None
+    issued: datetime
+    seal_number: int | None
+    seal_hash: str | None
+
+    def has(self, recorded: datetime) -> bool:
+        """Whether what was recorded then was known when it was issued, and to none before it."""
+        return (self.since is None or self.since < recorded) and recorded <= self.issued
 
 
 @dataclass(frozen=True)
@@ -27,6 +45,8 @@ class Month:
     is_told: bool
     #: Whether an earlier invoice has told of it.
     is_told_before: bool
+    #: Who else was invoiced for some of it before: what these invoices told is not in the export.
+    elsewhere: tuple["Elsewhere", ...] = ()
 
     @property
     def name(self) -> str:
@@ -68,7 +88,15 @@ def _month(told: Facts, own: str) -> Month:
     start, end = instant(told["start"]), instant(told["end"])
     label, begins, ends = containing(start, zone)
     month = Month(
-        label, organization, user, zone, start, end, told["is_told"], told["is_told_before"]
+        label,
+        organization,
+        user,
+        zone,
+        start,
+        end,
+        told["is_told"],
+        told["is_told_before"],
+        tuple(_elsewhere(it) for it in told.get("told_elsewhere", ())),
     )
     need(
         (told["label"], start, end) == (label, begins, ends),
@@ -79,6 +107,16 @@ def _month(told: Facts, own: str) -> Month:
         f"{month.name}: is counted as if it were of {user or own}",
     )
     return month
+
+
+def _elsewhere(told: Facts) -> Elsewhere:
+    return Elsewhere(
+        told["number"],
+        instant(told["since"]) if told["since"] else None,
+        instant(told["issued_at"]),
+        told["seal_number"],
+        told["seal_hash"],
+    )
 
 
 def _check_own(months: list[Month], invoice: Facts) -> None:
@@ -104,6 +142,17 @@ def _check_lines(months: dict[tuple[str, str], Month], invoice: Facts) -> None:
 
 def _check_reason(month: Month, invoice: Facts, commitments: list[dict[str, str]]) -> None:
     """Each month is here for a line, or counts towards what the organization committed to."""
+    if month.elsewhere:
+        need(
+            bool(month.used_by)
+            and month.is_told
+            and month.is_told_before
+            and all(
+                (it["month"], it["used_by"]) != (month.label, month.used_by) for it in commitments
+            )
+            and all(it.issued < instant(invoice["issued_at"]) for it in month.elsewhere),
+            f"{month.name}: cannot have been invoiced to somebody else before",
+        )
     if month.is_told:
         is_own = not month.used_by and month.start == instant(invoice["period_start"])
         need(

@@ -1,6 +1,7 @@
 """Exports as an auditor gets them, signed with a key of their own, so that anything in them can be forged."""
 
 import base64
+import copy
 import hashlib
 import json
 from collections.abc import Iterable
@@ -22,6 +23,10 @@ KEYS = {"keys": [{"kid": KEY_ID, "x": base64.urlsafe_b64encode(PUBLIC).decode().
 FIRST = datetime(2025, 12, 31, 20, tzinfo=UTC)
 ISSUED = datetime(2026, 1, 1, 6, 30, tzinfo=UTC)
 NOTHING = "0" * 64
+NEW_YEAR = FIRST + 4 * HOUR
+MINUTES = timedelta(minutes=7)
+#: The last hour that was sealed when the invoice was issued.
+BEFORE = ISSUED.replace(minute=0) - HOUR
 COLUMNS = "month,contract,committed,from,until,month_ends,days,of_days,used_by"
 PER_UNIT = {"model": "per_unit", "unit_amount": "0.001"}
 VOLUME = {
@@ -229,3 +234,34 @@ class Export:
 
 def _lines(facts: Iterable[Facts]) -> str:
     return "".join(f"{text(it)}\n" for it in facts)
+
+
+def used(*hours, organization=ACME, **facts):
+    """Return a receipt in each of so many hours after the new year."""
+    return [
+        receipt(f"{organization[0]}{it}", NEW_YEAR + it * HOUR + MINUTES, organization, **facts)
+        for it in hours
+    ]
+
+
+def export_of(chain, *lines, organizations=(ACME,), months=None, prices=(), **facts):
+    """Return an honest export; Acme's hour of the old year is the one before."""
+    hours = copy.deepcopy([it for name in organizations for it in chain.of(name)])
+    if hours[0]["seal"] == 1:
+        hours[0]["is_before"] = True
+    return Export(
+        invoice(*lines, seal=chain.at(BEFORE), **facts),
+        months or [january(it) for it in organizations],
+        chain.seals,
+        hours,
+        chain.receipts_of(hours),
+        list(prices) or [price()],
+    )
+
+
+def hidden(told):
+    """Return what is left of a receipt that is not shown."""
+    return {
+        "organization_id": told["organization_id"],
+        "hour": f"{told['recorded_at'][:13]}:00:00.000000Z",
+    }

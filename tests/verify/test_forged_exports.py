@@ -1,10 +1,6 @@
 """An export whose seals are untouched is forged in all that is not sealed: the command names it."""
 
-import copy
 import json
-import warnings
-import zipfile
-from datetime import timedelta
 
 import pytest
 
@@ -14,96 +10,23 @@ from tests.verify.exports import (
     GLOBEX,
     HOUR,
     ISSUED,
+    MINUTES,
+    NEW_YEAR,
     VOLUME,
-    Export,
     commitment,
+    export_of,
+    hidden,
     invoice,
     january,
     line,
     moment,
     price,
-    receipt,
     sealed,
-    text,
+    used,
 )
-from verify.__main__ import main
 
-NEW_YEAR = FIRST + 4 * HOUR
-MINUTES = timedelta(minutes=7)
-#: The last hour that was sealed when the invoice was issued.
-BEFORE = ISSUED.replace(minute=0) - HOUR
 CORRECTS = "2026-01-01T00:00:00Z"
 FEBRUARY = {"period_start": "2026-02-01T00:00:00Z", "period_end": "2026-03-01T00:00:00Z"}
-
-
-def used(*hours, organization=ACME, **facts):
-    """Return a receipt in each of so many hours after the new year."""
-    return [
-        receipt(f"{organization[0]}{it}", NEW_YEAR + it * HOUR + MINUTES, organization, **facts)
-        for it in hours
-    ]
-
-
-@pytest.fixture
-def check(tmp_path, capsys):
-    """Run the command over an export; answers its exit code and all that it told."""
-
-    def check(export):
-        folder = tmp_path / "export"
-        folder.mkdir(exist_ok=True)
-        for name, content in export.files().items():
-            (folder / name).write_text(content)
-        return run(folder)
-
-    def run(place):
-        (tmp_path / "keys.json").write_text(Export({}, [], [], [], [], []).files()["keys.json"])
-        code = main([str(place), str(tmp_path / "keys.json")])
-        told = capsys.readouterr()
-        return code, told.out + told.err
-
-    check.run = run
-    return check
-
-
-@pytest.fixture
-def chain():
-    """Seal Acme's receipt of the old year and three of the new, one of Globex, one of later."""
-    return sealed(
-        [*used(-4, 1, 2, 3, 8), *used(2, 8, organization=GLOBEX)], [price()], ISSUED + 3 * HOUR
-    )
-
-
-def export_of(chain, *lines, organizations=(ACME,), months=None, prices=(), **facts):
-    """Return an honest export; Acme's hour of the old year is the one before."""
-    hours = copy.deepcopy([it for name in organizations for it in chain.of(name)])
-    if hours[0]["seal"] == 1:
-        hours[0]["is_before"] = True
-    return Export(
-        invoice(*lines, seal=chain.at(BEFORE), **facts),
-        months or [january(it) for it in organizations],
-        chain.seals,
-        hours,
-        chain.receipts_of(hours),
-        list(prices) or [price()],
-    )
-
-
-@pytest.fixture
-def honest(chain):
-    """Acme's January: three receipts."""
-    return export_of(chain, line("3"))
-
-
-@pytest.fixture
-def group(chain):
-    """The same, and Globex' receipt, which counts towards Acme's commitment of ten."""
-    found = export_of(
-        chain, line("3"), commitment("6"), organizations=(ACME, GLOBEX),
-        months=[january(), january(GLOBEX, is_told=False)],
-    )  # fmt: skip
-    ends = january()["start"], january()["end"], january()["end"]
-    found.commitments = [",".join(["2026-01", "C-1", "10", *ends, "31", "31", ""])]
-    return found
 
 
 def test_an_honest_export_holds(check, honest):
@@ -244,14 +167,6 @@ def test_a_price_of_later_is_told(check):
     assert "NOT PROVEN: 3 receipts are of before the price they name took effect" in told
 
 
-def hidden(told):
-    """Return what is left of a receipt that is not shown."""
-    return {
-        "organization_id": told["organization_id"],
-        "hour": f"{told['recorded_at'][:13]}:00:00.000000Z",
-    }
-
-
 def test_no_receipt_of_ones_own_is_hidden(check, honest):
     honest.receipts[1] = hidden(honest.receipts[1])
     honest.invoice = invoice(line("2"), seal=None)
@@ -344,91 +259,6 @@ def test_before_any_seal_there_was_none_to_print(check):
 
     assert code == 0, told
     assert "it was issued before there were any" in told
-
-
-def correction(chain, *earlier, **facts):
-    """Return February's invoice, which corrects January by the last of its receipts."""
-    months = [
-        january(is_told_before=bool(earlier), **facts),
-        january(label="2026-02", start=FEBRUARY["period_start"], end=FEBRUARY["period_end"]),
-    ]
-    left = {0: "3", 1: "1"}[len(earlier)]
-    found = export_of(chain, line(left, corrects=CORRECTS), months=months, **FEBRUARY)
-    found.earlier = list(earlier)
-    return found
-
-
-@pytest.fixture
-def first(chain):
-    """January's invoice, issued when two receipts were known."""
-    issued = NEW_YEAR + 3 * HOUR
-    return invoice(line("2"), seal=chain.at(issued - 2 * HOUR), issued=issued, number="T-1")
-
-
-def test_a_correction_holds_with_what_it_corrects(check, chain, first):
-    code, told = check(correction(chain, first))
-
-    assert code == 0, told
-    assert (
-        f"NOT PROVEN: earlier invoice T-1: net 2, total 2.4 EUR, seal 6 {first['seal_hash']}"
-        in told
-    )
-
-
-def test_a_month_is_not_corrected_without_its_invoice(check, chain, first):
-    found = correction(chain, first)
-    found.earlier = []
-    found.invoice = invoice(line("3", corrects=CORRECTS), seal=chain.at(BEFORE), **FEBRUARY)
-
-    code, told = check(found)
-
-    assert code == 1
-    assert "an earlier invoice that told of it is missing" in told
-
-
-def test_a_month_that_was_never_invoiced_is_told(check, chain):
-    code, told = check(correction(chain))
-
-    assert code == 3, told
-    assert (
-        "NOT PROVEN: month 2026-01 of organization acme is told of here for the first time" in told
-    )
-
-
-def test_an_earlier_invoice_is_made_again(check, chain, first):
-    less = invoice(line("1.5"), seal=None, issued=NEW_YEAR + 3 * HOUR, number="T-1")
-    found = correction(chain, less)
-    found.invoice = invoice(line("1.5", corrects=CORRECTS), seal=chain.at(BEFORE), **FEBRUARY)
-
-    code, told = check(found)
-
-    assert code == 3, told
-    assert "NOT PROVEN: earlier invoice T-1 is not what the receipts of then come to" in told
-
-
-@pytest.mark.parametrize(
-    "facts",
-    [{"net": "1"}, {"organization_id": GLOBEX}, {"currency": "USD"}, {"issued_at": "2027-01-01T00:00:00Z"},
-     {"kind": "purchase"}, {"seal_hash": "ff"}],
-)  # fmt: skip
-def test_an_earlier_invoice_is_whole(check, chain, first, facts):
-    code, _told = check(correction(chain, first | facts))
-
-    assert code == 1
-
-
-def test_a_month_that_a_later_invoice_told_of_has_no_lines(check, chain):
-    issued = NEW_YEAR + 5 * HOUR
-    later = invoice(
-        line("3", corrects=CORRECTS), seal=None, issued=issued, number="T-1", **FEBRUARY
-    )
-    found = export_of(chain, months=[january(is_told_before=True)])
-    found.earlier = [later]
-
-    code, told = check(found)
-
-    assert code == 3, told
-    assert "has no line here: an earlier invoice has told of it" in told
 
 
 def test_a_missing_last_hour_is_seen_by_the_one_after(check, chain):
@@ -539,45 +369,3 @@ def test_a_price_is_there_once(check, honest):
 
     assert code == 1
     assert "price P is there twice" in told
-
-
-def test_a_file_is_in_an_archive_once(check, honest, tmp_path):
-    place = tmp_path / "export.zip"
-    with zipfile.ZipFile(place, "w") as archive, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for name, content in honest.files().items():
-            archive.writestr(name, content)
-    assert check.run(place)[0] == 0
-    with zipfile.ZipFile(place, "a") as archive, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        archive.writestr("invoice.json", text(honest.invoice))
-
-    code, told = check.run(place)
-
-    assert code == 2
-    assert "a file is in the archive twice" in told
-
-
-@pytest.mark.parametrize(
-    "content",
-    ['{"currency": "EUR", "currency": "USD"}', "[" * 200_000, " " * ((1 << 26) + 1)],
-)
-def test_what_cannot_be_read_is_told_in_one_sentence(check, honest, tmp_path, content):
-    check(honest)
-    (tmp_path / "export/invoice.json").write_text(content)
-
-    code, told = check.run(tmp_path / "export")
-
-    assert code == 2
-    assert told.startswith("NOT CHECKED: ")
-    assert told.count("\n") == 1
-
-
-def test_a_line_has_an_end(check, honest, tmp_path, monkeypatch):
-    check(honest)
-    monkeypatch.setattr("verify.files.LONGEST_LINE", 100)
-
-    code, told = check.run(tmp_path / "export")
-
-    assert code == 2
-    assert "a line of invoice.json is too long" in told
