@@ -32,7 +32,6 @@ from billing.services import (
     verifying,
     watching,
 )
-from common.mail import FIRST_PAUSE
 
 #: Seconds that one task goes on with a rehearsal.
 LONGEST = 60
@@ -90,12 +89,7 @@ def collect() -> None:
     collecting.sweep()
 
 
-@shared_task(
-    name="billing.send_charge_alert",
-    autoretry_for=(OSError,),
-    retry_backoff=FIRST_PAUSE,
-    max_retries=8,
-)
+@shared_task(name="billing.send_charge_alert")
 def send_charge_alert(organization_id: str, charge_id: str) -> None:
     """Tell those who manage billing that an invoice could not be charged."""
     balance_mails.charge_alert(uuid.UUID(organization_id), uuid.UUID(charge_id))
@@ -203,23 +197,13 @@ def watch_budgets() -> None:
     budgeting.tell_crossings()
 
 
-@shared_task(
-    name="billing.send_budget_alert",
-    autoretry_for=(OSError,),
-    retry_backoff=FIRST_PAUSE,
-    max_retries=8,
-)
+@shared_task(name="billing.send_budget_alert")
 def send_budget_alert(organization_id: str, window_id: str, percent: int) -> None:
     """Tell those who manage budgets how much of one is spent."""
     mails.budget_alert(uuid.UUID(organization_id), uuid.UUID(window_id), percent)
 
 
-@shared_task(
-    name="billing.mail_dispute_decision",
-    autoretry_for=(OSError,),
-    retry_backoff=FIRST_PAUSE,
-    max_retries=8,
-)
+@shared_task(name="billing.mail_dispute_decision")
 def mail_dispute_decision(organization_id: str, dispute_id: str) -> None:
     """Tell who opened a dispute how it ended."""
     mails.dispute_decision(uuid.UUID(organization_id), uuid.UUID(dispute_id))
@@ -249,9 +233,7 @@ def expire_orders() -> None:
     transfers.expire_due()
 
 
-@shared_task(
-    name="billing.send_proforma", autoretry_for=(OSError,), retry_backoff=FIRST_PAUSE, max_retries=8
-)
+@shared_task(name="billing.send_proforma")
 def send_proforma(organization_id: str, order_id: str) -> None:
     """Tell those who pay what to transfer for an order."""
     balance_mails.proforma(uuid.UUID(organization_id), uuid.UUID(order_id))
@@ -264,34 +246,19 @@ def watch_balances() -> None:
     watching.tell_expiring()
 
 
-@shared_task(
-    name="billing.send_balance_alert",
-    autoretry_for=(OSError,),
-    retry_backoff=FIRST_PAUSE,
-    max_retries=8,
-)
+@shared_task(name="billing.send_balance_alert")
 def send_balance_alert(organization_id: str) -> None:
     """Tell those who manage billing that the balance is low or used up."""
     balance_mails.balance_alert(uuid.UUID(organization_id))
 
 
-@shared_task(
-    name="billing.send_expiry_alert",
-    autoretry_for=(OSError,),
-    retry_backoff=FIRST_PAUSE,
-    max_retries=8,
-)
+@shared_task(name="billing.send_expiry_alert")
 def send_expiry_alert(organization_id: str, grant_id: str) -> None:
     """Tell those who manage billing that credit expires soon."""
     balance_mails.expiry_alert(uuid.UUID(organization_id), uuid.UUID(grant_id))
 
 
-@shared_task(
-    name="billing.send_top_up_alert",
-    autoretry_for=(OSError,),
-    retry_backoff=FIRST_PAUSE,
-    max_retries=8,
-)
+@shared_task(name="billing.send_top_up_alert")
 def send_top_up_alert(organization_id: str, reason: str, order_id: str) -> None:
     """Tell those who manage billing that automatic top-up could not buy."""
     balance_mails.top_up_alert(uuid.UUID(organization_id), reason, order_id)
@@ -303,9 +270,7 @@ def dun() -> None:
     dunning.sweep()
 
 
-@shared_task(
-    name="billing.send_reminder", autoretry_for=(OSError,), retry_backoff=FIRST_PAUSE, max_retries=8
-)
+@shared_task(name="billing.send_reminder")
 def send_reminder(organization_id: str, invoice_id: str) -> None:
     """Remind those who pay of an invoice."""
     balance_mails.reminder(uuid.UUID(organization_id), uuid.UUID(invoice_id))
@@ -352,12 +317,7 @@ def look_for_unusual_spend() -> None:
     unusual_spend.sweep()
 
 
-@shared_task(
-    name="billing.send_spend_alert",
-    autoretry_for=(OSError,),
-    retry_backoff=FIRST_PAUSE,
-    max_retries=8,
-)
+@shared_task(name="billing.send_spend_alert")
 def send_spend_alert(organization_id: str, signal_id: str) -> None:
     """Tell those who manage billing that more is spent than usual."""
     mails.spend_alert(uuid.UUID(organization_id), uuid.UUID(signal_id))

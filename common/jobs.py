@@ -17,6 +17,16 @@ def running() -> str:
     return (task.request.id or "") if task else ""
 
 
+def is_known(name: str) -> bool:
+    """Whether there is a task of that name."""
+    return name in current_app.tasks
+
+
+def run(name: str, *, under: str, **arguments: Any) -> None:
+    """Do the named task's work here and now; ``under`` is what :func:`running` says meanwhile."""
+    current_app.tasks[name].apply(kwargs=arguments, task_id=under, throw=True)
+
+
 def enqueue(name: str, **arguments: Any) -> None:
     """Send the named task after commit; an unknown name raises ``KeyError`` at once.
 

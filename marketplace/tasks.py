@@ -4,7 +4,6 @@ import uuid
 
 from celery import shared_task
 
-from common.mail import FIRST_PAUSE
 from marketplace import access_mail, due, kept, mails
 from marketplace.services import applications, enabling, publishing, telling
 
@@ -57,12 +56,7 @@ def send_notices() -> int:
     return mails.send_notices()
 
 
-@shared_task(
-    name="marketplace.tell_of_access",
-    autoretry_for=(OSError,),
-    retry_backoff=FIRST_PAUSE,
-    max_retries=8,
-)
+@shared_task(name="marketplace.tell_of_access")
 def tell_of_access(organization_id: str, request_id: str) -> None:
     """Mail who asked for access to a model what the operator decided."""
     access_mail.send(uuid.UUID(organization_id), uuid.UUID(request_id))

@@ -91,6 +91,7 @@ app.conf.beat_schedule = {
         "task": "tenants.sweep_restrictions",
         "schedule": timedelta(seconds=30),
     },
+    "send owed mail": {"task": "tenants.sweep_owed", "schedule": timedelta(seconds=10)},
     "deliver webhooks": {"task": "tenants.sweep_webhooks", "schedule": timedelta(seconds=10)},
     "make partitions": {"task": "metering.make_partitions", "schedule": DAILY},
     "measure": {"task": "metering.measure", "schedule": timedelta(minutes=5)},

@@ -177,4 +177,4 @@ def tell_leaked_key(organization_id: UUID, key_id: UUID, ends: tuple[str, str]) 
     }
     subject = _("A key of %(organization)s leaked and is revoked")
     named = subject % {"organization": api_key.organization}
-    write(addresses, named, "leaked_key", context, occasion=f"leak:{api_key.pk}")
+    write(addresses, named, "leaked_key", context, occasion=f"leak:{api_key.pk}:{ends[1]}")

@@ -10,7 +10,7 @@ from common.mail import FIRST_PAUSE
 from tenants import mails, ports
 from tenants.models import Invitation, Permission, WebhookEndpoint
 from tenants.scope import scope
-from tenants.services import deliveries, restrictions
+from tenants.services import deliveries, owed, restrictions
 
 
 @shared_task(
@@ -36,6 +36,18 @@ def send_invitation(organization_id: str, invitation_id: str, token: str) -> Non
     mails.write([invitation.email], subject, "invitation", context, occasion=jobs.running())
 
 
+@shared_task(name="tenants.send_owed")
+def send_owed(owed_id: str) -> None:
+    """Write a mail that is owed."""
+    owed.send(uuid.UUID(owed_id))
+
+
+@shared_task(name="tenants.sweep_owed")
+def sweep_owed() -> None:
+    """Ring for the mails whose time has come."""
+    owed.sweep()
+
+
 @shared_task(name="tenants.deliver_webhook")
 def deliver_webhook(delivery_id: str) -> None:
     """Tell an endpoint of an event."""
@@ -48,12 +60,7 @@ def sweep_webhooks() -> None:
     deliveries.sweep()
 
 
-@shared_task(
-    name="tenants.tell_webhook_disabled",
-    autoretry_for=(OSError,),
-    retry_backoff=FIRST_PAUSE,
-    max_retries=8,
-)
+@shared_task(name="tenants.tell_webhook_disabled")
 def tell_webhook_disabled(organization_id: str, endpoint_id: str) -> None:
     """Mail those who manage the settings that an endpoint is told no more."""
     with scope(uuid.UUID(organization_id)):
@@ -66,28 +73,19 @@ def tell_webhook_disabled(organization_id: str, endpoint_id: str) -> None:
     mails.write(addresses, subject, "webhook_disabled", context, occasion=occasion)
 
 
-@shared_task(
-    name="tenants.tell_status", autoretry_for=(OSError,), retry_backoff=FIRST_PAUSE, max_retries=8
-)
+@shared_task(name="tenants.tell_status")
 def tell_status(organization_id: str, reason: str) -> None:
     """Mail owners and admins that the operator has shut them out, or let them in again."""
     mails.tell_status(uuid.UUID(organization_id), reason)
 
 
-@shared_task(
-    name="tenants.tell_restriction",
-    autoretry_for=(OSError,),
-    retry_backoff=FIRST_PAUSE,
-    max_retries=8,
-)
+@shared_task(name="tenants.tell_restriction")
 def tell_restriction(organization_id: str, restriction_id: str, is_over: bool, reason: str) -> None:
     """Mail owners and admins that the operator holds them to something, or no longer does."""
     mails.tell_restriction(uuid.UUID(organization_id), uuid.UUID(restriction_id), is_over, reason)
 
 
-@shared_task(
-    name="tenants.tell_sign_up", autoretry_for=(OSError,), retry_backoff=FIRST_PAUSE, max_retries=8
-)
+@shared_task(name="tenants.tell_sign_up")
 def tell_sign_up(organization_id: str) -> None:
     """Mail whoever founded an organization that it may begin, or that it was refused."""
     mails.tell_sign_up(uuid.UUID(organization_id))
@@ -99,20 +97,13 @@ def sweep_restrictions() -> None:
     restrictions.sweep()
 
 
-@shared_task(
-    name="tenants.tell_support", autoretry_for=(OSError,), retry_backoff=FIRST_PAUSE, max_retries=8
-)
+@shared_task(name="tenants.tell_support")
 def tell_support(organization_id: str, access_id: str) -> None:
     """Mail owners and admins that staff asks to read their pages, or does so in an emergency."""
     mails.tell_support(uuid.UUID(organization_id), uuid.UUID(access_id))
 
 
-@shared_task(
-    name="tenants.tell_leaked_key",
-    autoretry_for=(OSError,),
-    retry_backoff=FIRST_PAUSE,
-    max_retries=8,
-)
+@shared_task(name="tenants.tell_leaked_key")
 def tell_leaked_key(
     organization_id: str, key_id: str, prefix: str = "", last_four: str = ""
 ) -> None:

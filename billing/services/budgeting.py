@@ -12,12 +12,11 @@ from billing import budget_locks
 from billing.errors import OperatorsBudget
 from billing.models import Budget, BudgetWindow
 from billing.services import telling
-from common import jobs
 from common.database import atomic, service
 from common.errors import Conflict
 from common.ids import uuid7
 from tenants.models import ApiKey, Organization, Project, User
-from tenants.services import audit
+from tenants.services import audit, owed
 
 #: Usage of a window that is over may still come in; so long its crossings are told.
 LATE = timedelta(days=1)
@@ -165,9 +164,9 @@ def _tell(window_id: UUID) -> bool:
             after={"per_cent": passed, "spent": window.spent, "amount": budget.amount},
         )
         telling.budget_reached(window, passed)
-        jobs.enqueue(
+        owed.owe(
             "billing.send_budget_alert",
-            organization_id=str(window.organization_id),
+            organization_id=window.organization_id,
             window_id=str(window_id),
             percent=passed,
         )

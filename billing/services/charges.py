@@ -18,12 +18,11 @@ from billing.payments.provider import NEEDS_PAYER, CheckoutRequest, CheckoutSess
 from billing.payments.stripe.provider import provider
 from billing.services import offsetting, payouts, receiving, telling
 from billing.webhook_types import PAYMENT_FAILED, PAYMENT_SUCCEEDED
-from common import jobs
 from common.database import atomic, service
 from common.errors import Conflict
 from common.money import Money
 from tenants.models import User
-from tenants.services import audit
+from tenants.services import audit, owed
 
 log = structlog.get_logger(__name__)
 Status = InvoiceCharge.Status
@@ -222,9 +221,9 @@ def _fail(charge: InvoiceCharge, session: CheckoutSession) -> None:
         _end(charge, Status.FAILED)
     telling.charge(charge, PAYMENT_FAILED, reason=session.failure)
     if charge.is_automatic:
-        jobs.enqueue(
+        owed.owe(
             "billing.send_charge_alert",
-            organization_id=str(charge.organization_id),
+            organization_id=charge.organization_id,
             charge_id=str(charge.pk),
         )
 

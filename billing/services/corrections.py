@@ -18,11 +18,10 @@ from billing.models import (
 )
 from billing.services import credit_notes, four_eyes, holding, ledger, receiving
 from billing.services.ledger import Posting
-from common import jobs
 from common.database import atomic
 from common.errors import Conflict, DomainError
 from tenants.models import User
-from tenants.services import audit
+from tenants.services import audit, owed
 
 
 @atomic()
@@ -149,9 +148,9 @@ def _accept(dispute: Dispute, correction: Correction, by: User) -> None:
         before={"status": Dispute.Status.OPEN.value},
         after={"status": dispute.status, "answer": dispute.answer},
     )
-    jobs.enqueue(
+    owed.owe(
         "billing.mail_dispute_decision",
-        organization_id=str(dispute.organization_id),
+        organization_id=dispute.organization_id,
         dispute_id=str(dispute.pk),
     )
 

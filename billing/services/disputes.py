@@ -11,12 +11,11 @@ from django.utils.translation import gettext as _
 from billing.models import Correction, Dispute, Invoice, InvoiceLine
 from billing.services import corrections, credit_notes
 from billing.services.credit_notes import Remainder
-from common import jobs
 from common.database import atomic
 from common.errors import Conflict
 from common.money import minor_digits
 from tenants.models import ApiKey, User
-from tenants.services import audit
+from tenants.services import audit, owed
 
 #: What came of these was nothing: opened again about the same, they hold nobody off.
 IN_VAIN = (Dispute.Status.REFUSED, Dispute.Status.WITHDRAWN)
@@ -84,9 +83,9 @@ def refuse(dispute: Dispute, *, by: User, answer: str) -> Dispute:
     dispute.decided_at = timezone.now()
     dispute.save()
     _audit(dispute, by)
-    jobs.enqueue(
+    owed.owe(
         "billing.mail_dispute_decision",
-        organization_id=str(dispute.organization_id),
+        organization_id=dispute.organization_id,
         dispute_id=str(dispute.pk),
     )
     return dispute

@@ -17,10 +17,10 @@ from billing.models import DunningPolicy, DunningStep, Invoice
 from billing.models.dunning import Act, usual_stages
 from billing.services import disputes
 from billing.stages import Stages
-from common import jobs, sweeping
+from common import sweeping
 from common.database import atomic, service
 from tenants.models import Organization, User
-from tenants.services import audit, organizations
+from tenants.services import audit, organizations, owed
 
 #: What is left of calls a minute to who is restricted.
 FEW = 10
@@ -139,9 +139,9 @@ def coming(agreed: Stages, steps: Sequence[DunningStep]) -> Stages:
 def _carry_out(step: DunningStep) -> None:
     organization = Organization.objects.locked(step.organization_id)
     if step.act == Act.MAIL:
-        jobs.enqueue(
+        owed.owe(
             "billing.send_reminder",
-            organization_id=str(organization.pk),
+            organization_id=organization.pk,
             invoice_id=str(step.invoice_id),
         )
         return

@@ -53,7 +53,7 @@ from common.money import round_to_minor
 from marketplace.models import Bundle
 from tenants.models import Organization, User
 from tenants.scope import scope
-from tenants.services import audit, restrictions
+from tenants.services import audit, owed, restrictions
 
 log = structlog.get_logger(__name__)
 #: How long nothing is bought by itself after a decline.
@@ -367,9 +367,9 @@ def _rest(order: Order) -> None:
     TopUpRule.objects.filter(organization=order.organization_id).update(
         paused_until=timezone.now() + BACK_OFF
     )
-    jobs.enqueue(
+    owed.owe(
         "billing.send_top_up_alert",
-        organization_id=str(order.organization_id),
+        organization_id=order.organization_id,
         reason=order.failure,
         order_id=str(order.pk),
     )

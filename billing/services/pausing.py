@@ -7,8 +7,7 @@ from django.utils import timezone
 
 from billing import webhook_types as types
 from billing.models import TopUpRule
-from common import jobs
-from tenants.services import audit, webhooks
+from tenants.services import audit, owed, webhooks
 
 log = structlog.get_logger(__name__)
 
@@ -43,9 +42,9 @@ def tell(rule: TopUpRule, reason: str) -> None:
     key = f"{rule.pk}:{timezone.now().isoformat()}"
     data = {"reason": reason, "until": until}
     webhooks.emit(rule.organization_id, types.TOP_UP_PAUSED, key=key, data=data)
-    jobs.enqueue(
+    owed.owe(
         "billing.send_top_up_alert",
-        organization_id=str(rule.organization_id),
+        organization_id=rule.organization_id,
         reason=reason,
         order_id="",
     )

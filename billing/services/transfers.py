@@ -17,14 +17,13 @@ from billing.bank import references
 from billing.models import AccountKind, BankLine, Order, Surplus
 from billing.services import ledger, orders, surpluses
 from billing.services.ledger import Posting
-from common import jobs
 from common.database import atomic, service
 from common.errors import Conflict
 from common.money import round_to_minor
 from marketplace.models import Bundle
 from tenants.models import Organization, User
 from tenants.scope import scope
-from tenants.services import audit
+from tenants.services import audit, owed
 
 #: How long an order waits for its transfer; money that comes later waits for a person.
 PATIENCE = timedelta(days=14)
@@ -56,11 +55,11 @@ def place(organization: Organization, bundle: Bundle, *, by: User, operation_key
             transfer_reference=reference,
             expires_at=timezone.now() + PATIENCE,
         )
-    if order.transfer_reference == reference:
-        # Not the second click of two.
-        jobs.enqueue(
-            "billing.send_proforma", organization_id=str(organization.pk), order_id=str(order.pk)
-        )
+        if order.transfer_reference == reference:
+            # Not the second click of two.
+            owed.owe(
+                "billing.send_proforma", organization_id=organization.pk, order_id=str(order.pk)
+            )
     return order
 
 

@@ -19,10 +19,10 @@ from billing import webhook_types
 from billing.models import SpendAlarm, SpendDay
 from billing.services import spend_alarms, telling
 from billing.unusual import DAYS_BEFORE, Judgement, judge
-from common import jobs, sweeping
+from common import sweeping
 from common.database import rows, service
 from tenants.models import AbuseSignal, ApiKey, Organization, WebhookEvent
-from tenants.services import abuse, webhooks
+from tenants.services import abuse, owed, webhooks
 
 Kind = AbuseSignal.Kind
 ZERO = Decimal(0)
@@ -226,8 +226,8 @@ def _tell(signal: AbuseSignal) -> None:
         organization=signal.organization_id, type__in=budgets, occurred_at__gte=lately
     )
     if not told.exists():
-        jobs.enqueue(
+        owed.owe(
             "billing.send_spend_alert",
-            organization_id=str(signal.organization_id),
+            organization_id=signal.organization_id,
             signal_id=str(signal.pk),
         )

@@ -12,11 +12,10 @@ from billing import queries
 from billing import webhook_types as types
 from billing.models import BalanceWatch, CreditGrant
 from billing.services import telling
-from common import jobs
 from common.database import atomic, service
 from common.money import Money, exact
 from tenants.models import Organization, User
-from tenants.services import audit, webhooks
+from tenants.services import audit, owed, webhooks
 
 #: Over how long the pace is measured, by which we say when credit will be used up.
 PACE = timedelta(days=7)
@@ -143,7 +142,7 @@ def _emit(watch: BalanceWatch, seen: Forecast) -> None:
         target=watch,
         after={"live": seen.live.amount},
     )
-    jobs.enqueue("billing.send_balance_alert", organization_id=str(watch.organization_id))
+    owed.owe("billing.send_balance_alert", organization_id=watch.organization_id)
 
 
 def tell_expiring() -> int:
@@ -161,9 +160,9 @@ def tell_expiring() -> int:
 def _tell_expiring(given: CreditGrant) -> bool:
     is_new = telling.grant_expiring(given)
     if is_new:
-        jobs.enqueue(
+        owed.owe(
             "billing.send_expiry_alert",
-            organization_id=str(given.organization_id),
+            organization_id=given.organization_id,
             grant_id=str(given.pk),
         )
     return is_new

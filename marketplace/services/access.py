@@ -3,12 +3,11 @@
 from django.db import IntegrityError
 from django.utils import timezone
 
-from common import jobs
 from common.database import atomic
 from marketplace.errors import AccessDecided, NothingToAccept, NothingToAsk, TermsChanged
 from marketplace.models import AccessRequest, AIModel, ModelTerms, TermsAcceptance
 from tenants.models import ApiKey, Organization, User
-from tenants.services import audit, sign_ups
+from tenants.services import audit, owed, sign_ups
 
 State = AccessRequest.State
 #: What can be decided of a request, and from where.
@@ -148,9 +147,9 @@ def decide(asked: AccessRequest, state: str, *, answer: str = "", by: User | Non
         before={"state": before},
         after={"state": state, "model": asked.model.name, "answer": asked.answer},
     )
-    jobs.enqueue(
+    owed.owe(
         "marketplace.tell_of_access",
-        organization_id=str(asked.organization_id),
+        organization_id=asked.organization_id,
         request_id=str(asked.pk),
     )
     return asked

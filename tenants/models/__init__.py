@@ -8,6 +8,7 @@ from tenants.models.classification import Classification
 from tenants.models.membership import GRANTS, Invitation, Membership, Permission, Role
 from tenants.models.notes import CustomerNote
 from tenants.models.organization import Organization, Project, Region
+from tenants.models.owed import OwedMail
 from tenants.models.restrictions import Restriction
 from tenants.models.sign_up import SignUp, SignUpPolicy
 from tenants.models.support import SupportAccess
@@ -29,6 +30,7 @@ __all__ = [
     "Invitation",
     "Membership",
     "Organization",
+    "OwedMail",
     "Permission",
     "Project",
     "Region",

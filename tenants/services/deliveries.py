@@ -16,7 +16,7 @@ from common.database import service
 from common.http import Answer, Unreachable
 from tenants import webhook_signing
 from tenants.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
-from tenants.services import audit
+from tenants.services import audit, owed
 
 #: After each failure, how long until the next attempt; after the last one it is given up.
 PAUSES = tuple(
@@ -153,8 +153,8 @@ def _disable(endpoint: WebhookEndpoint) -> None:
         target=endpoint,
         after={"failing_since": endpoint.failing_since},
     )
-    jobs.enqueue(
+    owed.owe(
         "tenants.tell_webhook_disabled",
-        organization_id=str(endpoint.organization_id),
+        organization_id=endpoint.organization_id,
         endpoint_id=str(endpoint.pk),
     )

@@ -7,11 +7,10 @@ never told whether it was one of ours.
 from collections.abc import Iterable, Set
 from uuid import UUID
 
-from common import jobs
 from common.database import service
 from tenants import keys, ports, webhook_types
 from tenants.models import AbuseSignal, ApiKey, Organization
-from tenants.services import abuse, api_keys, audit, webhooks
+from tenants.services import abuse, api_keys, audit, owed, webhooks
 
 Level = AbuseSignal.Level
 
@@ -75,9 +74,9 @@ def _close(organization_id: UUID, key_id: UUID, digests: Set[bytes], found_at: s
             key=str(key_id),
             data={"key": str(key_id), "name": api_key.name, "last_four": told["last_four"]},
         )
-        jobs.enqueue(
+        owed.owe(
             "tenants.tell_leaked_key",
-            organization_id=str(organization_id),
+            organization_id=organization_id,
             key_id=str(key_id),
             **told,
         )

@@ -8,14 +8,13 @@ from django.db import IntegrityError
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
-from common import jobs
 from common.database import atomic, service
 from common.errors import Conflict
 from common.ids import uuid7
 from tenants import ports
 from tenants.errors import SlugTaken, TimeZoneFixed
 from tenants.models import ApiKey, AuditEntry, Membership, Organization, Project, Role, User
-from tenants.services import audit, sign_ups
+from tenants.services import audit, owed, sign_ups
 
 #: Words that would be mistaken for pages of ours.
 RESERVED = {"admin", "api", "new", "settings", "staff", "static", "v1", "accounts", "billing"}
@@ -202,4 +201,4 @@ def _note(organization: Organization, before: str, *, reason: str, by: User | No
         before={"status": before},
         after={"status": organization.status, "reason": reason},
     )
-    jobs.enqueue("tenants.tell_status", organization_id=str(organization.pk), reason=reason)
+    owed.owe("tenants.tell_status", organization_id=organization.pk, reason=reason)

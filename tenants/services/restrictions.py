@@ -12,13 +12,13 @@ from uuid import UUID
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from common import jobs, sweeping
+from common import sweeping
 from common.database import atomic, service
 from common.errors import Forbidden
 from tenants import ports
 from tenants.errors import EndsBeforeItStarts, InForce, NothingNew
 from tenants.models import Membership, Organization, Restriction, User
-from tenants.services import audit, organizations, sign_ups
+from tenants.services import audit, organizations, owed, sign_ups
 
 Level = Restriction.Level
 #: What the log calls trouble with one of them.
@@ -194,9 +194,9 @@ def _record(action: str, restriction: Restriction, by: User | None, reason: str 
 
 
 def _tell(restriction: Restriction, *, is_over: bool, reason: str) -> None:
-    jobs.enqueue(
+    owed.owe(
         "tenants.tell_restriction",
-        organization_id=str(restriction.organization_id),
+        organization_id=restriction.organization_id,
         restriction_id=str(restriction.pk),
         is_over=is_over,
         reason=reason,

@@ -12,7 +12,6 @@ from django.db import IntegrityError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from common import jobs
 from common.database import atomic, beside, on_commit
 from common.errors import Conflict, DomainError, Forbidden
 from tenants.errors import (
@@ -23,7 +22,7 @@ from tenants.errors import (
     WaitsForApproval,
 )
 from tenants.models import Membership, Organization, SignUp, SignUpPolicy, User
-from tenants.services import audit
+from tenants.services import audit, owed
 from tenants.signals import organization_admitted
 
 Admission = Organization.Admission
@@ -212,7 +211,7 @@ def _decide(sign_up: SignUp, organization: Organization, to: Admission, by: User
         before={"admission": before},
         after={"admission": to.value, "reason": sign_up.answer},
     )
-    jobs.enqueue("tenants.tell_sign_up", organization_id=str(organization.pk))
+    owed.owe("tenants.tell_sign_up", organization_id=organization.pk)
 
 
 def _tell_admitted(organization: Organization) -> None:

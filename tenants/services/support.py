@@ -10,12 +10,11 @@ from datetime import timedelta
 from django.db import IntegrityError
 from django.utils import timezone
 
-from common import jobs
 from common.database import atomic, service
 from common.errors import Forbidden
 from tenants.errors import SupportAskedAlready, SupportIsOff, SupportNotOpen
 from tenants.models import Membership, Organization, SupportAccess, User
-from tenants.services import audit, organizations
+from tenants.services import audit, organizations, owed
 
 State = SupportAccess.State
 Way = SupportAccess.Way
@@ -167,8 +166,8 @@ def _record(action: str, access: SupportAccess, by: User | None) -> None:
 
 
 def _tell(access: SupportAccess) -> None:
-    jobs.enqueue(
+    owed.owe(
         "tenants.tell_support",
-        organization_id=str(access.organization_id),
+        organization_id=access.organization_id,
         access_id=str(access.pk),
     )
