@@ -23,10 +23,16 @@ from tenants.models import Permission
 from tenants.scope import scope
 
 
-def balance_alert(organization_id: UUID) -> None:
-    """Write to those who manage billing how much is left and until when it will last."""
+def balance_alert(organization_id: UUID, told_at: str) -> None:
+    """Write to those who manage billing how much is left and until when it will last.
+
+    ``told_at`` is when that was noted; what has changed since is no news any more, or news of its
+    own. Empty is whenever.
+    """
     with scope(organization_id):
         watch = BalanceWatch.objects.select_related("organization").get()
+        if told_at and (watch.told_at is None or watch.told_at.isoformat() != told_at):
+            return
         organization, seen = watch.organization, watching.forecast(watch.organization)
         addresses = mails.who_may(organization, Permission.BILLING_MANAGE)
     context = {

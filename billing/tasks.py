@@ -247,9 +247,9 @@ def watch_balances() -> None:
 
 
 @shared_task(name="billing.send_balance_alert")
-def send_balance_alert(organization_id: str) -> None:
+def send_balance_alert(organization_id: str, told_at: str = "") -> None:
     """Tell those who manage billing that the balance is low or used up."""
-    balance_mails.balance_alert(uuid.UUID(organization_id))
+    balance_mails.balance_alert(uuid.UUID(organization_id), told_at)
 
 
 @shared_task(name="billing.send_expiry_alert")

@@ -142,7 +142,11 @@ def _emit(watch: BalanceWatch, seen: Forecast) -> None:
         target=watch,
         after={"live": seen.live.amount},
     )
-    owed.owe("billing.send_balance_alert", organization_id=watch.organization_id)
+    owed.owe(
+        "billing.send_balance_alert",
+        organization_id=watch.organization_id,
+        told_at=watch.told_at.isoformat() if watch.told_at else "",
+    )
 
 
 def tell_expiring() -> int:

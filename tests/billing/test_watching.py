@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from billing.models import BalanceWatch, CreditGrant, SpendBucket
 from billing.services import watching
 from common.database import service
-from tenants.models import WebhookEvent
+from tenants.models import OwedMail, WebhookEvent
 from tenants.scope import scope
+from tenants.services import owed
+from tests.support import mail_server
 
 
 @pytest.fixture
@@ -71,6 +73,23 @@ def test_a_low_balance_is_told_once_with_its_forecast(acme, give, watch, spend):
     days = datetime.fromisoformat(data["forecast_exhausted_at"]) - timezone.now()
     assert timedelta(days=4.4) < days < timedelta(days=4.6)
     assert "will be used up on" in mail.outbox[0].body
+
+
+def test_a_mail_that_comes_late_does_not_tell_of_what_is_over(acme, alice, give, watch, settings):
+    give("100")
+    watch()
+    leave("9")
+    with mail_server.run(settings) as server:
+        server.refused[alice.email] = 450
+        watching.sweep()
+        server.refused.clear()
+        leave("90")
+        watching.sweep()
+        with service():
+            OwedMail.objects.update(next_attempt_at=timezone.now())
+
+        assert owed.sweep() == 1
+        assert server.taken == []
 
 
 def test_what_is_used_up_is_told_without_any_setting(acme, give):
