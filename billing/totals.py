@@ -206,32 +206,32 @@ beside(start, until) AS MATERIALIZED (
     UNION ALL
     SELECT %(start)s::date, least(%(until)s::date, first) FROM known WHERE first IS NOT NULL
 )
-SELECT day, amount FROM totals WHERE day >= %(start)s
+SELECT day, amount, 0::bigint AS requests, 0::bigint AS tokens FROM totals WHERE day >= %(start)s
 UNION ALL
-SELECT day, sum(amount) FROM beside JOIN billing_spendday ON day >= start AND day < until
+SELECT day, sum(amount), 0, 0 FROM beside JOIN billing_spendday ON day >= start AND day < until
 WHERE currency = %(currency)s GROUP BY day
 """  # noqa: S608 - the names are the house's own
 # Of a day whose quarters are summed up and that has not changed since, or else of all buckets.
 OF_QUARTERS = f"""
 WITH told AS (
-    SELECT EXISTS (SELECT FROM billing_totalledday WHERE day = %(day)s)
-        AND NOT EXISTS (SELECT FROM billing_lateday WHERE day = %(day)s) AS is_told
+    SELECT EXISTS (SELECT FROM billing_totalledday WHERE day = %(part_day)s)
+        AND NOT EXISTS (SELECT FROM billing_lateday WHERE day = %(part_day)s) AS is_told
 ),
 parts AS (
     SELECT currency, requests, tokens, amount FROM billing_quartertotal
-    WHERE (SELECT is_told FROM told) AND starts_at >= %(start)s AND starts_at < %(until)s
+    WHERE (SELECT is_told FROM told) AND starts_at >= %(part_start)s AND starts_at < %(part_until)s
     UNION ALL
     SELECT '', requests, {TOKENS}, 0 FROM metering_usagebucket
-    WHERE NOT (SELECT is_told FROM told) AND starts_at >= %(start)s AND starts_at < %(until)s
+    WHERE NOT (SELECT is_told FROM told) AND starts_at >= %(part_start)s AND starts_at < %(part_until)s
         AND organization_id IN (SELECT id FROM tenants_organization)
     UNION ALL
     SELECT currency, requests, 0, amount FROM billing_spendbucket
-    WHERE NOT (SELECT is_told FROM told) AND starts_at >= %(start)s AND starts_at < %(until)s
+    WHERE NOT (SELECT is_told FROM told) AND starts_at >= %(part_start)s AND starts_at < %(part_until)s
         AND organization_id IN (SELECT id FROM tenants_organization)
 )
-SELECT coalesce(sum(requests) FILTER (WHERE currency = ''), 0)::bigint AS requests,
-    coalesce(sum(tokens), 0)::bigint AS tokens,
-    coalesce(sum(amount) FILTER (WHERE currency = %(currency)s), 0) AS amount
+SELECT NULL::date, coalesce(sum(amount) FILTER (WHERE currency = %(currency)s), 0),
+    coalesce(sum(requests) FILTER (WHERE currency = ''), 0)::bigint,
+    coalesce(sum(tokens), 0)::bigint
 FROM parts
 """  # noqa: S608 - the names are the house's own
 
@@ -303,17 +303,18 @@ def _facts(asked: Mapping[str, Asked]) -> dict[str, Any]:
     }
 
 
-def worth_by_day(days: Days, currency: str) -> dict[date, Decimal]:
-    """Return what each of these days was worth in a currency; one query."""
-    facts = {"start": days[0], "until": days[1], "currency": currency}
-    return {it["day"]: it["amount"] for it in rows(BY_DAY, facts)}
+def worth_by_day(
+    days: Days, currency: str, part: tuple[datetime, datetime] | None = None
+) -> tuple[dict[date, Decimal], Used]:
+    """Return what each of these days was worth in a currency, and what was used in a part of a day.
 
-
-def of_quarters(start: datetime, until: datetime, currency: str) -> Used:
-    """Return what was used in the quarters of an hour that begin in a part of a day; one query.
-
-    The amount is what was worth something in the currency.
+    The part is of quarters of an hour that begin in it, and its amount in the currency. One query.
     """
-    facts = {"day": start.date(), "start": start, "until": until, "currency": currency}
-    (found,) = rows(OF_QUARTERS, facts)
-    return Used(found["requests"], found["tokens"], found["amount"])
+    facts = {"start": days[0], "until": days[1], "currency": currency}
+    if part is None:
+        return {it["day"]: it["amount"] for it in rows(BY_DAY, facts)}, Used()
+    facts |= {"part_day": part[0].date(), "part_start": part[0], "part_until": part[1]}
+    found = {it["day"]: it for it in rows(f"{BY_DAY} UNION ALL ({OF_QUARTERS})", facts)}
+    rest = found.pop(None)
+    used = Used(rest["requests"], rest["tokens"], rest["amount"])
+    return {day: it["amount"] for day, it in found.items()}, used

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Generic
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q, QuerySet, prefetch_related_objects
 from django.utils.translation import gettext as _
 from django_stubs_ext import StrOrPromise
 
@@ -19,6 +19,8 @@ from tenants.models import Organization
 from tenants.models.classification import is_cleared
 
 WORDS = dict(LANGUAGES)
+#: What is shown of a service beside its own facts.
+SHOWN = ("regions", "uses__publisher")
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,11 @@ class Listed(Generic[EntryT]):
 
 def all_applications() -> QuerySet[Application]:
     """Return all services with what is shown of them, drafts included."""
-    return Application.objects.select_related("publisher").prefetch_related(
-        "regions", "uses__publisher"
-    )
+    return Application.objects.select_related("publisher").prefetch_related(*SHOWN)
 
 
-def seen(offers: Iterable[EntryT]) -> list[Listed[EntryT]]:
-    """Return the services on sale all of whose models are among these offers.
+def seen(offers: Iterable[EntryT], words: str = "") -> list[Listed[EntryT]]:
+    """Return the services on sale all of whose models are among these offers, and that say the words.
 
     So whoever may not see a model learns of no service that stands on it.
     """
@@ -69,11 +69,13 @@ def seen(offers: Iterable[EntryT]) -> list[Listed[EntryT]]:
         "application", "aimodel"
     ):
         used.setdefault(application, []).append(model)
-    for it in all_applications().filter(pk__in=Application.objects.live().values("pk")):
+    for it in Application.objects.live().select_related("publisher"):
         models = used.get(it.pk, [])
         if models and all(model in by_model for model in models):
             models.sort(key=lambda key: by_model[key][0].name)
             found.append(Listed(it, [offer for model in models for offer in by_model[model]]))
+    found = [it for it in found if it.says(words)] if words else found
+    prefetch_related_objects([it.application for it in found], *SHOWN)
     return found
 
 

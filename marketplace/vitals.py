@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count, FilteredRelation, Q
 from django.utils import timezone
 
 from marketplace.models import Reachability, Route, ServerCheck, Upstream
@@ -14,6 +14,8 @@ from marketplace.models.offers import VERDICT_HOLDS
 #: So many looks are shown one by one.
 SHOWN = 20
 DAY = timedelta(days=1)
+#: What a look says.
+TOLD = ("reachability", "running", "waiting", "kv_cache", "gpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +81,23 @@ def by_offer(offer_ids: Iterable[UUID]) -> dict[UUID, Vitals]:
 
 
 def by_region() -> list[RegionVitals]:
-    """Return what the servers that are switched on told, by region and its name; two queries."""
-    found = latest()
+    """Return what the servers that are switched on told, by region and its name; one query."""
+    young = Q(checks__checked_at__gt=timezone.now() - VERDICT_HOLDS)
+    looks = Upstream.objects.filter(is_enabled=True).alias(
+        look=FilteredRelation("checks", condition=young)
+    )
+    newest = ("region__name", "pk", "-look__checked_at", "-look__id")
+    rows = looks.order_by(*newest).distinct("region__name", "pk")
+    found: dict[UUID, ServerCheck] = {}
     servers: dict[str, set[UUID]] = {}
-    rows = Upstream.objects.filter(is_enabled=True).values_list("region__name", "pk")
-    for region, pk in rows.order_by("region__name"):
+    for region, pk, *told in rows.values_list(
+        "region__name", "pk", *(f"look__{name}" for name in TOLD)
+    ):
         servers.setdefault(region, set()).add(pk)
+        look = ServerCheck(upstream_id=pk, **dict(zip(TOLD, told, strict=True)))
+        # A server without a young look has no row of its own in there.
+        if look.reachability:
+            found[pk] = look
     return [RegionVitals(name, _together(its, found)) for name, its in servers.items()]
 
 

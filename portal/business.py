@@ -157,19 +157,13 @@ def _compared(now: Decimal | int, before: Decimal | int) -> Compared:
     return Compared(Decimal(now), Decimal(before))
 
 
-def rest(span: Span) -> Used:
-    """Return what the day in which the comparison ends had come to by then; one query."""
-    if span.broken_day is None:
-        return Used()
-    return totals.of_quarters(midnight(span.broken_day), span.before_until, DEFAULT_CURRENCY)
-
-
 @dataclass(frozen=True, slots=True)
 class Worth:
     """What usage was worth, day by day, in the currency of the house."""
 
     by_day: dict[date, Decimal]
-    rest: Decimal
+    #: What the day in which the comparison ends had come to by then.
+    rest: Used
 
     def of(self, days: Iterable[date]) -> Decimal:
         """Return what these days were worth."""
@@ -177,13 +171,14 @@ class Worth:
 
     def compared(self, span: Span) -> Compared:
         """Return the worth of the span beside that of the days before."""
-        return Compared(self.of(span.days), self.of(span.before_days) + self.rest)
+        return Compared(self.of(span.days), self.of(span.before_days) + self.rest.amount)
 
 
-def worth(span: Span, rest: Used, *, since: date) -> Worth:
+def worth(span: Span, *, since: date) -> Worth:
     """Return the worth of all days from there, or from the days before the span; one query."""
     days = min(since, span.before_start), span.end
-    return Worth(totals.worth_by_day(days, DEFAULT_CURRENCY), rest.amount)
+    part = (midnight(span.broken_day), span.before_until) if span.broken_day else None
+    return Worth(*totals.worth_by_day(days, DEFAULT_CURRENCY, part))
 
 
 class _Row(NamedTuple):

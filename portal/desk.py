@@ -112,9 +112,8 @@ def overview(span: Span | None = None) -> Overview:
     span = span or spans.named("month")
     now = span.now
     last_month = spans.named("last-month", now)
-    rest = business.rest(span)
-    worth = business.worth(span, rest, since=min(last_month.start, business.chart_since(span)))
-    use, by_customer = business.activity(span, rest)
+    worth = business.worth(span, since=min(last_month.start, business.chart_since(span)))
+    use, by_customer = business.activity(span, worth.rest)
     sold, by_model = business.models(span)
     period = Period("", spans.midnight(span.start), spans.midnight(span.end))
     of_models = margins.of(period, sold)

@@ -1,5 +1,6 @@
 """What every page is furnished with: icons and entries of a menu."""
 
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -12,6 +13,7 @@ register = template.Library()
 
 
 @register.simple_tag
+@lru_cache(maxsize=512)
 def icon(name: str) -> SafeString:
     """Draw one of the icons named in ``static/icons.txt``; the words stand beside it."""
     return format_html(

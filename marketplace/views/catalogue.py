@@ -81,7 +81,7 @@ def _nearest(
 
 def _services(entries: list[Listing], words: str) -> list[Listed[Listing]]:
     """Return the services that have the words which models are looked for by."""
-    return [it for it in applications.seen(entries) if it.says(words)] if words else []
+    return applications.seen(entries, words) if words else []
 
 
 @require_safe

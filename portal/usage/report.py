@@ -25,7 +25,7 @@ from portal.usage.filters import UsageFilter
 from portal.usage.requests import Line, lines
 
 S = TypeVar("S", Usage, Money)
-PAGE_SIZE = 50
+PAGE_SIZE = 25
 USUAL = (TokenPart.INPUT, TokenPart.CACHED_INPUT, TokenPart.OUTPUT, TokenPart.REASONING)
 HEADINGS = {
     "day": gettext_lazy("Day"),

@@ -83,7 +83,8 @@ def agrees():
         of_customers_agree(RANGES["some"])
         for days in RANGES.values():
             spent = SpendDay.objects.filter(currency="EUR", day__gte=days[0], day__lt=days[1])
-            by_day = totals.worth_by_day(days, "EUR")
+            by_day, nothing = totals.worth_by_day(days, "EUR")
+            assert nothing == Used()
             assert {day: it for day, it in by_day.items() if it} == dict(
                 spent.values_list("day").annotate(Sum("amount")).order_by()
             )
@@ -92,8 +93,9 @@ def agrees():
         used, spent = (it.objects.filter(**inside) for it in (UsageBucket, SpendBucket))
         counts = used.aggregate(r=Sum("requests", default=0), t=Sum("output_tokens", default=0))
         worth = spent.filter(currency="EUR").aggregate(a=Sum("amount", default=Decimal(0)))
-        found = totals.of_quarters(*part, currency="EUR")
+        by_day_again, found = totals.worth_by_day(days, "EUR", part)
         assert found == Used(counts["r"], counts["t"], worth["a"])
+        assert by_day_again == by_day
 
 
 def of_customers_agree(span):

@@ -15,7 +15,8 @@ from billing.services import credits, gpu_costs
 from common.database import service
 from compute.models import Cluster, ComputeJob
 from marketplace import demo
-from marketplace.models import Offer
+from marketplace.models import Offer, ServerCheck, Upstream
+from marketplace.vitals import Vitals
 from metering.models import UsageBucket
 from portal import business, desk, machines, sheets, spans
 from tenants.models import Organization, Region
@@ -159,9 +160,9 @@ def test_days_say_what_their_quarters_of_an_hour_say(acme, northwind, clock, now
         used = UsageBucket.objects.filter(**quarters).aggregate(
             sum=Sum("requests"), rows=Count("*")
         )
-        rest = business.rest(span)
-        found, _ranking = business.activity(span, rest)
-        worth = business.worth(span, rest, since=span.start).compared(span)
+        read = business.worth(span, since=span.start)
+        found, _ranking = business.activity(span, read.rest)
+        worth = read.compared(span)
 
     assert (worth.before, found.requests.before) == (spent["sum"], used["sum"])
     assert found.tokens.before == 19 * used["rows"]
@@ -304,7 +305,47 @@ def test_the_overview_asks_seventeen_times_at_most(acme):
     with service(), CaptureQueriesContext(connections["service"]) as asked:
         desk.overview()
 
-    assert len(asked) <= 17
+    assert len(asked) <= 10
+
+
+def test_tokens_of_an_hour_across_midnight_are_counted(acme, clock):
+    midnight = datetime(2026, 3, 15, tzinfo=UTC)
+    use(acme, at=midnight - timedelta(minutes=15))
+    use(acme, at=midnight)
+
+    with service():
+        found = machines.machines(midnight + timedelta(minutes=20)).tokens_per_second
+
+    # Nineteen in each quarter of an hour.
+    assert found == Decimal(38) / 3600
+
+
+def test_servers_tell_by_region_what_they_told_last(db, clock):
+    with service():
+        server = Upstream.objects.select_related("region").get(is_enabled=True)
+        for minutes, running in ((1, 3), (2, 5)):
+            ServerCheck.objects.create(
+                upstream=server,
+                checked_at=NOON - timedelta(minutes=minutes),
+                reachability="answers",
+                running=running,
+                gpu=0.5,
+            )
+
+    (found,) = servers()
+    assert found.name == server.region.name
+    told = found.vitals
+    assert (told.servers, told.answering, told.running, told.gpu) == (1, 1, 3, 0.5)
+
+    # What is too old says nothing, and the server is one of those that are switched on.
+    with service():
+        ServerCheck.objects.update(checked_at=NOON - timedelta(days=1))
+    assert [it.vitals for it in servers()] == [Vitals(servers=1)]
+
+
+def servers():
+    with service():
+        return machines.machines(NOON).servers
 
 
 @pytest.mark.parametrize("table", ["overview", "customers", "revenue", "orders"])

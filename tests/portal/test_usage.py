@@ -262,7 +262,7 @@ async def test_an_event_loop_gets_the_file_in_pieces_too(alice, used):
 
 
 def test_the_list_goes_on_where_the_page_ended(alice_client, used):
-    used(times=51)
+    used(times=26)
     oldest = used(occurred_at=NOON - timedelta(hours=1))
 
     first = alice_client.get(PAGE)
@@ -270,7 +270,7 @@ def test_the_list_goes_on_where_the_page_ended(alice_client, used):
 
     seen = [line.event.event_id for line in first.context["report"].requests]
     rest = [line.event.event_id for line in second.context["report"].requests]
-    assert (len(seen), len(rest), rest[-1]) == (50, 2, oldest)
+    assert (len(seen), len(rest), rest[-1]) == (25, 2, oldest)
     assert not set(seen) & set(rest)
     assert 'hx-trigger="every 3s"' in text(first)
     assert 'hx-trigger="every 3s"' not in text(second)
