@@ -23,7 +23,7 @@ from tenants.staff_api import StaffView
 
 
 class StatusQuery(Strict):
-    """Of which state."""
+    """Which rows of a list are asked for; each list says which states there are."""
 
     cursor = serializers.CharField(required=False)
     limit = serializers.CharField(required=False)
@@ -105,12 +105,15 @@ class StaffInvoiceOut(InvoiceDetailOut):
     """An invoice with its lines, whose it is, and what is left of it to take back, before tax."""
 
     organization = serializers.CharField(source="organization.slug")
+    order = serializers.UUIDField(
+        source="order_id", allow_null=True, help_text="The purchase that it is about, if any."
+    )
     left = serializers.SerializerMethodField()
     corrections = serializers.SerializerMethodField()
 
     class Meta(InvoiceDetailOut.Meta):
         fields = (  # type: ignore[assignment]
-            *InvoiceDetailOut.Meta.fields, "organization", "left", "corrections",
+            *InvoiceDetailOut.Meta.fields, "organization", "order", "left", "corrections",
         )  # fmt: skip
 
     def get_left(self, invoice: Invoice) -> str:
@@ -142,7 +145,7 @@ class StaffDisputeList(StaffView):
     )
     def get(self, request: Request) -> Response:
         """List everybody's disputes, newest first."""
-        found = _of_status(StaffDisputeQuery, request, quarrels.every_dispute())
+        found = of_status(StaffDisputeQuery, request, quarrels.every_dispute())
         page = NewestFirstPagination()
         rows: Any = page.paginate_queryset(found, request, view=self)
         return page.get_paginated_response(StaffDisputeOut(rows, many=True).data)
@@ -173,7 +176,7 @@ class CorrectionList(StaffView):
     )
     def get(self, request: Request) -> Response:
         """List what was proposed, and what became of it, newest first."""
-        found = _of_status(CorrectionQuery, request, quarrels.corrections())
+        found = of_status(CorrectionQuery, request, quarrels.corrections())
         page = NewestFirstPagination()
         rows: Any = page.paginate_queryset(found, request, view=self)
         return page.get_paginated_response(CorrectionOut(rows, many=True).data)
@@ -227,7 +230,8 @@ class CorrectionRefuse(StaffView):
         return Response(CorrectionOut(quarrels.corrections().get(pk=correction_id)).data)
 
 
-def _of_status(query: type[StatusQuery], request: Request, rows: Any) -> Any:
+def of_status(query: type[StatusQuery], request: Request, rows: Any) -> Any:
+    """Return those of the state that the address names, or all."""
     asked = query(data=request.query_params.dict())
     asked.is_valid(raise_exception=True)
     status = asked.validated_data.get("status")

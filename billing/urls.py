@@ -28,6 +28,7 @@ from billing import (
     staff_plan_api,
     staff_recurring_api,
     staff_referral_api,
+    staff_refund_api,
     staff_service_level_api,
     staff_trial_api,
     staff_voucher_api,
@@ -216,6 +217,7 @@ urlpatterns = [
 ]
 
 TRIAL_TERMS = "staff/trial-terms/<uuid:terms_id>"
+REFUND = "staff/refunds/<uuid:refund_id>"
 REFERRAL_TERMS = "staff/referral-terms/<uuid:terms_id>"
 
 api_urlpatterns = [
@@ -378,6 +380,12 @@ api_urlpatterns = [
         "staff/corrections/<uuid:correction_id>/refuse",
         staff_correction_api.CorrectionRefuse.as_view(),
     ),
+    path("staff/refunds", staff_refund_api.RefundList.as_view()),
+    path("staff/orders/<uuid:order_id>/refund", staff_refund_api.OrderRefund.as_view()),
+    path(f"{REFUND}/approve", staff_refund_api.RefundApprove.as_view()),
+    path(f"{REFUND}/refuse", staff_refund_api.RefundRefuse.as_view()),
+    path(f"{REFUND}/retry", staff_refund_api.RefundRetry.as_view()),
+    path(f"{REFUND}/keep", staff_refund_api.RefundKeep.as_view()),
     path("staff/chargebacks", chargeback_api.StaffChargebackList.as_view()),
     path("staff/service-levels", staff_service_level_api.ServiceBoard.as_view()),
     path("staff/margins", staff_margin_api.MarginDetail.as_view()),

@@ -383,6 +383,7 @@ SPECTACULAR_SETTINGS = {
         "CorrectionKindEnum": "billing.models.Correction.Kind",
         "CorrectionStatusEnum": "billing.models.Correction.Status",
         "DisputeStatusEnum": "billing.models.Dispute.Status",
+        "RefundStatusEnum": "billing.models.Refund.Status",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
