@@ -17,7 +17,7 @@ from billing.models import CreditGrant, LedgerEntry
 from billing.rating.definition import InvalidPrice
 from billing.rating.preview import PARTS, preview
 from billing.services import watching
-from common.api import NewestFirstPagination
+from common.api import NewestFirstPagination, paged
 from tenants.models import Permission
 from tenants.organization_api import OrganizationView
 from tenants.scope import scope
@@ -202,7 +202,7 @@ class LedgerList(OrganizationView):
 
     permissions = {"GET": Permission.BILLING_READ}
 
-    @extend_schema(responses=EntryOut(many=True))
+    @extend_schema(operation_id="v1_organizations_ledger_list", responses=paged(EntryOut))
     def get(self, request: Request, org: str) -> Response:
         """List the postings, newest first."""
         with scope(self.organization):

@@ -17,7 +17,7 @@ from billing.budget_forms import EARLIEST, LATEST, MOST
 from billing.models import Budget
 from billing.services import budgeting
 from billing.standings import Standing
-from common.api import NewestFirstPagination
+from common.api import NewestFirstPagination, paged
 from tenants.models import Permission, User
 from tenants.once import once
 from tenants.organization_api import OrganizationView, key_of
@@ -94,7 +94,7 @@ class BudgetList(OrganizationView):
 
     permissions = {"GET": Permission.BILLING_READ, "POST": Permission.BILLING_MANAGE}
 
-    @extend_schema(responses=BudgetOut(many=True))
+    @extend_schema(operation_id="v1_organizations_budgets_list", responses=paged(BudgetOut))
     def get(self, request: Request, org: str) -> Response:
         """List the budgets and how they stand, newest first."""
         with scope(self.organization):

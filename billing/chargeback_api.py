@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from billing import chargebacks
 from billing.api import PlainDecimal
 from billing.models import Chargeback
-from common.api import NewestFirstPagination
+from common.api import NewestFirstPagination, paged
 from tenants.models import Permission
 from tenants.organization_api import OrganizationView
 from tenants.scope import scope
@@ -56,7 +56,7 @@ class ChargebackList(OrganizationView):
 
     permissions = {"GET": Permission.BILLING_READ}
 
-    @extend_schema(responses=ChargebackOut(many=True))
+    @extend_schema(operation_id="v1_organizations_chargebacks_list", responses=paged(ChargebackOut))
     def get(self, request: Request, org: str) -> Response:
         """List them, newest first."""
         with scope(self.organization):
@@ -69,7 +69,7 @@ class ChargebackList(OrganizationView):
 class StaffChargebackList(StaffView):
     """Everybody's."""
 
-    @extend_schema(operation_id="staff_chargebacks", responses=StaffChargebackOut(many=True))
+    @extend_schema(operation_id="staff_chargebacks", responses=paged(StaffChargebackOut))
     def get(self, request: Request) -> Response:
         """List them, newest first."""
         page = NewestFirstPagination()

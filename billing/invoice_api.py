@@ -15,7 +15,7 @@ from billing.correction_forms import LONGEST_ID, MOST_REQUESTS
 from billing.drafts import counted
 from billing.models import CreditNote, CreditNoteLine, Dispute, Invoice, InvoiceLine
 from billing.services import disputes
-from common.api import NewestFirstPagination
+from common.api import NewestFirstPagination, paged
 from tenants.models import Permission
 from tenants.once import once
 from tenants.organization_api import OrganizationView, key_of
@@ -87,7 +87,7 @@ class InvoiceList(OrganizationView):
 
     permissions = {"GET": Permission.BILLING_READ}
 
-    @extend_schema(responses=InvoiceOut(many=True))
+    @extend_schema(operation_id="v1_organizations_invoices_list", responses=paged(InvoiceOut))
     def get(self, request: Request, org: str) -> Response:
         """List the invoices, newest first."""
         with scope(self.organization):
@@ -143,7 +143,9 @@ class CreditNoteList(OrganizationView):
 
     permissions = {"GET": Permission.BILLING_READ}
 
-    @extend_schema(responses=CreditNoteOut(many=True))
+    @extend_schema(
+        operation_id="v1_organizations_credit_notes_list", responses=paged(CreditNoteOut)
+    )
     def get(self, request: Request, org: str) -> Response:
         """List the credit notes with their lines, newest first."""
         with scope(self.organization):
@@ -198,7 +200,7 @@ class DisputeList(OrganizationView):
 
     permissions = {"GET": Permission.BILLING_READ, "POST": Permission.BILLING_MANAGE}
 
-    @extend_schema(responses=DisputeOut(many=True))
+    @extend_schema(operation_id="v1_organizations_disputes_list", responses=paged(DisputeOut))
     def get(self, request: Request, org: str) -> Response:
         """List the disputes, newest first."""
         with scope(self.organization):

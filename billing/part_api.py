@@ -13,7 +13,7 @@ from billing import groups
 from billing.api import PlainDecimal
 from billing.invoice_api import InvoiceLineOut
 from billing.models import InvoiceLine, InvoicePart
-from common.api import NewestFirstPagination
+from common.api import NewestFirstPagination, paged
 from tenants.models import Permission
 from tenants.organization_api import OrganizationView
 from tenants.scope import scope
@@ -62,7 +62,7 @@ class PartList(OrganizationView):
 
     permissions = {"GET": Permission.BILLING_READ}
 
-    @extend_schema(operation_id="invoice_parts", responses=PartOut(many=True))
+    @extend_schema(operation_id="invoice_parts", responses=paged(PartOut))
     def get(self, request: Request, org: str) -> Response:
         """List the months that somebody else was invoiced for, newest first."""
         with scope(self.organization):

@@ -13,7 +13,7 @@ from billing import referred
 from billing.api import PlainDecimal
 from billing.models import Referral
 from billing.services import referrals
-from common.api import NewestFirstPagination
+from common.api import NewestFirstPagination, paged
 from common.database import service
 from tenants.models import Permission, User
 from tenants.once import once
@@ -123,7 +123,7 @@ class OrganizationReferrals(OrganizationView):
 class StaffReferrals(StaffView):
     """Customers who bring customers."""
 
-    @extend_schema(operation_id="staff_referrals", responses=StaffReferralOut(many=True))
+    @extend_schema(operation_id="staff_referrals", responses=paged(StaffReferralOut))
     def get(self, request: Request) -> Response:
         """List who brought whom, the newest first."""
         found = Referral.objects.select_related("organization", "newcomer", "terms")

@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 
 from billing import seals
 from billing.models import Seal
-from common.api import NewestFirstPagination
+from common.api import NewestFirstPagination, paged
 from common.database import service
 
 
@@ -33,7 +33,7 @@ class SealPagination(NewestFirstPagination):
 class SealList(APIView):
     """The chain that all receipts are sealed into."""
 
-    @extend_schema(responses=SealOut(many=True))
+    @extend_schema(operation_id="v1_seals_list", responses=paged(SealOut))
     def get(self, request: Request) -> Response:
         """List the seals, newest first; each names the hash of the one before."""
         with service():

@@ -14,6 +14,7 @@ from billing.referral_forms import MOST_REFERRALS, ReferralTermsForm
 from billing.services import referral_terms
 from billing.staff_trial_api import AMOUNT, CURRENCY, TrialRefusal
 from billing.trial_forms import MOST_DAYS
+from common.api import paged
 from common.errors import NotFound
 from front import asked
 from tenants.key_api import Strict
@@ -77,7 +78,7 @@ class ReferralTermsList(StaffView):
             OpenApiParameter("currency", str),
             OpenApiParameter("status", str, enum=ReferralTerms.Status.values),
         ],
-        responses=ReferralTermsOut(many=True),
+        responses=paged(ReferralTermsOut),
     )
     def get(self, request: Request) -> Response:
         """List what was proposed, the newest first."""

@@ -13,7 +13,7 @@ from billing.api import PlainInteger
 from billing.models import Budget, TrialTerms
 from billing.services import trials
 from billing.trial_forms import MOST_DAYS, TrialForm
-from common.api import NewestFirstPagination
+from common.api import NewestFirstPagination, paged
 from common.errors import DomainError, NotFound
 from common.templatetags.formats import trimmed
 from tenants.key_api import Strict
@@ -94,7 +94,7 @@ class TrialTermsList(StaffView):
             OpenApiParameter("currency", str),
             OpenApiParameter("status", str, enum=TrialTerms.Status.values),
         ],
-        responses=TrialTermsOut(many=True),
+        responses=paged(TrialTermsOut),
     )
     def get(self, request: Request) -> Response:
         """List what was proposed, the newest first."""

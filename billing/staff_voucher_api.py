@@ -13,7 +13,7 @@ from billing.api import PlainDecimal, PlainInteger
 from billing.models import VoucherCampaign
 from billing.services import vouchers
 from billing.voucher_forms import MOST_CODES, MOST_USES, CampaignForm
-from common.api import Named
+from common.api import Named, paged
 from common.errors import NotFound
 from front import asked
 from marketplace.models import TokenClass
@@ -81,7 +81,7 @@ class CampaignIssuedOut(CampaignOut):
 class CampaignList(StaffView):
     """Campaigns of vouchers."""
 
-    @extend_schema(operation_id="staff_vouchers", responses=CampaignOut(many=True))
+    @extend_schema(operation_id="staff_vouchers", responses=paged(CampaignOut))
     def get(self, request: Request) -> Response:
         """List the campaigns, the newest first; of codes nothing is told."""
         return asked.page(self, request, _campaigns(), CampaignOut)

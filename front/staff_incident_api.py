@@ -11,6 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from common.api import paged
 from common.errors import DomainError, NotFound
 from front import asked
 from front.forms.announcements import AnnouncementForm
@@ -140,7 +141,7 @@ class AnnouncementIn(serializers.Serializer[Any]):
 class StaffIncidents(StaffView):
     """Incidents and planned work."""
 
-    @extend_schema(operation_id="staff_incidents", responses=StaffIncidentOut(many=True))
+    @extend_schema(operation_id="staff_incidents", responses=paged(StaffIncidentOut))
     def get(self, request: Request) -> Response:
         """List what was told, the newest first."""
         return asked.page(self, request, _incidents(), StaffIncidentOut)
@@ -221,7 +222,7 @@ class StaffIncidentUpdates(StaffView):
 class StaffAnnouncements(StaffView):
     """Announcements."""
 
-    @extend_schema(operation_id="staff_announcements", responses=StaffAnnouncementOut(many=True))
+    @extend_schema(operation_id="staff_announcements", responses=paged(StaffAnnouncementOut))
     def get(self, request: Request) -> Response:
         """List what is, will be and was announced, the newest first."""
         return asked.page(self, request, _announcements(), StaffAnnouncementOut)

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from common.api import paged
 from common.errors import NotFound
 from front import asked
 from front import legal as holding
@@ -95,7 +96,7 @@ class LegalRefusalIn(serializers.Serializer[Any]):
 class StaffSite(StaffView):
     """The operator's face."""
 
-    @extend_schema(operation_id="staff_site_versions", responses=SiteOut(many=True))
+    @extend_schema(operation_id="staff_site_versions", responses=paged(SiteOut))
     def get(self, request: Request) -> Response:
         """List the versions, the newest first: the draft, what is live, and what was."""
         return asked.page(self, request, _versions(), SiteOut)
@@ -150,7 +151,7 @@ class SiteRestoration(StaffView):
 class StaffLegal(StaffView):
     """Legal pages."""
 
-    @extend_schema(operation_id="staff_legal_texts", responses=LegalOut(many=True))
+    @extend_schema(operation_id="staff_legal_texts", responses=paged(LegalOut))
     def get(self, request: Request) -> Response:
         """List every version of every page, the newest first."""
         return asked.page(self, request, _legal_texts(), LegalOut)

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.api import NewestFirstPagination
+from common.api import NewestFirstPagination, paged
 from common.errors import NotFound
 from marketplace import access, showcase
 from marketplace.access import Standing
@@ -153,7 +153,7 @@ class DecisionIn(serializers.Serializer[Any]):
 class RequestList(StaffView):
     """What customers asked for."""
 
-    @extend_schema(operation_id="staff_access_requests", responses=StaffRequestOut(many=True))
+    @extend_schema(operation_id="staff_access_requests", responses=paged(StaffRequestOut))
     def get(self, request: Request) -> Response:
         """List the requests, newest first."""
         page = NewestFirstPagination()

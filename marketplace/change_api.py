@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from common.api import NewestFirstPagination
+from common.api import NewestFirstPagination, paged
 from common.database import service
 from common.errors import NotFound
 from marketplace import differences, due, proposing, readiness, showcase
@@ -153,7 +153,7 @@ class ChangeList(StaffView):
             OpenApiParameter("model", str, description="The address of a model."),
             OpenApiParameter("status", str, enum=ModelChange.Status.values),
         ],
-        responses=ModelChangeOut(many=True),
+        responses=paged(ModelChangeOut),
     )
     def get(self, request: Request) -> Response:
         """List what was proposed, the newest first."""

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.api import Named, NewestFirstPagination
+from common.api import Named, NewestFirstPagination, paged
 from common.errors import NotFound
 from marketplace.book_api import BookForIn, BookOut, find_book
 from marketplace.models import Offer, PriceMove
@@ -94,7 +94,7 @@ class MoveList(StaffView):
     @extend_schema(
         operation_id="staff_price_moves",
         parameters=[OpenApiParameter("status", str, enum=PriceMove.Status.values)],
-        responses=PriceMoveOut(many=True),
+        responses=paged(PriceMoveOut),
     )
     def get(self, request: Request) -> Response:
         """List what is planned and what was, the newest first."""

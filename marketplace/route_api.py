@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.api import NewestFirstPagination
+from common.api import NewestFirstPagination, paged
 from common.errors import NotFound
 from marketplace import desk
 from marketplace.errors import BadProposal
@@ -66,7 +66,7 @@ class RouteList(StaffView):
             OpenApiParameter("offer", str, description="The name of an offer in the API."),
             OpenApiParameter("server", uuid.UUID, description="A server's id."),
         ],
-        responses=StaffRouteOut(many=True),
+        responses=paged(StaffRouteOut),
     )
     def get(self, request: Request) -> Response:
         """List the ways, the newest first; lower numbers of `priority` are asked first."""

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.api import NewestFirstPagination
+from common.api import NewestFirstPagination, paged
 from common.database import service
 from common.errors import NotFound
 from marketplace import desk, due, presets, probe, vitals
@@ -108,7 +108,7 @@ class RegionList(StaffView):
 class ServerList(StaffView):
     """The servers."""
 
-    @extend_schema(operation_id="staff_servers", responses=StaffServerOut(many=True))
+    @extend_schema(operation_id="staff_servers", responses=paged(StaffServerOut))
     def get(self, request: Request) -> Response:
         """List the servers, the newest first."""
         page = NewestFirstPagination()

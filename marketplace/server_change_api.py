@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.api import NewestFirstPagination
+from common.api import NewestFirstPagination, paged
 from common.database import service
 from common.errors import NotFound
 from marketplace import due
@@ -55,7 +55,7 @@ class ServerChangeList(StaffView):
     @extend_schema(
         operation_id="staff_server_changes",
         parameters=[OpenApiParameter("status", str, enum=ServerChange.Status.values)],
-        responses=ServerChangeOut(many=True),
+        responses=paged(ServerChangeOut),
     )
     def get(self, request: Request) -> Response:
         """List what was proposed, the newest first."""

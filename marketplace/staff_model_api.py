@@ -7,7 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.api import InOrderPagination
+from common.api import InOrderPagination, paged
 from marketplace import desk, proposing
 from marketplace.models import Status
 from tenants.once import once
@@ -47,7 +47,7 @@ class StaffModelList(StaffView):
             OpenApiParameter("q", str, description="Part of a name, or of a name in the API."),
             OpenApiParameter("status", str, enum=Status.values),
         ],
-        responses=StaffModelOut(many=True),
+        responses=paged(StaffModelOut),
     )
     def get(self, request: Request) -> Response:
         """List the models by name, drafts and retired ones included."""

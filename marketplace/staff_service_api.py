@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.api import NewestFirstPagination
+from common.api import NewestFirstPagination, paged
 from common.errors import NotFound
 from marketplace import application_changes, applications
 from marketplace.change_api import DifferenceOut, RefusalIn
@@ -124,7 +124,7 @@ class ServiceProposalOut(serializers.Serializer[Any]):
 class StaffServiceList(StaffView):
     """The services."""
 
-    @extend_schema(operation_id="staff_services", responses=StaffServiceOut(many=True))
+    @extend_schema(operation_id="staff_services", responses=paged(StaffServiceOut))
     def get(self, request: Request) -> Response:
         """List them all, drafts and retired ones included, the newest first."""
         page = NewestFirstPagination()
@@ -220,7 +220,7 @@ class ServiceChangeList(StaffView):
             OpenApiParameter("service", str, description="The address of a service."),
             OpenApiParameter("status", str, enum=ApplicationChange.Status.values),
         ],
-        responses=ServiceChangeOut(many=True),
+        responses=paged(ServiceChangeOut),
     )
     def get(self, request: Request) -> Response:
         """List what was proposed, the newest first."""

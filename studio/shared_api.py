@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.api import NewestFirstPagination
+from common.api import NewestFirstPagination, paged
 from marketplace.models import ModelShare
 from studio import private_models
 from studio.models import TunedModel
@@ -115,7 +115,9 @@ class TunedModelList(ModelsView):
 
     permissions = {"GET": Permission.STUDIO_READ}
 
-    @extend_schema(responses=TunedModelOut(many=True))
+    @extend_schema(
+        operation_id="v1_organizations_tuned_models_list", responses=paged(TunedModelOut)
+    )
     def get(self, request: Request, org: str) -> Response:
         """List them, newest first, retired ones too."""
         with scope(self.organization):
@@ -178,7 +180,7 @@ class ShareList(ModelsView):
 
     permissions = {"GET": Permission.STUDIO_READ}
 
-    @extend_schema(responses=ShareOut(many=True))
+    @extend_schema(operation_id="v1_organizations_model_shares_list", responses=paged(ShareOut))
     def get(self, request: Request, org: str) -> Response:
         """List them, newest first; those that nobody has agreed to yet have no ``accepted_at``."""
         with scope(self.organization):

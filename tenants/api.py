@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.api import NewestFirstPagination
+from common.api import NewestFirstPagination, paged
 from tenants import key_scopes
 from tenants.limit_forms import MOST_RANGES
 from tenants.models import ApiKey, AuditEntry, Membership, Permission, User
@@ -105,7 +105,7 @@ class KeyList(OrganizationView):
 
     permissions = {"GET": Permission.KEYS_READ, "POST": Permission.KEYS_MANAGE}
 
-    @extend_schema(responses=ApiKeyOut(many=True))
+    @extend_schema(operation_id="v1_organizations_keys_list", responses=paged(ApiKeyOut))
     def get(self, request: Request, org: str) -> Response:
         """List the keys, newest first."""
         with scope(self.organization):
@@ -213,7 +213,7 @@ class MemberList(OrganizationView):
 
     permissions = {"GET": Permission.MEMBERS_READ}
 
-    @extend_schema(responses=MemberOut(many=True))
+    @extend_schema(operation_id="v1_organizations_members_list", responses=paged(MemberOut))
     def get(self, request: Request, org: str) -> Response:
         """List the members."""
         with scope(self.organization):
@@ -228,7 +228,7 @@ class AuditLog(OrganizationView):
 
     permissions = {"GET": Permission.AUDIT_READ}
 
-    @extend_schema(responses=AuditEntryOut(many=True))
+    @extend_schema(operation_id="v1_organizations_audit_list", responses=paged(AuditEntryOut))
     def get(self, request: Request, org: str) -> Response:
         """List the acts, newest first."""
         with scope(self.organization):

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.api import NewestFirstPagination
+from common.api import NewestFirstPagination, paged
 from tenants.limit_forms import MOST_PER_MINUTE, NoRange, read_range
 from tenants.models import Classification, Organization, Permission, Project, User
 from tenants.once import once
@@ -73,7 +73,7 @@ class ProjectList(OrganizationView):
 
     permissions = {"GET": Permission.SETTINGS_READ, "POST": Permission.SETTINGS_MANAGE}
 
-    @extend_schema(responses=ProjectOut(many=True))
+    @extend_schema(operation_id="v1_organizations_projects_list", responses=paged(ProjectOut))
     def get(self, request: Request, org: str) -> Response:
         """List the projects, newest first."""
         with scope(self.organization):

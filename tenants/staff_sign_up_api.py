@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.api import NewestFirstPagination
+from common.api import NewestFirstPagination, paged
 from common.errors import DomainError, NotFound
 from tenants.key_api import Strict
 from tenants.limit_forms import MOST_PER_MINUTE
@@ -137,7 +137,7 @@ class SignUpPolicyView(StaffView):
 class SignUpPolicyList(StaffView):
     """The policies so far."""
 
-    @extend_schema(operation_id="staff_sign_up_policies", responses=SignUpPolicyOut(many=True))
+    @extend_schema(operation_id="staff_sign_up_policies", responses=paged(SignUpPolicyOut))
     def get(self, request: Request) -> Response:
         """List them, the one that holds first."""
         page = NewestFirstPagination()
@@ -153,7 +153,7 @@ class SignUpList(StaffView):
     @extend_schema(
         operation_id="staff_sign_ups",
         parameters=[OpenApiParameter("state", str, enum=["waiting", "decided"])],
-        responses=SignUpOut(many=True),
+        responses=paged(SignUpOut),
     )
     def get(self, request: Request) -> Response:
         """List who waits, the longest first, or what a person decided, the newest first."""

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.api import NewestFirstPagination
+from common.api import NewestFirstPagination, paged
 from tenants.models import SupportAccess
 from tenants.services import support
 from tenants.staff_api import StaffView
@@ -43,7 +43,7 @@ class StaffSupportList(StaffView):
                 description="Emergencies that wait for a colleague, or what is open now; else all.",
             )
         ],
-        responses=StaffSupportOut(many=True),
+        responses=paged(StaffSupportOut),
     )
     def get(self, request: Request) -> Response:
         """List what was asked for, the newest first."""

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.api import NewestFirstPagination
+from common.api import NewestFirstPagination, paged
 from tenants.models import Permission, SupportAccess, User
 from tenants.organization_api import OrganizationView
 from tenants.scope import scope
@@ -43,7 +43,9 @@ class SupportAccessList(OrganizationView):
 
     permissions = {"GET": Permission.SETTINGS_READ}
 
-    @extend_schema(responses=SupportAccessOut(many=True))
+    @extend_schema(
+        operation_id="v1_organizations_support_accesses_list", responses=paged(SupportAccessOut)
+    )
     def get(self, request: Request, org: str) -> Response:
         """List them, newest first."""
         with scope(self.organization):

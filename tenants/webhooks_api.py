@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from common import outside
-from common.api import NewestFirstPagination
+from common.api import NewestFirstPagination, paged
 from tenants import webhook_types
 from tenants.models import (
     Permission,
@@ -121,7 +121,7 @@ class EndpointList(EndpointView):
 
     permissions = {"GET": READ, "POST": MANAGE}
 
-    @extend_schema(responses=EndpointOut(many=True))
+    @extend_schema(operation_id="v1_organizations_webhooks_list", responses=paged(EndpointOut))
     def get(self, request: Request, org: str) -> Response:
         """List the endpoints, newest first."""
         with scope(self.organization):
@@ -202,7 +202,9 @@ class DeliveryList(EndpointView):
 
     permissions = {"GET": READ}
 
-    @extend_schema(responses=DeliveryOut(many=True))
+    @extend_schema(
+        operation_id="v1_organizations_webhooks_deliveries_list", responses=paged(DeliveryOut)
+    )
     def get(self, request: Request, org: str, endpoint_id: uuid.UUID) -> Response:
         """List the deliveries with their attempts, newest first."""
         with scope(self.organization):

@@ -1,6 +1,9 @@
 """The management API of an organization."""
 
+import inspect
+
 import pytest
+from drf_spectacular.generators import EndpointEnumerator, SchemaGenerator
 
 from common.database import service
 from tenants.models import ApiKey
@@ -109,3 +112,20 @@ def test_the_schema_says_what_each_operation_is_about_and_how_it_is_refused(db, 
     assert {"200", "400", "401"} == set(preview["post"]["responses"])
     refusal = schema["components"]["schemas"]["Refusal"]
     assert refusal["required"] == ["code", "detail"]
+
+
+def test_the_schema_says_that_lists_come_page_by_page():
+    schema = SchemaGenerator().get_schema(request=None, public=True)
+    pages = {
+        path
+        for path, _pattern, method, view in EndpointEnumerator().get_api_endpoints()
+        if method == "GET" and "get_paginated_response" in inspect.getsource(view.cls.get)
+    }
+
+    described = {path: schema["paths"][path]["get"]["responses"]["200"] for path in pages}
+
+    assert len(pages) > 30
+    for path, answer in described.items():
+        named = answer["content"]["application/json"]["schema"].get("$ref", path)
+        page = schema["components"]["schemas"].get(named.rpartition("/")[2], {})
+        assert {"next", "previous", "results"} == set(page.get("required", ())), path
