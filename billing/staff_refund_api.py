@@ -95,7 +95,7 @@ class OrderRefund(StaffView):
         wanted = RefundIn(data=request.data)
         wanted.is_valid(raise_exception=True)
         made = refunds.propose(order, words=wanted.validated_data["reason"], by=self.user)
-        return Response(RefundOut(made).data, status=201)
+        return Response(RefundOut(quarrels.refunds().get(pk=made.pk)).data, status=201)
 
 
 class _Act(StaffView):
