@@ -39,6 +39,8 @@ def newest(recipient: str = "") -> list[Message]:
     folder = Path(settings.EMAIL_FILE_PATH)
     if not folder.is_dir():
         return []
-    paths = sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime, reverse=True)
+    # A connection over which nothing was sent leaves an empty file.
+    written = [path for path in folder.glob("*.log") if path.stat().st_size]
+    paths = sorted(written, key=lambda path: path.stat().st_mtime, reverse=True)
     messages = [_read(path) for path in paths[:NEWEST]]
     return [message for message in messages if recipient.lower() in message.recipient.lower()]

@@ -66,6 +66,8 @@ def send() -> int:
     with service():
         due = list(StatusLetter.objects.due().values_list("pk", flat=True)[:MOST])
         invited = list(StatusSubscription.objects.invited().values_list("pk", flat=True)[:MOST])
+    if not (due or invited):
+        return 0
     letters: dict[UUID, mail.Fate | None] = {}
     links: dict[UUID, mail.Fate | None] = {}
     try:

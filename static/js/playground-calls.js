@@ -101,9 +101,10 @@ export async function call(asked, { passes, project, words, signal, on }) {
   }
 }
 
-// Returns the receipt of a request; it is there within a second of the end. Null when there is none.
+// Returns the receipt of a request, null when there is none. It is there within a second of the end:
+// asked for earlier, a browser's console would tell of an error that is none.
 export async function receipt(id, { passes, project }) {
-  for (const pause of [250, 500, 1000, 2000, 4000]) {
+  for (const pause of [1000, 1000, 2000, 4000]) {
     await new Promise((resolve) => setTimeout(resolve, pause));
     const key = await passes.of(project);
     const answer = await fetch(`/v1/receipts/${encodeURIComponent(id)}`, { headers: { Authorization: `Bearer ${key}` } });

@@ -388,6 +388,15 @@ def test_a_worker_that_dies_halfway_leaves_each_its_one_letter(staff, clock, mor
     assert sorted(it.to[0][0] for it in mail.outbox) == ["a", "b", "c"]
 
 
+def test_where_nothing_is_due_the_mail_server_is_left_alone(db, settings, tmp_path):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    settings.EMAIL_FILE_PATH = tmp_path
+
+    assert letters.send() == 0
+    # The file is made when a connection is opened.
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_mail_server_that_is_away_is_tried_again(staff, clock, mortal):
     letters_for_three(staff)
     mortal(ConnectionRefusedError)
