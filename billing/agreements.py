@@ -63,6 +63,14 @@ def price_books(organizations: Collection[Organization], at: datetime) -> dict[U
     return dict(named.values_list("organization_id", "price_book_id"))
 
 
+def changes(organizations: Collection[Organization], after: datetime) -> set[datetime]:
+    """Return when signed contracts of the organizations begin or end after the instant."""
+    signed = Contract.objects.active().filter(organization__in=organizations).order_by()
+    begin = signed.filter(effective_from__gt=after).values_list("effective_from", flat=True)
+    end = signed.filter(effective_until__gt=after).values_list("effective_until", flat=True)
+    return {it for it in begin.union(end) if it is not None}
+
+
 def naming(book: UUID, at: datetime) -> list[ports.NamingContract]:
     """Return the contracts that name a price book and are not over at the instant."""
     lasting = Q(effective_until=None) | Q(effective_until__gt=at)
@@ -127,7 +135,7 @@ def plans() -> QuerySet[Plan]:
 def ends() -> ContractEndQuerySet:
     """Return everybody's proposed and decided ends of contracts, newest first."""
     return ContractEnd.objects.select_related(
-        "organization", "contract", "followed_by", "proposed_by", "decided_by"
+        "organization", "contract", "followed_by__price_book", "proposed_by", "decided_by"
     )
 
 

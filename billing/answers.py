@@ -78,6 +78,12 @@ class Contracts:
         """Return by organization the price book that its contract names at the instant."""
         return agreements.price_books(organizations, at)
 
+    def changes(
+        self, organizations: Collection[Organization], after: datetime
+    ) -> Collection[datetime]:
+        """Return when signed contracts of the organizations begin or end after the instant."""
+        return agreements.changes(organizations, after)
+
 
 class Rater:
     """What can be made of a price."""

@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
-from marketplace import ports
+from marketplace import ports, queries
 from marketplace.models import Notice, Price
 from marketplace.models.catalogue import Status
 from tenants.models import Organization
@@ -15,10 +15,13 @@ INSTANT = timedelta(microseconds=1)
 
 
 def to(organization: Organization) -> list[Notice]:
-    """Return what is still to come of what the organization was told; what was taken back is not."""
-    now = timezone.now()
-    price = Price.objects.upcoming(now).filter(
-        offer=OuterRef("offer"), effective_from=OuterRef("happens_at")
+    """Return what is still to come of what the organization was told, of models that it sees.
+
+    What was taken back is not.
+    """
+    now, day = timezone.now(), OuterRef("happens_at")
+    price = Price.objects.lasting(now).filter(
+        Q(effective_from=day) | Q(effective_until=day), offer=OuterRef("offer")
     )
     goes = Q(
         kind=Notice.Kind.RETIREMENT,
@@ -27,6 +30,7 @@ def to(organization: Organization) -> list[Notice]:
     )
     rises = Q(kind=Notice.Kind.PRICES, taken_back_at=None)
     told = Notice.objects.filter(goes | rises, organization=organization, happens_at__gt=now)
+    told = told.filter(queries.seen_by(organization, "model__"))
     # A model may have several offers; one warning is enough.
     seen: dict[tuple[object, str], Notice] = {}
     by_price = set(told.filter(Exists(price)).values_list("pk", flat=True))
@@ -38,7 +42,7 @@ def to(organization: Organization) -> list[Notice]:
 
 
 def _comes_otherwise(notice: Notice) -> bool:
-    """Whether what is told comes by no price that begins: by a move, or as a contract begins."""
+    """Whether it comes by no price that begins or ends: by a move, as a contract begins or ends."""
     if notice.kind == Notice.Kind.RETIREMENT or notice.move_id is not None:
         return True
     at, contracts = notice.happens_at, ports.contracts

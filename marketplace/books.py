@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from marketplace import ports
 from marketplace.models import GroupMember, Price, PriceBook, ServiceTier, TokenPart
@@ -105,12 +105,8 @@ def _amounts(prices: QuerySet[Price, Price]) -> dict[UUID, dict[str, Decimal]]:
 def changes(after: datetime, currency: str, special: Sequence[UUID] = ()) -> list[datetime]:
     """Return the moments after this one at which a price of these books begins or ends, in order."""
     default = PriceBook.objects.filter(currency=currency, is_default=True)
-    held = Price.objects.exclude(effective_until=F("effective_from")).filter(
-        Q(book__in=default) | Q(book__in=special)
-    )
-    begin = held.filter(effective_from__gt=after).values_list("effective_from", flat=True)
-    end = held.filter(effective_until__gt=after).values_list("effective_until", flat=True)
-    return sorted(set(begin.union(end)))
+    held = Price.objects.filter(Q(book__in=default) | Q(book__in=special))
+    return sorted(held.changes(after))
 
 
 def _picked(prices: QuerySet[Price, Price]) -> Priced:

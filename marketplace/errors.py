@@ -325,6 +325,12 @@ class MovePlanned(Conflict):
     detail = _("This is planned for a day to come already. Take it back first.")
 
 
+class ModelLost(Conflict):
+    """A customer would not see a model any more that they used of late, by one person's word."""
+
+    code = "model_lost"
+
+
 class ShortNoticeNotAccepted(DomainError):
     """A second person would give customers less notice than promised without saying so."""
 

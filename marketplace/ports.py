@@ -77,6 +77,11 @@ class Contracts(Protocol):
     ) -> Mapping[UUID, UUID]:
         """Return by organization the price book that its contract names at the instant."""
 
+    def changes(
+        self, organizations: Collection[Organization], after: datetime
+    ) -> Collection[datetime]:
+        """Return when signed contracts of the organizations begin or end after the instant."""
+
 
 class Contents(Protocol):
     """Where files of the operator are kept."""

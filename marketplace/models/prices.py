@@ -139,6 +139,18 @@ class PriceQuerySet(LockingQuerySet["Price"]):
         )
         return self.filter(kept, effective_from__gt=at)
 
+    def lasting(self, at: datetime) -> "PriceQuerySet":
+        """Those that hold at this instant or will after it, and were not withdrawn."""
+        lasting = models.Q(effective_until=None) | models.Q(effective_until__gt=at)
+        return self.filter(lasting).exclude(effective_until=models.F("effective_from"))
+
+    def changes(self, after: datetime) -> set[datetime]:
+        """Return the moments after this one at which one of them begins or ends."""
+        held = self.exclude(effective_until=models.F("effective_from")).order_by()
+        begin = held.filter(effective_from__gt=after).values_list("effective_from", flat=True)
+        end = held.filter(effective_until__gt=after).values_list("effective_until", flat=True)
+        return set(begin.union(end))
+
     def of(
         self,
         offer: "Offer",

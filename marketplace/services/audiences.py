@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db import IntegrityError
+from django.utils import timezone
 
 from common.database import atomic
 from marketplace import ports
@@ -82,7 +83,7 @@ def retire(book: PriceBook, *, by: User | None, at: datetime | None = None) -> i
     book = PriceBook.objects.locked(book.pk)
     if book.is_default:
         raise BookForEverybody
-    priced = Price.objects.filter(book=book, effective_until=None).values("offer")
+    priced = Price.objects.lasting(at or timezone.now()).filter(book=book).values("offer")
     offers = list(Offer.objects.filter(pk__in=priced).order_by("pk"))
     for offer in offers:
         books.retire(book, offer, by=by, at=at)

@@ -253,12 +253,12 @@ def retire(book: PriceBook, offer: Offer, *, by: User | None, at: datetime | Non
     ends = at or now
     if ends < now:
         raise PriceInThePast(field_errors={"at": [PriceInThePast.detail]})
-    open_ones = list(Price.objects.filter(book=book, offer=offer, effective_until=None))
-    for price in open_ones:
+    lasting = list(Price.objects.lasting(ends).filter(book=book, offer=offer))
+    for price in lasting:
         # One that has not begun by then never holds.
         price.effective_until = max(ends, price.effective_from)
         price.save(update_fields=["effective_until"])
-    if open_ones:
+    if lasting:
         audit.record(
             organization=book.organization,
             actor=by,
@@ -266,7 +266,7 @@ def retire(book: PriceBook, offer: Offer, *, by: User | None, at: datetime | Non
             target=book,
             before={"book": book.code, "offer": offer.name, "effective_until": ends},
         )
-    return len(open_ones)
+    return len(lasting)
 
 
 @atomic()

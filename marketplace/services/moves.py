@@ -12,11 +12,14 @@ from django.conf import settings
 from django.db import IntegrityError
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from common.database import atomic
 from common.errors import Conflict, DomainError, in_words
-from marketplace.errors import MovePlanned
-from marketplace.models import CustomerGroup, Offer, PriceBook, PriceMove
+from common.languages import listed
+from marketplace import viewers
+from marketplace.errors import ModelLost, MovePlanned
+from marketplace.models import AIModel, CustomerGroup, Offer, PriceBook, PriceMove
 from marketplace.services import audiences, books, notices
 from tenants.models import Organization, User
 from tenants.services import audit
@@ -42,7 +45,11 @@ def assign(
 
 
 def join(organization: Organization, group: CustomerGroup | None, *, by: User) -> PriceMove | int:
-    """Put the customer into the group, or into none; answers what is planned, if it is not done."""
+    """Put the customer into the group, or into none; answers what is planned, if it is not done.
+
+    Raises :class:`ModelLost` where they would not see a model any more that they used of late: whom
+    models are shown to is two people's to say.
+    """
     facts = {"customer": organization, "group": group}
     return _make(PriceMove(kind=Kind.GROUP, planned_by=by, **facts))
 
@@ -174,8 +181,23 @@ def _assign(move: PriceMove) -> int:
 
 def _join(move: PriceMove) -> int:
     assert move.customer is not None  # noqa: S101 - the database says so too
+    seen = _seen(move.customer)
     books.join(move.customer, move.group, by=move.planned_by)
+    kept = _seen(move.customer)
+    if lost := [it.name for it in seen if it not in kept]:
+        sentence = _(
+            "The customer used %(models)s in the last 90 days and would lose it. A colleague has to "
+            "agree: first show it to the customer by name."
+        )
+        raise ModelLost(sentence % {"models": listed(lost)})
     return 1
+
+
+def _seen(customer: Organization) -> list[AIModel]:
+    """Return the models that the customer used of late and is shown now, by name."""
+    used = {offer.model_version.model for _user, offer in notices.used_by([customer])}
+    seen = [it for it in used if viewers.within(viewers.of(it), [customer])]
+    return sorted(seen, key=lambda it: it.name)
 
 
 ACTS: dict[str, Callable[[PriceMove], int]] = {

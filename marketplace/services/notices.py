@@ -122,25 +122,27 @@ def _beginning(uses: list[Use], instants: Iterable[datetime]) -> dict[datetime, 
 
 
 def instants(uses: Iterable[Use], *, until: datetime | None = None) -> list[datetime]:
-    """Return when prices of what was used change (until then), in whatever book."""
-    offers = {offer.pk for _user, offer in uses}
-    found = Price.objects.upcoming(timezone.now()).filter(offer__in=offers)
-    if until is not None:
-        found = found.filter(effective_from__lte=until)
-    begin = found.order_by("effective_from").values_list("effective_from", flat=True)
-    return list(begin.distinct())
+    """Return when other prices come to hold for what was used (until then).
+
+    That is where prices begin or end, in whatever book, and contracts of those who used it.
+    """
+    uses, now = list(uses), timezone.now()
+    changes = Price.objects.filter(offer__in={offer.pk for _user, offer in uses}).changes(now)
+    changes.update(ports.contracts.changes({user for user, _offer in uses}, now))
+    return sorted(it for it in changes if until is None or it <= until)
 
 
 def used_by(customers: Collection[Organization]) -> list[Use]:
-    """Return what each customer used of late, still sees, and can still call."""
+    """Return what each customer used of late, and what can still be called.
+
+    Whether it is shown to them now does not matter: it may be again tomorrow.
+    """
     since = timezone.now() - viewers.LATE
     used = ports.demand.used_by(customers, since=since)
     live = Offer.objects.live().select_related("model_version__model").order_by("pk")
     found = []
     for offer in live.filter(name__in=set().union(*used.values())):
-        users = [it for it in customers if offer.name in used.get(it.pk, ())]
-        audience = viewers.of(offer.model_version.model)
-        found += [(user, offer) for user in viewers.within(audience, users)]
+        found += [(it, offer) for it in customers if offer.name in used.get(it.pk, ())]
     return found
 
 
@@ -157,11 +159,13 @@ def tell_of_move(move: PriceMove, rises: Rises, later: Mapping[datetime, Rises])
 
 
 def tell_anew(uses: list[Use], moments: Iterable[datetime] = ()) -> None:
-    """Keep for each use what it comes to cost more at each price to come, as everything is now.
+    """Keep for each use what it comes to cost more at each instant to come, as everything is now.
 
-    The same at the moments, where no price begins by itself.
+    The same at the moments, and where something was told that may be no more.
     """
-    tell(uses, sorted({*instants(uses), *moments}))
+    held = _prices_told(uses).filter(happens_at__gt=timezone.now(), taken_back_at=None)
+    promised = held.values_list("happens_at", flat=True)
+    tell(uses, sorted({*instants(uses), *moments, *promised}))
 
 
 def untold(move: PriceMove, rises: Mapping[datetime | None, Rises]) -> bool:
@@ -214,18 +218,25 @@ def refuse_short(at: datetime, *, field: str) -> None:
         raise NoticeTooShort(field_errors={field: [NoticeTooShort.detail]})
 
 
-def retirement(model: AIModel, at: datetime) -> None:
-    """Keep for everybody who used the model of late when it goes; an owner knows of their own."""
-    if model.owner_id is not None:
+def retirement(model: AIModel, at: datetime | None) -> None:
+    """Keep for everybody who used the model of late when it goes; an owner knows of their own.
+
+    That it goes at another time, or does so no more (None), takes back what was told before.
+    """
+    told = Notice.objects.filter(model=model, kind=Notice.Kind.RETIREMENT)
+    other = told.filter(happens_at__gt=timezone.now())
+    _take_back(other.exclude(happens_at=at) if at is not None else other)
+    if at is None or model.owner_id is not None:
         return
+    # Who was told of this day before, and that it is no more, is told anew.
+    told.filter(happens_at=at).exclude(taken_back_at=None).update(**_anew())
     for offer in Offer.objects.filter(model_version__model=model).order_by("pk"):
         _keep(_notice((user, offer), Notice.Kind.RETIREMENT, at) for user in users(offer))
 
 
 def users(offer: Offer) -> list[Organization]:
-    """Return who used the offer of late and still sees its model."""
-    users = ports.demand.customers(offer.name, since=timezone.now() - viewers.LATE)
-    return viewers.within(viewers.of(offer.model_version.model), users)
+    """Return who used the offer of late, whether it is shown to them now or may be again."""
+    return list(ports.demand.customers(offer.name, since=timezone.now() - viewers.LATE))
 
 
 def are_told(offer: Offer, at: datetime) -> bool:
@@ -249,7 +260,7 @@ def _tell_of_rises(
         found = rises.get(use, [])
         prices = [it.facts for it in found]
         present = told.get(_key(use))
-        if present is not None and move is None and _is_to_come(present, found):
+        if present is not None and move is None and _is_to_come(use, present, found):
             continue
         if present is not None:
             _tell_otherwise(present, prices, move)
@@ -260,16 +271,14 @@ def _tell_of_rises(
     _keep(kept)
 
 
-def _is_to_come(notice: Notice, rises: list[Rise]) -> bool:
+def _is_to_come(use: Use, notice: Notice, rises: list[Rise]) -> bool:
     """Whether a notice says what a planned move will let begin, and what begins now is no more."""
     move = notice.move
     if move is None or move.status != PriceMove.Status.PLANNED or notice.taken_back_at is not None:
         return False
-    begins = Price.objects.upcoming(timezone.now()).filter(effective_from=notice.happens_at)
     is_day = notice.happens_at == move.takes_effect_at
-    return (is_day or begins.filter(offer=notice.offer_id).exists()) and not _is_above(
-        rises, notice
-    )
+    changes = is_day or notice.happens_at in instants([use], until=notice.happens_at)
+    return changes and not _is_above(rises, notice)
 
 
 def _tell_otherwise(notice: Notice, prices: list[dict[str, Any]], move: PriceMove | None) -> None:
@@ -278,12 +287,16 @@ def _tell_otherwise(notice: Notice, prices: list[dict[str, Any]], move: PriceMov
     if not prices:
         _take_back(found)
     elif notice.taken_back_at is not None or notice.prices != prices:
-        now = timezone.now()
-        again = {"taken_back_at": None, "sent_at": None, "claimed_at": None, "updated_at": now}
-        found.update(prices=prices, move=move, **again)
+        found.update(prices=prices, move=move, **_anew())
         jobs.enqueue("marketplace.send_notices")
     elif notice.move_id != (move.pk if move else None):
         found.update(move=move)
+
+
+def _anew() -> dict[str, datetime | None]:
+    """Return what lets a notice hold, and be written of, as if it were new."""
+    now = timezone.now()
+    return {"taken_back_at": None, "sent_at": None, "claimed_at": None, "updated_at": now}
 
 
 def _take_back(told: QuerySet[Notice]) -> None:

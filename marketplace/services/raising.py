@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
+from django.conf import settings
+from django.utils import timezone
+
 from marketplace import ports, rising
 from marketplace.models import CustomerGroup, Offer, PriceBook, PriceBookVersion, PriceMove
 from marketplace.models.catalogue import LIVE
@@ -70,12 +73,14 @@ def refusing(
     """Refuse what is done within, where it lets a customer of the book pay more too soon.
 
     That is by a book that begins to price an offer: until then they paid by another. Whose contract
-    begins later pays by it from then on.
+    begins later pays by it from then on, and who would have come to pay less meanwhile, too.
     """
     is_theirs = offer.status in LIVE and not notices.is_for_many(book)
     customers = payers(book) if is_theirs and not _was_signed(book, version) else []
     uses = [(it, offer) for it in customers]
-    with notices.keeping_promise(uses, moments(book, at), field=FIELD):
+    soon = notices.instants(uses, until=timezone.now() + settings.PRICE_NOTICE)
+    promised = {*moments(book, at), *(it for it in soon if it > at)}
+    with notices.keeping_promise(uses, promised, field=FIELD):
         yield
 
 

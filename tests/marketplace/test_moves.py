@@ -7,13 +7,15 @@ from django.core import mail
 from django.db import connections
 from django.utils import timezone
 
+from billing.models import Contract
 from common.database import service
 from common.errors import Conflict
 from marketplace import announced, books, due, mails, queries
-from marketplace.errors import MovePlanned, NoticeTooShort
+from marketplace.errors import ModelLost, MovePlanned, NoticeTooShort
 from marketplace.models import Notice, Offer, PriceBook, PriceMove
 from marketplace.services import books as booking
-from marketplace.services import moves, notices
+from marketplace.services import moves, notices, viewers
+from marketplace.viewers import Audience
 from metering.models import UsageDay
 from tenants.services import organizations
 
@@ -69,9 +71,9 @@ def cheap(group, mini):
     return open_book("public", mini, CHEAP, group=group)
 
 
-def pays(organization, offer):
+def pays(organization, offer, at=None):
     with service():
-        now = timezone.now()
+        now = at or timezone.now()
         special = books.special(organization, now)
         found = queries.prices_by_tier([offer.pk], now, "EUR", special)["standard"][offer.pk]
         return found["input"].definition["unit_amount"]
@@ -486,5 +488,208 @@ def test_many_customers_prices_are_read_with_as_few_questions(
             books.special_of([acme, ministry], now)
 
 
-def test_strangers_and_members_take_nothing_back(alice_client):
-    assert alice_client.get("/staff/price-moves/").status_code in (302, 403, 404)
+@pytest.mark.usefixtures("used", "cheap")
+def test_strangers_and_members_take_nothing_back(sam, acme, alice_client, client):
+    move = make(moves.join, acme, None, by=sam)
+
+    for browser in (alice_client, client):
+        for answer in (
+            browser.get("/staff/price-moves/"),
+            browser.post(f"/staff/price-moves/{move.pk}/take-back/"),
+            browser.post(f"/api/v1/staff/price-moves/{move.pk}/withdraw"),
+        ):
+            is_sent_to_sign_in = answer.status_code == 302 and "/login/" in answer["Location"]
+            assert is_sent_to_sign_in or answer.status_code in (401, 403, 404)
+
+    with service():
+        assert PriceMove.objects.get().status == PriceMove.Status.PLANNED
+    assert len(told(acme)) == 1
+
+
+def show(offer, *groups, organizations=()):
+    """Show the offer's model to these alone, as two people agreed."""
+    audience = Audience(frozenset(it.pk for it in groups), frozenset(it.pk for it in organizations))
+    with service():
+        viewers.show_to(offer.model_version.model, audience, by=None)
+
+
+@pytest.mark.usefixtures("used")
+@pytest.mark.parametrize("is_elsewhere", [True, False])
+def test_nobody_alone_takes_a_model_away_by_a_group(sam, acme, mini, group, is_elsewhere):
+    show(mini, group)
+    elsewhere = open_group("elsewhere") if is_elsewhere else None
+
+    with pytest.raises(ModelLost, match=mini.model_version.model.name):
+        make(moves.join, acme, elsewhere, by=sam)
+
+    show(mini, group, organizations=[acme])
+    assert make(moves.join, acme, elsewhere, by=sam) == 1
+
+
+@pytest.mark.usefixtures("acme")
+def test_what_nobody_used_is_taken_away_with_a_group(sam, acme, mini, group):
+    show(mini, group)
+
+    assert make(moves.join, acme, None, by=sam) == 1
+
+
+@pytest.mark.usefixtures("used")
+def test_a_planned_move_that_comes_to_take_a_model_away_is_not_made(sam, acme, mini, group, cheap):
+    move = make(moves.join, acme, None, by=sam)
+    show(mini, group)
+
+    come(move)
+    due.make_moves()
+
+    with service():
+        move = PriceMove.objects.get(pk=move.pk)
+    assert (move.status, mini.model_version.model.name in move.answer) == (
+        PriceMove.Status.FAILED,
+        True,
+    )
+    assert (pays(acme, mini), told(acme)) == (CHEAP, [])
+
+
+def test_the_desk_says_which_model_a_customer_would_lose(staff_client, acme, used, mini, group):
+    show(mini, group)
+
+    page = staff_client.post(
+        f"/staff/groups/{group.pk}/leave/", {"customer": "acme"}, follow=True
+    ).content.decode()
+    answer = staff_client.delete("/api/v1/staff/customer-groups/public/customers/acme")
+
+    assert f"The customer used {mini.model_version.model.name}" in page
+    assert (answer.status_code, answer.json()["code"]) == (409, "model_lost")
+
+
+@pytest.mark.usefixtures("used")
+def test_a_price_rises_with_notice_for_who_does_not_see_the_model_now(
+    sam, acme, mini, group, cheap
+):
+    show(mini, open_group("elsewhere"))
+
+    move = make(moves.end, cheap, by=sam)
+
+    assert (len(kept(acme)), told(acme)) == (1, [])
+    show(mini, group)
+    assert pays(acme, mini) == CHEAP
+    assert [it.happens_at for it in told(acme)] == [move.takes_effect_at]
+
+
+@pytest.mark.usefixtures("used")
+def test_who_does_not_see_a_model_now_is_told_what_the_list_will_say(sam, acme, mini, group):
+    show(mini, open_group("elsewhere"))
+    begins = timezone.now() + 31 * DAY
+
+    publish(PriceBook.objects.get(code="standard"), mini, DEAR, begins=begins, by=sam)
+
+    assert [(it.happens_at, inputs(it)) for it in kept(acme)] == [(begins, (LISTED, DEAR))]
+
+
+@pytest.mark.usefixtures("used")
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_book_that_ends_says_nothing_until_its_next_version(sam, acme, mini, cheap, whole):
+    next_one = timezone.now() + 31 * DAY
+    publish(cheap, mini, "0.00000009", begins=next_one, by=sam)
+    standard = PriceBook.objects.get(code="standard")
+    publish(standard, mini, DEAR, begins=timezone.now() + 30 * DAY, by=sam)
+
+    move = make(moves.end, cheap, offer=None if whole else mini, by=sam)
+
+    assert isinstance(move, PriceMove)
+    assert pays(acme, mini) == CHEAP
+    assert inputs(told(acme)[0]) == (CHEAP, DEAR)
+    come(move)
+    assert due.make_moves() == 1
+    assert (pays(acme, mini), pays(acme, mini, next_one)) == (LISTED, DEAR)
+
+
+def test_a_book_whose_versions_are_still_to_come_ends(sam, acme, mini, group):
+    """None of it holds today, and none will."""
+    with service():
+        book = booking.create(code="later", name="Later", currency="EUR", by=None, group=group)
+    whole = {
+        (part, "standard"): {"model": "per_unit", "unit_amount": CHEAP}
+        for part in ("input", "output")
+    }
+    begins = timezone.now() + 5 * DAY
+    with service():
+        version = booking.draft(book, by=None)
+        booking.put(version, mini, whole)
+        booking.publish(version, by=None, effective_from=begins)
+
+    assert [make(moves.end, book, by=sam), make(moves.end, book, by=sam)] == [1, 0]
+    assert pays(acme, mini, begins) == LISTED
+
+
+@pytest.fixture
+def own(acme, mini):
+    """Acme's own book, as cheap as their contract's."""
+    return open_book("own", mini, CHEAP, organization=acme)
+
+
+def agree(acme, book, *, ends):
+    """Let a contract name the book until then."""
+    began = timezone.now() - DAY
+    with service():
+        Contract.objects.create(
+            organization=acme, number="C-1", price_book=book, status="active", time_zone="UTC",
+            starts_on=began.date(), effective_from=began, signed_at=began, effective_until=ends,
+        )  # fmt: skip
+
+
+@pytest.mark.usefixtures("used")
+def test_a_book_does_not_end_at_once_where_the_next_is_a_contracts_that_ends_soon(
+    sam, acme, mini, own
+):
+    ends = timezone.now() + 5 * DAY
+    agree(acme, open_book("named", mini, CHEAP), ends=ends)
+
+    assert isinstance(make(moves.end, own, by=sam), PriceMove)
+    assert pays(acme, mini, ends) == CHEAP
+
+
+@pytest.mark.usefixtures("used")
+def test_who_comes_to_pay_more_when_a_contract_ends_later_is_told(sam, acme, mini, own):
+    ends = timezone.now() + 60 * DAY
+    agree(acme, open_book("named", mini, CHEAP), ends=ends)
+
+    assert make(moves.end, own, by=sam) == 1
+
+    assert [(it.happens_at, inputs(it)) for it in kept(acme)] == [(ends, (CHEAP, LISTED))]
+
+
+@pytest.mark.usefixtures("used")
+def test_a_book_does_not_end_at_once_where_the_next_says_nothing_soon(sam, acme, mini, group, own):
+    soon = timezone.now() + 5 * DAY
+    groups = open_book("public", mini, CHEAP, group=group)
+    with service():
+        booking.retire(groups, mini, by=None, at=soon)
+
+    assert isinstance(make(moves.end, own, by=sam), PriceMove)
+
+
+@pytest.mark.usefixtures("used")
+def test_who_comes_to_pay_more_when_a_book_says_nothing_later_is_told(sam, acme, mini, group, own):
+    later = timezone.now() + 60 * DAY
+    groups = open_book("public", mini, CHEAP, group=group)
+    with service():
+        booking.retire(groups, mini, by=None, at=later)
+
+    assert make(moves.end, own, by=sam) == 1
+
+    assert [(it.happens_at, inputs(it)) for it in told(acme)] == [(later, (CHEAP, LISTED))]
+
+
+@pytest.mark.usefixtures("used")
+def test_what_was_told_of_a_book_that_ends_holds_no_more(sam, acme, mini):
+    book, rises_at = open_book("own", mini, CHEAP, organization=acme), timezone.now() + 45 * DAY
+    publish(book, mini, DEAR, begins=rises_at, by=sam)
+    move = make(moves.end, book, by=sam)
+    assert rises_at in [it.happens_at for it in kept(acme)]
+
+    come(move)
+    due.make_moves()
+
+    assert pays(acme, mini, rises_at) == LISTED
+    assert rises_at not in [it.happens_at for it in kept(acme)]
