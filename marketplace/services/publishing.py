@@ -57,7 +57,7 @@ def publish(model: AIModel, *, by: User | None) -> AIModel:
     """Show the model to customers and let them call it, if nothing is missing."""
     model = AIModel.objects.locked(model.pk)
     check_ready(model)
-    return _move(
+    model = _move(
         model,
         Status.PUBLISHED,
         by=by,
@@ -66,6 +66,8 @@ def publish(model: AIModel, *, by: User | None) -> AIModel:
         retires_at=None,
         replaced_by=None,
     )
+    notices.retirement(model, None)
+    return model
 
 
 @atomic()
@@ -87,8 +89,7 @@ def deprecate(
         retires_at=retires_at,
         replaced_by=replaced_by,
     )
-    if retires_at is not None:
-        notices.retirement(model, retires_at)
+    notices.retirement(model, retires_at)
     return model
 
 

@@ -18,7 +18,7 @@ from marketplace.errors import (
     NotReady,
     ShortNoticeNotAccepted,
 )
-from marketplace.models import AIModel, ModelChange, Offer, Price, Route, Upstream
+from marketplace.models import AIModel, ModelChange, Notice, Offer, Price, Route, Upstream
 from marketplace.services import curation, pricing, publishing
 from metering.models import UsageDay
 from tenants.models import AuditEntry
@@ -377,3 +377,43 @@ def test_no_way_is_put_on_sale_that_has_not_passed_the_probe(sam, draft, ways, s
         passed = {"conformance": {"models": "passed"}, "conformed_at": timezone.now()}
         Route.objects.filter(pk=ways[1].pk).update(**passed)
         assert readiness.missing_for(draft) == []
+
+
+def last_days(organization):
+    """Return the days on which the organization was told that a model goes, and that still hold."""
+    told = Notice.objects.filter(organization=organization, taken_back_at=None)
+    return [it.happens_at for it in told.filter(kind=Notice.Kind.RETIREMENT)]
+
+
+def test_a_last_day_that_is_put_off_or_away_is_told_no_more(acme, model):
+    use(acme, "atlas-mini")
+    first, second = (timezone.now() + days * DAY for days in (100, 120))
+    with service():
+        publishing.deprecate(model, by=None, retires_at=first)
+        assert last_days(acme) == [first]
+        publishing.deprecate(model, by=None, retires_at=second)
+        assert last_days(acme) == [second]
+        publishing.publish(model, by=None)
+        assert last_days(acme) == []
+
+    assert (mails.send_notices(), mail.outbox) == (0, [])
+
+
+def test_a_last_day_that_comes_after_all_is_told_again(acme, model):
+    use(acme, "atlas-mini")
+    last = timezone.now() + 100 * DAY
+    with service():
+        publishing.deprecate(model, by=None, retires_at=last)
+    mails.send_notices()
+    assert len(mail.outbox) == 1
+    with service():
+        publishing.publish(model, by=None)
+        assert last_days(acme) == []
+
+        publishing.deprecate(model, by=None, retires_at=last)
+        publishing.deprecate(model, by=None, retires_at=last)
+        assert last_days(acme) == [last]
+
+    for _sweep in range(2):
+        mails.send_notices()
+    assert len(mail.outbox) == 2
