@@ -4,7 +4,7 @@ import uuid
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -51,6 +51,12 @@ class ContractIn(ContractChange):
         return sent
 
 
+class SeenIn(Strict):
+    """What was read of it."""
+
+    seen = serializers.CharField(max_length=64, help_text="The `version` that you have read.")
+
+
 class EndIn(Strict):
     """A contract's last day, and what follows."""
 
@@ -76,6 +82,12 @@ class EndOut(serializers.Serializer[Any]):
     proposed_by = serializers.CharField(source="proposed_by.email")
     decided_by = serializers.CharField(source="decided_by.email", default=None, allow_null=True)
     decided_at = serializers.DateTimeField(allow_null=True)
+    version = serializers.SerializerMethodField()
+
+    @extend_schema_field({"type": "string", "nullable": True})
+    def get_version(self, end: ContractEnd) -> str | None:
+        """What to send as `seen` when it is approved; none once it is decided."""
+        return end.version if end.is_proposed else None
 
 
 class ContractOut(TermsOut):
@@ -96,6 +108,12 @@ class ContractOut(TermsOut):
     )
     signed_by = serializers.CharField(source="signed_by.email", default=None, allow_null=True)
     signed_at = serializers.DateTimeField(allow_null=True)
+    version = serializers.SerializerMethodField()
+
+    @extend_schema_field({"type": "string", "nullable": True})
+    def get_version(self, contract: Contract) -> str | None:
+        """What to send as `seen` when a draft is signed; none once it is."""
+        return contract.version if contract.is_draft else None
 
 
 class OrderIn(Strict):
@@ -168,10 +186,11 @@ class ContractDetail(StaffView):
 class ContractSign(StaffView):
     """The signing of a contract."""
 
-    @extend_schema(request=None, responses=ContractOut)
+    @extend_schema(request=SeenIn, responses=ContractOut)
     def post(self, request: Request, slug: str, contract_id: uuid.UUID) -> Response:
         """Let what somebody else drafted hold from its first day on: today's from the next quarter."""
-        contract = contracts.sign(_contract(slug, contract_id), by=self.user)
+        seen = _read(SeenIn, request)["seen"]
+        contract = contracts.sign(_contract(slug, contract_id), by=self.user, seen=seen)
         return Response(ContractOut(contract).data)
 
 
@@ -203,10 +222,11 @@ class ContractEnds(StaffView):
 class EndApprove(StaffView):
     """A second person's yes."""
 
-    @extend_schema(request=None, responses=EndOut)
+    @extend_schema(request=SeenIn, responses=EndOut)
     def post(self, request: Request, end_id: uuid.UUID) -> Response:
-        """End the contract as somebody else proposed."""
-        return Response(EndOut(endings.approve(_end(end_id), by=self.user)).data)
+        """End the contract as somebody else proposed, the plan as it was read."""
+        seen = _read(SeenIn, request)["seen"]
+        return Response(EndOut(endings.approve(_end(end_id), by=self.user, seen=seen)).data)
 
 
 class EndRefuse(StaffView):

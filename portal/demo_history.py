@@ -121,7 +121,7 @@ def _terms(ministry: Organization, owner: User, staff: User, colleague: User) ->
         if not Contract.objects.filter(organization=ministry).exists():
             facts |= {"commitment": Decimal(20), "currency": ministry.currency}
             drafted = contracts.draft(ministry, by=staff, facts=facts)
-            contracts.sign(drafted, by=colleague)
+            contracts.sign(drafted, by=colleague, seen=drafted.version)
 
 
 def _report(customer: Organization, owner: User, proxy: Proxy) -> None:

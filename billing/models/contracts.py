@@ -1,5 +1,7 @@
 """What was agreed with a customer: a plan's terms or negotiated ones, from a day on."""
 
+import hashlib
+from datetime import datetime
 from decimal import Decimal
 
 from django.contrib.postgres.fields import ArrayField
@@ -86,6 +88,8 @@ class Terms(models.Model):
         _("how invoices are paid"), max_length=10, choices=Collection, default=Collection.CHOICE
     )
 
+    updated_at: datetime
+
     #: What is done about invoices that are not paid in time: days and acts. Nothing said is the
     #: operator's usual stages, an empty list is that nothing is done.
     dunning = models.JSONField(null=True, blank=True)
@@ -102,6 +106,24 @@ class Terms(models.Model):
     def limit(self) -> Money:
         """What may be owed at once."""
         return Money(self.credit_limit, self.currency)
+
+    @property
+    def dunning_stages(self) -> list[tuple[int, str]]:
+        """What is done about unpaid invoices: after how many days, and what, in words."""
+        return [(stage["days"], str(Act(stage["act"]).label)) for stage in self.dunning or ()]
+
+    @property
+    def version(self) -> str:
+        """Tell one state of these terms, and of the prices they name, from the next.
+
+        For who agrees to what they have read.
+        """
+        said = [self.updated_at.isoformat()]
+        if self.price_book is not None:
+            # What was over by then is history, and does not change.
+            prices = self.price_book.prices.lasting(self.updated_at).order_by("pk")
+            said += [f"{pk} {until}" for pk, until in prices.values_list("pk", "effective_until")]
+        return hashlib.sha256("\n".join(said).encode()).hexdigest()
 
 
 #: What a plan hands on to a contract.
@@ -224,19 +246,9 @@ class Contract(Terms, TimeStamped):
         return self.number
 
     @property
-    def version(self) -> str:
-        """Tell one state of a draft from the next, for who signs what they have read."""
-        return self.updated_at.isoformat()
-
-    @property
     def is_draft(self) -> bool:
         """Whether it can still be changed."""
         return self.status == self.Status.DRAFT
-
-    @property
-    def dunning_stages(self) -> list[tuple[int, str]]:
-        """What is done about unpaid invoices: after how many days, and what, in words."""
-        return [(stage["days"], str(Act(stage["act"]).label)) for stage in self.dunning or ()]
 
     @property
     def is_postpaid(self) -> bool:

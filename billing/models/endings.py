@@ -66,6 +66,11 @@ class ContractEnd(TimeStamped):
         return f"{self.contract_id} {self.ends_on}"
 
     @property
+    def version(self) -> str:
+        """Tell one state of what would come about from the next, for who approves what they read."""
+        return self.followed_by.version if self.followed_by else self.updated_at.isoformat()
+
+    @property
     def is_proposed(self) -> bool:
         """Whether a second person has to decide."""
         return self.status == self.Status.PROPOSED

@@ -24,6 +24,7 @@ from billing.services import four_eyes, limits
 from common import jobs
 from common.database import atomic
 from common.errors import Conflict
+from marketplace.services import notices
 from tenants.models import Organization, User
 from tenants.services import audit
 from tenants.services import organizations as tenants
@@ -77,17 +78,21 @@ def _saved(contract: Contract) -> Contract:
 
 
 @atomic()
-def sign(contract: Contract, *, by: User, seen: str = "") -> Contract:
+def sign(contract: Contract, *, by: User, seen: str) -> Contract:
     """Let a contract that somebody else drafted hold from its first day on, as it was ``seen``.
+
+    That is the :attr:`~Contract.version` that was read: of its terms, and of what its book says.
 
     Today's holds from the next quarter of an hour. The one that held until then ends there, so that each part of a month has its own terms.
     """
+    # Before any other lock, as whoever sets prices: none changes while its reader signs.
+    notices.one_at_a_time()
     organization = Organization.objects.locked(contract.organization_id)
     contract = _open(contract)
     four_eyes.check_signature(
         by, drafted_by_id=contract.drafted_by_id, organization_id=organization.pk
     )
-    if seen and seen != contract.version:
+    if seen != contract.version:
         raise Conflict(_("The draft was changed since you read it: read it again, then sign."))
     now = timezone.now()
     check(contract)

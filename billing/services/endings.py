@@ -13,6 +13,7 @@ from billing.models import Contract, ContractEnd, Plan
 from billing.services import contracts, four_eyes, plans
 from common.database import atomic
 from common.errors import Conflict
+from marketplace.services import notices
 from tenants.models import Organization, User
 from tenants.services import audit
 
@@ -58,12 +59,22 @@ def _check(contract: Contract, on: date, plan: Plan | None) -> None:
 
 
 @atomic()
-def approve(end: ContractEnd, *, by: User) -> ContractEnd:
-    """End the contract as somebody else proposed, and let the plan's terms follow."""
+def approve(end: ContractEnd, *, by: User, seen: str) -> ContractEnd:
+    """End the contract as somebody else proposed, and let the plan's terms follow, as ``seen``.
+
+    That is the :attr:`~ContractEnd.version` that was read.
+    """
+    # Before any other lock, as whoever sets prices: none changes while its reader approves.
+    notices.one_at_a_time()
     # As signing does: the customer's row first, so that two of them never wait for each other.
     Organization.objects.locked(end.organization_id)
     end = _locked(end)
     four_eyes.check(by, proposed_by_id=end.proposed_by_id, organization_id=end.organization_id)
+    if end.followed_by is not None:
+        # Whoever changes the plan now waits until its terms are copied.
+        end.followed_by = Plan.objects.locked(end.followed_by.pk)
+    if seen != end.version:
+        raise Conflict
     _check(Contract.objects.locked(end.contract_id), end.ends_on, end.followed_by)
     contract = contracts.end(end.contract, on=end.ends_on, by=by)
     _follow(contract, end, by)
@@ -83,7 +94,7 @@ def _follow(contract: Contract, end: ContractEnd, by: User) -> None:
         "recipients": contract.recipients,
     }
     successor = contracts.draft(contract.organization, by=end.proposed_by, facts=facts)
-    contracts.sign(successor, by=by)
+    contracts.sign(successor, by=by, seen=successor.version)
 
 
 def _free(number: str) -> Iterator[str]:

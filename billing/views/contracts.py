@@ -164,7 +164,7 @@ def contract_end_decide(request: StaffRequest, end_id: uuid.UUID) -> HttpRespons
     found = get_object_or_404(ends, pk=end_id)
     try:
         if "approve" in request.POST:
-            endings.approve(found, by=request.user)
+            endings.approve(found, by=request.user, seen=request.POST["approve"])
             messages.success(request, _("The contract ends as proposed."))
         else:
             endings.refuse(found, by=request.user)

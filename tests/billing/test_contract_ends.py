@@ -1,5 +1,6 @@
 """The end of a contract: proposed, approved by another, never in the past; and what follows."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 
@@ -13,6 +14,9 @@ from billing.models import Contract, ContractEnd
 from billing.services import contracts, endings, plans
 from common.database import service
 from common.errors import Conflict, Forbidden
+from marketplace import demo
+from marketplace.models import Offer
+from marketplace.services import books
 
 DESK = "/staff/customers/acme/contracts/"
 
@@ -58,9 +62,9 @@ def propose(contract, on, by, **facts):
         return endings.propose(contract, on=on, words="they asked", by=by, **facts)
 
 
-def approve(end, by):
+def approve(end, by, seen=None):
     with service():
-        return endings.approve(end, by=by)
+        return endings.approve(end, by=by, seen=seen or end.version)
 
 
 def test_a_contract_runs_on_until_a_second_person_agrees(acme, running, today, sam, kim):
@@ -100,15 +104,47 @@ def test_a_plan_can_follow_from_the_day_after(acme, running, plan, today, sam, k
         assert agreements.in_force(acme, follows.effective_from) == follows
 
 
-def test_a_plan_follows_as_it_stands_when_the_end_is_approved(running, plan, today, sam, kim):
+def test_a_plan_follows_as_it_was_read(running, plan, today, sam, kim):
     end = propose(running, today, sam, followed_by=plan)
     with service():
+        read = end.version
         plans.change(plan, net_days=7, by=sam)
 
+    for seen in (read, "nothing"):
+        with pytest.raises(Conflict):
+            approve(end, kim, seen)
+    with service():
+        assert Contract.objects.get().ends_on is None
+        end = ContractEnd.objects.get()
     approve(end, kim)
 
     with service():
         assert Contract.objects.get(plan=plan).net_days == 7
+
+
+def test_a_plan_follows_at_the_prices_that_were_read(running, plan, today, sam, kim):
+    demo.seed()
+    with service():
+        book = books.create(code="gold", name="Gold", currency="EUR", by=None)
+        plans.change(plan, price_book=book, by=sam)
+        end = propose(running, today, sam, followed_by=plan)
+        read = ContractEnd.objects.get(pk=end.pk).version
+        price(book, by=sam)
+
+    with pytest.raises(Conflict):
+        approve(end, kim, read)
+    with service():
+        end = ContractEnd.objects.get()
+    approve(end, kim)
+
+
+def price(book, *, by):
+    """Publish a version of the book."""
+    offer = Offer.objects.get(name="atlas-mini")
+    per_unit = {"model": "per_unit", "unit_amount": "0.1"}
+    version = books.draft(book, by=None)
+    books.put(version, offer, {(it, "standard"): per_unit for it in ("input", "output")})
+    books.publish(version, by=by)
 
 
 @pytest.mark.parametrize("days", [-1, -40])
@@ -157,7 +193,8 @@ def test_one_end_waits_at_a_time_and_is_decided_once(running, today, sam, kim):
 def test_no_plan_follows_where_a_contract_is_signed_to_follow(acme, running, plan, today, sam, kim):
     facts = {"number": "C-9", "starts_on": today + timedelta(days=5), "time_zone": "UTC"}
     with service():
-        contracts.sign(contracts.draft(acme, by=sam, facts=facts), by=kim)
+        follows = contracts.draft(acme, by=sam, facts=facts)
+        contracts.sign(follows, by=kim, seen=follows.version)
 
     with pytest.raises(ContractOverlaps) as refusal:
         propose(running, today, sam, followed_by=plan)
@@ -190,9 +227,12 @@ def test_staff_end_a_contract_in_the_browser(
     decide = f"/staff/contract-ends/{end.pk}/"
     assert b'name="approve"' not in staff_client.get(DESK).content
     assert staff_client.post(decide, {"approve": ""}).status_code == 302
-    assert b'name="approve"' in colleague_client.get("/staff/corrections/").content
+    desk = colleague_client.get("/staff/corrections/").content.decode()
+    [seen] = re.findall(r'name="approve"\s+value="([^"]+)"', desk)
+    assert "Days to pay" in desk
+    assert colleague_client.post(decide, {"approve": ""}).status_code == 302
     with service():
         assert Contract.objects.count() == 1
-    assert colleague_client.post(decide, {"approve": ""}).status_code == 302
+    assert colleague_client.post(decide, {"approve": seen}).status_code == 302
 
     assert "C-1-2" in alice_client.get("/o/acme/billing/contract/").content.decode()

@@ -75,7 +75,7 @@ def sign(acme, alice, kim):
     def sign(**facts):
         with service():
             contract = contracts.draft(acme, by=alice, facts=terms(**facts))
-            return contracts.sign(contract, by=kim)
+            return contracts.sign(contract, by=kim, seen=contract.version)
 
     return sign
 
@@ -146,9 +146,9 @@ def test_who_belongs_to_the_customer_signs_nothing_of_it(acme, alice, kim):
     with service():
         draft = contracts.draft(acme, by=kim, facts=terms())
         with pytest.raises(Forbidden):
-            contracts.sign(draft, by=alice)
+            contracts.sign(draft, by=alice, seen=draft.version)
         with pytest.raises(Forbidden):
-            contracts.sign(draft, by=kim)
+            contracts.sign(draft, by=kim, seen=draft.version)
 
         assert agreements.in_force(acme, timezone.now()) is None
 
@@ -161,10 +161,10 @@ def test_a_draft_of_which_nobody_knows_who_wrote_it_is_changed_before_it_is_sign
         # As those are that were written down before two had to sign.
         Contract.objects.update(drafted_by=None)
         with pytest.raises(Forbidden):
-            contracts.sign(draft, by=kim)
+            contracts.sign(draft, by=kim, seen=draft.version)
 
-        contracts.change(draft, by=alice, facts={"net_days": 20})
-        assert contracts.sign(draft, by=kim).signed_by == kim
+        draft = contracts.change(draft, by=alice, facts={"net_days": 20})
+        assert contracts.sign(draft, by=kim, seen=draft.version).signed_by == kim
 
 
 def test_the_database_knows_that_two_people_sign(acme, alice, kim, held):
@@ -178,7 +178,7 @@ def test_the_next_contract_ends_the_one_before(acme, alice, kim, held):
 
     with service():
         new = contracts.draft(acme, by=alice, facts=terms(starts_on=tomorrow))
-        new = contracts.sign(new, by=kim)
+        new = contracts.sign(new, by=kim, seen=new.version)
         old.refresh_from_db()
 
         assert old.effective_until == new.effective_from
@@ -196,7 +196,7 @@ def test_a_contract_in_the_past_is_refused(acme, alice, kim):
         draft = contracts.draft(acme, by=alice, facts=terms())
         Contract.objects.update(starts_on=yesterday)
         with pytest.raises(ContractInThePast):
-            contracts.sign(draft, by=kim)
+            contracts.sign(draft, by=kim, seen=draft.version)
 
         assert list(refusal.value.field_errors) == ["starts_on"]
         assert agreements.in_force(acme, timezone.now()) is None

@@ -1,7 +1,6 @@
 """Contracts and plans over the management API: staff's, and refused by field, reason and what would do."""
 
 from datetime import timedelta
-from functools import partial
 
 import pytest
 from django.utils import timezone
@@ -9,6 +8,9 @@ from django.utils import timezone
 from billing.models import Contract, Plan
 from billing.services import plans
 from common.database import service
+from marketplace import demo
+from marketplace.models import Offer
+from marketplace.services import books
 
 CONTRACTS = "/api/v1/staff/customers/acme/contracts"
 ORDERS = "/api/v1/staff/customers/acme/purchase-orders"
@@ -37,8 +39,14 @@ def send(staff_client, acme):
 
 @pytest.fixture
 def sign(colleague_client):
-    """Sign as somebody else of the staff."""
-    return partial(through(colleague_client), "post")
+    """Sign as somebody else of the staff, as it stands."""
+
+    def sign(path):
+        send = through(colleague_client)
+        seen = send("get", path.removesuffix("/sign")).json()["version"]
+        return send("post", path, {"seen": seen})
+
+    return sign
 
 
 @pytest.fixture
@@ -72,13 +80,55 @@ def test_who_drafted_or_changed_a_contract_last_does_not_sign_it(send, sign, col
     one = f"{CONTRACTS}/{drafted['id']}"
     assert drafted["drafted_by"] == "sam@operator.example"
 
-    refused = send("post", f"{one}/sign")
-    through(colleague_client)("patch", one, {"net_days": 10})
+    refused = send("post", f"{one}/sign", {"seen": drafted["version"]})
+    changed = through(colleague_client)("patch", one, {"net_days": 10}).json()
     refused_too = sign(f"{one}/sign")
 
     assert (refused.status_code, refused_too.status_code) == (403, 403)
     assert send("get", one).json()["status"] == "draft"
-    assert send("post", f"{one}/sign").json()["signed_by"] == "sam@operator.example"
+    signed = send("post", f"{one}/sign", {"seen": changed["version"]}).json()
+    assert (signed["signed_by"], signed["version"]) == ("sam@operator.example", None)
+
+
+def test_who_signs_names_what_they_have_read(send, colleague_client):
+    drafted = send("post", CONTRACTS, {"number": "C-1", "starts_on": day(1), **POSTPAID}).json()
+    other, one = through(colleague_client), f"{CONTRACTS}/{drafted['id']}"
+    seen = other("get", one).json()["version"]
+    send("patch", one, {"net_days": 90})
+
+    for body, status, code in [
+        (None, 400, "invalid_request"),
+        ({"seen": ""}, 400, "invalid_request"),
+        ({"seen": seen}, 409, "conflict"),
+    ]:
+        refused = other("post", f"{one}/sign", body)
+        assert (refused.status_code, refused.json()["code"]) == (status, code)
+    assert send("get", one).json()["status"] == "draft"
+
+
+@pytest.mark.parametrize("act", ["publish", "retire"])
+def test_who_signs_has_read_what_the_book_says(send, colleague_client, sign, act):
+    demo.seed()
+    offer = Offer.objects.get(name="atlas-mini")
+    with service():
+        book = books.create(code="acme", name="Acme", currency="EUR", by=None)
+        for amount in ("0.1", "0.2"):
+            version = books.draft(book, by=None)
+            told = {"model": "per_unit", "unit_amount": amount}
+            books.put(version, offer, {(it, "standard"): told for it in ("input", "output")})
+            if amount == "0.1":
+                books.publish(version, by=None)
+    body = {"number": "C-1", "starts_on": day(1), "price_book": "acme", **POSTPAID}
+    one = f"{CONTRACTS}/{send('post', CONTRACTS, body).json()['id']}"
+    seen = send("get", one).json()["version"]
+    with service():
+        if act == "publish":
+            books.publish(version, by=None)
+        else:
+            books.retire(book, offer, by=None)
+
+    assert through(colleague_client)("post", f"{one}/sign", {"seen": seen}).status_code == 409
+    assert sign(f"{one}/sign").status_code == 200
 
 
 def test_a_contract_is_changed_from_a_day_on_by_one_like_it(send, sign, signed):
@@ -156,8 +206,11 @@ def test_an_end_is_proposed_by_one_and_approved_by_another(send, signed, colleag
 
     end = send("post", ends, {"ends_on": day(3), "words": "they asked"}).json()
     decide = f"/api/v1/staff/contract-ends/{end['id']}"
-    assert send("post", f"{decide}/approve").status_code == 403
-    assert other("post", f"{decide}/approve").json()["status"] == "approved"
+    body = {"seen": end["version"]}
+    assert send("post", f"{decide}/approve", body).status_code == 403
+    assert other("post", f"{decide}/approve").status_code == 400
+    assert other("post", f"{decide}/approve", {"seen": "other"}).status_code == 409
+    assert other("post", f"{decide}/approve", body).json()["status"] == "approved"
     assert other("post", f"{decide}/refuse").status_code == 409
 
     assert send("get", f"{CONTRACTS}/{signed['id']}").json()["ends_on"] == day(3)

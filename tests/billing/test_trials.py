@@ -263,7 +263,7 @@ def sign(sam, kim):
         facts = {"number": "C-1", "starts_on": starts, "time_zone": "UTC"}
         with service():
             contract = contracts.draft(organization, by=sam, facts=facts)
-            return contracts.sign(contract, by=kim)
+            return contracts.sign(contract, by=kim, seen=contract.version)
 
     return make
 
