@@ -11,6 +11,7 @@ from django.db import OperationalError, connections
 from django.db.models import F
 from django.utils import timezone
 
+from billing.services import contracts
 from common.database import atomic, rows, service
 from marketplace import announced, mails, raised
 from marketplace.errors import NoticeTooShort
@@ -197,6 +198,17 @@ def test_who_sets_prices_waits_for_who_moves_customers_between_them(sam, standar
     ):
         with pytest.raises(OperationalError, match="lock timeout"), somebody_moving():
             act()
+
+
+def test_who_signs_a_contract_waits_for_them_too(acme, sam, person):
+    kim = person("kim-who-signs@operator.example", is_staff=True)
+    begins = timezone.now().date() + DAY
+    with service():
+        facts = {"number": "C-1", "starts_on": begins, "time_zone": "UTC"}
+        draft = contracts.draft(acme, by=sam, facts=facts)
+
+    with pytest.raises(OperationalError, match="lock timeout"), somebody_moving():
+        contracts.sign(draft, by=kim, seen=draft.version)
 
 
 @pytest.mark.usefixtures("used")
