@@ -123,8 +123,8 @@ def _offered(entry: showcase.PricedOffer) -> Iterator[Difference]:
     words = languages.listed(f"{it} {cost(price)}" for it, price in prices)
     yield Difference(entry.api_name, "", f"{words} · {entry.region}")
     offer, version = entry.offer, entry.offer.model_version
-    told = f"{version.label} {version.quantization}".rstrip()
-    yield Difference(f"{entry.api_name} · {_('Version')}", "", told)
+    said, told = _("Version"), f"{version.label} {version.quantization}".rstrip()
+    yield Difference(f"{entry.api_name} · {said}", "", told)
     for name, field in TermsForm.base_fields.items():
         value = getattr(offer, name)
         yield Difference(f"{entry.api_name} · {field.label}", "", _named(value))
