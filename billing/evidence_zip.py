@@ -30,7 +30,8 @@ from tenants.scope import scope
 #: So many seals of the chain are read at once.
 BATCH = 1000
 README = """\
-What an invoice was made of, and what proves it. On a machine with Python 3.11, the package cryptography
+What an invoice was made of, and what proves it. On a machine with Python 3.11, the package cryptography,
+where the system has no time zones the package tzdata,
 and the folder "verify" of Tessera's sources, and without a network:
 
     python -m verify THIS-FILE.zip [receipt-keys.json]

@@ -74,6 +74,15 @@ class Chained:
     number: int = 0
     hash: str = NOTHING
     is_over: bool = False
+    #: When the first of them began that has a number, where none without one is here.
+    begins: str = ""
+    #: The hour whose receipts are not here, for it is of before the months.
+    before: str = ""
+    first: str = ""
+
+    def has(self, hour: str) -> bool:
+        """Whether an hour lies between the first and the last."""
+        return bool(self.first) and self.first <= hour <= self.hour
 
 
 @dataclass
@@ -98,6 +107,8 @@ class Found:
     #: Receipts of before the price that they name took effect.
     ahead: int = 0
     unnumbered_hours: int = 0
+    #: The hashes of the texts of the hours that are here, by their organizations and themselves.
+    texts: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def issued(self) -> datetime:
@@ -111,14 +122,22 @@ class Found:
         return own
 
 
-def check(files: Files, keys_file: Path | None = None) -> Iterator[str]:
-    """Yield, in plain words, what holds; raise :class:`Differs` at the first thing that does not."""
+def check(files: Files, keys_file: Path | None = None, *receipts: Path) -> Iterator[str]:
+    """Yield, in plain words, what holds; raise :class:`Differs` at the first thing that does not.
+
+    Receipts that somebody kept have to be of the hours that are here.
+    """
     asked: Facts = files.json("invoice.json")
+    need(asked["kind"] == "usage", f"the invoice is of {asked['kind']}, not of usage")
     commitments = files.table("commitments.csv")
     found = Found(asked, months.read(files.json("months.json"), asked, commitments))
     keys = parsed(keys_file.read_text("utf-8")) if keys_file else files.json("keys.json")
+    kept: list[Facts] = [parsed(it.read_text("utf-8")) for it in receipts]
     try:
-        _check_chain(found, files, proofs.public_keys(keys))
+        published = proofs.public_keys(keys)
+        _check_chain(found, files, published)
+        for receipt in kept:
+            proofs.check_receipt(receipt, published)
     except proofs.NotProven as problem:
         raise Differs(str(problem)) from None
     _check_reach(found)
@@ -131,7 +150,17 @@ def check(files: Files, keys_file: Path | None = None) -> Iterator[str]:
         "in a later hour than that of the request"
     )
     yield f"{len(found.proven_prices)} prices stand as they were sealed"
+    yield from _of_kept(found, kept)
     yield from _of_organizations(found)
+    yield from _of_old_hours(found)
+    yield from _check_invoices(found, files, commitments)
+    yield from _of_the_operator(found, commitments)
+    signers = sorted({seal["key_id"] for seal in found.chain.values()})
+    whence = "named by you" if keys_file else "from the export: compare them with those you know"
+    yield f"signed with {', '.join(signers)}; keys {whence}"
+
+
+def _of_old_hours(found: Found) -> Iterator[str]:
     if found.unnumbered_hours:
         yield Unproven(
             f"{found.unnumbered_hours} hours are older than seals over prices: others like them may be "
@@ -139,11 +168,29 @@ def check(files: Files, keys_file: Path | None = None) -> Iterator[str]:
         )
     if found.ahead:
         yield Word(f"{found.ahead} receipts are of before the price they name took effect")
-    yield from _check_invoices(found, files, commitments)
-    yield from _of_the_operator(found, commitments)
-    signers = sorted({seal["key_id"] for seal in found.chain.values()})
-    whence = "named by you" if keys_file else "from the export: compare them with those you know"
-    yield f"signed with {', '.join(signers)}; keys {whence}"
+
+
+def _of_kept(found: Found, kept: Sequence[Facts]) -> Iterator[str]:
+    """Yield which receipts that people kept are of hours that are here; another text of one differs.
+
+    A seal could be made over two texts of one organization's hour, one for each of two readers.
+    """
+    for receipt in kept:
+        proof, text = receipt["proof"], receipt["proof"]["organization"]
+        said, owner = parsed(proof["document"]), parsed(text)
+        place = owner["organization_id"], owner["hour"]
+        name = f"kept receipt {said['request_id']} of hour {place[1]} of organization {place[0]}"
+        here = found.texts.get(place)
+        if here is None:
+            within = place[0] in found.hours and found.hours[place[0]].has(place[1])
+            need(not within, f"{name}: that hour is not in the export")
+            yield Word(f"{name}: that hour is none of the export's")
+            continue
+        need(
+            here == hashlib.sha256(text.encode()).hexdigest(),
+            f"{name}: another text of that hour was sealed as well",
+        )
+        yield f"{name}: the export has the hour it was sealed in"
 
 
 def _of_organizations(found: Found) -> Iterator[str]:
@@ -164,7 +211,18 @@ def _of_organizations(found: Found) -> Iterator[str]:
                 f"{organization}, or were invoiced to others, as the operator says: only their hashes "
                 "are here"
             )
-        if organization not in found.hours or not found.hours[organization].is_over:
+        chained, start = found.hours.get(organization, Chained()), min(it.start for it in its)
+        if chained.begins and instant(chained.begins) > start:
+            yield Word(
+                f"the hours of organization {organization} are numbered from {chained.begins} on: "
+                "whether it had any before, without numbers, with their receipts, is not shown"
+            )
+        if chained.before and instant(chained.before) + 2 * HOUR > start:
+            yield Word(
+                f"the receipts of hour {chained.before} of organization {organization} are not here: "
+                "what the clock of a meter was fast for may be among them"
+            )
+        if not chained.is_over:
             yield Word(
                 f"no later hour of organization {organization} is sealed yet: its last hours before "
                 "the invoice may be missing, with their receipts. Download the proof again later"
@@ -328,12 +386,16 @@ def _check_hour(found: Found, told: Facts) -> Hour:
         )
     _check_own_chain(found, hour, said, told)
     digest = hashlib.sha256(text.encode()).hexdigest()
+    found.texts[hour.organization_id, hour.hour] = digest
     before = found.hours.get(hour.organization_id, Chained())
     found.hours[hour.organization_id] = Chained(
         hour.hour,
         hour.number or before.number,
         digest if hour.number else before.hash,
         is_over=told["is_after"],
+        begins=before.begins or ("" if before.hour or hour.number != 1 else hour.hour),
+        before=hour.hour if told["is_before"] else before.before,
+        first=before.first or hour.hour,
     )
     return hour
 
@@ -344,7 +406,7 @@ def _check_own_chain(found: Found, hour: Hour, said: Facts, told: Facts) -> None
     need(before.hour < hour.hour, f"{hour.name}: is there twice, or not in its order")
     at, is_before, is_after = instant(hour.hour), told["is_before"], told["is_after"]
     first = min(month.start for month in found.months[hour.organization_id])
-    need(not is_before or at < first, f"{hour.name}: its receipts are missing")
+    need(not is_before or at + HOUR <= first, f"{hour.name}: its receipts are missing")
     need(
         not before.is_over and not (is_before and before.hour), f"{hour.name}: is out of its order"
     )

@@ -14,11 +14,25 @@ import base64
 import hashlib
 import json
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+#: What an answer says of itself.
+OF_THE_ANSWER = {"object": "receipt", "sealed": True}
+#: What is sealed as the request's policy, and what is shown where that says nothing.
+OF_THE_POLICY = {
+    "jurisdiction": None,
+    "classification": None,
+    "estimated": False,
+    "counted_by": {"prompt": "engine", "completion": "engine"},
+    "service_tier": "standard",
+}
+#: Instants, however they are written.
+MOMENTS = ("occurred_at", "recorded_at")
 
 
 class NotProven(Exception):
@@ -86,32 +100,67 @@ def check_receipt(receipt: dict[str, Any], keys: dict[str, bytes]) -> dict[str, 
 
 
 def compare(receipt: dict[str, Any], sealed: dict[str, Any]) -> None:
-    """Check that what is shown beside the proof is what was sealed."""
-    for name in ("request_id", "organization_id", "project_id", "model", "region", "outcome",
-                 "amount", "currency", "paid_by"):  # fmt: skip
-        if name in receipt:
-            need(receipt[name] == sealed[name], f"what it shows as {name} was not sealed")
+    """Check that what is shown beside the proof is what was sealed: every name of it."""
+    for name, shown in receipt.items():
+        if name in ("proof", "lines"):
+            continue
+        same = _instant if name in MOMENTS else _itself
+        expected = [same(it) for it in _sealed(name, sealed)]
+        need(same(shown) in expected, f"what it shows as {name} was not sealed")
+    if "lines" in receipt:
+        parts = sorted(line["part"] for line in receipt["lines"])
+        need(parts == sorted(sealed["amounts"]), "the parts that it shows are not those sealed")
     for line in receipt.get("lines", ()):
         part = line["part"]
-        need(
-            line["tokens"] == sealed["tokens"].get(part, 0)
-            and line["amount"] == sealed["amounts"][part],
-            f"what it shows of the part {part} was not sealed",
-        )
+        expected_line = {
+            "part": part,
+            "tokens": sealed["tokens"].get(part, 0),
+            "price_id": sealed["price_ids"].get(part),
+            "amount": sealed["amounts"][part],
+        }
+        need(line == expected_line, f"what it shows of the part {part} was not sealed")
+
+
+def _sealed(name: str, sealed: dict[str, Any]) -> list[Any]:
+    """Return what may be shown by a name; nothing, where nothing was sealed of it."""
+    if name in OF_THE_ANSWER:
+        return [OF_THE_ANSWER[name]]
+    if name in OF_THE_POLICY:
+        return [sealed["policy"].get(name, OF_THE_POLICY[name])]
+    return [sealed[name]] if name in sealed else []
+
+
+def _itself(shown: Any) -> Any:
+    return shown
+
+
+def _instant(shown: Any) -> Any:
+    return datetime.fromisoformat(shown)
 
 
 def check_chain(pages: list[dict[str, Any]], keys: dict[str, bytes]) -> dict[int, str]:
     """Return the hashes of the chain by number, once each seal names the one before."""
     seals = {seal["number"]: seal for page in pages for seal in page["results"]}
-    for number in sorted(seals):
+    first = min(seals, default=0)
+    for number in range(first, first + len(seals)):
+        need(number in seals, f"seal {number} is missing: name the pages without a gap")
         said = check_seal(seals[number], keys)
         need(said["number"] == number, f"seal {number} says another number")
-        if number - 1 in seals:
-            need(
-                said["previous"] == seals[number - 1]["hash"],
-                f"seal {number} does not name the one before",
-            )
+        need(
+            number == first or said["previous"] == seals[number - 1]["hash"],
+            f"seal {number} does not name the one before",
+        )
     return {number: seal["hash"] for number, seal in seals.items()}
+
+
+def readable(text: str) -> str:
+    """Return a text for a terminal: what would hide or move other text stands as its number."""
+    return "".join(it if it.isprintable() else ascii(it)[1:-1] for it in text)
+
+
+def tell(text: str) -> None:
+    """Print a line."""
+    print(readable(text))
 
 
 def main(receipt_file: str, keys_file: str, *seal_files: str) -> None:
@@ -123,12 +172,14 @@ def main(receipt_file: str, keys_file: str, *seal_files: str) -> None:
     sealed = check_receipt(receipt, published)
     seal = receipt["proof"]["seal"]
     chain = check_chain(pages, published)
-    need(chain.get(seal["number"], seal["hash"]) == seal["hash"], "the chain has another seal")
-    print(f"proven: request {sealed['request_id']} of {sealed['occurred_at']}")
-    print(f"  {sealed['model']} in {sealed['region']}: {sealed['amount']} {sealed['currency']}")
-    print(f"  seal {seal['number']}, signed with {seal['key_id']}")
     if pages:
-        print(f"  chain: {len(chain)} seals, numbers {min(chain)} to {max(chain)}")
+        need(seal["number"] in chain, f"seal {seal['number']}, of the receipt, is not in the pages")
+        need(chain[seal["number"]] == seal["hash"], "the chain has another seal")
+    tell(f"proven: request {sealed['request_id']} of {sealed['occurred_at']}")
+    tell(f"  {sealed['model']} in {sealed['region']}: {sealed['amount']} {sealed['currency']}")
+    tell(f"  seal {seal['number']}, signed with {seal['key_id']}")
+    if pages:
+        tell(f"  chain: {len(chain)} seals, numbers {min(chain)} to {max(chain)}")
 
 
 if __name__ == "__main__":
@@ -137,6 +188,6 @@ if __name__ == "__main__":
     try:
         main(*sys.argv[1:])
     except NotProven as problem:
-        sys.exit(f"NOT PROVEN: {problem}")
+        sys.exit(readable(f"NOT PROVEN: {problem}"))
     except (KeyError, TypeError, ValueError, OSError) as problem:
-        sys.exit(f"NOT PROVEN: a file is not what it should be ({problem!r})")
+        sys.exit(readable(f"NOT PROVEN: a file is not what it should be ({problem!r})"))

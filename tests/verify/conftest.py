@@ -30,9 +30,9 @@ def check(tmp_path, capsys):
             (folder / name).write_text(content)
         return run(folder)
 
-    def run(place):
+    def run(place, *receipts):
         (tmp_path / "keys.json").write_text(Export({}, [], [], [], [], []).files()["keys.json"])
-        code = main([str(place), str(tmp_path / "keys.json")])
+        code = main([str(place), str(tmp_path / "keys.json"), *map(str, receipts)])
         told = capsys.readouterr()
         return code, told.out + told.err
 

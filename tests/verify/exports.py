@@ -173,7 +173,7 @@ def sealed(
             documents.append(text(said))
             leaves.append(base64.b64encode(b"".join(tree)).decode())
         tops = [merkle.leaf(it.encode()) for it in documents]
-        seal = _signed(len(found.seals) + 1, hour, previous, merkle.root(tops))
+        seal = signed(len(found.seals) + 1, hour, previous, merkle.root(tops))
         previous = seal["hash"]
         found.seals.append(seal)
         for place, (document, its_leaves) in enumerate(zip(documents, leaves, strict=True)):
@@ -188,7 +188,8 @@ def sealed(
     return found
 
 
-def _signed(number: int, hour: datetime, previous: str, root: bytes) -> Facts:
+def signed(number: int, hour: datetime, previous: str, root: bytes) -> Facts:
+    """Return a seal over an hour."""
     document = text(
         {
             "version": 1, "number": number, "hour": moment(hour), "previous": previous,

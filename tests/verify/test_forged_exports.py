@@ -1,9 +1,11 @@
 """An export whose seals are untouched is forged in all that is not sealed: the command names it."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
+from tests.verify import exports
 from tests.verify.exports import (
     ACME,
     FIRST,
@@ -21,6 +23,7 @@ from tests.verify.exports import (
     line,
     moment,
     price,
+    receipt,
     sealed,
     used,
 )
@@ -369,3 +372,61 @@ def test_a_price_is_there_once(check, honest):
 
     assert code == 1
     assert "price P is there twice" in told
+
+
+@pytest.mark.parametrize("kind", ["flat", "purchase"])
+def test_what_is_no_invoice_of_usage_proves_nothing(check, kind):
+    chain = sealed(used(-4, 8), [price()], ISSUED + 3 * HOUR)
+
+    code, told = check(export_of(chain, line("1000"), kind=kind))
+
+    assert (code, told) == (1, f"DIFFERS: the invoice is of {kind}, not of usage\n")
+
+
+def test_all_hours_without_numbers_may_be_missing(check):
+    old = [NEW_YEAR + it * HOUR for it in (1, 2)]
+    chain = sealed(used(1, 2, 3, 8), [price()], ISSUED + 3 * HOUR, old=old)
+    assert check(export_of(chain, line("3")))[0] == 3
+    found = export_of(chain, line("1"))
+    found.hours = [it for it in found.hours if json.loads(it["document"])["version"] == 2]
+    found.receipts = chain.receipts_of(found.hours)
+
+    code, told = check(found)
+
+    assert code == 0
+    assert "NOT PROVEN: the hours of organization acme are numbered from 2026-01-01T03" in told
+
+
+def test_the_hour_in_which_the_month_begins_is_of_the_month(check, monkeypatch):
+    monkeypatch.setattr(exports, "FIRST", FIRST - 3 * HOUR)
+    start, end = (datetime(*it, 31, 18, 30, tzinfo=UTC) for it in ((2025, 12), (2026, 1)))
+    hours = [receipt(f"a{it}", start + it * HOUR + MINUTES) for it in (0, 1, 2, 15)]
+    prices = [price(definition=VOLUME)]
+    chain = sealed(hours, prices, ISSUED + 3 * HOUR)
+    month = january(time_zone="Asia/Kolkata", start=moment(start), end=moment(end))
+    period = {"period_start": moment(start), "period_end": moment(end)}
+    whole = export_of(
+        chain, line("3", tier=2, quantity="3000"), months=[month], prices=prices, **period
+    )
+    dearer = line("4", unit_amount="0.002", tier=1, quantity="2000")
+    part = export_of(chain, dearer, months=[month], prices=prices, **period)
+    part.hours[0]["is_before"] = True
+    part.receipts = chain.receipts_of(part.hours)
+
+    assert check(whole)[0] == 0
+    code, told = check(part)
+
+    assert code == 1
+    assert "hour 2025-12-31T18:00:00.000000Z of organization acme: its receipts are missing" in told
+
+
+def test_what_a_fast_clock_put_into_the_hour_before_is_told(check):
+    chain = sealed(used(-1, 1, 2, 3, 8), [price()], ISSUED + 3 * HOUR)
+    found = export_of(chain, line("3"))
+    found.hours[0]["is_before"] = True
+    found.receipts = chain.receipts_of(found.hours)
+
+    code, told = check(found)
+
+    assert code == 0, told
+    assert "NOT PROVEN: the receipts of hour 2025-12-31T23:00:00.000000Z of organization" in told
