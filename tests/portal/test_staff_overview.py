@@ -308,10 +308,10 @@ def test_the_overview_asks_seventeen_times_at_most(acme):
     assert len(asked) <= 10
 
 
-def test_tokens_of_an_hour_across_midnight_are_counted(acme, clock):
+def test_tokens_of_an_hour_across_midnight_are_counted(acme, northwind, clock):
     midnight = datetime(2026, 3, 15, tzinfo=UTC)
     use(acme, at=midnight - timedelta(minutes=15))
-    use(acme, at=midnight)
+    use(northwind, at=midnight)
 
     with service():
         found = machines.machines(midnight + timedelta(minutes=20)).tokens_per_second
