@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from marketplace import comparison, ports
@@ -136,6 +136,4 @@ def groups() -> QuerySet[CustomerGroup]:
 
 def has_anything(book: PriceBook) -> bool:
     """Whether the book says anything that holds or will."""
-    now = timezone.now()
-    lasting = Q(effective_until=None) | Q(effective_until__gt=now)
-    return Price.objects.filter(lasting, book=book).exists()
+    return Price.objects.lasting(timezone.now()).filter(book=book).exists()

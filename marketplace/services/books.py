@@ -255,7 +255,7 @@ def retire(book: PriceBook, offer: Offer, *, by: User | None, at: datetime | Non
         raise PriceInThePast(field_errors={"at": [PriceInThePast.detail]})
     lasting = list(Price.objects.lasting(ends).filter(book=book, offer=offer))
     for price in lasting:
-        # One that has not begun by then never holds.
+        # One that has not begun by then never holds; one that a later one closed ends with it.
         price.effective_until = max(ends, price.effective_from)
         price.save(update_fields=["effective_until"])
     if lasting:

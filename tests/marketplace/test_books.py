@@ -24,8 +24,8 @@ from marketplace.errors import (
     WrongCurrency,
 )
 from marketplace.models import Offer, Price, PriceBook
+from marketplace.services import audiences, pricing
 from marketplace.services import books as booking
-from marketplace.services import pricing
 from tenants.models import AuditEntry
 from tenants.scope import scope
 
@@ -39,6 +39,11 @@ def per_unit(amount):
 CHEAP = {
     ("input", "standard"): per_unit("0.0000001"),
     ("output", "standard"): per_unit("0.0000002"),
+}
+
+DEARER = {
+    ("input", "standard"): per_unit("0.0000002"),
+    ("output", "standard"): per_unit("0.0000003"),
 }
 
 
@@ -218,6 +223,43 @@ def test_a_retired_price_falls_back_to_the_next_book(own, acme, mini):
 
     assert ended == 4
     assert priced(acme, mini)["input"][0] == "standard"
+
+
+def test_a_retired_price_that_a_scheduled_version_closes_ends_too(own, acme, mini):
+    later = timezone.now() + timedelta(days=40)
+    publish(own, mini)
+    publish(own, mini, DEARER, effective_from=later)
+
+    with service():
+        ended = booking.retire(own, mini, by=None)
+
+    assert ended == 8
+    for at in (None, later - timedelta(days=1), later + timedelta(days=1)):
+        assert priced(acme, mini, at)["input"][0] == "standard"
+    with service():
+        assert booking.retire(own, mini, by=None) == 0
+
+
+def test_what_was_retired_for_a_day_to_come_can_be_retired_sooner(own, acme, mini):
+    publish(own, mini)
+    with service():
+        booking.retire(own, mini, by=None, at=timezone.now() + timedelta(days=9))
+
+    with service():
+        assert audiences.retire(own, by=None) == 1
+
+    assert priced(acme, mini)["input"][0] == "standard"
+
+
+def test_what_was_retired_is_priced_anew_at_once(own, acme, mini):
+    publish(own, mini)
+    publish(own, mini, DEARER, effective_from=timezone.now() + timedelta(days=40))
+    with service():
+        booking.retire(own, mini, by=None)
+
+    publish(own, mini)
+
+    assert priced(acme, mini)["input"] == (own.code, Decimal("0.1"))
 
 
 def test_nobody_takes_the_last_price_away(mini):
