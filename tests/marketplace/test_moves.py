@@ -1,6 +1,9 @@
 """Nobody comes to pay more by another book or group before the notice is over, and all are told."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
+from threading import Barrier
 
 import pytest
 from django.core import mail
@@ -17,6 +20,7 @@ from marketplace.services import books as booking
 from marketplace.services import moves, notices, viewers
 from marketplace.viewers import Audience
 from metering.models import UsageDay
+from tenants.models import AuditEntry
 from tenants.services import organizations
 
 DAY = timedelta(days=1)
@@ -693,3 +697,72 @@ def test_what_was_told_of_a_book_that_ends_holds_no_more(sam, acme, mini):
 
     assert pays(acme, mini, rises_at) == LISTED
     assert rises_at not in [it.happens_at for it in kept(acme)]
+
+
+def at_once(*acts):
+    """Do each by a connection of its own, at the same time; answers the errors, None without."""
+    ready = Barrier(len(acts))
+
+    def run(act):
+        ready.wait(60)
+        try:
+            with service():
+                act()
+        except (Conflict, MovePlanned) as error:
+            return type(error)
+        finally:
+            connections.close_all()
+        return None
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return list(pool.map(run, acts))
+
+
+def statuses():
+    with service():
+        return list(PriceMove.objects.values_list("status", flat=True))
+
+
+@pytest.mark.usefixtures("used")
+def test_two_who_plan_the_same_at_once_plan_it_once(sam, kim, acme, cheap):
+    found = at_once(*(partial(moves.end, cheap, by=person) for person in (sam, kim)))
+
+    assert sorted(map(str, found)) == sorted(map(str, [None, MovePlanned]))
+    assert statuses() == ["planned"]
+    assert len(kept(acme)) == 1
+
+
+@pytest.mark.usefixtures("used")
+def test_a_move_that_two_take_back_at_once_is_taken_back_once(sam, kim, acme, mini, cheap):
+    move = make(moves.end, cheap, by=sam)
+
+    found = at_once(*(partial(moves.take_back, move, by=person) for person in (sam, kim)))
+
+    assert sorted(map(str, found)) == sorted(map(str, [None, Conflict]))
+    assert (statuses(), kept(acme), pays(acme, mini)) == (["withdrawn"], [], CHEAP)
+    with service():
+        entries = AuditEntry.objects.filter(action="price_move.withdrawn")
+        assert entries.count() == 1
+
+
+@pytest.mark.usefixtures("used")
+def test_a_move_that_two_sweeps_do_at_once_is_done_once(sam, acme, mini, cheap):
+    move = make(moves.end, cheap, by=sam)
+    come(move)
+
+    found = at_once(*(partial(moves.do_due, move) for _sweep in range(2)))
+
+    assert sorted(map(str, found)) == sorted(map(str, [None, Conflict]))
+    assert (statuses(), pays(acme, mini)) == (["done"], LISTED)
+
+
+@pytest.mark.usefixtures("used")
+def test_a_sweep_beside_a_withdrawal_does_it_or_leaves_it(sam, kim, acme, mini, cheap):
+    move = make(moves.end, cheap, by=sam)
+    come(move)
+
+    swept, withdrawn = at_once(partial(moves.do_due, move), partial(moves.take_back, move, by=kim))
+
+    assert {swept, withdrawn} == {None, Conflict}
+    wanted = (["done"], LISTED) if swept is None else (["withdrawn"], CHEAP)
+    assert (statuses(), pays(acme, mini)) == wanted
