@@ -72,6 +72,8 @@ SELECT k.id, k.organization_id, k.project_id, k.name, k.scopes, k.allowed_models
         WHERE organization_id = o.id) AS accepted_terms,
        ARRAY(SELECT model_id FROM marketplace_accessrequest
         WHERE organization_id = o.id AND state = 'approved') AS granted_models,
+       ARRAY(SELECT model_id FROM marketplace_accessgrace
+        WHERE organization_id = o.id AND until > now()) AS graced_models,
        (SELECT group_id FROM marketplace_groupmember
         WHERE organization_id = o.id) AS customer_group
 FROM tenants_apikey k
@@ -121,6 +123,8 @@ class Caller(msgspec.Struct, frozen=True, dict=True):
     #: The wordings that the organization has agreed to, and the models it was let in to.
     accepted_terms: frozenset[UUID] = frozenset()
     granted_models: frozenset[UUID] = frozenset()
+    #: Those that ask for more by now, and that it calls as before for a time.
+    graced_models: frozenset[UUID] = frozenset()
     #: In which group the organization is: it sees what is shown to the group.
     customer_group: UUID | None = None
     #: Whether the operator has let the organization in.

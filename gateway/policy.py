@@ -43,7 +43,9 @@ def is_within(caller: Caller, offer: OfferSnapshot) -> bool:
 
 
 def is_let_in(caller: Caller, offer: OfferSnapshot) -> bool:
-    """Tell whether the caller's organization agreed to the model's terms and was let in."""
+    """Tell whether the caller's organization agreed to the model's terms and was let in, or has time."""
+    if offer.model_id in caller.graced_models:
+        return True
     is_agreed = offer.terms is None or offer.terms in caller.accepted_terms
     return is_agreed and (not offer.needs_approval or offer.model_id in caller.granted_models)
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from marketplace.models import AccessRequest, AIModel, ModelTerms, TermsAcceptance
 from tenants.models import Organization
@@ -20,6 +22,8 @@ class Standing:
     acceptance: TermsAcceptance | None
     #: The last one; none: the organization never asked.
     request: AccessRequest | None
+    #: Until when it calls the model as before, though it asks for more by now.
+    grace: datetime | None = None
 
     @property
     def is_agreed(self) -> bool:
@@ -35,6 +39,11 @@ class Standing:
     @property
     def is_open(self) -> bool:
         """Whether the organization may call the model, as far as terms and approval go."""
+        return self.is_done or self.grace is not None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing of what the model asks for is missing."""
         return self.is_agreed and self.is_granted
 
     @property
@@ -49,7 +58,21 @@ def standing(organization: Organization, model: AIModel) -> Standing:
     terms = model.terms
     accepted = organization.accepted_terms.filter(terms=terms).first() if terms else None
     asked = organization.access_requests.filter(model=model).first()
-    return Standing(organization, model, terms, accepted, asked)
+    grace = organization.access_graces.filter(model=model, until__gt=timezone.now()).first()
+    return Standing(
+        organization, model, terms, accepted, asked, grace=grace.until if grace else None
+    )
+
+
+def ending(organization: Organization) -> list[Standing]:
+    """Return where the organization calls a model as before for a time, the first to end first.
+
+    Asked in its scope. What it has done of what the model asks for is left out.
+    """
+    graces = organization.access_graces.filter(until__gt=timezone.now()).order_by("until")
+    found = graces.select_related("model__terms")
+    seen = [standing(organization, it.model) for it in found if it.model.is_open]
+    return [it for it in seen if not it.is_done]
 
 
 def standings(organizations: Iterable[Organization], model: AIModel) -> list[Standing]:

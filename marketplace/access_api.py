@@ -48,6 +48,11 @@ class AccessOut(serializers.Serializer[Any]):
 
     model = serializers.SlugField(source="model.slug")
     is_open = serializers.BooleanField()
+    goes_on_until = serializers.DateTimeField(
+        source="grace",
+        allow_null=True,
+        help_text="Until when calls go on as before, though the model asks for more by now.",
+    )
     needs_approval = serializers.BooleanField(source="model.needs_approval")
     terms = serializers.SerializerMethodField()
     request = RequestOut(allow_null=True)

@@ -14,6 +14,7 @@ from marketplace import books
 from marketplace.media import UNKNOWN, MediaRule
 from marketplace.models import (
     FALLBACK,
+    AccessGrace,
     AccessRequest,
     AIModel,
     Measurement,
@@ -218,7 +219,7 @@ def offers_for(organization: Organization) -> OfferQuerySet:
 
     Of private models those that a project of it may call, of restricted ones those that it is shown;
     of those that ask for terms or approval those for which it has accepted the one and was given the
-    other.
+    other, or that it calls as before for a time.
     """
     enough = cleared_for(organization.classification)
     offers = Offer.objects.live().select_related(
@@ -229,10 +230,11 @@ def offers_for(organization: Organization) -> OfferQuerySet:
     agreed = TermsAcceptance.objects.filter(organization=organization).values("terms")
     granted = AccessRequest.objects.granted().filter(organization=organization).values("model")
     model = "model_version__model"
-    offers = offers.filter(Q(**{f"{model}__terms": None}) | Q(**{f"{model}__terms__in": agreed}))
-    offers = offers.filter(
-        Q(**{f"{model}__needs_approval": False}) | Q(**{f"{model}__in": granted})
-    )
+    has_agreed = Q(**{f"{model}__terms": None}) | Q(**{f"{model}__terms__in": agreed})
+    is_let_in = Q(**{f"{model}__needs_approval": False}) | Q(**{f"{model}__in": granted})
+    as_before = AccessGrace.objects.filter(organization=organization, until__gt=timezone.now())
+    has_time = Q(**{f"{model}__in": as_before.values("model")})
+    offers = offers.filter((has_agreed & is_let_in) | has_time)
     if organization.allowed_jurisdictions:
         offers = offers.filter(region__jurisdiction__in=organization.allowed_jurisdictions)
     return offers

@@ -56,6 +56,12 @@ def send_notices() -> int:
     return mails.send_notices()
 
 
+@shared_task(name="marketplace.tell_of_terms")
+def tell_of_terms(organization_id: str, grace_id: str, until: str) -> None:
+    """Mail those who use a model what it will ask for."""
+    access_mail.tell_of_terms(uuid.UUID(organization_id), uuid.UUID(grace_id), until)
+
+
 @shared_task(name="marketplace.tell_of_access")
 def tell_of_access(organization_id: str, request_id: str) -> None:
     """Mail who asked for access to a model what the operator decided."""

@@ -19,7 +19,7 @@ from common.languages import listed
 from common.money import Money, round_to_minor
 from common.templatetags.formats import grouped
 from front import face
-from marketplace import announced, raised
+from marketplace import access, announced, raised
 from marketplace.models import Notice
 from metering.queries import Usage
 from portal import signals, tallies
@@ -64,6 +64,7 @@ def warnings(membership: Membership, finances: Finances, last_day: Usage) -> lis
         *(_keys(membership, looked_for["ending"]) if counts.get("ending") else ()),
         *(_abuse(membership, looked_for["abuse"]) if counts.get("abuse") else ()),
         *_notices(membership.organization),
+        *(_terms(membership.organization) if counts.get("graces") else ()),
     ]
     return sorted(found, key=lambda one: one.tone != "bad")
 
@@ -76,6 +77,7 @@ def _looked_for(membership: Membership) -> dict[str, QuerySet[Any]]:
     found: dict[str, QuerySet[Any]] = {
         "held": holding.exclude(level=Restriction.Level.ALL),
         "abuse": signs,
+        "graces": organization.access_graces.filter(until__gt=now),
     }
     if membership.can(Permission.BILLING_READ):
         found["taken_back"] = chargebacks.of(organization).waiting()
@@ -277,6 +279,18 @@ def _notices(organization: Organization) -> Iterator[Attention]:
                 else _("Calls to it are refused from then on.")
             )
         yield Attention("warn", title % facts, text, url, _("See the model"))
+
+
+def _terms(organization: Organization) -> Iterator[Attention]:
+    """Yield what models that the organization uses ask for, before calls are refused."""
+    for standing in access.ending(organization):
+        assert standing.grace is not None  # noqa: S101 - that is what ends
+        facts = {"model": standing.model.name, "day": _day(standing.grace)}
+        title = _("%(model)s asks for more from %(day)s on") % facts
+        text = _("Without it, calls are refused from then on.")
+        url = reverse("marketplace:access", args=[organization.slug, standing.model.slug])
+        action = _("See what it asks for")
+        yield Attention("warn", title, text, url, action, is_operators=True)
 
 
 def _is_soon(moment: datetime) -> bool:

@@ -1,6 +1,6 @@
 """What is offered, where, at what price since when."""
 
-from marketplace.models.access import AccessRequest, ModelTerms, TermsAcceptance
+from marketplace.models.access import AccessGrace, AccessRequest, ModelTerms, TermsAcceptance
 from marketplace.models.applications import (
     Application,
     ApplicationChange,
@@ -51,6 +51,7 @@ __all__ = [
     "PRICED_PARTS",
     "TARGETS",
     "AIModel",
+    "AccessGrace",
     "AccessRequest",
     "Application",
     "ApplicationChange",

@@ -51,6 +51,26 @@ class TermsAcceptance(AppendOnly):
         return f"{self.organization_id} {self.terms_id}"
 
 
+class AccessGrace(TimeStamped):
+    """Until when an organization calls a model as before, though it asks for more by now."""
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="access_graces"
+    )
+    model = models.ForeignKey(AIModel, on_delete=models.PROTECT, related_name="graces")
+    until = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("organization", "model"), name="access_grace_once_per_model"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.organization_id} {self.model_id} until {self.until:%Y-%m-%d}"
+
+
 class AccessRequestQuerySet(LockingQuerySet["AccessRequest"]):
     """Requests for access."""
 

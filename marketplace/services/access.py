@@ -1,11 +1,21 @@
 """Terms that customers accept before they call a model, and access that the operator grants."""
 
+from collections.abc import Iterable
+
+from django.conf import settings
 from django.db import IntegrityError
 from django.utils import timezone
 
 from common.database import atomic
+from marketplace import ports, viewers
 from marketplace.errors import AccessDecided, NothingToAccept, NothingToAsk, TermsChanged
-from marketplace.models import AccessRequest, AIModel, ModelTerms, TermsAcceptance
+from marketplace.models import (
+    AccessGrace,
+    AccessRequest,
+    AIModel,
+    ModelTerms,
+    TermsAcceptance,
+)
 from tenants.models import ApiKey, Organization, User
 from tenants.services import audit, owed, sign_ups
 
@@ -23,11 +33,16 @@ ALLOWED: dict[str, frozenset[str]] = {
 def ask_for(model: AIModel, *, text: str, needs_approval: bool, by: User | None) -> AIModel:
     """Set what the model asks customers for; another wording is asked of everybody again.
 
-    Without a text nobody need agree any more. What was agreed to stays on record.
+    Without a text nobody need agree any more. What was agreed to stays on record. Who may call a
+    model on sale by now, or used it of late where it asked for nothing, goes on for as long as
+    notice of higher prices is given, and is told so.
     """
     model = AIModel.objects.locked(model.pk)
     text = worded(text)
     before = {"terms": _version(model), "needs_approval": model.needs_approval}
+    asks_more = needs_approval and not model.needs_approval
+    asks_more |= text not in ("", model.terms.text if model.terms else "")
+    present = _present(model) if asks_more and model.is_on_sale else []
     if text != (model.terms.text if model.terms else ""):
         model.terms = _next_terms(model, text) if text else None
     model.needs_approval = needs_approval
@@ -43,7 +58,40 @@ def ask_for(model: AIModel, *, text: str, needs_approval: bool, by: User | None)
         before=before,
         after=after,
     )
+    _let_go_on(model, present)
     return model
+
+
+def _present(model: AIModel) -> list[Organization]:
+    """Return who may call the model by what it asks for now; of one that asks for nothing, who did."""
+    if model.owner_id is not None or not settings.PRICE_NOTICE:
+        return []
+    if model.terms is None and not model.needs_approval:
+        names = model.versions.values_list("offers__name", flat=True)
+        since = timezone.now() - viewers.LATE
+        used = (ports.demand.customers(name, since=since) for name in names if name)
+        return list({it.pk: it for customers in used for it in customers}.values())
+    found = Organization.objects.all()
+    if model.terms is not None:
+        found = found.filter(accepted_terms__terms=model.terms)
+    if model.needs_approval:
+        granted = AccessRequest.objects.granted().filter(model=model)
+        found = found.filter(pk__in=granted.values("organization"))
+    return list(found)
+
+
+def _let_go_on(model: AIModel, present: Iterable[Organization]) -> None:
+    until = timezone.now() + settings.PRICE_NOTICE
+    for organization in present:
+        grace, _new = AccessGrace.objects.update_or_create(
+            organization=organization, model=model, defaults={"until": until}
+        )
+        owed.owe(
+            "marketplace.tell_of_terms",
+            organization_id=organization.pk,
+            grace_id=str(grace.pk),
+            until=until.isoformat(),
+        )
 
 
 def worded(text: str) -> str:
@@ -139,6 +187,9 @@ def decide(asked: AccessRequest, state: str, *, answer: str = "", by: User | Non
     before = asked.state
     asked.state, asked.answer, asked.decided_at = state, answer.strip(), timezone.now()
     asked.save(update_fields=["state", "answer", "decided_at", "updated_at"])
+    if state == State.REVOKED:
+        # Taken back is at once, whatever the model has begun to ask for meanwhile.
+        AccessGrace.objects.filter(organization=asked.organization, model=asked.model).delete()
     audit.record(
         organization=asked.organization,
         actor=by,

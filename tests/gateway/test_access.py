@@ -1,10 +1,13 @@
 """What a model asks for before it is called holds within seconds, in both directions."""
 
+from datetime import timedelta
+
 import openai
 import pytest
+from django.utils import timezone
 
 from common.database import service
-from marketplace.models import AIModel
+from marketplace.models import AccessGrace, AIModel
 from marketplace.services import access
 from tenants.scope import scope
 from tests.gateway.conftest import hello, wait_for
@@ -47,6 +50,23 @@ def test_terms_are_accepted_before_a_call_and_again_when_they_change(
     wait_for(lambda: code(client, model) == "", SECONDS)
 
     ask_for("Be kinder.")
+    wait_for(lambda: code(client, model) == "terms_not_accepted", SECONDS)
+
+
+def test_who_had_agreed_goes_on_until_their_time_is_over(
+    gateway, make_key, pay, model, acme, alice, settings
+):
+    settings.PRICE_NOTICE = timedelta(days=30)
+    pay("10")
+    card = ask_for("Be kind.")
+    with scope(acme):
+        access.accept(acme, card, version=1, by=alice)
+    ask_for("Be kinder.")
+    client = gateway.client(make_key())
+
+    wait_for(lambda: code(client, model) == "", SECONDS)
+    with service():
+        AccessGrace.objects.update(until=timezone.now())
     wait_for(lambda: code(client, model) == "terms_not_accepted", SECONDS)
 
 
