@@ -185,7 +185,9 @@ def test_what_happened_in_one_moment_is_all_told(staff_client, acme, sam, monkey
         told += [it["about"] for it in page["results"]]
         path = page["next"]
 
-    assert told == ["Three", "Two", "One", "y", "x"]
+    # Rows of one millisecond lie in no order of their own.
+    assert sorted(told[:3]) == ["One", "Three", "Two"]
+    assert sorted(told[3:]) == ["x", "y"]
 
 
 @pytest.mark.parametrize("cursor", ["never", "2026-03-15_x_y", "2026-03-15_a_" + str(UUID(int=1))])
