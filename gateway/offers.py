@@ -154,7 +154,7 @@ class OfferDirectory:
         if offer is None or not is_named(caller, offer):
             raise NotFound(
                 f"The model '{name[:100]}' {await self._why_not(caller, name)}"
-                " GET /v1/models lists what it may.",
+                " GET /v1/models lists what the key may call.",
                 param="model",
                 code="model_not_found",
             )

@@ -197,6 +197,7 @@ class Proposals(OutsideView):
         self, model: AIModel, kind: str, facts: dict[str, Any], **publication: Any
     ) -> ModelChange | None:
         if kind == Kind.PUBLISH:
+            proposing.refuse_unknown(facts, known=["takes_effect_at", "words"])
             return curation.submit(model, by=self.user, **publication)
         return proposing.propose(model, kind, facts, by=self.user)
 

@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from django_stubs_ext import StrOrPromise
 
 from common import countries, languages
-from common.money import Money
-from common.templatetags.formats import cost, per_cent
+from common.money import Money, minor_digits
+from common.templatetags.formats import NOTHING, SPACE, grouped, per_cent, trimmed
 from marketplace import dossiers, history, showcase, viewers
 from marketplace.forms import levels as level_forms
 from marketplace.forms import translating
@@ -120,7 +120,7 @@ def _publication(change: ModelChange) -> Iterator[Difference]:
 def _offered(entry: showcase.PricedOffer) -> Iterator[Difference]:
     """Yield under which name, where, at which prices and within which limits it is to be sold."""
     prices = ((_("input"), entry.input_price), (_("output"), entry.output_price))
-    words = languages.listed(f"{it} {cost(price)}" for it, price in prices)
+    words = languages.listed(f"{it} {_written(price)}" for it, price in prices)
     yield Difference(entry.api_name, "", f"{words} · {entry.region}")
     offer, version = entry.offer, entry.offer.model_version
     said, told = _("Version"), f"{version.label} {version.quantization}".rstrip()
@@ -299,7 +299,15 @@ def _level(change: ModelChange) -> Iterator[Difference]:
 
 
 def _cost(amount: Decimal | None) -> str:
-    return "" if amount is None else str(cost(Money(amount, DEFAULT_CURRENCY)))
+    return "" if amount is None else _written(Money(amount, DEFAULT_CURRENCY))
+
+
+def _written(price: Money | None) -> str:
+    """Return a price to its last digit, as text: programs read it too."""
+    if price is None:
+        return NOTHING
+    shown = trimmed(price.amount, minor_digits(price.currency))
+    return f"{grouped(shown)}{SPACE}{price.currency}"
 
 
 def _deprecation(change: ModelChange) -> Iterator[Difference]:

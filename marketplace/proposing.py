@@ -1,6 +1,6 @@
 """Changes of models from plain facts: what the desk's pages ask in forms, the API sends as JSON."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, TypeVar
 
 from django.forms import BaseForm
@@ -73,13 +73,21 @@ def add(form: NewModelForm, *, by: User) -> AIModel:
 def valid(form: F, facts: Facts) -> F:
     """Return the form, if it can be used and knows all of the facts."""
     errors = {name: [str(it) for it in said] for name, said in form.errors.items()}
-    accepted = ", ".join(sorted(form.fields))
     for name in sorted(set(facts) - set(form.fields)):
-        words = _("This is not known here. Accepted: %(names)s.") % {"names": accepted}
-        errors.setdefault(name, []).append(words)
+        errors.setdefault(name, []).append(_unknown(form.fields))
     if errors:
         raise BadProposal(field_errors=errors)
     return form
+
+
+def refuse_unknown(facts: Facts, *, known: Collection[str]) -> None:
+    """Refuse all facts, for a change that takes none; ``known`` is what stands beside them."""
+    if facts:
+        raise BadProposal(field_errors={name: [_unknown(known)] for name in sorted(facts)})
+
+
+def _unknown(known: Iterable[str]) -> str:
+    return _("This is not known here. Accepted: %(names)s.") % {"names": ", ".join(sorted(known))}
 
 
 def _card(model: AIModel, facts: Facts, by: User) -> ModelChange | None:

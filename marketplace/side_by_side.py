@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Generic
 
 from django.http import QueryDict
@@ -11,7 +12,7 @@ from django_stubs_ext import StrOrPromise
 from common import languages
 from marketplace.forms.words import FEATURES, LANGUAGES, MODALITIES
 from marketplace.listing import EntryT
-from marketplace.models.offers import Offer
+from marketplace.models import AIModel, Offer
 from marketplace.showcase import PricedOffer
 
 #: More do not fit beside each other in anybody's mind.
@@ -105,6 +106,11 @@ def _limits(offer: Offer) -> dict[str, int]:
     return {"rpm": offer.default_rpm, "tpm": offer.default_tpm}
 
 
+def _last_moment(model: AIModel) -> datetime | None:
+    """Return the last moment of its last day, which names the day."""
+    return model.retires_at - timedelta(microseconds=1) if model.retires_at else None
+
+
 def _told(entry: PricedOffer, name: str) -> Any:
     return getattr(entry.measured, name, None)
 
@@ -134,5 +140,5 @@ QUESTIONS: tuple[Question, ...] = (
     (_("Country of origin"), "text", lambda it: it.model.origin_name),
     (_("Quantization"), "text", lambda it: it.offer.model_version.quantization),
     (_("Limits for a customer"), "limits", lambda it: _limits(it.offer)),
-    (_("Can be called until"), "day", lambda it: it.model.retires_at),
+    (_("Can be called until"), "day", lambda it: _last_moment(it.model)),
 )

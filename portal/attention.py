@@ -84,7 +84,7 @@ def _looked_for(membership: Membership) -> dict[str, QuerySet[Any]]:
         owed = Invoice.objects.open().filter(organization=organization)
         found["overdue"] = owed.filter(due_at__lt=now)
     if membership.can(Permission.KEYS_READ):
-        found["ending"] = organization.api_keys.usable().filter(expires_at__lte=now + SOON)
+        found["ending"] = organization.api_keys.made().usable().filter(expires_at__lte=now + SOON)
     return found
 
 

@@ -119,7 +119,7 @@ def call(client, name):
 
 def find(page, name, model):
     """Search the catalogue, compare what is found with its neighbours, and open its page."""
-    page.goto("/models/?q=boreal&sort=output")
+    page.goto("/models/?q=boreal&sort=answers")
     page.get_by_role("link", name=f"Boreal {name}", exact=True).click()
     page.wait_for_url(f"**/models/{model}/**")
     page.locator('a[href^="/models/compare/"]').click()

@@ -107,6 +107,18 @@ def test_a_publication_shows_its_checklist(staff_client, colleague_client, form)
     assert model("nova-1-5").status == "published"
 
 
+def test_a_publication_takes_no_facts_and_says_what_it_takes(staff_client, form):
+    staff_client.post("/staff/models/new/", form)
+    path = "/api/v1/staff/models/nova-1-5/changes"
+
+    refused = propose(staff_client, "publish", {"takes_effect_at": "2030-01-01T00:00Z"}, path)
+
+    assert refused.status_code == 422
+    told = refused.json()["field_errors"]["takes_effect_at"]
+    assert told == ["This is not known here. Accepted: takes_effect_at, words."]
+    assert model("nova-1-5").status == "draft"
+
+
 def test_who_approves_a_publication_sees_all_that_was_written_before_it(staff_client, form):
     """A draft's dossier, terms and limits are saved without a second person, who agrees here."""
     staff_client.post("/staff/models/new/", form)
@@ -126,6 +138,8 @@ def test_who_approves_a_publication_sees_all_that_was_written_before_it(staff_cl
     assert told["How it was measured"]["after"] == "our meters"
     assert told[f"{form['offer_name']} · Requests per minute"]["after"] == "31"
     assert told[f"{form['offer_name']} · Version"]["after"] == "1.0"
+    assert "EUR" in told[form["offer_name"]]["after"]
+    assert "<" not in "".join(it["before"] + it["after"] for it in change["differences"])
 
 
 def test_it_is_refused_with_a_reason_and_taken_back(staff_client, colleague_client):

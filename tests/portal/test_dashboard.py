@@ -14,7 +14,7 @@ from common.database import service
 from marketplace.models import TokenClass
 from tenants.models import Membership, Organization, Role
 from tenants.scope import scope
-from tenants.services import api_keys, organizations
+from tenants.services import api_keys, organizations, passes
 from tests.support.usage import NOON
 
 PAGE = "/o/acme/"
@@ -214,6 +214,15 @@ def test_a_key_that_ends_within_a_month_is_a_warning(
         api_keys.create(acme, name="nightly", by=alice, expires_at=ends)
 
     assert titles(alice_client) == expected
+
+
+def test_a_pass_of_the_playground_is_no_key_that_ends(acme, alice, alice_client, give, used):
+    give("10")
+    used("1")
+    with scope(acme):
+        passes.issue(acme.memberships.get(user=alice), acme.projects.get())
+
+    assert titles(alice_client) == []
 
 
 def test_an_overdue_invoice_is_the_worst(acme, bob_client, alice_client, give, used, overdue):
