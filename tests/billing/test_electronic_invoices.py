@@ -253,6 +253,16 @@ def test_a_worker_that_died_before_sending_leaves_the_document_to_another(acme, 
     assert len(sent()) == 1
 
 
+def test_a_document_that_nobody_is_to_get_is_done_with(acme):
+    with service():
+        acme.memberships.all().delete()
+    invoice_of(acme, "10.00")
+
+    app.tasks["billing.mail_documents"].delay()
+
+    assert (sent(), document_mails.unsent()) == ([], [])
+
+
 def test_who_does_not_take_it_now_gets_it_later_and_nobody_twice(acme, profile, settings):
     profile(emails=["a@acme.example", "b@acme.example"])
     invoice = invoice_of(acme, "10.00")
